@@ -1,0 +1,28 @@
+// A column in Arrow's terms, before it is handed out: what arrow_layout.cpp makes for arrow.cpp.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/batch.h"
+
+namespace epe {
+
+/// Everything that an ArrowSchema and an ArrowArray show of a column.
+struct ArrowNode {
+    std::string format{};
+    std::string name{};
+    std::int64_t length = 0;
+    std::int64_t null_count = 0;
+    /// As Arrow orders them, validity first; an empty one becomes a null pointer there.
+    std::vector<Buffer> buffers{};
+    std::vector<ArrowNode> children{};
+    std::vector<ArrowNode> dictionary{};  ///< one or none
+};
+
+/// Takes the buffers of a column. `name` is the column's, in messages that of the outermost one.
+/// Throws as export_stream() does.
+ArrowNode make_arrow_node(Column column, const std::string& name);
+
+}  // namespace epe

@@ -1,0 +1,21 @@
+// What a result must look like, as far as the engine needs to know it.
+#pragma once
+
+#include "core/column_type.h"
+#include "core/request.h"
+
+namespace epe {
+
+/// The columns that the caller asked for. The engine gives result batches of exactly these
+/// columns, in this order; a column's type is what PostgreSQL wants in the end and guides the
+/// conversion of Python objects, but a batch may hold any kind that the sink can cast to it.
+/// JSON: (name, value) text. XML: the same. PNG: (name text, id int64, value text, title text,
+/// image binary). For these three `columns` is fixed.
+struct OutputShape {
+    OutputFormat::Form form = OutputFormat::Form::kRelational;
+    Schema columns{};
+    /// A lone unnamed column (out_row of a scalar type): matched by position, not by name.
+    bool is_scalar = false;
+};
+
+}  // namespace epe

@@ -1,0 +1,80 @@
+// A Request: the arguments of one call of an eval function, validated once.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace epe {
+
+enum class EvalFunction : std::uint8_t { kEval, kTable, kRow, kGroup, kIndex };
+
+/// What the function's first argument is (control argument oml_input_type; spec sql section 5).
+enum class InputType : std::uint8_t {
+    kDefault,   ///< float64 ndarray when every column is numeric, else a pandas frame
+    kPandas,    ///< pandas.DataFrame
+    kRecarray,  ///< numpy.recarray
+    kNdarray,   ///< two-dimensional numpy.ndarray; of objects when not every column is numeric
+    kDict,      ///< dict: column name -> one-dimensional ndarray
+    kArrow,     ///< pyarrow.Table
+    kPolars,    ///< polars.DataFrame
+};
+
+/// The `oml_*` keys of PAR_LST.
+struct Controls {
+    InputType input_type = InputType::kDefault;
+    bool is_iterator = false;  ///< "iterator" or "iterator[TYPE]": frames one at a time
+    bool omit_incomplete = false;
+    bool capture_graphics = false;
+    bool use_decimal = false;            ///< oml_numeric: numeric arrives as decimal.Decimal
+    bool keep_nan = false;               ///< oml_nan: "keep"
+    bool connect = false;                ///< accepted; scripts are always connected
+    std::vector<std::string> unknown{};  ///< oml_* keys that mean nothing: a WARNING each
+};
+
+/// How OUT_FMT asks for the result.
+struct OutputFormat {
+    enum class Form : std::uint8_t { kRelational, kJson, kXml, kPng };
+    Form form = Form::kRelational;
+    /// Relational: a column map, name -> SQL type as written ...
+    std::vector<std::pair<std::string, std::string>> column_map{};
+    /// ... or the name of a table, view or composite type as prototype. Both empty: AS list alone.
+    std::string prototype{};
+};
+
+struct Request {
+    EvalFunction function = EvalFunction::kEval;
+    std::string input_name{};  ///< INP_NAM: a table's name or a query
+    Controls controls{};
+    std::string arguments_json{};  ///< PAR_LST as given (never empty: "{}"); oml_* keys included
+    std::int64_t row_count = 0;    ///< ROW_NUM
+    std::string group_columns{};   ///< GRP_COL
+    std::string order_columns{};   ///< ORD_COL
+    std::int64_t times = 0;        ///< TIMES_NUM
+    std::string script_name{};
+    std::optional<std::string> script_owner{};
+};
+
+/// The SQL arguments of an eval function, NULL as nullopt.
+struct RawArguments {
+    std::optional<std::string> input_name{};
+    std::optional<std::string> parameters{};
+    std::optional<std::int64_t> row_count{};
+    std::optional<std::string> group_columns{};
+    std::optional<std::string> order_columns{};
+    std::optional<std::int64_t> times{};
+    std::optional<std::string> script_name{};
+    std::optional<std::string> script_owner{};
+    std::optional<std::string> environment{};
+};
+
+/// Validates everything that can be without looking at the database. Throws Error 22023 for a
+/// bad argument, 0A000 for what is not built yet.
+Request make_request(EvalFunction function, const RawArguments& raw);
+
+/// Reads OUT_FMT. nullopt gives a relational format without columns. Throws Error 22023.
+OutputFormat parse_output_format(const std::optional<std::string>& text);
+
+}  // namespace epe

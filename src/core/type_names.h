@@ -1,0 +1,14 @@
+// Type names in column maps: those of Oracle's SQL become PostgreSQL's.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace epe {
+
+/// The PostgreSQL text of a type name as written in OUT_FMT (spec sql section 4.1): number,
+/// varchar2(n), binary_double, clob, blob, ... in any case and spacing, as arrays too. What is
+/// not Oracle's comes back unchanged, for PostgreSQL to judge.
+std::string postgres_type_name(std::string_view written);
+
+}  // namespace epe
