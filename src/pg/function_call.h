@@ -1,0 +1,67 @@
+// One call of an SQL function of ours: its arguments as C++ values, its result, its errors.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+struct FunctionCallInfoBaseData;
+
+namespace epe::pg {
+
+/// The arguments of the running call by position, from 0; NULL is nullopt. Texts are UTF-8
+/// whatever the server's encoding. Everything may throw PgError.
+class FunctionCall {
+   public:
+    explicit FunctionCall(FunctionCallInfoBaseData* info) noexcept : info_(info) {}
+
+    bool is_null(int argument) const noexcept;
+    /// text, varchar or name.
+    std::optional<std::string> text(int argument) const;
+    /// text, or jsonb as its text: by the declared type of the argument.
+    std::optional<std::string> text_or_jsonb(int argument) const;
+    std::optional<std::int64_t> int64(int argument) const;
+    std::optional<bool> boolean(int argument) const;
+    /// The actual type of a polymorphic argument; 0 when it is not known.
+    unsigned argument_type(int argument) const;
+
+    void return_null() noexcept;
+    void return_bool(bool value) noexcept;
+    void return_int64(std::int64_t value);
+    void return_text(const std::string& utf8);
+
+    FunctionCallInfoBaseData* info() const noexcept { return info_; }
+    std::uintptr_t result() const noexcept { return result_; }
+
+   private:
+    FunctionCallInfoBaseData* info_;
+    std::uintptr_t result_ = 0;
+};
+
+/// Runs a body between the two worlds: catches everything, lets every C++ object die, and only
+/// then raises. Error and PgError keep all their fields.
+std::uintptr_t run_entry(FunctionCallInfoBaseData* info, void (*body)(FunctionCall&));
+
+/// What PostgreSQL reads to learn a function's calling convention (Pg_finfo_record).
+struct FunctionInfo {
+    int api_version;
+};
+inline constexpr FunctionInfo kFunctionInfo{1};
+
+}  // namespace epe::pg
+
+/// What the dynamic linker may see; everything else is hidden (-fvisibility=hidden, exports.map).
+#define EPE_EXPORT __attribute__((visibility("default")))
+
+/// EPE_FUNCTION(epe_name) { ... call.text(0) ... } defines the C symbol of an SQL function.
+#define EPE_FUNCTION(name)                                                             \
+    static void name##_body(epe::pg::FunctionCall& call);                              \
+    extern "C" {                                                                       \
+    EPE_EXPORT const epe::pg::FunctionInfo* pg_finfo_##name();                         \
+    const epe::pg::FunctionInfo* pg_finfo_##name() { return &epe::pg::kFunctionInfo; } \
+    EPE_EXPORT std::uintptr_t name(FunctionCallInfoBaseData* info);                    \
+    std::uintptr_t name(FunctionCallInfoBaseData* info) {                              \
+        return epe::pg::run_entry(info, name##_body);                                  \
+    }                                                                                  \
+    }                                                                                  \
+    static void name##_body([[maybe_unused]] epe::pg::FunctionCall& call)

@@ -1,0 +1,206 @@
+// What a script running in this backend may ask of PostgreSQL.
+#include "pg/host.h"
+
+#include "pg/batch_receiver_internal.h"
+#include "pg/boundary.h"
+#include "pg/column_types_internal.h"
+#include "pg/log.h"
+#include "pg/subtransaction.h"
+#include "pg/text_internal.h"
+
+extern "C" {
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "parser/analyze.h"
+#include "parser/parse_type.h"
+#include "tcop/tcopprot.h"
+#include "utils/lsyscache.h"
+#include "utils/plancache.h"
+}
+
+namespace epe::pg {
+
+namespace {
+
+/// Parameters as PostgreSQL takes them; palloc'ed in the SPI context, which holds the plan too.
+struct Prepared {
+    SPIPlanPtr plan;
+    Datum* values;
+    char* nulls;
+    TupleDesc result;  // null when the statement returns no rows
+};
+
+struct ParameterView {
+    const char* text;  // null for NULL
+    const char* sql_type;
+};
+
+/// Types that were not named are inferred from the statement.
+void infer_types(const char* sql, Oid** types, int* count) noexcept {
+    List* statements = pg_parse_query(sql);
+    if (list_length(statements) != 1) return;
+#if PG_VERSION_NUM >= 150000
+    (void)parse_analyze_varparams(linitial_node(RawStmt, statements), sql, types, count, nullptr);
+#else
+    (void)parse_analyze_varparams(linitial_node(RawStmt, statements), sql, types, count);
+#endif
+}
+
+Datum read_parameter(const char* text, Oid type) noexcept {
+    Oid function = InvalidOid;
+    Oid io_parameter = InvalidOid;
+    getTypeInputInfo(type, &function, &io_parameter);
+    std::size_t size = std::strlen(text);
+    const char* server_text = from_utf8(text, &size);
+    return OidInputFunctionCall(function, pstrdup(server_text), io_parameter, -1);
+}
+
+Prepared prepare(const char* sql, std::size_t given, const ParameterView* parameters,
+                 int count) noexcept {
+    std::size_t size = given;
+    const char* server_sql = from_utf8(sql, &size);
+    if (SPI_connect() != SPI_OK_CONNECT) elog(ERROR, "SPI_connect failed");
+    auto* types = static_cast<Oid*>(palloc0(sizeof(Oid) * (static_cast<std::size_t>(count) + 1)));
+    for (int i = 0; i < count; ++i) {
+        std::int32_t modifier = -1;
+        if (parameters[i].sql_type[0] != '\0')
+#if PG_VERSION_NUM >= 160000
+            (void)parseTypeString(parameters[i].sql_type, &types[i], &modifier, nullptr);
+#else
+            parseTypeString(parameters[i].sql_type, &types[i], &modifier, false);
+#endif
+    }
+    int type_count = count;
+    if (count > 0) infer_types(server_sql, &types, &type_count);
+    for (int i = 0; i < type_count; ++i)
+        if (!OidIsValid(types[i]) || types[i] == UNKNOWNOID) types[i] = TEXTOID;
+    if (type_count != count)
+        ereport(ERROR,
+                (errcode(ERRCODE_UNDEFINED_PARAMETER),
+                 errmsg("the statement has %d parameters but %d were given", type_count, count)));
+    Prepared prepared{};
+    prepared.plan = SPI_prepare(server_sql, count, types);
+    if (prepared.plan == nullptr)
+        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                        errmsg("a script cannot run this statement"),
+                        errdetail("%s", SPI_result_code_string(SPI_result))));
+    const std::size_t slots = static_cast<std::size_t>(count) + 1;
+    prepared.values = static_cast<Datum*>(palloc0(sizeof(Datum) * slots));
+    prepared.nulls = static_cast<char*>(palloc0(slots));
+    for (int i = 0; i < count; ++i) {
+        prepared.nulls[i] = parameters[i].text == nullptr ? 'n' : ' ';
+        if (parameters[i].text != nullptr)
+            prepared.values[i] = read_parameter(parameters[i].text, types[i]);
+    }
+    List* sources = SPI_plan_get_plan_sources(prepared.plan);
+    if (list_length(sources) > 1)
+        ereport(ERROR,
+                (errcode(ERRCODE_SYNTAX_ERROR), errmsg("a script runs one statement at a time"),
+                 errhint("Call execute() once for each.")));
+    if (sources != NIL)
+        prepared.result = static_cast<CachedPlanSource*>(linitial(sources))->resultDesc;
+    return prepared;
+}
+
+std::uint64_t execute_plan(const Prepared& prepared, DestReceiver* destination) noexcept {
+#if PG_VERSION_NUM >= 140000
+    if (destination != nullptr) {
+        // The parameter list of SPI_execute_plan_extended is ParamListInfo.
+        SPIExecuteOptions options{};
+        options.dest = destination;
+        const int count = SPI_getargcount(prepared.plan);
+        ParamListInfo parameters = makeParamList(count);
+        for (int i = 0; i < count; ++i) {
+            ParamExternData& parameter = parameters->params[i];
+            parameter.value = prepared.values[i];
+            parameter.isnull = prepared.nulls[i] == 'n';
+            parameter.pflags = PARAM_FLAG_CONST;
+            parameter.ptype = SPI_getargtypeid(prepared.plan, i);
+        }
+        options.params = count > 0 ? parameters : nullptr;
+        const int code = SPI_execute_plan_extended(prepared.plan, &options);
+        if (code < 0) elog(ERROR, "statement failed: %s", SPI_result_code_string(code));
+        return SPI_processed;
+    }
+#endif
+    const int code = SPI_execute_plan(prepared.plan, prepared.values, prepared.nulls, false, 0);
+    if (code == SPI_ERROR_TRANSACTION)
+        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                        errmsg("a script cannot begin or end transactions")));
+    if (code < 0)
+        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                        errmsg("a script cannot run this statement"),
+                        errdetail("%s", SPI_result_code_string(code))));
+    if (destination != nullptr && SPI_tuptable != nullptr) {
+        TupleTableSlot* slot = MakeSingleTupleTableSlot(SPI_tuptable->tupdesc, &TTSOpsHeapTuple);
+        for (std::uint64_t row = 0; row < SPI_processed; ++row) {
+            ExecStoreHeapTuple(SPI_tuptable->vals[row], slot, false);
+            (void)destination->receiveSlot(slot, destination);
+        }
+        ExecDropSingleTupleTableSlot(slot);
+    }
+    return SPI_processed;
+}
+
+class BackendHost final : public Host {
+   public:
+    void notice(std::string_view text) override { pg::notice(std::string(text)); }
+    void warning(std::string_view text) override { pg::warning(std::string(text)); }
+
+    HostResult execute(const std::string& sql,
+                       const std::vector<HostParameter>& parameters) override {
+#if PG_VERSION_NUM < 170000
+        // Below a parallel plan of the calling query there are no subtransactions: statements that
+        // read work, but an error cannot be handled by the script.
+        if (guarded([]() noexcept { return IsInParallelMode(); }))
+            return execute_now(sql, parameters);
+#endif
+        return in_subtransaction([&]() { return execute_now(sql, parameters); });
+    }
+
+    void check_interrupts() override {
+        guarded([]() noexcept { CHECK_FOR_INTERRUPTS(); });
+    }
+
+   private:
+    static HostResult execute_now(const std::string& sql,
+                                  const std::vector<HostParameter>& parameters) {
+        std::vector<ParameterView> views;
+        views.reserve(parameters.size());
+        for (const HostParameter& parameter : parameters)
+            views.push_back(
+                {parameter.text ? parameter.text->c_str() : nullptr, parameter.sql_type});
+        const char* text = sql.c_str();
+        const std::size_t size = sql.size();
+        const ParameterView* first = views.data();
+        const int count = static_cast<int>(views.size());
+        const Prepared prepared =
+            guarded([=]() noexcept { return prepare(text, size, first, count); });
+        HostResult result;
+        if (prepared.result != nullptr) {
+            result.schema = schema_of(prepared.result, /* use_decimal */ true);
+            BatchBuilder builder(result.schema, BuildOptions{});
+            BatchReceiver receiver(result.schema, GroupKeys());
+            receiver.start(builder);
+            const TextStyleGuard style;
+            DestReceiver* destination = receiver.destination();
+            result.row_count = static_cast<std::int64_t>(
+                guarded([=]() noexcept { return execute_plan(prepared, destination); }));
+            result.batch = builder.finish();
+            result.batch.schema = nullptr;  // the schema moves with the result
+        } else {
+            result.row_count = static_cast<std::int64_t>(
+                guarded([=]() noexcept { return execute_plan(prepared, nullptr); }));
+        }
+        guarded([]() noexcept { SPI_finish(); });
+        return result;
+    }
+};
+
+}  // namespace
+
+std::unique_ptr<Host> make_host() { return std::make_unique<BackendHost>(); }
+
+}  // namespace epe::pg

@@ -1,0 +1,29 @@
+// Messages to the client. PostgreSQL handles interrupts while it sends one, so each may throw.
+#include "pg/log.h"
+
+#include <algorithm>
+
+#include "pg/boundary.h"
+#include "pg/text_internal.h"
+
+namespace epe::pg {
+
+namespace {
+
+void send(int level, std::string message) {
+    std::replace(message.begin(), message.end(), '\0', '?');  // or the rest would be lost
+    char* utf8 = message.data();
+    guarded([=]() noexcept {
+        char* text = to_message(utf8);
+        ereport(level, (errmsg_internal("%s", text)));
+        if (text != utf8) pfree(text);
+    });
+}
+
+}  // namespace
+
+void notice(const std::string& message) { send(NOTICE, message); }
+
+void warning(const std::string& message) { send(WARNING, message); }
+
+}  // namespace epe::pg

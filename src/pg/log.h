@@ -1,0 +1,12 @@
+// Messages to the client. PostgreSQL handles interrupts while it sends one, so each may throw.
+#pragma once
+
+#include <string>
+
+namespace epe::pg {
+
+/// Texts are UTF-8; characters that the server's encoding lacks are shown as "?". Throws PgError.
+void notice(const std::string& message);
+void warning(const std::string& message);
+
+}  // namespace epe::pg

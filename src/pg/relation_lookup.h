@@ -1,0 +1,19 @@
+// Finds a table, view or composite type by a name as people write it.
+#pragma once
+
+#include <string>
+
+namespace epe::pg {
+
+struct FoundRelation {
+    unsigned oid = 0;
+    std::string qualified_name{};  ///< schema and name in quotes, UTF-8
+};
+
+/// Finds `text` (`name` or `schema.name`, each part in double quotes or not) along the search
+/// path: as given, then folded to lower case, then ignoring case where that is unique; quoted
+/// parts only as given. `argument` is the SQL argument, for messages. Composite types count only
+/// when asked for. Checks no privilege. Throws Error 22023 (bad name), 42P01 listing candidates.
+FoundRelation find_relation(const std::string& text, const char* argument, bool allows_composite);
+
+}  // namespace epe::pg
