@@ -1,0 +1,179 @@
+// Columns from Python values: looks at what is there and calls the maker that fits.
+#include "py/column_from_python_internal.h"
+
+#include <string>
+
+#include "py/column_parts_internal.h"
+
+namespace epe::py {
+
+namespace {
+
+constexpr unsigned kNumberClasses = kBoolClass | kIntClass | kFloatClass | kDecimalClass;
+constexpr unsigned kDayClasses = kDateTimeClass | kAwareClass | kDateClass;
+constexpr unsigned kSequenceClasses = kTupleClass | kListClass | kArrayClass;
+
+unsigned classes_of(const Objects& values, bool keep_nan) {
+    Classifier classifier(keep_nan);
+    unsigned classes = kNoClass;
+    for (std::int64_t i = 0; i < values.count; ++i) classes |= classifier.class_of(values[i]);
+    return classes;
+}
+
+/// Owns the values, so that Python code that runs during the conversion cannot free them, with
+/// the foreign ones replaced. Returns the classes that are there.
+unsigned take_plain(const Objects& values, const Target& target, ObjectVector& plain) {
+    Classifier classifier(target.keeps_nan());
+    unsigned classes = kNoClass;
+    for (std::int64_t i = 0; i < values.count; ++i) plain.push(Ref::borrow(values[i]));
+    ObjectVector replaced;
+    replaced.reserve(values.count);
+    const Objects owned = plain.objects();
+    for (std::int64_t i = 0; i < owned.count; ++i) {
+        PyObject* const value = owned[i];
+        unsigned value_class = classifier.class_of(value);
+        Ref simple = value_class == kForeignClass ? simplify(value, target, i) : Ref::borrow(value);
+        // An enum's value, or an array's only element, may be foreign again.
+        for (int depth = 0; depth < 3 && value_class == kForeignClass; ++depth) {
+            value_class = classifier.class_of(simple.get());
+            if (value_class != kForeignClass || is_array(simple.get())) break;
+            simple = simplify(simple.get(), target, i);
+        }
+        if (value_class == kForeignClass)
+            value_class = is_array(simple.get()) ? kArrayClass : kOtherClass;
+        classes |= value_class;
+        replaced.push(std::move(simple));
+    }
+    plain.swap(replaced);
+    return classes;
+}
+
+/// Throws for the first value of one of the classes, which the target cannot take.
+[[noreturn]] void fail_class(const Objects& values, unsigned classes, const Target& target) {
+    Classifier classifier(target.keeps_nan());
+    for (std::int64_t i = 0; i < values.count; ++i) {
+        const unsigned value_class = classifier.class_of(values[i]);
+        if ((value_class & (classes | kForeignClass)) != 0) fail_type(target, values[i], i);
+    }
+    target.place.fail(sqlstate::kDatatypeMismatch, "value of a wrong type in", 0);
+}
+
+Column column_of_plain(const Objects& values, unsigned classes, const Target& target) {
+    if (classes == kNoClass) return null_column(values.count);
+    // Columns of dates and times keep their kind even for text: PostgreSQL prints them.
+    if ((classes & ~kDayClasses) == 0 || classes == kTimeClass || classes == kAwareTimeClass ||
+        classes == kDeltaClass)
+        return column_of_python_times(values, classes, target);
+    const Kind kind = target.kind();
+    if (classes == kStrClass || kind == Kind::kText) return column_of_texts(values, target);
+    if (kind == Kind::kList && !target.field.type.fields.empty())
+        return column_of_lists(values, target);
+    if (kind == Kind::kStruct) return column_of_structs(values, target);
+    if ((classes & (kSequenceClasses | kDictClass)) != 0)
+        fail_class(values, kSequenceClasses | kDictClass, target);
+    if ((classes & ~kNumberClasses) == 0 &&
+        (classes != (kBoolClass | kIntClass) || is_numeric(kind) || kind == Kind::kBool))
+        return column_of_numbers(values, classes, target);
+    if (classes == kBytesClass) return column_of_bytes(values, target);
+    if (classes == kUuidClass) return column_of_uuids(values, target);
+    return column_of_texts(values, target);
+}
+
+/// The pair (values, mask).
+Column column_of_masked(PyObject* pair, const Target& target) {
+    Column column = column_of(PyTuple_GET_ITEM(pair, 0), target);
+    const Field bool_field{"", {Kind::kBool, {}}};
+    const Target mask_target{bool_field, target.place, false};
+    const Column mask = column_of(PyTuple_GET_ITEM(pair, 1), mask_target);
+    if (mask.type.kind != Kind::kBool || mask.length != column.length)
+        throw Error(sqlstate::kInternal, "mask does not fit its column");
+    for (std::int64_t row = 0; row < mask.length; ++row) {
+        if (mask.values.as<std::uint8_t>()[row] == 0 || column.is_null(row)) continue;
+        mark_null(column, row);
+        clear_slot(column, row);
+    }
+    return column;
+}
+
+/// An array of objects, looked at where it lies.
+Column column_of_object_array(PyObject* array, const Target& target) {
+    struct View {
+        Py_buffer buffer{};
+        explicit View(PyObject* exporter) {
+            checked(PyObject_GetBuffer(exporter, &buffer, PyBUF_STRIDED_RO | PyBUF_FORMAT));
+        }
+        ~View() { PyBuffer_Release(&buffer); }
+        View(const View&) = delete;
+        View& operator=(const View&) = delete;
+    };
+    const View view(array);
+    return column_of_objects(
+        {static_cast<const char*>(view.buffer.buf), view.buffer.strides[0], view.buffer.shape[0]},
+        target);
+}
+
+bool takes_objects(Kind kind) noexcept {
+    return kind == Kind::kJson || kind == Kind::kList || kind == Kind::kStruct;
+}
+
+}  // namespace
+
+void fail_type(const Target& target, PyObject* value, std::int64_t index) {
+    std::string what =
+        std::string("cannot store a Python value of type ") + Py_TYPE(value)->tp_name;
+    if (!target.field.sql_type.empty()) what += " as " + target.field.sql_type;
+    target.place.fail(sqlstate::kDatatypeMismatch, what + " in", index);
+}
+
+Column column_of_objects(const Objects& values, const Target& target) {
+    const unsigned found = classes_of(values, target.keeps_nan());
+    if (found == kNoClass) return null_column(values.count);
+    // No Python code runs below: the values cannot go away.
+    if ((found & ~kPlainClasses) == 0 && target.kind() != Kind::kJson)
+        return column_of_plain(values, found, target);
+    ObjectVector plain;
+    plain.reserve(values.count);
+    if (target.kind() == Kind::kJson) {
+        for (std::int64_t i = 0; i < values.count; ++i) plain.push(Ref::borrow(values[i]));
+        return column_of_json(plain.objects(), target);
+    }
+    const unsigned classes = take_plain(values, target, plain);
+    return column_of_plain(plain.objects(), classes, target);
+}
+
+Column column_of(PyObject* values, const Target& target) {
+    if (PyTuple_CheckExact(values) && PyTuple_GET_SIZE(values) == 2)
+        return column_of_masked(values, target);
+    if (!is_array(values)) {
+        const Ref list =
+            PyList_CheckExact(values) ? Ref::borrow(values) : Ref::steal(PySequence_List(values));
+        const auto* const items = reinterpret_cast<PyListObject*>(list.get())->ob_item;
+        return column_of_objects(
+            {reinterpret_cast<const char*>(items), sizeof(PyObject*), PyList_GET_SIZE(list.get())},
+            target);
+    }
+    const Ref dtype = attribute(values, "dtype");
+    const char kind = utf8(attribute(dtype.get(), "kind").get())[0];
+    const Ref dimensions = attribute(values, "ndim");
+    const bool is_flat = PyLong_AsLong(dimensions.get()) == 1;
+    if (kind == 'O' && is_flat) return column_of_object_array(values, target);
+    if (kind != 'O' && kind != 'V' && !takes_objects(target.kind()) && is_flat) {
+        return kind == 'M' || kind == 'm' ? column_of_times(values, kind, target)
+                                          : column_of_array(values, kind, target);
+    }
+    // Elements as numpy's scalars: tolist() would turn nanoseconds into integers.
+    return column_of(Ref::steal(PySequence_List(values)).get(), target);
+}
+
+Column column_from_python(PyObject* values, const Field& field, const ResultRows& rows) {
+    const Place place(field, rows.first);
+    Column column = column_of(values, {field, place, rows.keep_nan});
+    if (column.length != rows.count)
+        throw Error(sqlstate::kDatatypeMismatch,
+                    "column \"" + field.name + "\" of the result has " +
+                        std::to_string(column.length) + " values, but the result has " +
+                        std::to_string(rows.count) + " rows");
+    return column;
+}
+
+}  // namespace epe::py

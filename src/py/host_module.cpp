@@ -1,0 +1,99 @@
+// The C++ half of the Python module `oml`: SQL of scripts.
+#include "py/host_module_internal.h"
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "py/activation_internal.h"
+#include "py/column_writer_internal.h"
+#include "py/error_internal.h"
+#include "py/object_values_internal.h"
+
+namespace epe::py {
+
+namespace {
+
+/// PostgreSQL would take the text up to a null byte for the whole.
+std::string text_parameter(PyObject* text) {
+    const std::string_view bytes = utf8(text);
+    if (bytes.find('\0') != std::string_view::npos)
+        throw Error(kBadCharacter, "a parameter of SQL cannot contain a null character");
+    return std::string(bytes);
+}
+
+/// Parameters as (text or None, SQL type) pairs. The types stay alive with the list.
+std::vector<HostParameter> parameters_from(PyObject* list) {
+    std::vector<HostParameter> parameters;
+    const Py_ssize_t count = PyList_Size(list);
+    if (count < 0) throw ScriptError();
+    parameters.resize(static_cast<std::size_t>(count));
+    for (Py_ssize_t i = 0; i < count; ++i) {
+        PyObject* const pair = PyList_GET_ITEM(list, i);
+        PyObject* const text = PyTuple_GetItem(pair, 0);
+        PyObject* const type = PyTuple_GetItem(pair, 1);
+        if (text == nullptr || type == nullptr) throw ScriptError();
+        HostParameter& parameter = parameters[static_cast<std::size_t>(i)];
+        if (text != Py_None) parameter.text = text_parameter(text);
+        parameter.sql_type = utf8(type).data();
+    }
+    return parameters;
+}
+
+/// A list of tuples, one a row.
+Ref rows_of(const Batch& batch) {
+    std::vector<ObjectValues> columns;
+    columns.reserve(batch.columns.size());
+    for (const Column& column : batch.columns)
+        columns.emplace_back(column, ObjectValues::Options{.is_aware = true});
+    Ref rows = Ref::steal(PyList_New(batch.length));
+    for (std::int64_t row = 0; row < batch.length; ++row) {
+        Ref tuple = Ref::steal(PyTuple_New(static_cast<Py_ssize_t>(columns.size())));
+        for (std::size_t i = 0; i < columns.size(); ++i)
+            PyTuple_SET_ITEM(tuple.get(), static_cast<Py_ssize_t>(i), columns[i].at(row).release());
+        PyList_SET_ITEM(rows.get(), row, tuple.release());
+    }
+    return rows;
+}
+
+/// A list of (name, SQL type), or None for a statement without rows.
+Ref description_of(const Schema& schema) {
+    if (schema.empty()) return Ref::none();
+    Ref list = Ref::steal(PyList_New(static_cast<Py_ssize_t>(schema.size())));
+    for (std::size_t i = 0; i < schema.size(); ++i) {
+        const Ref name = to_python(schema[i].name);
+        const Ref type = to_python(schema[i].sql_type);
+        PyList_SET_ITEM(list.get(), static_cast<Py_ssize_t>(i),
+                        Ref::steal(PyTuple_Pack(2, name.get(), type.get())).release());
+    }
+    return list;
+}
+
+/// execute(sql, [(text or None, SQL type), ...]) -> (description, rows, row_count)
+PyObject* execute(PyObject*, PyObject* arguments) noexcept {
+    return callback([&] {
+        PyObject* sql = nullptr;
+        PyObject* list = nullptr;
+        if (PyArg_ParseTuple(arguments, "UO!", &sql, &PyList_Type, &list) == 0) throw ScriptError();
+        Host& host = Activation::host();
+        const HostResult result = host.execute(std::string(utf8(sql)), parameters_from(list));
+        const Ref description = description_of(result.schema);
+        const Ref rows = rows_of(result.batch);
+        const Ref count = to_python(result.row_count);
+        return Ref::steal(PyTuple_Pack(3, description.get(), rows.get(), count.get()));
+    });
+}
+
+PyObject* is_connected(PyObject*, PyObject*) noexcept {
+    return PyBool_FromLong(Activation::current() != nullptr ? 1 : 0);
+}
+
+PyMethodDef methods[] = {{"execute", execute, METH_VARARGS, nullptr},
+                         {"is_connected", is_connected, METH_NOARGS, nullptr},
+                         {nullptr, nullptr, 0, nullptr}};
+
+}  // namespace
+
+void add_host_functions(PyObject* module) { checked(PyModule_AddFunctions(module, methods)); }
+
+}  // namespace epe::py

@@ -1,0 +1,268 @@
+// What a call returned becomes batches of the output shape.
+#include "py/result_reader_internal.h"
+
+#include <algorithm>
+#include <cmath>
+#include <new>
+#include <optional>
+#include <utility>
+
+#include "core/batch_builder.h"
+#include "py/column_from_python_internal.h"
+#include "py/error_internal.h"
+
+namespace epe::py {
+
+namespace {
+
+void require(bool is_done) {
+    if (!is_done) throw std::bad_alloc();
+}
+
+/// A column of a result, appended to row by row.
+class TextColumn {
+   public:
+    explicit TextColumn(Kind kind = Kind::kText) : builder_(ColumnType{kind, {}}, false) {}
+    void add(std::string_view text) { require(builder_.append_bytes(text.data(), text.size())); }
+    void add(const std::optional<std::string>& text) {
+        if (text)
+            add(std::string_view(*text));
+        else
+            require(builder_.append_null());
+    }
+    void add_python(PyObject* text) {
+        if (text == Py_None)
+            require(builder_.append_null());
+        else
+            add(utf8(text));
+    }
+    Column finish() { return builder_.finish(); }
+
+   private:
+    ColumnBuilder builder_;
+};
+
+/// The one row (NAME, VALUE) of the formats that render a result as text.
+Batch name_and_value(const Call& call, std::string_view value, const OutputShape& shape) {
+    Batch batch;
+    batch.schema = &shape.columns;
+    batch.length = 1;
+    TextColumn name;
+    TextColumn text;
+    name.add(call.name);
+    text.add(value);
+    batch.columns.push_back(name.finish());
+    batch.columns.push_back(text.finish());
+    return batch;
+}
+
+PyObject* runtime_function(PyObject*& cache, const char* module, const char* name) {
+    if (cache == nullptr) cache = attribute(import_module(module).get(), name).release();
+    return cache;
+}
+
+bool is_pyplot_loaded() {
+    static PyObject* name = nullptr;
+    if (name == nullptr)
+        name = Ref::steal(PyUnicode_InternFromString("matplotlib.pyplot")).release();
+    return checked(PyDict_Contains(PyImport_GetModuleDict(), name)) == 1;
+}
+
+/// The open figures, a list of (title or None, PNG).
+Ref captured_figures() {
+    if (!is_pyplot_loaded()) return Ref::steal(PyList_New(0));
+    static PyObject* capture = nullptr;
+    return call(runtime_function(capture, "_oml_epe_runtime.figures", "capture"));
+}
+
+/// The column that column_from_python makes of an int or a float for a numeric target, without the
+/// way through a list. None for what needs a closer look.
+std::optional<Column> plain_number(PyObject* result, const Field& target) {
+    if (!is_numeric(target.type.kind)) return std::nullopt;
+    if (PyLong_CheckExact(result)) {
+        int overflow = 0;
+        const long long value = PyLong_AsLongLongAndOverflow(result, &overflow);
+        if (overflow != 0) return std::nullopt;
+        ColumnBuilder builder(Kind::kInt64, false);
+        require(builder.append(std::int64_t{value}));
+        return builder.finish();
+    }
+    if (PyFloat_CheckExact(result) && !std::isnan(PyFloat_AS_DOUBLE(result))) {
+        ColumnBuilder builder(Kind::kFloat64, false);
+        require(builder.append(PyFloat_AS_DOUBLE(result)));
+        return builder.finish();
+    }
+    return std::nullopt;
+}
+
+}  // namespace
+
+void close_figures() {
+    if (!is_pyplot_loaded()) return;
+    static PyObject* close_all = nullptr;
+    call(runtime_function(close_all, "_oml_epe_runtime.figures", "close_all"));
+}
+
+OwnFigures::OwnFigures(bool is_nested) {
+    if (!is_nested || !is_pyplot_loaded()) return;
+    registry_ = attribute(import_module("matplotlib._pylab_helpers").get(), "Gcf");
+    outer_ = attribute(registry_.get(), "figs");
+    const Ref none = call(reinterpret_cast<PyObject*>(Py_TYPE(outer_.get())));
+    checked(PyObject_SetAttrString(registry_.get(), "figs", none.get()));
+}
+
+OwnFigures::~OwnFigures() {
+    if (!outer_) return;
+    const PendingException pending;
+    if (PyObject_SetAttrString(registry_.get(), "figs", outer_.get()) < 0) PyErr_Clear();
+}
+
+ResultFormat::ResultFormat(const Controls& controls, const OutputShape& shape)
+    : controls_(controls), shape_(shape) {}
+
+bool ResultFormat::wants_figures() const noexcept {
+    return shape_.form == OutputFormat::Form::kPng ||
+           (shape_.form == OutputFormat::Form::kXml && controls_.capture_graphics);
+}
+
+/// What is certainly one row of one column: the way of the trivial function.
+bool ResultFormat::is_plain_scalar(PyObject* result) const noexcept {
+    return shape_.columns.size() == 1 && (PyFloat_CheckExact(result) || PyLong_CheckExact(result) ||
+                                          PyUnicode_CheckExact(result) || PyBool_Check(result));
+}
+
+Batch ResultFormat::relational(const Ref& result, std::int64_t first_row) {
+    Batch batch;
+    batch.schema = &shape_.columns;
+    if (is_plain_scalar(result.get())) {
+        batch.length = 1;
+        if (std::optional<Column> number = plain_number(result.get(), shape_.columns[0])) {
+            batch.columns.push_back(std::move(*number));
+            return batch;
+        }
+        const Ref values = Ref::steal(PyList_New(1));
+        PyList_SET_ITEM(values.get(), 0, result.copy().release());
+        batch.columns.push_back(column_from_python(values.get(), shape_.columns[0],
+                                                   {1, first_row, controls_.keep_nan}));
+        return batch;
+    }
+    if (!relational_function_) {
+        const auto count = static_cast<Py_ssize_t>(shape_.columns.size());
+        names_ = Ref::steal(PyTuple_New(count));
+        kinds_ = Ref::steal(PyTuple_New(count));
+        for (Py_ssize_t i = 0; i < count; ++i) {
+            const Field& field = shape_.columns[static_cast<std::size_t>(i)];
+            PyTuple_SET_ITEM(names_.get(), i, to_python(field.name).release());
+            PyTuple_SET_ITEM(kinds_.get(), i, to_python(kind_name(field.type.kind)).release());
+        }
+        relational_function_ =
+            attribute(import_module("_oml_epe_runtime.results").get(), "relational");
+    }
+    const Ref is_scalar = Ref::borrow(shape_.is_scalar ? Py_True : Py_False);
+    const Ref answer = call(relational_function_.get(), result, names_, kinds_, is_scalar);
+    const Ref columns = Ref::borrow(PyTuple_GetItem(answer.get(), 0));
+    batch.length = PyLong_AsLongLong(PyTuple_GetItem(answer.get(), 1));
+    batch.columns.reserve(shape_.columns.size());
+    for (std::size_t i = 0; i < shape_.columns.size(); ++i) {
+        const Ref values =
+            Ref::steal(PySequence_GetItem(columns.get(), static_cast<Py_ssize_t>(i)));
+        batch.columns.push_back(column_from_python(values.get(), shape_.columns[i],
+                                                   {batch.length, first_row, controls_.keep_nan}));
+    }
+    return batch;
+}
+
+Batch ResultFormat::json(const Ref& result, const Call& call_of_result, bool& is_frame) {
+    static PyObject* to_json = nullptr;
+    const Ref answer =
+        call(runtime_function(to_json, "_oml_epe_runtime.render", "to_json"), result);
+    is_frame = checked(PyObject_IsTrue(PyTuple_GetItem(answer.get(), 1))) == 1;
+    return name_and_value(call_of_result, utf8(PyTuple_GetItem(answer.get(), 0)), shape_);
+}
+
+Batch ResultFormat::xml(const Ref& result, const Call& call_of_result) {
+    static PyObject* to_xml = nullptr;
+    const Ref figures = wants_figures() ? captured_figures() : Ref::steal(PyList_New(0));
+    const Ref text =
+        call(runtime_function(to_xml, "_oml_epe_runtime.render", "to_xml"), result, figures);
+    return name_and_value(call_of_result, utf8(text.get()), shape_);
+}
+
+Batch ResultFormat::png(const Ref& result, const Call& call_of_result) {
+    const Ref figures = captured_figures();
+    const Py_ssize_t count = PyList_Size(figures.get());
+    static PyObject* to_value = nullptr;
+    const Ref value =
+        count == 0
+            ? to_python("")
+            : call(runtime_function(to_value, "_oml_epe_runtime.render", "to_value"), result);
+    TextColumn name;
+    ColumnBuilder id(ColumnType{Kind::kInt64, {}}, false);
+    TextColumn values;
+    TextColumn title;
+    TextColumn image(Kind::kBinary);
+    for (Py_ssize_t i = 0; i < count; ++i) {
+        PyObject* const figure = PyList_GET_ITEM(figures.get(), i);
+        name.add(call_of_result.name);
+        require(id.append(std::int64_t{i + 1}));
+        values.add_python(value.get());
+        title.add_python(PyTuple_GetItem(figure, 0));
+        char* bytes = nullptr;
+        Py_ssize_t size = 0;
+        checked(PyBytes_AsStringAndSize(PyTuple_GetItem(figure, 1), &bytes, &size));
+        image.add(std::string_view(bytes, static_cast<std::size_t>(size)));
+    }
+    Batch batch;
+    batch.schema = &shape_.columns;
+    batch.length = count;
+    batch.columns.push_back(name.finish());
+    batch.columns.push_back(id.finish());
+    batch.columns.push_back(values.finish());
+    batch.columns.push_back(title.finish());
+    batch.columns.push_back(image.finish());
+    return batch;
+}
+
+ResultReader::ResultReader(ResultFormat& format, const Call& call_of_result, Ref result)
+    : format_(format), call_(call_of_result), result_(std::move(result)),
+      is_generator_(format.shape().form == OutputFormat::Form::kRelational &&
+                    PyIter_Check(result_.get()) != 0) {}
+
+bool ResultReader::next(CallResult& piece) {
+    if (is_done_) return false;
+    piece = CallResult();
+    piece.call_number = call_.number;
+    piece.call_name = call_.name;
+    if (!is_generator_) {
+        is_done_ = true;
+        piece.batch = read_whole(piece.is_frame);
+        return true;
+    }
+    PyObject* const item = PyIter_Next(result_.get());
+    if (item == nullptr) {
+        if (PyErr_Occurred() != nullptr) throw ScriptError();
+        is_done_ = true;
+        result_ = Ref();
+        return false;
+    }
+    piece.batch = format_.relational(Ref::steal(item), rows_);
+    piece.first_row = rows_;
+    rows_ += piece.batch.length;
+    return true;
+}
+
+Batch ResultReader::read_whole(bool& is_frame) {
+    const Ref result = std::move(result_);
+    switch (format_.shape().form) {
+        case OutputFormat::Form::kJson:
+            return format_.json(result, call_, is_frame);
+        case OutputFormat::Form::kXml:
+            return format_.xml(result, call_);
+        case OutputFormat::Form::kPng:
+            return format_.png(result, call_);
+        default:
+            return format_.relational(result, 0);
+    }
+}
+
+}  // namespace epe::py

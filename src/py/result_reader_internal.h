@@ -1,0 +1,70 @@
+// What a call returned becomes batches of the output shape.
+#pragma once
+
+#include "core/ports.h"
+#include "py/ref_internal.h"
+
+namespace epe::py {
+
+/// The output shape of a request in Python's terms, made once a request.
+class ResultFormat {
+   public:
+    ResultFormat(const Controls& controls, const OutputShape& shape);
+
+    const OutputShape& shape() const noexcept { return shape_; }
+    bool wants_figures() const noexcept;
+    /// One result, or one item of a generator, as rows of a relational shape.
+    Batch relational(const Ref& result, std::int64_t first_row);
+    /// The one row of a JSON or XML shape.
+    Batch json(const Ref& result, const Call& call, bool& is_frame);
+    Batch xml(const Ref& result, const Call& call);
+    /// A row a figure.
+    Batch png(const Ref& result, const Call& call);
+
+   private:
+    bool is_plain_scalar(PyObject* result) const noexcept;
+
+    const Controls& controls_;
+    const OutputShape& shape_;
+    Ref names_{};
+    Ref kinds_{};
+    Ref relational_function_{};
+};
+
+/// Reads the result of one call piece by piece: a generator of frames gives one for each item,
+/// everything else gives one.
+class ResultReader {
+   public:
+    ResultReader(ResultFormat& format, const Call& call, Ref result);
+
+    /// False at the end. Throws ScriptError, or Error for values that do not fit.
+    bool next(CallResult& piece);
+
+   private:
+    Batch read_whole(bool& is_frame);
+
+    ResultFormat& format_;
+    const Call& call_;
+    Ref result_;
+    bool is_generator_;
+    bool is_done_ = false;
+    std::int64_t rows_ = 0;
+};
+
+/// Closes the figures that a script left open. Nothing to do unless pyplot has been imported.
+void close_figures();
+
+/// Hides the open figures of an outer script while one that its SQL called runs.
+class OwnFigures {
+   public:
+    explicit OwnFigures(bool is_nested);
+    ~OwnFigures();
+    OwnFigures(const OwnFigures&) = delete;
+    OwnFigures& operator=(const OwnFigures&) = delete;
+
+   private:
+    Ref registry_{};  // class Gcf of matplotlib, whose attribute figs holds them
+    Ref outer_{};
+};
+
+}  // namespace epe::py

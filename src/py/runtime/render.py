@@ -1,0 +1,763 @@
+"""Renders what a script returned as JSON and XML (spec sql, sections 4.2, 4.3 and 16).
+
+JSON
+----
+* A frame (pandas, polars, pyarrow, structured array) is an array of objects, one a row, keys in
+  column order. The index of a pandas frame is left out. Series, arrays, tuples, sets and ranges
+  are arrays; sets are sorted where their values can be.
+* Numbers are written with the fewest digits that read back the same; decimals exactly. None,
+  NaN, NaT, NA and infinities are null.
+* Dates and times are ISO 8601 text, timedeltas ISO 8601 durations (PT1.5S; PostgreSQL's interval
+  reads them). bytes are base64. UUIDs are text, an Enum stands for its value.
+* A generator is consumed: frames are concatenated, other values make an array.
+* Keys of dicts: text, numbers, booleans, dates, UUIDs and None as JSON writes them, tuples joined
+  with ``_``.
+
+XML
+---
+``<root>`` around ``<str>``, ``<int>``, ``<float>``, ``<bool>TRUE</bool>``, ``<NoneType/>``,
+``<list><item>..</item></list>`` (tuples, sets, Series and arrays too),
+``<dict><item name="k">..</item></dict>``, and for a frame
+
+    <pandas_dataFrame><ROW-pandas_dataFrame><NAME>value</NAME></ROW-pandas_dataFrame></pandas_dataFrame>
+
+where a name that XML cannot have is ``<column name="..">``, and a missing value an empty element.
+Items hold typed elements like the root does. Any other scalar is text in an element of its type's
+name. Characters that XML cannot hold become U+FFFD.
+"""
+
+from __future__ import annotations
+
+import base64
+import datetime
+import decimal
+import enum
+import json
+import math
+import re
+import sys
+import types
+import uuid
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+try:
+    from _oml_epe import Error
+except ImportError:  # outside an engine: the tests of this module
+    Error = Exception
+
+__all__ = ["RenderError", "to_json", "to_value", "to_xml"]
+
+
+class RenderError(Error):
+    """A value that JSON or XML cannot hold.
+
+    Attributes
+    ----------
+    sqlstate : str
+        Always 22023.
+    path : list of str
+        Where the value stands in the result: subscripts, outermost first.
+    """
+
+    sqlstate = "22023"
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.path: list[str] = []
+
+    def __str__(self) -> str:
+        return f"{self.problem}, at result{''.join(self.path)}" if self.path else self.problem
+
+
+# ----------------------------------------------------------------------------------------- scalars
+
+
+def _float(value: float) -> str:
+    return float.__repr__(value) if math.isfinite(value) else "null"
+
+
+def _text(value: str) -> str:
+    text = json.encoder.encode_basestring(value)
+    if text.isascii():
+        return text
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # a lone surrogate: JSON can say it, UTF-8 cannot
+        return json.encoder.encode_basestring_ascii(value)
+    return text
+
+
+def _quoted(value: str) -> str:
+    return f'"{value}"'
+
+
+def _decimal(value: decimal.Decimal) -> str:
+    return str(value) if value.is_finite() else "null"
+
+
+def _duration(value: datetime.timedelta) -> str:
+    """ISO 8601, every part with its own sign, as PostgreSQL writes and reads it."""
+    nanoseconds = getattr(value, "nanoseconds", 0)
+    total = (value.days * 86400 + value.seconds) * 10**9 + value.microseconds * 1000 + nanoseconds
+    return _duration_of(total)
+
+
+def _duration_of(nanoseconds: int) -> str:
+    sign = "-" if nanoseconds < 0 else ""
+    seconds, fraction = divmod(abs(nanoseconds), 10**9)
+    days, seconds = divmod(seconds, 86400)
+    hours, seconds = divmod(seconds, 3600)
+    minutes, seconds = divmod(seconds, 60)
+    text = "P"
+    if days:
+        text += f"{sign}{days}D"
+    time = ""
+    if hours:
+        time += f"{sign}{hours}H"
+    if minutes:
+        time += f"{sign}{minutes}M"
+    if seconds or fraction:
+        digits = f".{fraction:09d}".rstrip("0") if fraction else ""
+        time += f"{sign}{seconds}{digits}S"
+    if time:
+        return f"{text}T{time}"
+    return text if days else "PT0S"
+
+
+def _base64(value: Any) -> str:
+    return base64.b64encode(value).decode("ascii")
+
+
+def _numpy_time(value: Any) -> Any:
+    """A datetime64 or timedelta64 as ISO text; None for NaT."""
+    numpy = sys.modules["numpy"]
+    if numpy.isnat(value):
+        return None
+    if value.dtype.kind == "M":
+        return str(value).rstrip("0").rstrip(".") if "." in str(value) else str(value)
+    unit, count = numpy.datetime_data(value.dtype)
+    months = {"Y": 12, "M": 1}.get(unit)
+    amount = int(value.view("i8"))
+    if months is not None:
+        return f"P{amount * count * months}M"
+    if unit == "generic":
+        return amount
+    # Exact, which a cast to nanoseconds would not be where it overflows.
+    size = {"W": 604800 * 10**18, "D": 86400 * 10**18, "h": 3600 * 10**18, "m": 60 * 10**18}
+    size |= {"s": 10**18, "ms": 10**15, "us": 10**12, "ns": 10**9, "ps": 10**6, "fs": 1000, "as": 1}
+    return _duration_of(amount * count * size[unit] // 10**9)
+
+
+# ------------------------------------------------------------------------------------------- frames
+
+
+class _Frame:
+    """Labels and columns of any library's frame; columns are whatever _column_texts takes."""
+
+    def __init__(self, labels: Iterable[Any], columns: Callable[[int], Any], height: int) -> None:
+        self.labels = [_label(label) for label in labels]
+        self.column = columns
+        self.height = height
+
+
+def _label(label: Any) -> str:
+    if isinstance(label, str):
+        return label
+    if isinstance(label, tuple):
+        return "_".join(str(part) for part in label if part != "")
+    return str(label)
+
+
+def _as_frame(value: Any) -> _Frame | None:
+    """The frame that a value is, or None. Libraries that are not loaded are not asked."""
+    kind = type(value)
+    if kind in _PLAIN:
+        return None
+    pandas = sys.modules.get("pandas")
+    if pandas is not None and isinstance(value, pandas.DataFrame):
+        return _Frame(value.columns.tolist(), lambda i: value.iloc[:, i], len(value))
+    numpy = sys.modules.get("numpy")
+    if numpy is not None and isinstance(value, numpy.ndarray):
+        names = value.dtype.names
+        if names is None:
+            return None
+        rows = value.reshape(-1)
+        return _Frame(names, lambda i: rows[names[i]], len(rows))
+    polars = sys.modules.get("polars")
+    if polars is not None:
+        if isinstance(value, polars.LazyFrame):
+            value = value.collect()
+        if isinstance(value, polars.DataFrame):
+            series = value.get_columns()
+            return _Frame(value.columns, lambda i: series[i].to_list(), value.height)
+    if hasattr(kind, "__arrow_c_stream__") and not hasattr(kind, "to_pylist"):
+        value = _arrow_table(value)
+    pyarrow = sys.modules.get("pyarrow")
+    if pyarrow is not None and isinstance(value, (pyarrow.Table, pyarrow.RecordBatch)):
+        return _Frame(value.schema.names, lambda i: value.column(i).to_pylist(), value.num_rows)
+    return None
+
+
+def _arrow_table(value: Any) -> Any:
+    # pandas' and polars' Series export streams too, of other things than rows.
+    if type(value).__module__.partition(".")[0] in ("pandas", "polars"):
+        return value
+    try:
+        import pyarrow
+    except ImportError:
+        return value
+    return pyarrow.table(value)
+
+
+_PLAIN = frozenset((int, float, str, bool, type(None), bytes, list, tuple, dict, set))
+
+
+def _frame_json(frame: _Frame) -> str:
+    """The records, without the brackets around them."""
+    seen: set[str] = set()
+    for label in frame.labels:
+        if label in seen:
+            raise RenderError(f'the frame has more than one column "{label}"')
+        seen.add(label)
+    if not frame.labels:
+        return ",".join(["{}"] * frame.height)
+    columns = []
+    for position, label in enumerate(frame.labels):
+        try:
+            columns.append(_column_texts(frame.column(position)))
+        except RenderError as error:
+            error.path.insert(0, f'["{label}"]')
+            raise
+    keys = (_text(label).replace("%", "%%") for label in frame.labels)
+    template = "{" + ",".join(f"{key}:%s" for key in keys) + "}"
+    return ",".join(map(template.__mod__, zip(*columns)))
+
+
+def _column_texts(values: Any) -> Iterable[str]:
+    """JSON of each value of a column: a list, an array or a pandas Series."""
+    numpy = sys.modules.get("numpy")
+    dtype = getattr(values, "dtype", None)
+    if numpy is not None and isinstance(dtype, numpy.dtype):
+        array = values if isinstance(values, numpy.ndarray) else values.to_numpy()
+        if isinstance(array, numpy.ma.MaskedArray):
+            return _values(_unmasked(numpy, array))
+        if array.ndim == 1:
+            texts = _array_texts(numpy, array)
+            if texts is not None:
+                return texts
+    return _values(values)
+
+
+def _unmasked(numpy: Any, array: Any) -> Any:
+    """Masked elements become None."""
+    return numpy.where(numpy.ma.getmaskarray(array), None, array.data.astype(object))
+
+
+def _array_texts(numpy: Any, array: Any) -> Iterable[str] | None:
+    """The quick way for a one-dimensional array, where there is one."""
+    kind = array.dtype.kind
+    if kind in "iu":
+        return map(repr, array.tolist())
+    if kind == "b":
+        return ["true" if value else "false" for value in array.tolist()]
+    if kind == "f" and array.dtype.itemsize <= 8:
+        # Of the narrower floats the shortest digits that give them back, not those of a double.
+        texts = map(repr, array.tolist()) if array.dtype.itemsize == 8 else map(str, array)
+        finite = numpy.isfinite(array)
+        if finite.all():
+            return texts
+        return [text if is_finite else "null" for text, is_finite in zip(texts, finite.tolist())]
+    if kind == "M" and array.dtype.str[4:] in ("ns]", "us]", "ms]", "s]"):
+        micros = array.astype("M8[us]")
+        if (micros == array)[~numpy.isnat(array)].all():
+            times = micros.tolist()
+            if all(time is None or type(time) is datetime.datetime for time in times):
+                return ["null" if time is None else f'"{time.isoformat()}"' for time in times]
+    if kind == "O":
+        return _values(array.tolist())
+    return None
+
+
+_ONLY_TEXT = frozenset((str,))
+
+
+def _values(values: Iterable[Any]) -> list[str]:
+    if isinstance(values, list) and len(values) > 8 and set(map(type, values)) == _ONLY_TEXT:
+        quick = list(map(json.encoder.encode_basestring, values))
+        return quick if all(map(str.isascii, quick)) else list(map(_text, values))
+    texts: list[str] = []
+    append = texts.append
+    try:
+        for value in values:
+            append(_encode(value))
+    except RenderError as error:
+        error.path.insert(0, f"[{len(texts)}]")
+        raise
+    return texts
+
+
+# --------------------------------------------------------------------------------------------- JSON
+
+
+def _encode(value: Any) -> str:
+    """JSON of any value but a generator."""
+    encoder = _encoders.get(type(value))
+    if encoder is None:
+        encoder = _find_encoder(type(value))
+    return encoder(value)
+
+
+def _array(values: Iterable[Any]) -> str:
+    return "[" + ",".join(_values(values)) + "]"
+
+
+def _set(values: Iterable[Any]) -> str:
+    try:
+        return _array(sorted(values))
+    except TypeError:
+        return _array(values)
+
+
+def _object(values: dict) -> str:
+    parts = []
+    key: Any = None
+    try:
+        for key, value in values.items():
+            parts.append(f"{_text(_key(key))}:{_encode(value)}")
+    except RenderError as error:
+        error.path.insert(0, f"[{key!r}]" if not isinstance(key, str) else f'["{key}"]')
+        raise
+    return "{" + ",".join(parts) + "}"
+
+
+def _key(key: Any) -> str:
+    if isinstance(key, str):
+        return key
+    if isinstance(key, tuple):
+        return "_".join(_key(part) for part in key)
+    text = _encode(key)
+    if text.startswith('"'):
+        return str(json.loads(text))
+    if text[0] in "[{":
+        raise RenderError(f"a value of Python type {type(key).__name__} cannot be a key in JSON")
+    return text
+
+
+def _frame_array(value: Any) -> str:
+    frame = _as_frame(value)
+    assert frame is not None
+    return "[" + _frame_json(frame) + "]"
+
+
+def _ndarray(values: Any) -> str:
+    if values.dtype.names is not None:
+        return _frame_array(values)
+    if values.ndim == 0:
+        return _encode(values[()])
+    if values.ndim == 1:
+        return "[" + ",".join(_column_texts(values)) + "]"
+    if isinstance(values, sys.modules["numpy"].ma.MaskedArray):
+        return "[" + ",".join(_located(_ndarray, values)) + "]"
+    return "[" + ",".join(_located(_ndarray, sys.modules["numpy"].asarray(values))) + "]"
+
+
+def _located(encode: Callable[[Any], str], values: Iterable[Any]) -> Iterator[str]:
+    for index, value in enumerate(values):
+        try:
+            yield encode(value)
+        except RenderError as error:
+            error.path.insert(0, f"[{index}]")
+            raise
+
+
+def _pandas_values(values: Any) -> str:
+    return "[" + ",".join(_column_texts(values)) + "]"
+
+
+def _numpy_scalar(value: Any) -> str:
+    kind = value.dtype.kind
+    if kind in "mM":
+        return _encode(_numpy_time(value))
+    if kind == "f" and value.dtype.itemsize != 8:
+        text = str(value)
+        return text if math.isfinite(value) else "null"
+    if kind == "V" and value.dtype.names is not None:
+        return _object({name: value[name] for name in value.dtype.names})
+    if kind == "c":
+        return _refuse(value)
+    plain = value.item()
+    return _refuse(value) if isinstance(plain, sys.modules["numpy"].generic) else _encode(plain)
+
+
+def _iterate(values: Iterator[Any]) -> str:
+    return _json_of_items(values)[0]
+
+
+def _refuse(value: Any) -> str:
+    raise RenderError(f"JSON cannot hold a value of Python type {_type_name(type(value))}")
+
+
+def _type_name(kind: type) -> str:
+    if kind.__module__ in ("builtins", "__main__"):
+        return kind.__qualname__
+    return f"{kind.__module__}.{kind.__qualname__}"
+
+
+def _always_null(value: Any) -> str:
+    return "null"
+
+
+_Encoder = Callable[[Any], str]
+
+_encoders: dict[type, _Encoder] = {
+    type(None): _always_null,
+    bool: lambda value: "true" if value else "false",
+    int: int.__repr__,
+    float: _float,
+    str: _text,
+    list: _array,
+    tuple: _array,
+    deque: _array,
+    range: _array,
+    set: _set,
+    frozenset: _set,
+    type({}.keys()): _array,
+    type({}.values()): _array,
+    dict: _object,
+    decimal.Decimal: _decimal,
+    datetime.datetime: lambda value: _quoted(value.isoformat()),
+    datetime.date: lambda value: _quoted(value.isoformat()),
+    datetime.time: lambda value: _quoted(value.isoformat()),
+    datetime.timedelta: lambda value: _quoted(_duration(value)),
+    bytes: lambda value: _quoted(_base64(value)),
+    bytearray: lambda value: _quoted(_base64(value)),
+    memoryview: lambda value: _quoted(_base64(value)),
+    uuid.UUID: lambda value: _quoted(str(value)),
+    types.GeneratorType: _iterate,
+}
+
+_BASES = (
+    (bool, float, int, str, decimal.Decimal)
+    + (datetime.datetime, datetime.date, datetime.time, datetime.timedelta)
+    + (bytes, bytearray, uuid.UUID, list, tuple, dict, set, frozenset, deque)
+)
+
+
+def _find_encoder(kind: type) -> _Encoder:
+    """The encoder of a type met for the first time; it is remembered."""
+    encoder = _foreign_encoder(kind)
+    if encoder is None:
+        for base in _BASES:
+            if issubclass(kind, base):
+                encoder = _encoders[base]
+                break
+    if encoder is None:
+        encoder = _iterate if hasattr(kind, "__next__") else _refuse
+    if len(_encoders) < 1000:
+        _encoders[kind] = encoder
+    return encoder
+
+
+def _foreign_encoder(kind: type) -> _Encoder | None:
+    if issubclass(kind, enum.Enum):
+        return lambda value: _encode(value.value)
+    numpy = sys.modules.get("numpy")
+    if numpy is not None:
+        if issubclass(kind, numpy.ma.core.MaskedConstant):
+            return _always_null
+        if issubclass(kind, numpy.ndarray):
+            return _ndarray
+        if issubclass(kind, numpy.generic) and not issubclass(kind, (float, str, bytes)):
+            return _numpy_scalar
+    pandas = sys.modules.get("pandas")
+    if pandas is not None:
+        if kind in (type(pandas.NaT), type(pandas.NA)):
+            return _always_null
+        if issubclass(kind, pandas.DataFrame):
+            return _frame_array
+        if issubclass(kind, (pandas.Series, pandas.Index, pandas.api.extensions.ExtensionArray)):
+            return _pandas_values
+        if issubclass(kind, (pandas.Period, pandas.Interval)):
+            return lambda value: _quoted(str(value))
+    root = kind.__module__.partition(".")[0]
+    if root in ("pyarrow", "polars"):
+        for method in ("as_py", "to_pylist", "to_list"):
+            if hasattr(kind, method) and not hasattr(kind, "columns"):
+                return lambda value: _encode(getattr(value, method)())
+        return _frame_array
+    return _frame_array if hasattr(kind, "__arrow_c_stream__") else None
+
+
+def _guarded(encode: Callable[[Any], Any], value: Any) -> Any:
+    try:
+        return encode(value)
+    except RecursionError:
+        raise RenderError("the result is nested too deeply, or holds itself") from None
+
+
+def to_json(result: Any) -> tuple[str, bool]:
+    """Render a result for OUT_FMT 'JSON'.
+
+    Returns
+    -------
+    text : str
+        JSON, without lone surrogates.
+    is_frame : bool
+        The text is an array of a frame's records.
+    """
+    return _guarded(_to_json, result)
+
+
+def _to_json(result: Any) -> tuple[str, bool]:
+    if type(result) in _PLAIN:
+        return _encode(result), False
+    frame = _as_frame(result)
+    if frame is not None:
+        return "[" + _frame_json(frame) + "]", True
+    if hasattr(result, "__next__"):
+        return _json_of_items(result)
+    return _encode(result), False
+
+
+def _json_of_items(items: Iterator[Any]) -> tuple[str, bool]:
+    """A generator's items: one array of records when they are frames, else an array."""
+    texts: list[str] = []
+    records: list[str] = []
+    for index, item in enumerate(items):
+        try:
+            frame = _as_frame(item)
+            if frame is not None and len(texts) == 0:
+                if frame.height:
+                    records.append(_frame_json(frame))
+            elif frame is not None or (index > 0 and not texts):
+                raise RenderError("a generator must yield either frames only or no frames")
+            else:
+                texts.append(_encode(item))
+        except RenderError as error:
+            error.path.insert(0, f"[{index}]")
+            raise
+    if texts:
+        return "[" + ",".join(texts) + "]", False
+    return "[" + ",".join(records) + "]", bool(records)
+
+
+def to_value(value: Any) -> str:
+    """JSON text of a value: of a json column, or VALUE of OUT_FMT 'PNG'."""
+    return _guarded(_encode, value)
+
+
+# ---------------------------------------------------------------------------------------------- XML
+
+_INVALID = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_SPECIAL = re.compile('[&<>"\t\n\r]')
+_ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"}
+# Letters that are in names in every edition of XML: parsers differ about the rarer ones. No colon:
+# that would end the prefix of a namespace.
+_LETTERS = (
+    "A-Za-z\xc0-\xd6\xd8-\xf6\xf8-\xff\u0410-\u044f\u3041-\u3094\u30a1-\u30fa\u4e00-\u9fa5"
+    "\uac00-\ud7a3"
+)
+_NAME = re.compile(f"[{_LETTERS}_][{_LETTERS}\\-.0-9_]*\\Z")
+
+
+def _xml_text(text: str) -> str:
+    """Text between tags. A carriage return would be read as a line feed."""
+    text = _INVALID.sub("\ufffd", text)
+    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return text.replace("\r", "&#13;")
+
+
+def _xml_attribute(text: str) -> str:
+    """The value of an attribute, quotes around it; white space as references, to survive."""
+
+    def escape(match: re.Match) -> str:
+        return _ESCAPES.get(match[0]) or f"&#{ord(match[0])};"
+
+    return '"' + _SPECIAL.sub(escape, _INVALID.sub("\ufffd", text)) + '"'
+
+
+def _element(name: str, content: str) -> str:
+    return f"<{name}>{content}</{name}>" if content else f"<{name}/>"
+
+
+def _xml_float(value: float) -> str:
+    if math.isfinite(value):
+        return float.__repr__(float(value))
+    return "NaN" if math.isnan(value) else "INF" if value > 0 else "-INF"
+
+
+def _xml_cell(value: Any) -> str:
+    """The content of a frame's cell: text for a scalar, an element for anything nested."""
+    if isinstance(value, str):
+        return _xml_text(value)
+    if isinstance(value, float):
+        return "" if math.isnan(value) else _xml_float(value)
+    if value is True or value is False:
+        return "TRUE" if value else "FALSE"
+    plain = _plain(value)
+    if plain is None:
+        return ""
+    if isinstance(plain, (list, dict)):
+        return _xml_value(plain)
+    return _xml_scalar(plain)
+
+
+def _xml_scalar(value: Any) -> str:
+    if isinstance(value, bool):
+        return "TRUE" if value else "FALSE"
+    if isinstance(value, str):
+        return _xml_text(value)
+    if isinstance(value, float):
+        return _xml_float(value)
+    if isinstance(value, decimal.Decimal):
+        return str(value)
+    text = _encode(value)
+    return _xml_text(json.loads(text)) if text.startswith('"') else _xml_text(text)
+
+
+def _plain(value: Any) -> Any:
+    """None, a scalar, a list or a dict, for a value of any library but a frame."""
+    if isinstance(value, (bool, int, float, str, list, dict)) and not isinstance(value, enum.Enum):
+        return value
+    if isinstance(value, enum.Enum):
+        return _plain(value.value)
+    if isinstance(value, (tuple, range, deque)):
+        return list(value)
+    if isinstance(value, (set, frozenset)):
+        try:
+            return sorted(value)
+        except TypeError:
+            return list(value)
+    if _encoders.get(type(value)) is None:
+        _find_encoder(type(value))
+    encoder = _encoders.get(type(value))
+    if encoder is _always_null:
+        return None
+    if encoder in (_ndarray, _pandas_values):
+        if getattr(value, "ndim", 1) == 0:
+            return _plain(value[()])
+        return list(value)
+    if encoder is _numpy_scalar:
+        if value.dtype.kind in "mM":
+            return _numpy_time(value)
+        if value.dtype.names is not None:
+            return {name: value[name] for name in value.dtype.names}
+        if value.dtype.kind == "f" and value.dtype.itemsize != 8:
+            return float(str(value))  # the fewest digits, as in JSON
+        return value.item() if value.dtype.kind in "biu" else value
+    if encoder is _array:
+        return list(value)
+    for method in ("as_py", "to_pylist", "to_list"):
+        if hasattr(type(value), method):
+            return getattr(value, method)()
+    return value
+
+
+def _xml_value(value: Any) -> str:
+    frame = _as_frame(value)
+    if frame is not None:
+        return _xml_frame([frame])
+    if hasattr(value, "__next__"):
+        return _xml_items(value)
+    plain = _plain(value)
+    if plain is None:
+        return "<NoneType/>"
+    if isinstance(plain, dict):
+        return _element("dict", "".join(_xml_members(plain)))
+    if isinstance(plain, list):
+        return _element("list", "".join(_located(_xml_item, plain)))
+    for base in (bool, int, float, str):
+        if isinstance(plain, base):
+            return _element(base.__name__, _xml_scalar(plain))
+    text = _xml_scalar(plain)
+    name = type(value).__name__
+    return _element(name if _NAME.match(name) else "value", text)
+
+
+def _xml_item(value: Any) -> str:
+    return _element("item", _xml_value(value))
+
+
+def _xml_members(values: dict) -> Iterator[str]:
+    for key, value in values.items():
+        try:
+            yield f"<item name={_xml_attribute(_key(key))}>{_xml_value(value)}</item>"
+        except RenderError as error:
+            error.path.insert(0, f'["{key}"]')
+            raise
+
+
+def _xml_items(items: Iterator[Any]) -> str:
+    """A generator: the rows of its frames in one, or a list."""
+    values = list(items)
+    frames = [_as_frame(value) for value in values]
+    if frames and all(frame is not None for frame in frames):
+        return _xml_frame([frame for frame in frames if frame is not None])
+    return _xml_value(values)
+
+
+def _xml_frame(frames: Sequence[_Frame]) -> str:
+    rows: list[str] = []
+    for frame in frames:
+        tags = []
+        columns = []
+        for position, label in enumerate(frame.labels):
+            if _NAME.match(label):
+                tags.append((label, label))
+            else:
+                tags.append((f"column name={_xml_attribute(label)}", "column"))
+            try:
+                columns.append(_xml_cells(frame.column(position)))
+            except RenderError as error:
+                error.path.insert(0, f'["{label}"]')
+                raise
+        template = "".join(f"<{start.replace('%', '%%')}>%s</{end}>" for start, end in tags)
+        if columns:
+            rows.extend(map(template.__mod__, zip(*columns)))
+        else:
+            rows.extend([""] * frame.height)
+    inside = "".join(_element("ROW-pandas_dataFrame", row) for row in rows)
+    return _element("pandas_dataFrame", inside)
+
+
+def _xml_cells(values: Any) -> Iterable[str]:
+    """The contents of a column's cells."""
+    dtype = getattr(values, "dtype", None)
+    numpy = sys.modules.get("numpy")
+    if numpy is not None and isinstance(dtype, numpy.dtype) and dtype.kind in "biufM":
+        array = values if isinstance(values, numpy.ndarray) else values.to_numpy()
+        if array.ndim == 1 and not isinstance(array, numpy.ma.MaskedArray):
+            texts = _array_texts(numpy, array)
+            if dtype.kind == "f" and not numpy.isinf(array).any():
+                return ["" if text == "null" else text for text in texts or ()]
+            if texts is not None and dtype.kind in "iu":
+                return texts
+            if texts is not None and dtype.kind == "b":
+                return map(str.upper, texts)
+            if texts is not None and dtype.kind == "M":
+                return ["" if text == "null" else text[1:-1] for text in texts]
+        values = _unmasked(numpy, array) if numpy.ma.isMaskedArray(array) else array
+    return list(_located(_xml_cell, values))
+
+
+def to_xml(result: Any, figures: Sequence[tuple[str | None, bytes]]) -> str:
+    """Render a result for OUT_FMT 'XML'.
+
+    Parameters
+    ----------
+    result : Any
+        What the script returned.
+    figures : sequence of (title, png)
+        As figures.capture() gives them; they follow the result.
+    """
+    content = _guarded(_xml_value, result)
+    images = []
+    for number, (title, png) in enumerate(figures, 1):
+        name = "" if title is None else f" title={_xml_attribute(title)}"
+        images.append(
+            f'<image id="{number}"{name}><img src="data:image/png;base64,{_base64(png)}"/></image>'
+        )
+    return f"<root>{content}{_element('images', ''.join(images)) if images else ''}</root>"

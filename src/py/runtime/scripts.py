@@ -1,0 +1,147 @@
+"""Compiles scripts and finds the function to call in them (spec sql, section 16)."""
+
+import ast
+import linecache
+import sys
+import types
+
+from _oml_epe_runtime.errors import SCRIPT_MODULES, EpeError
+
+
+def _compile(name, filename, source):
+    """Return the syntax tree, or raise EpeError with line, text and caret."""
+    try:
+        # Not from the tree: only the compiler finds all errors ("return" outside a function).
+        compile(source, filename, "exec", dont_inherit=True)
+        return ast.parse(source, filename)
+    except SyntaxError as error:
+        detail = f"Line {error.lineno}: " if error.lineno else ""
+        detail += f"{type(error).__name__}: {error.msg}"
+        if error.text:
+            text = error.text.rstrip("\n")
+            stripped = text.lstrip(" \t\f")
+            detail += f"\n    {stripped}"
+            column = (error.offset or 0) - 1 - (len(text) - len(stripped))
+            if column >= 0:
+                detail += f"\n    {' ' * min(column, len(stripped))}^"
+        message = error.msg
+    except (ValueError, RecursionError, MemoryError, OverflowError) as error:
+        detail = f"{type(error).__name__}: {error}"
+        message = "the compiler gave up"
+    raise EpeError(f'script "{name}" does not compile: {message}', sqlstate="22023", detail=detail)
+
+
+def _targets(node):
+    """Names that an assignment to `node` binds."""
+    if isinstance(node, ast.Name):
+        yield node.id
+    elif isinstance(node, (ast.Tuple, ast.List)):
+        for element in node.elts:
+            yield from _targets(element)
+    elif isinstance(node, ast.Starred):
+        yield from _targets(node.value)
+
+
+_NEVER_CALLABLE = (
+    ast.Constant,
+    ast.JoinedStr,
+    ast.List,
+    ast.Dict,
+    ast.Set,
+    ast.Compare,
+    ast.ListComp,
+    ast.SetComp,
+    ast.DictComp,
+    ast.GeneratorExp,
+)
+
+
+def _definitions(statements):
+    """Yield (name, is_class) for what the module body may define, in order; no imports."""
+    for node in statements:
+        if isinstance(node, ast.AsyncFunctionDef):
+            continue  # calling it runs nothing
+        if isinstance(node, ast.FunctionDef):
+            yield node.name, False
+        elif isinstance(node, ast.ClassDef):
+            yield node.name, True
+        elif isinstance(node, ast.Assign):
+            if not isinstance(node.value, _NEVER_CALLABLE):
+                for target in node.targets:
+                    for name in _targets(target):
+                        yield name, False
+        elif isinstance(node, ast.AnnAssign):
+            if node.value is not None and not isinstance(node.value, _NEVER_CALLABLE):
+                for name in _targets(node.target):
+                    yield name, False
+        else:  # if, try, with, for, while: what is inside is top level too
+            for part in ("body", "handlers", "orelse", "finalbody"):
+                inner = getattr(node, part, None)
+                if isinstance(inner, list):
+                    yield from _definitions(inner)
+
+
+def _nothing_to_call(name):
+    return EpeError(
+        f'script "{name}" defines no function',
+        sqlstate="22023",
+        hint="A script is a function definition (not async), or an assignment of a lambda, "
+        "at top level.",
+    )
+
+
+def check(name, source):
+    """Raise EpeError unless the text compiles and defines something to call; run nothing."""
+    tree = _compile(name, f"<oml_epe script {name}>", source)
+    if not any(True for _ in _definitions(tree.body)):
+        raise _nothing_to_call(name)
+
+
+def _choose(name, tree, namespace):
+    """The function named like the script, else the last one, else the last class."""
+    functions = []
+    classes = []
+    for defined, _ in _definitions(tree.body):
+        value = namespace.get(defined)
+        if isinstance(value, type):
+            classes.append((defined, value))
+        elif callable(value):
+            functions.append((defined, value))
+    for candidates in (functions, classes):
+        for defined, value in candidates:
+            if defined == name:
+                return value
+    for candidates in (functions, classes):
+        if candidates:
+            return candidates[-1][1]
+    raise _nothing_to_call(name)
+
+
+def forget_all():
+    """Forget the modules and the source lines of all scripts, also of those that failed."""
+    for names, prefix in ((sys.modules, SCRIPT_MODULES), (linecache.cache, "<oml_epe script ")):
+        for name in [name for name in names if name.startswith(prefix)]:
+            del names[name]
+
+
+def load(owner, name, source):
+    """Execute the text of a script as a module of its own and return what to call."""
+    filename = f"<oml_epe script {owner}.{name}>"
+    tree = _compile(name, filename, source)
+    # Tracebacks show the script's own lines; an entry without a time is never checked.
+    lines = [line + "\n" for line in source.splitlines()]
+    linecache.cache[filename] = (len(source), None, lines, filename)
+    # A real module, so that dataclasses, pickle and typing find the script's own names.
+    module = types.ModuleType(f"{SCRIPT_MODULES}{owner}.{name}")
+    module.__file__ = filename
+    before = sys.modules.get(module.__name__)
+    sys.modules[module.__name__] = module
+    try:
+        exec(compile(source, filename, "exec", dont_inherit=True), module.__dict__)
+        return _choose(name, tree, module.__dict__)
+    except BaseException:
+        if before is None:
+            sys.modules.pop(module.__name__, None)
+        else:
+            sys.modules[module.__name__] = before
+        raise
