@@ -1,0 +1,109 @@
+// The SQL functions that run scripts: pyq_eval and its four sisters.
+#include <memory>
+#include <string>
+
+#include "core/pipeline.h"
+#include "core/request.h"
+#include "pg/function_call.h"
+#include "pg/host.h"
+#include "pg/interrupts.h"
+#include "pg/query_source.h"
+#include "pg/result_target.h"
+#include "pg/script_store.h"
+#include "pg/tuplestore_sink.h"
+#include "py/script_engine.h"
+
+namespace {
+
+using epe::EvalFunction;
+using epe::pg::FunctionCall;
+using epe::pg::ResultTarget;
+
+/// Where each argument of a function stands (DESIGN section 2); -1: it has none such.
+struct ArgumentOrder {
+    EvalFunction function;
+    int input;
+    int parameters;
+    int output;  ///< out_fmt or out_row
+    int row_count;
+    int group_columns;
+    int order_columns;
+    int times;
+    int script_name;  ///< scr_owner and env_name follow
+};
+
+constexpr ArgumentOrder kEval{EvalFunction::kEval, -1, 0, 1, -1, -1, -1, -1, 2};
+constexpr ArgumentOrder kTableEval{EvalFunction::kTable, 0, 1, 2, -1, -1, -1, -1, 3};
+constexpr ArgumentOrder kRowEval{EvalFunction::kRow, 0, 1, 2, 3, -1, -1, -1, 4};
+constexpr ArgumentOrder kGroupEval{EvalFunction::kGroup, 0, 1, 2, -1, 3, 4, -1, 5};
+constexpr ArgumentOrder kIndexEval{EvalFunction::kIndex, -1, 0, 1, -1, -1, -1, 2, 3};
+
+epe::Request read_request(const FunctionCall& call, const ArgumentOrder& order) {
+    epe::RawArguments raw;
+    if (order.input >= 0) raw.input_name = call.text(order.input);
+    raw.parameters = call.text_or_jsonb(order.parameters);
+    if (order.row_count >= 0) raw.row_count = call.int64(order.row_count);
+    if (order.group_columns >= 0) raw.group_columns = call.text(order.group_columns);
+    if (order.order_columns >= 0) raw.order_columns = call.text(order.order_columns);
+    if (order.times >= 0) raw.times = call.int64(order.times);
+    raw.script_name = call.text(order.script_name);
+    raw.script_owner = call.text(order.script_name + 1);
+    raw.environment = call.text(order.script_name + 2);
+    return epe::make_request(order.function, raw);
+}
+
+void run_request(const epe::Request& request, const ResultTarget& target) {
+    const epe::pg::PinnedScript script =
+        epe::pg::find_script(request.script_name, request.script_owner);
+    std::unique_ptr<epe::InputSource> source;
+    if (!request.input_name.empty()) source = epe::pg::open_query_source(request);
+    const std::unique_ptr<epe::Cut> cut = epe::make_cut(request, source.get());
+    const std::unique_ptr<epe::Host> host = epe::pg::make_host();
+    const auto engine = epe::py::make_script_engine(*host, epe::pg::interrupt_flags());
+
+    epe::CallPlan plan;
+    plan.script = &*script;
+    plan.function = request.function;
+    plan.controls = request.controls;
+    plan.arguments_json = request.arguments_json;
+    plan.shape = &target.shape();
+    epe::pg::TuplestoreSink sink(target);
+    epe::run_pipeline(*cut, *engine, plan, sink);
+    if (source) source->close();
+    sink.close();
+}
+
+/// out_fmt text, with an AS list.
+void eval_by_format(const FunctionCall& call, const ArgumentOrder& order) {
+    const epe::Request request = read_request(call, order);
+    const epe::OutputFormat format = epe::parse_output_format(call.text(order.output));
+    run_request(request, ResultTarget::from_format(call, format));
+}
+
+/// out_row anyelement.
+void eval_by_row_type(const FunctionCall& call, const ArgumentOrder& order) {
+    const epe::Request request = read_request(call, order);
+    run_request(request, ResultTarget::from_row_type(call, order.output));
+}
+
+}  // namespace
+
+// (par_lst, out_fmt | out_row, scr_name, scr_owner, env_name)
+EPE_FUNCTION(epe_eval) { eval_by_format(call, kEval); }
+EPE_FUNCTION(epe_eval_row) { eval_by_row_type(call, kEval); }
+
+// (inp_nam, par_lst, out_fmt | out_row, scr_name, scr_owner, env_name)
+EPE_FUNCTION(epe_table_eval) { eval_by_format(call, kTableEval); }
+EPE_FUNCTION(epe_table_eval_row) { eval_by_row_type(call, kTableEval); }
+
+// (inp_nam, par_lst, out_fmt | out_row, row_num, scr_name, scr_owner, env_name)
+EPE_FUNCTION(epe_row_eval) { eval_by_format(call, kRowEval); }
+EPE_FUNCTION(epe_row_eval_row) { eval_by_row_type(call, kRowEval); }
+
+// (inp_nam, par_lst, out_fmt | out_row, grp_col, ord_col, scr_name, scr_owner, env_name)
+EPE_FUNCTION(epe_group_eval) { eval_by_format(call, kGroupEval); }
+EPE_FUNCTION(epe_group_eval_row) { eval_by_row_type(call, kGroupEval); }
+
+// (par_lst, out_fmt | out_row, times_num, scr_name, scr_owner, env_name)
+EPE_FUNCTION(epe_index_eval) { eval_by_format(call, kIndexEval); }
+EPE_FUNCTION(epe_index_eval_row) { eval_by_row_type(call, kIndexEval); }

@@ -1,0 +1,71 @@
+-- OUT_FMT 'JSON', 'XML' and 'PNG', by an AS list and by the row types of the extension.
+
+CREATE TABLE fixed_input AS
+    SELECT i AS id, CASE WHEN i <= 3 THEN 'a' ELSE 'b' END AS grp FROM generate_series(1, 5) AS i;
+SELECT pyq_script_create('fixed_frame', $$
+def fixed_frame(*data):
+    import pandas as pd
+    return pd.DataFrame({"ID": [0, 1], "NAME": ["demo_0", None], "FLOAT": [0.0, 0.1]})
+$$);
+SELECT pyq_script_create('fixed_count', $$
+def fixed_count(data):
+    return {"rows": len(data)}
+$$);
+SELECT pyq_script_create('fixed_plot', $$
+def fixed_plot(n=1, *data):
+    import matplotlib.pyplot as plt
+    for i in range(2):
+        plt.figure()
+        plt.plot([1, 2, 3])
+        if i == 0:
+            plt.title(f"Title {n if isinstance(n, int) else len(n)}")
+    return True
+$$);
+
+-- JSON: one row
+SELECT * FROM pyq_eval(NULL, 'JSON', 'fixed_frame') AS t(name text, value text);
+SELECT * FROM pyq_eval(NULL, 'json', 'fixed_frame') AS t(whatever varchar, value json);
+SELECT value -> 1 ->> 'FLOAT' AS x
+    FROM pyq_eval(NULL, 'JSON', 'fixed_frame') AS t(name text, value jsonb);
+SELECT * FROM pyq_eval(NULL, NULL::pyq_json, 'fixed_frame');
+SELECT (pyq_eval(NULL, NULL::pyq_json, 'fixed_frame')).value;
+SELECT * FROM pyqsys.pyqEval(NULL, NULL::pyq_json, 'fixed_frame');
+SELECT * FROM pyq_row_eval('fixed_input', NULL, NULL::pyq_json, 3, 'fixed_frame');
+SELECT * FROM pyq_row_eval('fixed_input', NULL, NULL::pyq_json, 3, 'fixed_count');
+SELECT * FROM pyq_group_eval('fixed_input', NULL, NULL::pyq_json, 'grp', NULL, 'fixed_count');
+SELECT * FROM pyq_index_eval(NULL, NULL::pyq_json, 2, 'fixed_frame');
+
+-- XML: a row for each call
+SELECT * FROM pyq_eval(NULL, 'XML', 'fixed_frame') AS t(name text, value text);
+SELECT name, (xpath('count(//ROW-pandas_dataFrame)', value))[1] AS rows
+    FROM pyq_eval(NULL, 'XML', 'fixed_frame') AS t(name varchar(10), value xml);
+SELECT * FROM pyq_group_eval('fixed_input', NULL, NULL::pyq_xml, 'grp', NULL, 'fixed_count');
+SELECT * FROM pyq_row_eval('fixed_input', NULL, NULL::pyq_xml, 3, 'fixed_count');
+
+-- PNG: a row for each figure
+SELECT name, id, value, title, substr(image, 1, 8) AS header, length(image) > 1000 AS is_large
+    FROM pyq_eval('{"oml_graphics_flag": true}', 'PNG', 'fixed_plot')
+    AS t(name text, id int, value text, title text, image bytea);
+SELECT name, id, value, title, substr(image, 2, 3) AS header
+    FROM pyq_index_eval('{"oml_graphics_flag": true}', NULL::pyq_png, 2, 'fixed_plot');
+SELECT name, id, title
+    FROM pyq_group_eval('fixed_input', '{"oml_graphics_flag": true}', NULL::pyq_png, 'grp', NULL,
+                        'fixed_plot');
+SELECT count(*) FROM pyq_eval(NULL, NULL::pyq_png, 'fixed_frame');
+
+-- AS lists that do not fit
+SELECT * FROM pyq_eval(NULL, 'JSON', 'fixed_frame') AS t(value text);
+SELECT * FROM pyq_eval(NULL, 'XML', 'fixed_frame') AS t(name text, value int);
+SELECT * FROM pyq_eval(NULL, 'PNG', 'fixed_frame') AS t(name text, value text);
+SELECT * FROM pyq_eval(NULL, 'PNG', 'fixed_frame')
+    AS t(name text, id text, value text, title text, image bytea);
+SELECT pyq_eval(NULL, 'JSON', 'fixed_frame');
+
+-- a type of this name that is not the extension's is a type as any other
+CREATE SCHEMA fixed;
+CREATE TYPE fixed.pyq_json AS ("ID" int, "NAME" text);
+SELECT * FROM pyq_eval(NULL, NULL::fixed.pyq_json, 'fixed_frame');
+
+DROP SCHEMA fixed CASCADE;
+DROP TABLE fixed_input;
+SELECT pyq_script_drop(s) FROM unnest(ARRAY['fixed_frame', 'fixed_count', 'fixed_plot']) AS s;

@@ -1,0 +1,36 @@
+-- Scripts below parallel plans: the leader runs them, and their SQL may read.
+CREATE TABLE parallel_numbers AS SELECT i AS id FROM generate_series(1, 20000) AS i;
+ANALYZE parallel_numbers;
+SELECT pyq_script_create('parallel_count', $$
+def parallel_count(n):
+    import oml
+    return oml.cursor().execute("SELECT count(*) FROM parallel_numbers WHERE id <= $1", (n,)).fetchone()[0]
+$$);
+SELECT pyq_script_create('parallel_write', $$
+def parallel_write():
+    import oml
+    oml.cursor().execute("INSERT INTO parallel_numbers VALUES (0)")
+    return 1
+$$);
+SET parallel_setup_cost = 0;
+SET parallel_tuple_cost = 0;
+SET min_parallel_table_scan_size = 0;
+SET max_parallel_workers_per_gather = 2;
+
+EXPLAIN (COSTS OFF)
+SELECT n.id, e FROM parallel_numbers AS n, pyq_eval('{"n": 7}', NULL::int, 'parallel_count') AS e
+WHERE n.id % 10000 = 0;
+SELECT n.id, e FROM parallel_numbers AS n, pyq_eval('{"n": 7}', NULL::int, 'parallel_count') AS e
+WHERE n.id % 10000 = 0 ORDER BY n.id;
+SELECT n.id FROM parallel_numbers AS n, pyq_eval('{}', NULL::int, 'parallel_write') AS e
+WHERE n.id % 10000 = 0;
+-- A whole input is planned for itself and may be scanned in parallel.
+SELECT pyq_script_create('parallel_sum', 'def parallel_sum(a): return float(a.sum())');
+SELECT * FROM pyq_table_eval('SELECT id FROM parallel_numbers WHERE id % 3 = 0', NULL, NULL::float8,
+                             'parallel_sum');
+SELECT sum(id) FROM parallel_numbers WHERE id % 3 = 0;
+
+RESET ALL;
+DROP TABLE parallel_numbers;
+SELECT pyq_script_drop('parallel_count'), pyq_script_drop('parallel_write'),
+       pyq_script_drop('parallel_sum');

@@ -1,0 +1,2 @@
+-- What the other tests need.
+CREATE EXTENSION oml_epe;
