@@ -26,6 +26,24 @@ class StepSize {
     std::int64_t rows_ = 8;
 };
 
+/// Numbers calls, and the rows of the input that they cover, as they are given out.
+class CallCounter {
+   public:
+    Call next(std::int64_t first_row, std::int64_t row_count) {
+        Call call;
+        call.number = ++calls_;
+        call.first_row = first_row;
+        call.row_count = row_count;
+        call.input_row = rows_;
+        rows_ += row_count;
+        return call;
+    }
+
+   private:
+    std::int64_t calls_ = 0;
+    std::int64_t rows_ = 0;
+};
+
 class IndexCut final : public Cut {
    public:
     IndexCut(EvalFunction function, std::int64_t times) : function_(function), times_(times) {}
@@ -95,13 +113,8 @@ class RowCut final : public Cut {
         work.function = EvalFunction::kRow;
         work.batch = builder_.finish();
         for (std::int64_t first = 0; first < work.batch.length; first += rows_) {
-            Call call;
-            call.number = ++calls_;
+            Call call = counter_.next(first, std::min(rows_, work.batch.length - first));
             call.name = std::to_string(call.number);
-            call.first_row = first;
-            call.row_count = std::min(rows_, work.batch.length - first);
-            call.input_row = rows_done_;
-            rows_done_ += call.row_count;
             work.calls.push_back(std::move(call));
         }
         return true;
@@ -113,8 +126,7 @@ class RowCut final : public Cut {
     StepSize step_{};
     std::int64_t rows_;
     std::int64_t chunks_ = 1;
-    std::int64_t calls_ = 0;
-    std::int64_t rows_done_ = 0;
+    CallCounter counter_{};
     bool is_at_end_ = false;
 };
 
@@ -140,13 +152,9 @@ class GroupCut final : public Cut {
             const std::int64_t end = group + 1 < batch.group_starts.size()
                                          ? batch.group_starts[group + 1]
                                          : batch.length;
-            Call call;
-            call.number = ++calls_;
+            const std::int64_t start = batch.group_starts[group];
+            Call call = counter_.next(start, end - start);
             call.name = batch.group_names[group];
-            call.first_row = batch.group_starts[group];
-            call.row_count = end - call.first_row;
-            call.input_row = rows_done_;
-            rows_done_ += call.row_count;
             work.calls.push_back(std::move(call));
         }
         return true;
@@ -156,8 +164,7 @@ class GroupCut final : public Cut {
     InputSource& source_;
     BatchBuilder builder_;
     StepSize step_{};
-    std::int64_t calls_ = 0;
-    std::int64_t rows_done_ = 0;
+    CallCounter counter_{};
     bool is_at_end_ = false;
 };
 
