@@ -71,6 +71,12 @@ struct Batch {
     std::vector<std::string> group_names{};
 };
 
+/// Set bits among `count` bits of a bitmap (LSB first) from bit `first` on.
+std::int64_t count_set_bits(const Buffer& bits, std::int64_t first, std::int64_t count) noexcept;
+
+/// Bytes that a batch takes, about.
+std::size_t memory_size(const Batch& batch) noexcept;
+
 /// Makes `column` all NULL of `length` rows.
 Column null_column(std::int64_t length);
 

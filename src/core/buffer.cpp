@@ -50,11 +50,38 @@ std::byte* resize_piece(std::byte* data, std::size_t used, std::size_t capacity,
 
 }  // namespace
 
-Buffer::~Buffer() { release(data_, capacity_); }
+Buffer::~Buffer() {
+    if (lease_ != nullptr)
+        lease_->drop();
+    else
+        release(data_, capacity_);
+}
+
+Buffer Buffer::borrow(std::byte* data, std::size_t size, Lease& lease) noexcept {
+    Buffer buffer;
+    buffer.data_ = data;
+    buffer.size_ = size;
+    buffer.capacity_ = size;
+    buffer.lease_ = &lease;
+    lease.add();
+    return buffer;
+}
+
+/// Goes on with a copy of what was borrowed.
+bool Buffer::own(std::size_t capacity) noexcept {
+    std::byte* copied = resize_piece(nullptr, 0, 0, capacity);
+    if (copied == nullptr) return false;
+    if (size_ > 0) std::memcpy(copied, data_, size_);
+    data_ = copied;
+    capacity_ = capacity;
+    std::exchange(lease_, nullptr)->drop();
+    return true;
+}
 
 bool Buffer::grow(std::size_t size) noexcept {
     constexpr std::size_t kSmallest = 64;
     const std::size_t wanted = std::max({size, capacity_ + capacity_ / 2, kSmallest});
+    if (lease_ != nullptr) return own(wanted);
     std::byte* grown = resize_piece(data_, size_, capacity_, wanted);
     if (grown == nullptr) return false;
     data_ = grown;
@@ -63,12 +90,16 @@ bool Buffer::grow(std::size_t size) noexcept {
 }
 
 void Buffer::shrink() noexcept {
-    if (size_ == capacity_) return;
+    if (size_ == capacity_ && size_ > 0) return;
     if (size_ == 0) {
         Buffer().swap(*this);
         return;
     }
     // Without memory for it the larger piece stays in place, which is as good.
+    if (lease_ != nullptr) {
+        (void)own(size_);
+        return;
+    }
     if (std::byte* smaller = resize_piece(data_, size_, capacity_, size_)) {
         data_ = smaller;
         capacity_ = size_;

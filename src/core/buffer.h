@@ -1,17 +1,45 @@
 // A growable piece of raw memory that never throws: what columns are made of.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <utility>
 
 namespace epe {
 
+/// Memory that buffers borrow, counted by who holds it. Who lends holds it as well while it hands
+/// out borrowers, so that memory nobody borrowed comes back too. Counts on any thread (consumers
+/// of Arrow arrays release them where they like); must outlive its borrowers. May be used again
+/// once it is free.
+class Lease {
+   public:
+    Lease() = default;
+    Lease(const Lease&) = delete;
+    Lease& operator=(const Lease&) = delete;
+
+    void add() noexcept { holders_.fetch_add(1, std::memory_order_relaxed); }
+    void drop() noexcept {
+        if (holders_.fetch_sub(1, std::memory_order_acq_rel) == 1) on_free();
+    }
+
+   protected:
+    virtual ~Lease() = default;
+
+   private:
+    /// Nobody holds the memory any more. Called on the thread of the last drop(); may delete this.
+    virtual void on_free() noexcept = 0;
+
+    std::atomic<std::int64_t> holders_{0};
+};
+
 /// Owns a piece of memory: malloc'ed, or from a few MB on a mapping of its own, whose growth moves
 /// pages instead of copying them. Every growing call returns false when memory is exhausted and
 /// changes nothing then: buffers are filled below PostgreSQL and Python frames, where C++ may not
-/// throw.
+/// throw. Or borrows it, until it must grow or gives back what it does not need: then it goes on
+/// with a copy of its own.
 class Buffer {
    public:
     Buffer() = default;
@@ -24,7 +52,10 @@ class Buffer {
     }
     Buffer(const Buffer&) = delete;
     Buffer& operator=(const Buffer&) = delete;
+    /// Over `size` bytes of memory that stays while `lease` is held; they may be written to.
+    static Buffer borrow(std::byte* data, std::size_t size, Lease& lease) noexcept;
 
+    bool is_borrowed() const noexcept { return lease_ != nullptr; }
     std::size_t size() const noexcept { return size_; }
     bool empty() const noexcept { return size_ == 0; }
     std::byte* data() noexcept { return data_; }
@@ -74,14 +105,17 @@ class Buffer {
         std::swap(data_, other.data_);
         std::swap(size_, other.size_);
         std::swap(capacity_, other.capacity_);
+        std::swap(lease_, other.lease_);
     }
 
    private:
     bool grow(std::size_t size) noexcept;
+    bool own(std::size_t capacity) noexcept;
 
     std::byte* data_ = nullptr;
     std::size_t size_ = 0;
     std::size_t capacity_ = 0;
+    Lease* lease_ = nullptr;  // of borrowed memory
 };
 
 }  // namespace epe

@@ -25,8 +25,13 @@ inline constexpr const char* kTimeOutOfRange = "22008";
 inline constexpr const char* kInvalidText = "22P02";
 inline constexpr const char* kUntranslatable = "22P05";
 inline constexpr const char* kQueryCanceled = "57014";
+inline constexpr const char* kNotInState = "55000";
 inline constexpr const char* kLimitExceeded = "54000";
 inline constexpr const char* kOutOfMemory = "53200";
+inline constexpr const char* kProtocolViolation = "08P01";
+inline constexpr const char* kInsufficientResources = "53000";
+inline constexpr const char* kUndefinedFile = "58P01";
+inline constexpr const char* kTooManyEngines = "53400";
 inline constexpr const char* kInternal = "XX000";
 }  // namespace sqlstate
 

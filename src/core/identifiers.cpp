@@ -160,10 +160,9 @@ std::string_view trim(std::string_view text) noexcept {
     return text;
 }
 
-std::string shorten(std::string_view text) {
-    constexpr std::size_t kMostBytes = 100;
-    if (text.size() <= kMostBytes) return std::string(text);
-    std::size_t end = kMostBytes;
+std::string shorten(std::string_view text, std::size_t most_bytes) {
+    if (text.size() <= most_bytes) return std::string(text);
+    std::size_t end = most_bytes;
     while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80)
         --end;  // not inside a character
     return std::string(text.substr(0, end)) + "...";

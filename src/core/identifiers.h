@@ -39,8 +39,8 @@ std::string fold_case(std::string_view name);
 bool equals_ignoring_case(std::string_view left, std::string_view right) noexcept;
 /// Without surrounding white space, as SQL counts it.
 std::string_view trim(std::string_view text) noexcept;
-/// At most about 100 bytes, whole characters, "..." where something is missing: for messages.
-std::string shorten(std::string_view text);
+/// At most about so many bytes, whole characters, "..." where something is missing: for messages.
+std::string shorten(std::string_view text, std::size_t most_bytes = 100);
 
 /// What find_column found.
 struct ColumnMatch {

@@ -36,6 +36,9 @@ std::string_view value_of(const Batch& batch) {
         throw Error(sqlstate::kInternal, "JSON result of a call is not one row of two columns");
     const Column& column = batch.columns[kValueColumn];
     if (column.is_null(0)) return "null";
+    // An engine process may answer with any kind of column.
+    if (column.type.kind != Kind::kText && column.type.kind != Kind::kJson)
+        throw Error(sqlstate::kInternal, "JSON result of a call is not text");
     const bool is_code = column.has_dictionary;
     const Column& texts = is_code ? column.children.front() : column;
     const std::int64_t row = is_code ? column.values.as<std::int32_t>()[0] : 0;

@@ -10,12 +10,15 @@ namespace epe {
 /// columns, in this order; a column's type is what PostgreSQL wants in the end and guides the
 /// conversion of Python objects, but a batch may hold any kind that the sink can cast to it.
 /// JSON: (name, value) text. XML: the same. PNG: (name text, id int64, value text, title text,
-/// image binary). For these three `columns` is fixed.
+/// image binary). Pickle: (call int64, name text, piece int64, data binary), a row for each piece
+/// of a call's pickle. For these four `columns` is fixed.
 struct OutputShape {
     OutputFormat::Form form = OutputFormat::Form::kRelational;
     Schema columns{};
     /// A lone unnamed column (out_row of a scalar type): matched by position, not by name.
     bool is_scalar = false;
+    /// Results are matched to the columns by position, whatever their own columns are called.
+    bool by_position = false;
 };
 
 }  // namespace epe

@@ -34,15 +34,57 @@ std::unique_ptr<Cut> make_cut(const Request& request, InputSource* source) {
     }
 }
 
-void run_pipeline(Cut& cut, Engine& engine, const CallPlan& plan, ResultSink& sink) {
+namespace {
+
+/// Measures what lies behind it.
+class TimedSink final : public ResultSink {
+   public:
+    TimedSink(ResultSink& sink, CallStats& stats) : sink_(sink), stats_(stats) {}
+    void add(CallResult result) override {
+        stats_.rows_out += result.batch.length;
+        const std::int64_t start = now_nanoseconds();
+        sink_.add(std::move(result));
+        stats_.emit += now_nanoseconds() - start;
+    }
+
+   private:
+    ResultSink& sink_;
+    CallStats& stats_;
+};
+
+void count_work(const Work& work, CallStats& stats) {
+    stats.rows_in += work.batch.length;
+    stats.calls += static_cast<std::int64_t>(work.calls.size());
+}
+
+}  // namespace
+
+CallStats run_pipeline(Cut& cut, Engine& engine, const CallPlan& plan, ResultSink& sink) {
     const bool joins_results = plan.shape->form == OutputFormat::Form::kJson;
+    CallStats stats;
+    TimedSink timed(sink, stats);
     JsonResult joined(plan.function, *plan.shape);
-    ResultSink& target = joins_results ? static_cast<ResultSink&>(joined) : sink;
+    ResultSink* target = &timed;
+    if (joins_results) target = &joined;
+    const std::int64_t start = now_nanoseconds();
     engine.begin(plan);
     Work work;
-    while (cut.next(work)) engine.run(std::move(work), target);
-    engine.finish(target);
-    if (joins_results) sink.add(joined.finish());
+    while (true) {
+        const std::int64_t before = now_nanoseconds();
+        const bool has_work = cut.next(work);
+        stats.scan += now_nanoseconds() - before;
+        if (!has_work) break;
+        count_work(work, stats);
+        engine.run(std::move(work), *target);
+    }
+    engine.finish(*target);
+    if (joins_results) timed.add(joined.finish());
+    stats.total = now_nanoseconds() - start;
+    engine.report(stats);
+    // The backend's own engine does nothing beside the function but convert.
+    if (stats.engines == 0)
+        stats.engine.convert = stats.total - stats.scan - stats.emit - stats.engine.python;
+    return stats;
 }
 
 }  // namespace epe

@@ -12,7 +12,7 @@ bool takes_matrix(const Controls& controls, const Schema& schema) noexcept;
 std::unique_ptr<Cut> make_cut(const Request& request, InputSource* source);
 
 /// Runs a request to its end. Wraps the sink for the formats that put the results of several
-/// calls into one row (JSON).
-void run_pipeline(Cut& cut, Engine& engine, const CallPlan& plan, ResultSink& sink);
+/// calls into one row (JSON). Returns where the time went.
+CallStats run_pipeline(Cut& cut, Engine& engine, const CallPlan& plan, ResultSink& sink);
 
 }  // namespace epe

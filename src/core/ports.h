@@ -10,6 +10,8 @@
 
 #include "core/batch.h"
 #include "core/batch_builder.h"
+#include "core/call_stats.h"
+#include "core/host.h"
 #include "core/output_shape.h"
 #include "core/request.h"
 
@@ -85,7 +87,13 @@ struct CallPlan {
     EvalFunction function = EvalFunction::kEval;
     Controls controls{};
     std::string arguments_json{};
+    /// Further arguments, and for a script without source its function (src/py/runtime/pickles.py);
+    /// borrowed.
+    std::string_view pickled{};
+    /// Both the script and who pickled the arguments are (DESIGN section 3).
+    bool is_trusted = false;
     const OutputShape* shape = nullptr;
+    const Schema* input = nullptr;  ///< of the rows; none for kEval and kIndex
 };
 
 /// Runs Python. Results reach the sink in call order, at the latest in finish(): an engine may
@@ -96,40 +104,8 @@ class Engine {
     virtual void begin(const CallPlan& plan) = 0;
     virtual void run(Work work, ResultSink& sink) = 0;
     virtual void finish(ResultSink& sink) = 0;
-};
-
-/// A parameter of SQL that a script runs: NULL, or the text of a value of a named type.
-struct HostParameter {
-    std::optional<std::string> text{};
-    const char* sql_type = "";  ///< "" lets PostgreSQL infer it
-};
-
-/// What a script's SQL gave.
-struct HostResult {
-    Schema schema{};  ///< empty when the statement returns no rows
-    Batch batch{};
-    std::int64_t row_count = 0;  ///< rows returned or affected
-};
-
-/// What a running script may ask of PostgreSQL. Every method may throw PgError; called only on
-/// the thread that called the engine.
-class Host {
-   public:
-    virtual ~Host() = default;
-    virtual void notice(std::string_view text) = 0;
-    virtual void warning(std::string_view text) = 0;
-    /// Runs one statement in a subtransaction of the calling transaction, as the calling user.
-    /// Throws Error (not PgError) when the statement failed and was rolled back alone.
-    virtual HostResult execute(const std::string& sql,
-                               const std::vector<HostParameter>& parameters) = 0;
-    /// Handles pending interrupts; throws when one of them ends the statement.
-    virtual void check_interrupts() = 0;
-};
-
-/// Interrupt flags of the process, readable from a signal handler.
-struct InterruptFlags {
-    bool (*is_pending)() noexcept = nullptr;  ///< anything to be handled by check_interrupts()
-    bool (*is_cancel)() noexcept = nullptr;   ///< the statement must end: cancel or terminate
+    /// Adds what it has measured of the request to `stats`; after finish().
+    virtual void report(CallStats& stats) const = 0;
 };
 
 }  // namespace epe

@@ -133,18 +133,17 @@ void read_async_flag(const JsonMember& member) {
     if (read_boolean(member)) throw_not_built("asynchronous jobs", member, "false");
 }
 
-void read_parallel_flag(const JsonMember& member) {
-    if (read_boolean(member)) throw_not_built("parallel engines", member, "false");
-}
-
-/// A number of engines, or a boolean.
-void read_parallel(const JsonMember& member) {
+/// A number of engines, or a boolean. The settings clamp it.
+void read_parallel(const JsonMember& member, Controls& controls) {
+    constexpr double kMost = 1'000'000;
     const bool is_count = member.kind == JsonKind::kNumber && member.number >= 0 &&
                           std::trunc(member.number) == member.number;
     if (!is_count && member.kind != JsonKind::kBool)
         throw_bad_control(member, "Use a number of engines.");
-    if (is_count ? member.number > 1 : member.boolean)
-        throw_not_built("parallel engines", member, "1");
+    if (is_count)
+        controls.engines = static_cast<std::int64_t>(std::min(member.number, kMost));
+    else
+        controls.is_parallel = member.boolean;
 }
 
 void read_control(const JsonMember& member, EvalFunction function, Controls& controls) {
@@ -164,11 +163,12 @@ void read_control(const JsonMember& member, EvalFunction function, Controls& con
     else if (key == "oml_async_flag")
         read_async_flag(member);
     else if (key == "oml_parallel_flag")
-        read_parallel_flag(member);
+        controls.is_parallel = read_boolean(member);
     else if (key == "oml_parallel")
-        read_parallel(member);
+        read_parallel(member, controls);
     else if (key == "oml_service_level")
-        read_word(member, {"LOW", "MEDIUM", "HIGH"});  // no effect while there is one engine
+        controls.service_level =
+            static_cast<ServiceLevel>(read_word(member, {"LOW", "MEDIUM", "HIGH"}));
 }
 
 bool is_known_control(std::string_view key) {
@@ -281,9 +281,7 @@ Request make_request(EvalFunction function, const RawArguments& raw) {
         request.row_count = require_count(raw.row_count, 1, kRowCount);
     if (function == EvalFunction::kGroup) read_group_arguments(raw, request);
     if (function == EvalFunction::kIndex) request.times = require_count(raw.times, 0, kTimes);
-    if (!is_blank(raw.environment))
-        throw Error(sqlstate::kUnsupported, "environments are not available in this version",
-                    "Leave out \"env_name\" or set it to NULL.");
+    if (!is_blank(raw.environment)) request.environment = *raw.environment;
 
     constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
     request.arguments_json = is_blank(raw.parameters) ? "{}" : *raw.parameters;

@@ -22,21 +22,28 @@ enum class InputType : std::uint8_t {
     kPolars,    ///< polars.DataFrame
 };
 
+/// How many engines a parallel call may take (control argument oml_service_level; spec sql
+/// section 5).
+enum class ServiceLevel : std::uint8_t { kLow, kMedium, kHigh };
+
 /// The `oml_*` keys of PAR_LST.
 struct Controls {
     InputType input_type = InputType::kDefault;
     bool is_iterator = false;  ///< "iterator" or "iterator[TYPE]": frames one at a time
     bool omit_incomplete = false;
     bool capture_graphics = false;
-    bool use_decimal = false;            ///< oml_numeric: numeric arrives as decimal.Decimal
-    bool keep_nan = false;               ///< oml_nan: "keep"
-    bool connect = false;                ///< accepted; scripts are always connected
+    bool use_decimal = false;  ///< oml_numeric: numeric arrives as decimal.Decimal
+    bool keep_nan = false;     ///< oml_nan: "keep"
+    bool connect = false;      ///< accepted; scripts are always connected
+    bool is_parallel = false;  ///< oml_parallel_flag, or oml_parallel: true
+    ServiceLevel service_level = ServiceLevel::kLow;
+    std::int64_t engines = 0;            ///< oml_parallel as a number; 0: not given
     std::vector<std::string> unknown{};  ///< oml_* keys that mean nothing: a WARNING each
 };
 
 /// How OUT_FMT asks for the result.
 struct OutputFormat {
-    enum class Form : std::uint8_t { kRelational, kJson, kXml, kPng };
+    enum class Form : std::uint8_t { kRelational, kJson, kXml, kPng, kPickle };
     Form form = Form::kRelational;
     /// Relational: a column map, name -> SQL type as written ...
     std::vector<std::pair<std::string, std::string>> column_map{};
@@ -55,6 +62,9 @@ struct Request {
     std::int64_t times = 0;        ///< TIMES_NUM
     std::string script_name{};
     std::optional<std::string> script_owner{};
+    std::optional<std::string> source{};  ///< of a script that is not stored, of the caller's own
+    std::string pickled{};                ///< arguments beside PAR_LST; empty: none
+    std::string environment{};            ///< ENV_NAME; empty: the server's Python
 };
 
 /// The SQL arguments of an eval function, NULL as nullopt.

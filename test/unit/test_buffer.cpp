@@ -1,8 +1,11 @@
-// Tests of core/buffer: growth, moves and refusals.
+// Tests of core/buffer: growth, moves, refusals and borrowed memory.
 #include <gtest/gtest.h>
 
 #include <cstdint>
 #include <string_view>
+#include <thread>
+#include <utility>
+#include <vector>
 
 #include "core/buffer.h"
 
@@ -114,6 +117,114 @@ TEST(Buffer, RefusesWhatCannotBeHad) {
     ASSERT_TRUE(buffer.reserve(std::size_t{8} << 20));
     EXPECT_FALSE(buffer.reserve(std::size_t{1} << 60));
     EXPECT_EQ(buffer.as<std::int32_t>()[0], 5);
+}
+
+/// Counts how often the memory came back.
+class CountedLease final : public Lease {
+   public:
+    int frees = 0;
+
+   private:
+    void on_free() noexcept override { ++frees; }
+};
+
+std::string_view shown(const Buffer& buffer) { return {buffer.as<char>(), buffer.size()}; }
+
+TEST(BorrowedBuffer, UsesTheMemoryOfItsLender) {
+    char memory[] = "abcdef";
+    CountedLease lease;
+    {
+        Buffer buffer = Buffer::borrow(reinterpret_cast<std::byte*>(memory), 6, lease);
+        EXPECT_TRUE(buffer.is_borrowed());
+        EXPECT_EQ(buffer.as<char>(), memory);
+        EXPECT_EQ(shown(buffer), "abcdef");
+        buffer.as<char>()[0] = 'A';
+        ASSERT_TRUE(buffer.resize(3));
+        ASSERT_TRUE(buffer.append("xyz", 3));  // fits: still in place
+        EXPECT_TRUE(buffer.is_borrowed());
+        EXPECT_EQ(lease.frees, 0);
+    }
+    EXPECT_EQ(lease.frees, 1);
+    EXPECT_EQ(std::string_view(memory), "Abcxyz");
+}
+
+TEST(BorrowedBuffer, CarriesItsLeaseWhenMoved) {
+    char memory[] = "abc";
+    CountedLease lease;
+    Buffer first = Buffer::borrow(reinterpret_cast<std::byte*>(memory), 3, lease);
+    Buffer second(std::move(first));
+    EXPECT_FALSE(first.is_borrowed());  // NOLINT(bugprone-use-after-move): empty by contract
+    EXPECT_TRUE(second.is_borrowed());
+    Buffer third;
+    ASSERT_TRUE(third.append("own", 3));
+    third.swap(second);
+    EXPECT_FALSE(second.is_borrowed());
+    EXPECT_EQ(shown(second), "own");
+    EXPECT_EQ(shown(third), "abc");
+    EXPECT_EQ(lease.frees, 0);
+    third = std::move(second);
+    EXPECT_EQ(lease.frees, 1);
+    EXPECT_EQ(shown(third), "own");
+}
+
+TEST(BorrowedBuffer, GoesOnWithACopyWhenItGrowsOrShrinks) {
+    const auto borrow = [](char* memory, CountedLease& lease) {
+        return Buffer::borrow(reinterpret_cast<std::byte*>(memory), 3, lease);
+    };
+    char memory[] = "abc";
+    CountedLease lease;
+    Buffer grown = borrow(memory, lease);
+    ASSERT_TRUE(grown.append("d", 1));
+    EXPECT_EQ(lease.frees, 1);
+    EXPECT_FALSE(grown.is_borrowed());
+    EXPECT_EQ(shown(grown), "abcd");
+
+    Buffer shrunk = borrow(memory, lease);
+    shrunk.shrink();  // nothing to give back
+    EXPECT_TRUE(shrunk.is_borrowed());
+    ASSERT_TRUE(shrunk.resize(2));
+    shrunk.shrink();
+    EXPECT_EQ(lease.frees, 2);
+    EXPECT_FALSE(shrunk.is_borrowed());
+    EXPECT_EQ(shown(shrunk), "ab");
+
+    Buffer cleared = borrow(memory, lease);
+    cleared.clear();
+    cleared.shrink();
+    EXPECT_EQ(lease.frees, 3);
+    EXPECT_EQ(cleared.data(), nullptr);
+
+    Buffer large = borrow(memory, lease);
+    ASSERT_TRUE(large.reserve(std::size_t{8} << 20));
+    EXPECT_EQ(lease.frees, 4);
+    EXPECT_EQ(shown(large), "abc");
+    EXPECT_EQ(std::string_view(memory), "abc");
+}
+
+TEST(BorrowedBuffer, StaysWhenThereIsNoMemoryToGrow) {
+    char memory[] = "abc";
+    CountedLease lease;
+    Buffer buffer = Buffer::borrow(reinterpret_cast<std::byte*>(memory), 3, lease);
+    EXPECT_FALSE(buffer.reserve(std::size_t{1} << 60));
+    EXPECT_TRUE(buffer.is_borrowed());
+    EXPECT_EQ(shown(buffer), "abc");
+    EXPECT_EQ(lease.frees, 0);
+}
+
+TEST(BorrowedBuffer, SharesOneLeaseAmongThreads) {
+    char memory[] = "abc";
+    CountedLease lease;
+    lease.add();
+    std::vector<std::thread> threads;
+    for (int i = 0; i < 4; ++i)
+        threads.emplace_back([&] {
+            for (int round = 0; round < 1000; ++round)
+                (void)Buffer::borrow(reinterpret_cast<std::byte*>(memory), 3, lease);
+        });
+    for (std::thread& thread : threads) thread.join();
+    EXPECT_EQ(lease.frees, 0);
+    lease.drop();
+    EXPECT_EQ(lease.frees, 1);
 }
 
 }  // namespace

@@ -55,6 +55,15 @@ class JsonResultTest : public testing::Test {
     std::int64_t calls_ = 0;
 };
 
+TEST_F(JsonResultTest, RefusesWhatIsNoText) {
+    JsonResult joined(EvalFunction::kEval, shape_);
+    CallResult number = result(std::nullopt, "1");
+    ColumnBuilder values({Kind::kInt64}, false);
+    ASSERT_TRUE(values.append(std::int64_t{1}));
+    number.batch.columns[1] = values.finish();
+    error_of("XX000", [&] { joined.add(std::move(number)); });
+}
+
 TEST_F(JsonResultTest, OneCallGivesItsValue) {
     for (const EvalFunction function : {EvalFunction::kEval, EvalFunction::kTable}) {
         JsonResult joined(function, shape_);

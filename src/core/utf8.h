@@ -1,0 +1,11 @@
+// Strict UTF-8, as PostgreSQL's texts must be.
+#pragma once
+
+#include <string_view>
+
+namespace epe {
+
+/// True for UTF-8 without character 0, surrogates, overlong forms and codes above U+10FFFF.
+bool is_clean_utf8(std::string_view text) noexcept;
+
+}  // namespace epe
