@@ -1,0 +1,15 @@
+// A file tree of an engine's own.
+#pragma once
+
+#include <string>
+
+#include "engine/sandbox.h"
+
+namespace epe::engine {
+
+/// Makes the whole tree read-only to this process, but for a file system in memory on the plan's
+/// temporary folder. Needs the zygote's mount namespace. Returns 0, or errno with the tree as it
+/// was. Throws Error when it fails halfway.
+int enter_read_only_tree(const SandboxPlan& plan);
+
+}  // namespace epe::engine
