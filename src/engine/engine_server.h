@@ -1,0 +1,24 @@
+// An engine process: confines itself, then runs the requests of one backend until that is gone.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "engine/descriptor.h"
+#include "engine/sandbox.h"
+
+namespace epe::engine {
+
+/// What an engine inherits from its zygote.
+struct EngineBirth {
+    Descriptor socket{};        ///< to the backend
+    Descriptor stack{};         ///< where stacks of Python are written to
+    std::string temp_folder{};  ///< its own, empty
+    NamespaceReport namespaces{};
+    const SystemCallFilter* filter = nullptr;
+    std::vector<std::string> python_folders{};
+};
+
+[[noreturn]] void serve_backend(EngineBirth birth);
+
+}  // namespace epe::engine

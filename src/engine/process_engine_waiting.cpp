@@ -1,0 +1,136 @@
+// Waiting for engine processes and for the supervisor.
+#include <poll.h>
+#include <sys/epoll.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "engine/process_engine_state.h"
+
+namespace epe::engine {
+
+namespace {
+
+void watch(const Descriptor& poller, int operation, int descriptor, std::uint32_t events) {
+    epoll_event event{};
+    event.events = events;
+    event.data.fd = descriptor;
+    if (epoll_ctl(poller.get(), operation, descriptor, &event) != 0)
+        throw_system_error(sqlstate::kInsufficientResources, "could not wait for an engine");
+}
+
+/// It is there already when another engine is being started.
+void watch_supervisor(const Descriptor& poller, int descriptor) {
+    epoll_event event{};
+    event.events = EPOLLIN;
+    event.data.fd = descriptor;
+    if (epoll_ctl(poller.get(), EPOLL_CTL_ADD, descriptor, &event) != 0 && errno != EEXIST)
+        throw_system_error(sqlstate::kInsufficientResources, "could not wait for an engine");
+}
+
+}  // namespace
+
+void ProcessEngine::watch_new(Worker& worker) {
+    watch(poller_, EPOLL_CTL_ADD, worker.process->channel().descriptor(), EPOLLIN);
+    worker.watched = EPOLLIN;
+    // It tells whether an engine starts, and how it ends; without one neither matters any more.
+    if (session_.descriptor() >= 0) watch_supervisor(poller_, session_.descriptor());
+}
+
+/// Sends, waits when it may and nothing has come, and takes what has come.
+void ProcessEngine::pump(bool may_wait) {
+    for (Worker& worker : workers_) {
+        (void)worker.process->channel().flush();
+        watch_worker(worker);
+    }
+    wait_for_events(may_wait);
+    if (sink_ != nullptr) deliver();
+}
+
+/// When too many results wait, only the engine that the first of them wait for is read from: the
+/// others stop by themselves once their sockets are full.
+void ProcessEngine::watch_worker(Worker& worker) {
+    if (worker.is_gone) return;
+    const bool has_head = !worker.slices.empty() && worker.slices.front() == &slices_.front();
+    const bool is_paused = waiting_bytes_ > kMostWaitingBytes && !has_head;
+    const Channel& channel = worker.process->channel();
+    const std::uint32_t wanted =
+        (is_paused ? 0U : EPOLLIN) | (channel.has_output() ? EPOLLOUT : 0U);
+    if (wanted == worker.watched) return;
+    watch(poller_, EPOLL_CTL_MOD, channel.descriptor(), wanted);
+    worker.watched = wanted;
+}
+
+void ProcessEngine::unwatch(const Worker& worker) {
+    watch(poller_, EPOLL_CTL_DEL, worker.process->channel().descriptor(), 0);
+}
+
+/// Milliseconds until the first engine must have started; -1 when it has.
+std::int64_t ProcessEngine::wait_limit() {
+    const EngineProcess& first = *workers_.front().process;
+    if (first.pid != 0 || first.refusal) return -1;
+    const std::int64_t left = (start_deadline_ - now_nanoseconds()) / 1'000'000;
+    if (left > 0) return left;
+    ErrorReport report;
+    report.sqlstate = sqlstate::kTooManyEngines;
+    report.message =
+        "no Python engine became free within " + std::to_string(options_.wait_milliseconds) + " ms";
+    report.detail = "The server runs as many engines as \"oml_epe.max_engines\" allows.";
+    report.hint = "Try again later, raise \"oml_epe.max_engines\", or wait longer with "
+                  "\"oml_epe.engine_wait_timeout\".";
+    throw Error(std::move(report));
+}
+
+void ProcessEngine::wait_for_events(bool may_wait) {
+    constexpr int kMostEvents = 64;
+    waiter_.check();  // an engine that never stops talking is never waited for
+    epoll_event events[kMostEvents];
+    int count = epoll_wait(poller_.get(), events, kMostEvents, 0);
+    if (count == 0 && may_wait) {
+        const std::int64_t limit = wait_limit();
+        const std::int64_t start = now_nanoseconds();
+        waiter_.wait_readable(poller_.get(), limit);
+        wait_ += now_nanoseconds() - start;
+        count = epoll_wait(poller_.get(), events, kMostEvents, 0);
+    }
+    for (int i = 0; i < count; ++i) {
+        const int descriptor = events[i].data.fd;
+        if (descriptor == session_.descriptor()) {
+            session_.receive();
+            drop_refused();
+            notice_exits();
+            continue;
+        }
+        for (Worker& worker : workers_)
+            if (worker.process->channel().descriptor() == descriptor) receive_from(worker);
+    }
+}
+
+/// The request does with the engines it gets, but for the first.
+void ProcessEngine::drop_refused() {
+    for (auto each = workers_.begin(); each != workers_.end();) {
+        const auto worker = each++;
+        if (!worker->process->refusal) continue;
+        if (worker == workers_.begin()) throw_refused(*worker);
+        session_.release(*worker->process, /* is_clean */ false);
+        workers_.erase(worker);
+        --engines_used_;
+        options_.most_engines = static_cast<int>(workers_.size());
+    }
+}
+
+/// An engine that has died need not be silent: a process that it started may hold its connection.
+void ProcessEngine::notice_exits() {
+    for (Worker& worker : workers_) {
+        if (!worker.process->exit || worker.is_ended) continue;
+        pollfd socket{worker.process->channel().descriptor(), POLLIN, 0};
+        while (!worker.is_ended && poll(&socket, 1, 0) > 0) {  // its last words
+            waiter_.check();
+            receive_from(worker);
+        }
+        if (!worker.is_ended) throw_death(worker);
+    }
+}
+
+}  // namespace epe::engine
