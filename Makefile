@@ -21,17 +21,24 @@ MODULE_big = oml_epe
 EXTENSION_VERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" $(EXTENSION).control)
 
 # ------------------------------------------------------------------------------------- sources
-SOURCES := $(sort $(wildcard $(patsubst %,src/%/*.cpp,core pg py entry)))
+# What only the engine program needs: it supervises, forks and confines engines and runs scripts.
+PROGRAM_ONLY := $(patsubst %,src/engine/%.cpp,engine_main engine_server engine_link remote_host supervisor supervisor_zygotes supervised_engine zygote warm_up sandbox sandbox_filter sandbox_landlock sandbox_namespaces)
+SOURCES := $(sort $(filter-out $(PROGRAM_ONLY),$(wildcard $(patsubst %,src/%/*.cpp,core pg py engine entry))))
+ENGINE_PROGRAM = oml_epe_engine
+PROGRAM_OBJS := $(patsubst %.cpp,%.o,$(wildcard $(patsubst %,src/%/*.cpp,core py)) \
+	$(filter-out $(patsubst %,src/engine/%.cpp,engine_process engine_session process_engine \
+	process_engine_calls process_engine_messages process_engine_waiting launch),$(wildcard src/engine/*.cpp)))
 OBJS = $(SOURCES:.cpp=.o)
 ALL_HEADERS := $(wildcard src/*/*.h)
 
 DATA_built = sql/$(EXTENSION)--$(EXTENSION_VERSION).sql
 DATA = $(wildcard sql/$(EXTENSION)--*--*.sql)
 
-RUNTIME_SOURCES := $(sort $(wildcard src/py/runtime/*.py))
+# Python that is compiled in: the runtime, and the package oml.
+RUNTIME_SOURCES := $(sort $(wildcard src/py/runtime/*.py) $(shell find python/oml -name '*.py' 2> /dev/null))
 RUNTIME_INC = src/py/runtime_sources.inc
 
-EXTRA_CLEAN = $(OBJS:.o=.d) $(RUNTIME_INC) build/compile-flags build/unit build/tidy \
+EXTRA_CLEAN = $(OBJS:.o=.d) $(ENGINE_PROGRAM) $(PROGRAM_OBJS) $(PROGRAM_OBJS:.o=.d) $(RUNTIME_INC) build/compile-flags build/unit build/tidy \
 	build/regress build/isolation
 
 # --------------------------------------------------------------------------------------- tests
@@ -59,7 +66,9 @@ PYTHON_LDFLAGS := $(shell $(PYTHON_CONFIG_PATH) --ldflags --embed) \
 comma := ,
 
 WARNINGS = -Wall -Wextra -Wshadow -Wno-register $(if $(filter 1,$(WERROR)),-Werror)
-DEFINES = -DEPE_PYTHON_EXECUTABLE='"$(PYTHON_EXECUTABLE)"'
+DEFINES = -DEPE_PYTHON_EXECUTABLE='"$(PYTHON_EXECUTABLE)"' \
+	-DEPE_ENGINE_PROGRAM='"$(shell $(PG_CONFIG) --bindir)/oml_epe_engine"' \
+	-DEPE_SITE_FOLDERS='"$(shell $(PYTHON_EXECUTABLE) -c 'import site; print(*site.getsitepackages(), sep=":")')"'
 
 PG_CPPFLAGS = -Isrc
 PG_CXXFLAGS = -std=c++20 $(WARNINGS) -fvisibility=hidden -fvisibility-inlines-hidden
@@ -93,12 +102,29 @@ build/compile-flags: FORCE
 
 $(shlib): src/entry/exports.map
 
--include $(OBJS:.o=.d)
+# The engine program: objects are shared with the library, whose flags they need.
+all: $(ENGINE_PROGRAM)
+$(ENGINE_PROGRAM): $(PROGRAM_OBJS)
+	@echo "$(CXX) $@"
+	$(quietly)$(CXX) $(CXXFLAGS) -o $@ $^ -Wl,--export-dynamic $(PYTHON_LDFLAGS) -lseccomp -lpthread
+
+install: install-program
+install-program: $(ENGINE_PROGRAM)
+	$(MKDIR_P) '$(DESTDIR)$(bindir)'
+	$(INSTALL_PROGRAM) $(ENGINE_PROGRAM) '$(DESTDIR)$(bindir)/'
+uninstall: uninstall-program
+uninstall-program:
+	rm -f '$(DESTDIR)$(bindir)/$(ENGINE_PROGRAM)'
+
+-include $(OBJS:.o=.d) $(PROGRAM_OBJS:.o=.d)
 
 # The Python files of the runtime, one C++ initializer each: {"name", R"EPEPY(text)EPEPY"},
+# Named as modules are: src/py/runtime/x.py is _oml_epe_runtime.x, python/oml/a/b.py is oml.a.b.
 $(RUNTIME_INC): FORCE
 	@for file in $(RUNTIME_SOURCES); do \
-		printf '{"%s", R"EPEPY(' "$$(basename "$$file" .py)"; cat "$$file"; printf ')EPEPY"},\n'; \
+		name=$$(echo "$$file" | sed -e 's|^src/py/runtime/|_oml_epe_runtime/|' -e 's|^python/||' \
+			-e 's|\.py$$||' -e 's|/|.|g'); \
+		printf '{"%s", R"EPEPY(' "$$name"; cat "$$file"; printf ')EPEPY"},\n'; \
 	done > $@.new
 	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 
@@ -108,9 +134,11 @@ $(DATA_built): sql/$(EXTENSION).sql
 	cp $< $@
 
 # ---------------------------------------------------------------------------------- test targets
-.PHONY: unit regress isolation lint tidy format FORCE
+.PHONY: install-program uninstall-program unit regress isolation lint tidy format FORCE
 
-UNIT_OBJS = $(patsubst %.cpp,build/unit/%.o,$(wildcard test/unit/*.cpp) $(wildcard src/core/*.cpp))
+# The engine's files that need no Python.
+UNIT_ENGINE := $(filter-out $(patsubst %,src/engine/%.cpp,engine_main engine_server warm_up zygote supervisor_zygotes supervisor),$(wildcard src/engine/*.cpp))
+UNIT_OBJS = $(patsubst %.cpp,build/unit/%.o,$(wildcard test/unit/*.cpp) $(wildcard src/core/*.cpp) $(UNIT_ENGINE))
 UNIT_FLAGS = -std=c++20 -O1 -g $(WARNINGS) -Isrc -Itest/unit -fno-omit-frame-pointer \
 	-fsanitize=address,undefined -fno-sanitize-recover=all
 
@@ -119,7 +147,7 @@ unit: build/unit/tests
 	$< $(UNIT_ARGS)
 
 build/unit/tests: $(UNIT_OBJS)
-	$(quietly)$(CXX) $(UNIT_FLAGS) -o $@ $^ -lgtest -lgtest_main -lpthread
+	$(quietly)$(CXX) $(UNIT_FLAGS) -o $@ $^ -lgtest -lgtest_main -lpthread -lseccomp
 
 build/unit/%.o: %.cpp Makefile
 	@mkdir -p $(@D)
@@ -143,7 +171,7 @@ lint:
 
 # One stamp per file, so that only what changed is checked again; a header checks everything again.
 TIDY_FLAGS = -std=c++20 -Isrc $(filter-out -I%,$(CPPFLAGS)) -Wno-register
-tidy: $(patsubst src/%.cpp,build/tidy/%.ok,$(SOURCES))
+tidy: $(patsubst src/%.cpp,build/tidy/%.ok,$(SOURCES) $(PROGRAM_ONLY))
 
 build/tidy/%.ok: src/%.cpp $(ALL_HEADERS) .clang-tidy $(RUNTIME_INC)
 	@mkdir -p $(@D)
@@ -152,7 +180,7 @@ build/tidy/%.ok: src/%.cpp $(ALL_HEADERS) .clang-tidy $(RUNTIME_INC)
 	@rm -f $@.err && touch $@
 
 format:
-	clang-format -i $(SOURCES) $(ALL_HEADERS) $(wildcard test/unit/*.cpp test/unit/*.h)
+	clang-format -i $(SOURCES) $(PROGRAM_ONLY) $(ALL_HEADERS) $(wildcard test/unit/*.cpp test/unit/*.h)
 	tools/python-tools ruff format
 	tools/python-tools ruff check --fix
 

@@ -172,12 +172,13 @@ GRANT SELECT ON @extschema@.user_pyq_scripts TO PUBLIC;
 -- These check the caller's rights themselves, so that PUBLIC may execute them (the default), as it
 -- may all functions below.
 CREATE FUNCTION @extschema@.pyq_script_create(
-    v_name text, v_script text, v_global boolean DEFAULT false, v_overwrite boolean DEFAULT false)
+    v_name text, v_script text, v_global boolean DEFAULT false, v_overwrite boolean DEFAULT false,
+    v_description text DEFAULT NULL)
     RETURNS void
     LANGUAGE C VOLATILE PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'epe_script_create';
-COMMENT ON FUNCTION @extschema@.pyq_script_create(text, text, boolean, boolean) IS
-    'Stores a Python function as a script; only superusers and members of pyqadmin may';
+COMMENT ON FUNCTION @extschema@.pyq_script_create(text, text, boolean, boolean, text) IS
+    'Stores a Python function as a script; only superusers and members of pyqadmin store global ones';
 
 CREATE FUNCTION @extschema@.pyq_script_drop(
     v_name text, v_global boolean DEFAULT false, v_silent boolean DEFAULT false)
@@ -192,7 +193,7 @@ CREATE FUNCTION @extschema@.pyq_grant(v_name text, v_type text, v_user text DEFA
     LANGUAGE C VOLATILE PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'epe_grant';
 COMMENT ON FUNCTION @extschema@.pyq_grant(text, text, text) IS
-    'Lets a role run a script of the current user (v_type ''pyqscript''); v_user NULL: everybody';
+    'Lets a role run a script (v_type ''pyqscript'') or read a datastore (''datastore''); v_user NULL: everybody';
 
 CREATE FUNCTION @extschema@.pyq_revoke(v_name text, v_type text, v_user text DEFAULT NULL)
     RETURNS void
@@ -200,6 +201,382 @@ CREATE FUNCTION @extschema@.pyq_revoke(v_name text, v_type text, v_user text DEF
     AS 'MODULE_PATHNAME', 'epe_revoke';
 COMMENT ON FUNCTION @extschema@.pyq_revoke(text, text, text) IS
     'Takes back what pyq_grant gave to a role; v_user NULL: from everybody who has it';
+
+-- ------------------------------------------------------------------------------- the datastores
+
+-- Closed like the repository: functions of ours write for the current user, views show what he may
+-- read. Not row level security with rights for PUBLIC: DELETE on a table is the right to lock it
+-- against everybody else, and a role with BYPASSRLS could store pickles as if a superuser had.
+-- No foreign keys, as above; triggers delete what belongs to a store. It is known by an id, so that
+-- what a concurrent session may have left behind does not belong to a later store of its name.
+CREATE TABLE pyqsys.datastores (
+    owner regrole NOT NULL,
+    name text COLLATE "C" NOT NULL CHECK (length(name) BETWEEN 1 AND 128),
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    description text,
+    is_grantable boolean NOT NULL DEFAULT false,
+    created timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT datastores_key PRIMARY KEY (owner, name),
+    CONSTRAINT datastores_id UNIQUE (id)
+);
+COMMENT ON TABLE pyqsys.datastores IS
+    'Named stores of Python objects; written by package oml, read by all_pyq_datastores';
+COMMENT ON COLUMN pyqsys.datastores.owner IS 'Role that it belongs to';
+COMMENT ON COLUMN pyqsys.datastores.name IS 'Name: case-sensitive, 1 to 128 characters';
+COMMENT ON COLUMN pyqsys.datastores.id IS 'What its objects and grants know it by';
+COMMENT ON COLUMN pyqsys.datastores.description IS 'What the store is for';
+COMMENT ON COLUMN pyqsys.datastores.is_grantable IS 'Whether others may be allowed to read it';
+COMMENT ON COLUMN pyqsys.datastores.created IS 'When it was made or overwritten';
+
+CREATE TABLE pyqsys.datastore_objects (
+    store uuid NOT NULL,
+    name text COLLATE "C" NOT NULL CHECK (length(name) BETWEEN 1 AND 128),
+    owner regrole NOT NULL,
+    object uuid NOT NULL,
+    class text NOT NULL,
+    size bigint NOT NULL CHECK (size >= 0),
+    length bigint NOT NULL,
+    nrow bigint NOT NULL,
+    ncol bigint NOT NULL,
+    parts bigint[] NOT NULL,
+    is_compressed boolean NOT NULL,
+    CONSTRAINT datastore_objects_key PRIMARY KEY (store, name),
+    CONSTRAINT datastore_objects_id UNIQUE (owner, object)
+);
+COMMENT ON TABLE pyqsys.datastore_objects IS 'The objects of the datastores, without their data';
+COMMENT ON COLUMN pyqsys.datastore_objects.store IS 'The id of the store';
+COMMENT ON COLUMN pyqsys.datastore_objects.name IS 'Name of the object within the store';
+COMMENT ON COLUMN pyqsys.datastore_objects.owner IS 'Owner of the store';
+COMMENT ON COLUMN pyqsys.datastore_objects.object IS 'What its pieces know it by';
+COMMENT ON COLUMN pyqsys.datastore_objects.class IS 'Python class';
+COMMENT ON COLUMN pyqsys.datastore_objects.size IS 'Bytes that it takes as stored';
+COMMENT ON COLUMN pyqsys.datastore_objects.length IS 'len() of a list, dict or frame, else 1';
+COMMENT ON COLUMN pyqsys.datastore_objects.nrow IS 'Rows of a frame, else 1';
+COMMENT ON COLUMN pyqsys.datastore_objects.ncol IS
+    'Columns of a frame, items of a list or dict, else 1';
+COMMENT ON COLUMN pyqsys.datastore_objects.parts IS
+    'Bytes of the pickle and of each of its out-of-band buffers; each begins at a multiple of 64';
+COMMENT ON COLUMN pyqsys.datastore_objects.is_compressed IS
+    'Whether each piece is compressed with zlib';
+
+CREATE TABLE pyqsys.datastore_pieces (
+    owner regrole NOT NULL,
+    object uuid NOT NULL,
+    number integer NOT NULL,
+    data bytea NOT NULL,
+    CONSTRAINT datastore_pieces_key PRIMARY KEY (owner, object, number)
+);
+-- Pickles of numbers do not shrink; package oml compresses when it is asked to.
+ALTER TABLE pyqsys.datastore_pieces ALTER COLUMN data SET STORAGE EXTERNAL;
+COMMENT ON TABLE pyqsys.datastore_pieces IS 'The data of the objects, a few megabytes a row';
+COMMENT ON COLUMN pyqsys.datastore_pieces.owner IS
+    'Role that wrote it, which decides whether it may be unpickled inside the server';
+COMMENT ON COLUMN pyqsys.datastore_pieces.object IS 'The object''s id';
+COMMENT ON COLUMN pyqsys.datastore_pieces.number IS 'Place of the piece within the object, from 0';
+COMMENT ON COLUMN pyqsys.datastore_pieces.data IS 'Bytes of the pickle and its buffers';
+
+CREATE TABLE pyqsys.datastore_grants (
+    store uuid NOT NULL,
+    owner regrole NOT NULL,
+    grantee regrole NOT NULL,
+    CONSTRAINT datastore_grants_key PRIMARY KEY (store, grantee)
+);
+COMMENT ON TABLE pyqsys.datastore_grants IS
+    'Who may read whose datastores; written by pyq_grant and pyq_revoke';
+COMMENT ON COLUMN pyqsys.datastore_grants.store IS 'The id of the store';
+COMMENT ON COLUMN pyqsys.datastore_grants.owner IS 'Owner of the store';
+COMMENT ON COLUMN pyqsys.datastore_grants.grantee IS
+    'Role that may read it; 0 (-) for everybody';
+
+-- Whoever can write here decides what is unpickled in the server.
+REVOKE ALL ON pyqsys.datastores, pyqsys.datastore_objects, pyqsys.datastore_pieces,
+    pyqsys.datastore_grants FROM PUBLIC;
+
+SELECT pg_catalog.pg_extension_config_dump('pyqsys.datastores',
+    'WHERE EXISTS (SELECT FROM pg_catalog.pg_roles AS r WHERE r.oid = owner)');
+SELECT pg_catalog.pg_extension_config_dump('pyqsys.datastore_objects',
+    'WHERE EXISTS (SELECT FROM pg_catalog.pg_roles AS r WHERE r.oid = owner)');
+SELECT pg_catalog.pg_extension_config_dump('pyqsys.datastore_pieces',
+    'WHERE EXISTS (SELECT FROM pg_catalog.pg_roles AS r WHERE r.oid = owner)');
+SELECT pg_catalog.pg_extension_config_dump('pyqsys.datastore_grants',
+    'WHERE EXISTS (SELECT FROM pg_catalog.pg_roles AS r WHERE r.oid = owner)'
+    ' AND (grantee::oid = 0'
+    '      OR EXISTS (SELECT FROM pg_catalog.pg_roles AS r WHERE r.oid = grantee))');
+
+CREATE FUNCTION pyqsys.forget_datastore() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, pg_temp
+    AS $$
+BEGIN
+    DELETE FROM pyqsys.datastore_objects AS o WHERE o.store = old.id;
+    DELETE FROM pyqsys.datastore_grants AS g WHERE g.store = old.id;
+    RETURN NULL;
+END
+$$;
+REVOKE ALL ON FUNCTION pyqsys.forget_datastore() FROM PUBLIC;
+COMMENT ON FUNCTION pyqsys.forget_datastore() IS
+    'Trigger on pyqsys.datastores: deletes what belongs to a store that is deleted';
+
+CREATE FUNCTION pyqsys.forget_pieces() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, pg_temp
+    AS $$
+BEGIN
+    IF tg_op = 'UPDATE' THEN
+        IF new.owner = old.owner AND new.object = old.object THEN
+            RETURN NULL;
+        END IF;
+    END IF;
+    DELETE FROM pyqsys.datastore_pieces AS p WHERE p.owner = old.owner AND p.object = old.object;
+    RETURN NULL;
+END
+$$;
+REVOKE ALL ON FUNCTION pyqsys.forget_pieces() FROM PUBLIC;
+COMMENT ON FUNCTION pyqsys.forget_pieces() IS
+    'Trigger on pyqsys.datastore_objects: deletes the data of one that is deleted or replaced';
+
+CREATE FUNCTION pyqsys.forget_all_datastores() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, pg_temp
+    AS $$
+BEGIN
+    TRUNCATE pyqsys.datastore_objects, pyqsys.datastore_pieces, pyqsys.datastore_grants;
+    RETURN NULL;
+END
+$$;
+REVOKE ALL ON FUNCTION pyqsys.forget_all_datastores() FROM PUBLIC;
+COMMENT ON FUNCTION pyqsys.forget_all_datastores() IS
+    'Trigger on pyqsys.datastores: empties the other tables with it';
+
+CREATE TRIGGER datastore_deleted AFTER DELETE ON pyqsys.datastores
+    FOR EACH ROW EXECUTE FUNCTION pyqsys.forget_datastore();
+CREATE TRIGGER datastores_truncated AFTER TRUNCATE ON pyqsys.datastores
+    FOR EACH STATEMENT EXECUTE FUNCTION pyqsys.forget_all_datastores();
+CREATE TRIGGER object_deleted AFTER DELETE OR UPDATE OF object ON pyqsys.datastore_objects
+    FOR EACH ROW EXECUTE FUNCTION pyqsys.forget_pieces();
+
+-- Role pg_write_all_data may write every table of the database, and is no superuser. Writing these
+-- is as good: only who has the rights of their owner may, and the functions, which borrow them.
+CREATE FUNCTION pyqsys.require_owner() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, pg_temp
+    AS $$
+BEGIN
+    IF NOT (SELECT pg_has_role(c.relowner, 'USAGE') FROM pg_class AS c WHERE c.oid = tg_relid) THEN
+        RAISE EXCEPTION 'permission denied to write table "%"', tg_table_name
+            USING ERRCODE = 'insufficient_privilege',
+                HINT = 'Only the functions of oml_epe write it.';
+    END IF;
+    RETURN NULL;
+END
+$$;
+REVOKE ALL ON FUNCTION pyqsys.require_owner() FROM PUBLIC;
+COMMENT ON FUNCTION pyqsys.require_owner() IS
+    'Trigger on the tables of the repository and the datastores: keeps all others from writing';
+
+DO $$
+DECLARE
+    closed regclass;
+BEGIN
+    FOREACH closed IN ARRAY ARRAY['pyqsys.scripts', 'pyqsys.script_grants', 'pyqsys.datastores',
+        'pyqsys.datastore_objects', 'pyqsys.datastore_pieces',
+        'pyqsys.datastore_grants']::regclass[] LOOP
+        EXECUTE format('CREATE TRIGGER owner_only BEFORE INSERT OR UPDATE OR DELETE ON %s'
+                       ' FOR EACH STATEMENT EXECUTE FUNCTION pyqsys.require_owner()', closed);
+        EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER owner_only', closed);
+    END LOOP;
+END
+$$;
+
+-- Package oml reads these three views; they show the current user what he may load.
+CREATE VIEW pyqsys.readable_datastores WITH (security_barrier) AS
+    SELECT s.id, s.owner, s.owner_name, s.name, s.description, s.is_grantable, s.created,
+           s.owner_name = current_user AS is_own, s.is_granted,
+           coalesce((SELECT pg_has_role(s.owner::oid, r.oid, 'USAGE') FROM pg_roles AS r
+                     WHERE r.rolname = 'pyqadmin'),
+                    (SELECT r.rolsuper FROM pg_roles AS r WHERE r.oid = s.owner),
+                    false) AS is_trusted
+    FROM (SELECT d.*, pg_get_userbyid(d.owner)::text COLLATE "C" AS owner_name,
+                 EXISTS (SELECT FROM pyqsys.datastore_grants AS g
+                         WHERE g.store = d.id AND g.owner = d.owner
+                             AND (g.grantee::oid = 0 OR pg_has_role(g.grantee::oid, 'USAGE')))
+                     AS is_granted
+          FROM pyqsys.datastores AS d) AS s
+    WHERE pg_has_role(s.owner::oid, 'USAGE') OR s.is_granted;
+COMMENT ON VIEW pyqsys.readable_datastores IS 'Datastores that the current user may read';
+COMMENT ON COLUMN pyqsys.readable_datastores.id IS 'What its objects know it by';
+COMMENT ON COLUMN pyqsys.readable_datastores.owner IS 'Owner';
+COMMENT ON COLUMN pyqsys.readable_datastores.owner_name IS 'Name of the owner';
+COMMENT ON COLUMN pyqsys.readable_datastores.name IS 'Name';
+COMMENT ON COLUMN pyqsys.readable_datastores.description IS 'What the store is for';
+COMMENT ON COLUMN pyqsys.readable_datastores.is_grantable IS 'Whether it may be granted';
+COMMENT ON COLUMN pyqsys.readable_datastores.created IS 'When it was made or overwritten';
+COMMENT ON COLUMN pyqsys.readable_datastores.is_own IS 'Whether the current user owns it';
+COMMENT ON COLUMN pyqsys.readable_datastores.is_granted IS
+    'Whether it is granted to the current user, to a role of his or to everybody';
+COMMENT ON COLUMN pyqsys.readable_datastores.is_trusted IS
+    'Whether its objects may be unpickled inside the server: the owner is trusted';
+GRANT SELECT ON pyqsys.readable_datastores TO PUBLIC;
+
+CREATE VIEW pyqsys.readable_objects WITH (security_barrier) AS
+    SELECT o.store, o.name, o.object, o.class, o.size, o.length, o.nrow, o.ncol, o.parts,
+           o.is_compressed
+    FROM pyqsys.datastore_objects AS o
+        JOIN pyqsys.readable_datastores AS d ON d.id = o.store AND d.owner = o.owner;
+COMMENT ON VIEW pyqsys.readable_objects IS 'Objects of the datastores in readable_datastores';
+COMMENT ON COLUMN pyqsys.readable_objects.store IS 'The id of the store';
+COMMENT ON COLUMN pyqsys.readable_objects.name IS 'Name of the object within the store';
+COMMENT ON COLUMN pyqsys.readable_objects.object IS 'What its pieces know it by';
+COMMENT ON COLUMN pyqsys.readable_objects.class IS 'Python class';
+COMMENT ON COLUMN pyqsys.readable_objects.size IS 'Bytes that it takes as stored';
+COMMENT ON COLUMN pyqsys.readable_objects.length IS 'len() of a list, dict or frame, else 1';
+COMMENT ON COLUMN pyqsys.readable_objects.nrow IS 'Rows of a frame, else 1';
+COMMENT ON COLUMN pyqsys.readable_objects.ncol IS
+    'Columns of a frame, items of a list or dict, else 1';
+COMMENT ON COLUMN pyqsys.readable_objects.parts IS 'Bytes of the pickle and of each of its buffers';
+COMMENT ON COLUMN pyqsys.readable_objects.is_compressed IS 'Whether each piece is compressed';
+GRANT SELECT ON pyqsys.readable_objects TO PUBLIC;
+
+-- A piece belongs to an object of the role that wrote it and to no other: so the owner of the store
+-- is who answers for what is unpickled.
+CREATE VIEW pyqsys.readable_pieces WITH (security_barrier) AS
+    SELECT o.store, p.object, p.number, p.data
+    FROM pyqsys.datastore_objects AS o
+        JOIN pyqsys.readable_datastores AS d ON d.id = o.store AND d.owner = o.owner
+        JOIN pyqsys.datastore_pieces AS p ON p.owner = o.owner AND p.object = o.object;
+COMMENT ON VIEW pyqsys.readable_pieces IS 'The data of the objects in readable_objects';
+COMMENT ON COLUMN pyqsys.readable_pieces.store IS 'The id of the store';
+COMMENT ON COLUMN pyqsys.readable_pieces.object IS 'The object''s id';
+COMMENT ON COLUMN pyqsys.readable_pieces.number IS 'Place of the piece within the object, from 0';
+COMMENT ON COLUMN pyqsys.readable_pieces.data IS 'Bytes of the pickle and its buffers';
+GRANT SELECT ON pyqsys.readable_pieces TO PUBLIC;
+
+CREATE VIEW @extschema@.all_pyq_datastores WITH (security_barrier) AS
+    SELECT d.owner_name AS dsowner, d.name AS dsname, o.nobj, o.dssize, d.created AS cdate,
+           d.description, CASE WHEN d.is_grantable THEN 'T' ELSE 'F' END AS grantable
+    FROM pyqsys.readable_datastores AS d,
+        LATERAL (SELECT count(*) AS nobj, coalesce(sum(i.size), 0)::bigint AS dssize
+                 FROM pyqsys.datastore_objects AS i WHERE i.store = d.id) AS o;
+COMMENT ON VIEW @extschema@.all_pyq_datastores IS
+    'Datastores that the current user may read: own and granted ones';
+COMMENT ON COLUMN @extschema@.all_pyq_datastores.dsowner IS 'Owner';
+COMMENT ON COLUMN @extschema@.all_pyq_datastores.dsname IS 'Name of the datastore';
+COMMENT ON COLUMN @extschema@.all_pyq_datastores.nobj IS 'Number of its objects';
+COMMENT ON COLUMN @extschema@.all_pyq_datastores.dssize IS 'Bytes that these take as stored';
+COMMENT ON COLUMN @extschema@.all_pyq_datastores.cdate IS 'When it was made or overwritten';
+COMMENT ON COLUMN @extschema@.all_pyq_datastores.description IS 'What it is for';
+COMMENT ON COLUMN @extschema@.all_pyq_datastores.grantable IS
+    'T: others may be allowed to read it; F: they may not';
+GRANT SELECT ON @extschema@.all_pyq_datastores TO PUBLIC;
+
+CREATE VIEW @extschema@.user_pyq_datastores WITH (security_barrier) AS
+    SELECT d.dsname, d.nobj, d.dssize, d.cdate, d.description, d.grantable
+    FROM @extschema@.all_pyq_datastores AS d
+    WHERE d.dsowner = current_user;
+COMMENT ON VIEW @extschema@.user_pyq_datastores IS 'Datastores that the current user owns';
+COMMENT ON COLUMN @extschema@.user_pyq_datastores.dsname IS 'Name of the datastore';
+COMMENT ON COLUMN @extschema@.user_pyq_datastores.nobj IS 'Number of its objects';
+COMMENT ON COLUMN @extschema@.user_pyq_datastores.dssize IS 'Bytes that these take as stored';
+COMMENT ON COLUMN @extschema@.user_pyq_datastores.cdate IS 'When it was made or overwritten';
+COMMENT ON COLUMN @extschema@.user_pyq_datastores.description IS 'What it is for';
+COMMENT ON COLUMN @extschema@.user_pyq_datastores.grantable IS
+    'T: others may be allowed to read it; F: they may not';
+GRANT SELECT ON @extschema@.user_pyq_datastores TO PUBLIC;
+
+CREATE VIEW @extschema@.all_pyq_datastore_contents WITH (security_barrier) AS
+    SELECT d.owner_name AS dsowner, d.name AS dsname, o.name AS objname, o.class,
+           o.size AS objsize, o.length, o.nrow, o.ncol
+    FROM pyqsys.readable_datastores AS d
+        JOIN pyqsys.datastore_objects AS o ON o.store = d.id AND o.owner = d.owner;
+COMMENT ON VIEW @extschema@.all_pyq_datastore_contents IS
+    'Objects of the datastores that the current user may read';
+COMMENT ON COLUMN @extschema@.all_pyq_datastore_contents.dsowner IS 'Owner of the datastore';
+COMMENT ON COLUMN @extschema@.all_pyq_datastore_contents.dsname IS 'Name of the datastore';
+COMMENT ON COLUMN @extschema@.all_pyq_datastore_contents.objname IS 'Name of the object';
+COMMENT ON COLUMN @extschema@.all_pyq_datastore_contents.class IS 'Python class';
+COMMENT ON COLUMN @extschema@.all_pyq_datastore_contents.objsize IS
+    'Bytes that it takes as stored';
+COMMENT ON COLUMN @extschema@.all_pyq_datastore_contents.length IS
+    'len() of a list, dict or frame, else 1';
+COMMENT ON COLUMN @extschema@.all_pyq_datastore_contents.nrow IS 'Rows of a frame, else 1';
+COMMENT ON COLUMN @extschema@.all_pyq_datastore_contents.ncol IS
+    'Columns of a frame, items of a list or dict, else 1';
+GRANT SELECT ON @extschema@.all_pyq_datastore_contents TO PUBLIC;
+
+-- Package oml calls these; each works for the current user (src/pg/datastore.h).
+CREATE FUNCTION pyqsys.datastore_write(object uuid, number int, data bytea) RETURNS void
+    LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
+    AS 'MODULE_PATHNAME', 'epe_datastore_write';
+COMMENT ON FUNCTION pyqsys.datastore_write(uuid, int, bytea) IS
+    'Stores a piece of an object that datastore_save will add to a store';
+
+CREATE FUNCTION pyqsys.datastore_discard(object uuid) RETURNS void
+    LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
+    AS 'MODULE_PATHNAME', 'epe_datastore_discard';
+COMMENT ON FUNCTION pyqsys.datastore_discard(uuid) IS
+    'Deletes pieces of an object that no store has';
+
+CREATE FUNCTION pyqsys.datastore_save(
+    name text, objects jsonb, mode text, description text, is_grantable boolean)
+    RETURNS void
+    LANGUAGE C VOLATILE PARALLEL UNSAFE
+    AS 'MODULE_PATHNAME', 'epe_datastore_save';
+COMMENT ON FUNCTION pyqsys.datastore_save(text, jsonb, text, text, boolean) IS
+    'Adds objects to a store of the current user: mode create, overwrite or append';
+
+CREATE FUNCTION pyqsys.datastore_delete(name text, objects text[]) RETURNS bigint
+    LANGUAGE C VOLATILE PARALLEL UNSAFE
+    AS 'MODULE_PATHNAME', 'epe_datastore_delete';
+COMMENT ON FUNCTION pyqsys.datastore_delete(text, text[]) IS
+    'Deletes objects of a store of the current user, or the store where objects is NULL';
+
+-- What package oml shows of scripts and of grants, beyond Oracle's views.
+CREATE VIEW pyqsys.readable_scripts WITH (security_barrier) AS
+    SELECT s.owner_name, s.name, s.script, s.description, s.updated, s.owner::oid = 0 AS is_global,
+           s.owner_name = current_user AND s.owner::oid <> 0 AS is_own, s.is_granted,
+           s.owner::oid = 0
+               OR coalesce((SELECT pg_has_role(s.owner::oid, r.oid, 'USAGE') FROM pg_roles AS r
+                            WHERE r.rolname = 'pyqadmin'),
+                           (SELECT r.rolsuper FROM pg_roles AS r WHERE r.oid = s.owner),
+                           false) AS is_trusted
+    FROM (SELECT i.*,
+                 (CASE WHEN i.owner::oid = 0 THEN 'pyqsys'
+                       ELSE pg_get_userbyid(i.owner)::text END) COLLATE "C" AS owner_name,
+                 EXISTS (SELECT FROM pyqsys.script_grants AS g
+                         WHERE g.owner = i.owner AND g.name = i.name
+                             AND (g.grantee::oid = 0 OR pg_has_role(g.grantee::oid, 'USAGE')))
+                     AS is_granted
+          FROM pyqsys.scripts AS i) AS s
+    WHERE s.owner::oid = 0 OR pg_has_role(s.owner::oid, 'USAGE') OR s.is_granted;
+COMMENT ON VIEW pyqsys.readable_scripts IS 'all_pyq_scripts, with what oml.script shows';
+COMMENT ON COLUMN pyqsys.readable_scripts.owner_name IS 'Owner; pyqsys for a global script';
+COMMENT ON COLUMN pyqsys.readable_scripts.name IS 'Name of the script';
+COMMENT ON COLUMN pyqsys.readable_scripts.script IS 'Python source';
+COMMENT ON COLUMN pyqsys.readable_scripts.description IS 'What the script is for';
+COMMENT ON COLUMN pyqsys.readable_scripts.updated IS 'When the source was last stored';
+COMMENT ON COLUMN pyqsys.readable_scripts.is_global IS 'Whether it is a global script';
+COMMENT ON COLUMN pyqsys.readable_scripts.is_own IS 'Whether the current user owns it';
+COMMENT ON COLUMN pyqsys.readable_scripts.is_granted IS
+    'Whether it is granted to the current user, to a role of his or to everybody';
+COMMENT ON COLUMN pyqsys.readable_scripts.is_trusted IS
+    'Whether it may run inside the server: the owner is trusted';
+GRANT SELECT ON pyqsys.readable_scripts TO PUBLIC;
+
+CREATE VIEW pyqsys.given_grants WITH (security_barrier) AS
+    SELECT g.type, g.name,
+           CASE WHEN g.grantee::oid = 0 THEN 'PUBLIC'
+                ELSE pg_get_userbyid(g.grantee)::text END COLLATE "C" AS grantee
+    FROM (SELECT 'pyqscript' AS type, s.owner, s.name, s.grantee FROM pyqsys.script_grants AS s
+          UNION ALL
+          SELECT 'datastore', d.owner, d.name, e.grantee
+          FROM pyqsys.datastore_grants AS e
+              JOIN pyqsys.datastores AS d ON d.id = e.store AND d.owner = e.owner) AS g
+    WHERE pg_get_userbyid(g.owner) = current_user;
+COMMENT ON VIEW pyqsys.given_grants IS 'What pyq_grant has given of the current user''s';
+COMMENT ON COLUMN pyqsys.given_grants.type IS 'pyqscript or datastore';
+COMMENT ON COLUMN pyqsys.given_grants.name IS 'Name of the script or datastore';
+COMMENT ON COLUMN pyqsys.given_grants.grantee IS 'Role that it is granted to, or PUBLIC';
+GRANT SELECT ON pyqsys.given_grants TO PUBLIC;
 
 -- --------------------------------------------------------------------------- fixed result shapes
 
@@ -411,7 +788,8 @@ COMMENT ON FUNCTION @extschema@.pyq_index_eval(jsonb, anyelement, bigint, text, 
 
 -- ------------------------------------------------------------------------- Oracle's folded names
 
--- pyqsys.pyqTableEval(...) is pyq_table_eval(...), and so on for every function above.
+-- pyqsys.pyqTableEval(...) is pyq_table_eval(...), and so on for every function above. What
+-- comes below is ours alone, but for pyqListEnvs.
 DO $$
 DECLARE
     original record;
@@ -445,3 +823,134 @@ BEGIN
     END LOOP;
 END
 $$;
+
+-- ------------------------------------------------------------------------------- the package oml
+
+CREATE TYPE pyqsys.pyq_pickle AS (call bigint, name text, piece bigint, data bytea);
+COMMENT ON TYPE pyqsys.pyq_pickle IS
+    'Results as pickles of (object, list of PNG files), for package oml';
+COMMENT ON COLUMN pyqsys.pyq_pickle.call IS 'Number of the call, from 1';
+COMMENT ON COLUMN pyqsys.pyq_pickle.name IS 'Chunk number, group or index; NULL for a lone call';
+COMMENT ON COLUMN pyqsys.pyq_pickle.piece IS 'Number of the piece within the call''s pickle, from 1';
+COMMENT ON COLUMN pyqsys.pyq_pickle.data IS 'The piece';
+
+-- Everybody may call it: an inline script is trusted exactly if the caller is, as a stored one of
+-- the caller's own would be, and so are pickled arguments.
+CREATE FUNCTION pyqsys.apply(
+    cut text, out_row anyelement, scr_name text, scr_owner text DEFAULT NULL,
+    source text DEFAULT NULL, par_lst text DEFAULT NULL, pickled bytea DEFAULT NULL,
+    inp_nam text DEFAULT NULL, row_num bigint DEFAULT NULL, grp_col text DEFAULT NULL,
+    ord_col text DEFAULT NULL, times_num bigint DEFAULT NULL, env_name text DEFAULT NULL,
+    only_trusted boolean DEFAULT false, progress boolean DEFAULT false)
+    RETURNS SETOF anyelement
+    LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000 ROWS 1000
+    AS 'MODULE_PATHNAME', 'epe_apply';
+COMMENT ON FUNCTION pyqsys.apply(text, anyelement, text, text, text, text, bytea, text, bigint,
+    text, text, bigint, text, boolean, boolean) IS
+    'What package oml calls: runs a stored script, or one given as source or pickled function';
+
+-- ----------------------------------------------------------------------------------- the engines
+
+-- The C functions below return JSON and check what the caller may see; everybody may call them.
+CREATE FUNCTION pyqsys.engines() RETURNS text
+    LANGUAGE C VOLATILE PARALLEL RESTRICTED
+    AS 'MODULE_PATHNAME', 'epe_engines';
+COMMENT ON FUNCTION pyqsys.engines() IS 'What view pyq_engines shows, as JSON';
+
+CREATE VIEW @extschema@.pyq_engines AS
+    SELECT e.pid, e.backend_pid, e.datname, e.rolname, e.environment, e.state, e.script,
+           pg_catalog.to_timestamp(e.since_epoch) AS since, e.rows_in, e.rows_out, e.memory_bytes
+    FROM pg_catalog.jsonb_to_recordset(pyqsys.engines()::pg_catalog.jsonb) AS e(
+        pid int, backend_pid int, datname text, rolname text, environment text, state text,
+        script text, since_epoch float8, rows_in bigint, rows_out bigint, memory_bytes bigint);
+COMMENT ON VIEW @extschema@.pyq_engines IS
+    'Python engine processes: of the server, or of this session where it has its own supervisor';
+COMMENT ON COLUMN @extschema@.pyq_engines.pid IS 'Process ID of the engine';
+COMMENT ON COLUMN @extschema@.pyq_engines.backend_pid IS 'Process ID of the backend it works for';
+COMMENT ON COLUMN @extschema@.pyq_engines.datname IS 'Database of that backend';
+COMMENT ON COLUMN @extschema@.pyq_engines.rolname IS 'Role whose call it runs, or ran last';
+COMMENT ON COLUMN @extschema@.pyq_engines.environment IS 'Python environment';
+COMMENT ON COLUMN @extschema@.pyq_engines.state IS 'queued, starting, busy, idle or ending';
+COMMENT ON COLUMN @extschema@.pyq_engines.script IS 'Owner and name of the script that it runs';
+COMMENT ON COLUMN @extschema@.pyq_engines.since IS 'When it became busy or idle';
+COMMENT ON COLUMN @extschema@.pyq_engines.rows_in IS 'Rows that the call has sent to it';
+COMMENT ON COLUMN @extschema@.pyq_engines.rows_out IS 'Rows that it has returned';
+COMMENT ON COLUMN @extschema@.pyq_engines.memory_bytes IS 'Resident memory, shared pages included';
+GRANT SELECT ON @extschema@.pyq_engines TO PUBLIC;
+
+CREATE FUNCTION @extschema@.pyq_engine_stack(pid int) RETURNS text
+    LANGUAGE C VOLATILE PARALLEL RESTRICTED
+    AS 'MODULE_PATHNAME', 'epe_engine_stack';
+COMMENT ON FUNCTION @extschema@.pyq_engine_stack(int) IS
+    'The Python stack of a running engine, innermost call first; NULL when it does not answer';
+
+CREATE FUNCTION pyqsys.last_call() RETURNS text
+    LANGUAGE C VOLATILE PARALLEL RESTRICTED
+    AS 'MODULE_PATHNAME', 'epe_last_call';
+COMMENT ON FUNCTION pyqsys.last_call() IS 'What pyq_last_call shows, as JSON';
+
+CREATE FUNCTION @extschema@.pyq_last_call(
+    OUT total_ms float8, OUT scan_ms float8, OUT convert_ms float8, OUT wait_ms float8,
+    OUT python_ms float8, OUT emit_ms float8, OUT rows_in bigint, OUT rows_out bigint,
+    OUT calls bigint, OUT engines bigint)
+    RETURNS SETOF record
+    LANGUAGE sql VOLATILE PARALLEL RESTRICTED
+    AS $$
+    SELECT c.* FROM pg_catalog.jsonb_to_record(pyqsys.last_call()::pg_catalog.jsonb) AS c(
+        total_ms float8, scan_ms float8, convert_ms float8, wait_ms float8, python_ms float8,
+        emit_ms float8, rows_in bigint, rows_out bigint, calls bigint, engines bigint)
+    WHERE c.total_ms IS NOT NULL
+$$;
+COMMENT ON FUNCTION @extschema@.pyq_last_call() IS
+    'Where the time of the session''s last call of an eval function went; no row before the first';
+
+CREATE FUNCTION pyqsys.sandbox_status() RETURNS text
+    LANGUAGE C VOLATILE PARALLEL RESTRICTED
+    AS 'MODULE_PATHNAME', 'epe_sandbox_status';
+COMMENT ON FUNCTION pyqsys.sandbox_status() IS 'What pyq_sandbox_status shows, as JSON';
+
+CREATE FUNCTION @extschema@.pyq_sandbox_status(
+    OUT protection text, OUT enforced boolean, OUT needed boolean, OUT detail text)
+    RETURNS SETOF record
+    LANGUAGE sql VOLATILE PARALLEL RESTRICTED
+    AS $$
+    SELECT s.* FROM pg_catalog.jsonb_to_recordset(
+        pyqsys.sandbox_status()::pg_catalog.jsonb) AS s(
+        protection text, enforced boolean, needed boolean, detail text)
+$$;
+COMMENT ON FUNCTION @extschema@.pyq_sandbox_status() IS
+    'What confines an engine process that works for the current role, on this machine';
+
+CREATE FUNCTION pyqsys.list_envs() RETURNS text
+    LANGUAGE C VOLATILE PARALLEL RESTRICTED
+    AS 'MODULE_PATHNAME', 'epe_list_envs';
+COMMENT ON FUNCTION pyqsys.list_envs() IS 'What pyq_list_envs shows, as JSON';
+
+CREATE FUNCTION @extschema@.pyq_list_envs(
+    OUT name text, OUT size text, OUT description text, OUT number_of_installed_packages int,
+    OUT python_version text)
+    RETURNS SETOF record
+    LANGUAGE sql VOLATILE PARALLEL RESTRICTED
+    AS $$
+    SELECT e.name, pg_catalog.pg_size_pretty(e.size), e.description,
+           e.number_of_installed_packages, e.python_version
+    FROM pg_catalog.jsonb_to_recordset(pyqsys.list_envs()::pg_catalog.jsonb) AS e(
+        name text, size bigint, description text, number_of_installed_packages int,
+        python_version text)
+$$;
+COMMENT ON FUNCTION @extschema@.pyq_list_envs() IS
+    'The Python environments that env_name may name';
+
+CREATE FUNCTION pyqsys.pyqlistenvs(
+    OUT name text, OUT size text, OUT description text, OUT number_of_installed_packages int,
+    OUT python_version text)
+    RETURNS SETOF record
+    LANGUAGE sql VOLATILE PARALLEL RESTRICTED
+    AS $$
+    SELECT e.name, pg_catalog.pg_size_pretty(e.size), e.description,
+           e.number_of_installed_packages, e.python_version
+    FROM pg_catalog.jsonb_to_recordset(pyqsys.list_envs()::pg_catalog.jsonb) AS e(
+        name text, size bigint, description text, number_of_installed_packages int,
+        python_version text)
+$$;
+COMMENT ON FUNCTION pyqsys.pyqlistenvs() IS 'pyq_list_envs under Oracle''s name';

@@ -1,17 +1,10 @@
 // The SQL functions that run scripts: pyq_eval and its four sisters.
-#include <memory>
 #include <string>
 
-#include "core/pipeline.h"
 #include "core/request.h"
+#include "entry/run_request.h"
 #include "pg/function_call.h"
-#include "pg/host.h"
-#include "pg/interrupts.h"
-#include "pg/query_source.h"
 #include "pg/result_target.h"
-#include "pg/script_store.h"
-#include "pg/tuplestore_sink.h"
-#include "py/script_engine.h"
 
 namespace {
 
@@ -52,38 +45,17 @@ epe::Request read_request(const FunctionCall& call, const ArgumentOrder& order) 
     return epe::make_request(order.function, raw);
 }
 
-void run_request(const epe::Request& request, const ResultTarget& target) {
-    const epe::pg::PinnedScript script =
-        epe::pg::find_script(request.script_name, request.script_owner);
-    std::unique_ptr<epe::InputSource> source;
-    if (!request.input_name.empty()) source = epe::pg::open_query_source(request);
-    const std::unique_ptr<epe::Cut> cut = epe::make_cut(request, source.get());
-    const std::unique_ptr<epe::Host> host = epe::pg::make_host();
-    const auto engine = epe::py::make_script_engine(*host, epe::pg::interrupt_flags());
-
-    epe::CallPlan plan;
-    plan.script = &*script;
-    plan.function = request.function;
-    plan.controls = request.controls;
-    plan.arguments_json = request.arguments_json;
-    plan.shape = &target.shape();
-    epe::pg::TuplestoreSink sink(target);
-    epe::run_pipeline(*cut, *engine, plan, sink);
-    if (source) source->close();
-    sink.close();
-}
-
 /// out_fmt text, with an AS list.
 void eval_by_format(const FunctionCall& call, const ArgumentOrder& order) {
     const epe::Request request = read_request(call, order);
     const epe::OutputFormat format = epe::parse_output_format(call.text(order.output));
-    run_request(request, ResultTarget::from_format(call, format));
+    epe::run_request(request, ResultTarget::from_format(call, format), {});
 }
 
 /// out_row anyelement.
 void eval_by_row_type(const FunctionCall& call, const ArgumentOrder& order) {
     const epe::Request request = read_request(call, order);
-    run_request(request, ResultTarget::from_row_type(call, order.output));
+    epe::run_request(request, ResultTarget::from_row_type(call, order.output), {});
 }
 
 }  // namespace

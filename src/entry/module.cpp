@@ -1,8 +1,12 @@
 // What PostgreSQL calls when it loads the library.
+#include "entry/keeper.h"
 #include "pg/function_call.h"
 #include "pg/settings.h"
 
 extern "C" {
 EPE_EXPORT void _PG_init();
-void _PG_init() { epe::pg::define_settings(); }
+void _PG_init() {
+    epe::pg::define_settings();
+    epe::register_keeper();
+}
 }

@@ -1,11 +1,16 @@
-// The SQL functions of the script repository: create, drop, grant, revoke.
+// The SQL functions of the script repository: create and drop.
 #include <string>
 
 #include "core/error.h"
+#include "engine/process_engine.h"
+#include "entry/engine_choice.h"
 #include "pg/function_call.h"
 #include "pg/host.h"
 #include "pg/interrupts.h"
 #include "pg/script_store.h"
+#include "pg/session.h"
+#include "pg/settings.h"
+#include "pg/waiter.h"
 #include "py/script_engine.h"
 
 namespace {
@@ -19,36 +24,36 @@ std::string required_text(const epe::pg::FunctionCall& call, int argument, const
     return *std::move(text);
 }
 
-std::string ascii_lower(std::string text) {
-    for (char& c : text)
-        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-    return text;
-}
-
-/// V_TYPE of pyq_grant and pyq_revoke (spec sql section 9).
-void require_script_type(const epe::pg::FunctionCall& call) {
-    const std::string type = required_text(call, 1, "v_type");
-    const std::string folded = ascii_lower(type);
-    if (folded == "pyqscript") return;
-    if (folded == "datastore")
-        throw Error(epe::sqlstate::kUnsupported, "datastores are not supported yet");
-    throw Error(epe::sqlstate::kInvalidArgument, "unknown v_type \"" + type + "\"",
-                "v_type is 'pyqscript' or 'datastore'.");
+void check_in_process(const std::string& name, const std::string& source, epe::Host& host) {
+    epe::Script script;
+    script.owner = epe::pg::role_name(epe::pg::current_role());  // whose engine will run it too
+    script.name = name;
+    script.source = source;
+    epe::engine::EngineOptions options = epe::engine_options({});
+    options.requires_sandbox =
+        epe::pg::engine_settings().sandbox == epe::pg::SandboxChoice::kRequired;
+    const auto waiter = epe::pg::make_waiter();
+    epe::engine::check_script_in_process(script, options, host, *waiter);
 }
 
 }  // namespace
 
-// (v_name text, v_script text, v_global boolean, v_overwrite boolean)
+// (v_name text, v_script text, v_global boolean, v_overwrite boolean, v_description text)
 EPE_FUNCTION(epe_script_create) {
     const std::string name = required_text(call, 0, "v_name");
     const std::string source = required_text(call, 1, "v_script");
     epe::pg::NewScript script{name, source};
     script.is_global = call.boolean(2).value_or(false);
     script.may_replace = call.boolean(3).value_or(false);
+    const auto description = call.text(4);
+    if (description) script.description = *description;
     epe::pg::require_valid_script(script);
-    epe::pg::require_trusted_user();  // before anybody's text reaches Python's compiler
+    if (script.is_global) epe::pg::require_trusted_user();
     const auto host = epe::pg::make_host();
-    epe::py::check_script(name, source, *host, epe::pg::interrupt_flags());
+    if (epe::pg::is_trusted_user())  // or the text must not even reach Python's compiler here
+        epe::py::check_script(name, source, *host, epe::pg::interrupt_flags());
+    else
+        check_in_process(name, source, *host);
     epe::pg::create_script(script);
 }
 
@@ -56,18 +61,6 @@ EPE_FUNCTION(epe_script_create) {
 EPE_FUNCTION(epe_script_drop) {
     epe::pg::drop_script(required_text(call, 0, "v_name"), call.boolean(1).value_or(false),
                          call.boolean(2).value_or(false));
-}
-
-// (v_name text, v_type text, v_user text)
-EPE_FUNCTION(epe_grant) {
-    require_script_type(call);
-    epe::pg::grant_script(required_text(call, 0, "v_name"), call.text(2));
-}
-
-// (v_name text, v_type text, v_user text)
-EPE_FUNCTION(epe_revoke) {
-    require_script_type(call);
-    epe::pg::revoke_script(required_text(call, 0, "v_name"), call.text(2));
 }
 
 // A trigger on the tables of the repository.

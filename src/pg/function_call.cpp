@@ -129,6 +129,16 @@ std::optional<std::string> FunctionCall::text_or_jsonb(int argument) const {
     return std::string(view.data, view.size);
 }
 
+std::optional<std::string> FunctionCall::bytes(int argument) const {
+    if (is_null(argument)) return std::nullopt;
+    const Datum value = info_->args[argument].value;
+    const TextView view = guarded([=]() noexcept {
+        bytea* detoasted = DatumGetByteaPP(value);
+        return TextView{VARDATA_ANY(detoasted), VARSIZE_ANY_EXHDR(detoasted)};
+    });
+    return std::string(view.data, view.size);
+}
+
 std::optional<std::int64_t> FunctionCall::int64(int argument) const {
     if (is_null(argument)) return std::nullopt;
     return int64_of(info_->args[argument].value);

@@ -20,6 +20,8 @@ class FunctionCall {
     std::optional<std::string> text(int argument) const;
     /// text, or jsonb as its text: by the declared type of the argument.
     std::optional<std::string> text_or_jsonb(int argument) const;
+    /// bytea.
+    std::optional<std::string> bytes(int argument) const;
     std::optional<std::int64_t> int64(int argument) const;
     std::optional<bool> boolean(int argument) const;
     /// The actual type of a polymorphic argument; 0 when it is not known.

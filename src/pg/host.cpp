@@ -17,6 +17,7 @@ extern "C" {
 #include "parser/parse_type.h"
 #include "tcop/tcopprot.h"
 #include "utils/lsyscache.h"
+#include "utils/memutils.h"
 #include "utils/plancache.h"
 }
 
@@ -33,8 +34,10 @@ struct Prepared {
 };
 
 struct ParameterView {
-    const char* text;  // null for NULL
+    const char* text;
     const char* sql_type;
+    const char* bytes;  // NULL has neither text nor bytes
+    std::size_t size;
 };
 
 /// Types that were not named are inferred from the statement.
@@ -48,7 +51,21 @@ void infer_types(const char* sql, Oid** types, int* count) noexcept {
 #endif
 }
 
-Datum read_parameter(const char* text, Oid type) noexcept {
+Datum read_bytes(const ParameterView& parameter, Oid type) noexcept {
+    if (type != BYTEAOID)
+        ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH), errmsg("bytes can only be a bytea")));
+    if (parameter.size > MaxAllocSize - VARHDRSZ)
+        ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+                        errmsg("a parameter of %zu bytes is too long", parameter.size)));
+    auto* value = static_cast<bytea*>(palloc(parameter.size + VARHDRSZ));
+    SET_VARSIZE(value, parameter.size + VARHDRSZ);
+    std::memcpy(VARDATA(value), parameter.bytes, parameter.size);
+    return PointerGetDatum(value);
+}
+
+Datum read_parameter(const ParameterView& parameter, Oid type) noexcept {
+    if (parameter.bytes != nullptr) return read_bytes(parameter, type);
+    const char* const text = parameter.text;
     Oid function = InvalidOid;
     Oid io_parameter = InvalidOid;
     getTypeInputInfo(type, &function, &io_parameter);
@@ -90,9 +107,9 @@ Prepared prepare(const char* sql, std::size_t given, const ParameterView* parame
     prepared.values = static_cast<Datum*>(palloc0(sizeof(Datum) * slots));
     prepared.nulls = static_cast<char*>(palloc0(slots));
     for (int i = 0; i < count; ++i) {
-        prepared.nulls[i] = parameters[i].text == nullptr ? 'n' : ' ';
-        if (parameters[i].text != nullptr)
-            prepared.values[i] = read_parameter(parameters[i].text, types[i]);
+        const bool is_null = parameters[i].text == nullptr && parameters[i].bytes == nullptr;
+        prepared.nulls[i] = is_null ? 'n' : ' ';
+        if (!is_null) prepared.values[i] = read_parameter(parameters[i], types[i]);
     }
     List* sources = SPI_plan_get_plan_sources(prepared.plan);
     if (list_length(sources) > 1)
@@ -104,28 +121,34 @@ Prepared prepare(const char* sql, std::size_t given, const ParameterView* parame
     return prepared;
 }
 
+/// The parameters of a statement, in the SPI context. The planner may take the values of small ones
+/// for constants; long bytes it would copy several times.
+ParamListInfo parameter_list(const Prepared& prepared) noexcept {
+    const int count = SPI_getargcount(prepared.plan);
+    ParamListInfo parameters = makeParamList(count);
+    for (int i = 0; i < count; ++i) {
+        ParamExternData& parameter = parameters->params[i];
+        parameter.value = prepared.values[i];
+        parameter.isnull = prepared.nulls[i] == 'n';
+        parameter.ptype = SPI_getargtypeid(prepared.plan, i);
+        parameter.pflags = parameter.ptype == BYTEAOID ? 0 : PARAM_FLAG_CONST;
+    }
+    return count > 0 ? parameters : nullptr;
+}
+
 std::uint64_t execute_plan(const Prepared& prepared, DestReceiver* destination) noexcept {
+    ParamListInfo parameters = parameter_list(prepared);
 #if PG_VERSION_NUM >= 140000
     if (destination != nullptr) {
-        // The parameter list of SPI_execute_plan_extended is ParamListInfo.
         SPIExecuteOptions options{};
         options.dest = destination;
-        const int count = SPI_getargcount(prepared.plan);
-        ParamListInfo parameters = makeParamList(count);
-        for (int i = 0; i < count; ++i) {
-            ParamExternData& parameter = parameters->params[i];
-            parameter.value = prepared.values[i];
-            parameter.isnull = prepared.nulls[i] == 'n';
-            parameter.pflags = PARAM_FLAG_CONST;
-            parameter.ptype = SPI_getargtypeid(prepared.plan, i);
-        }
-        options.params = count > 0 ? parameters : nullptr;
+        options.params = parameters;
         const int code = SPI_execute_plan_extended(prepared.plan, &options);
         if (code < 0) elog(ERROR, "statement failed: %s", SPI_result_code_string(code));
         return SPI_processed;
     }
 #endif
-    const int code = SPI_execute_plan(prepared.plan, prepared.values, prepared.nulls, false, 0);
+    const int code = SPI_execute_plan_with_paramlist(prepared.plan, parameters, false, 0);
     if (code == SPI_ERROR_TRANSACTION)
         ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                         errmsg("a script cannot begin or end transactions")));
@@ -169,9 +192,12 @@ class BackendHost final : public Host {
                                   const std::vector<HostParameter>& parameters) {
         std::vector<ParameterView> views;
         views.reserve(parameters.size());
-        for (const HostParameter& parameter : parameters)
-            views.push_back(
-                {parameter.text ? parameter.text->c_str() : nullptr, parameter.sql_type});
+        for (const HostParameter& parameter : parameters) {
+            const std::string_view bytes = parameter.bytes.value_or(std::string_view());
+            const char* const first_byte = bytes.data() == nullptr ? "" : bytes.data();
+            views.push_back({parameter.text ? parameter.text->c_str() : nullptr, parameter.sql_type,
+                             parameter.bytes ? first_byte : nullptr, bytes.size()});
+        }
         const char* text = sql.c_str();
         const std::size_t size = sql.size();
         const ParameterView* first = views.data();

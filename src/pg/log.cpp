@@ -10,12 +10,12 @@ namespace epe::pg {
 
 namespace {
 
-void send(int level, std::string message) {
+void send(int level, std::string message, int code = 0) {
     std::replace(message.begin(), message.end(), '\0', '?');  // or the rest would be lost
     char* utf8 = message.data();
     guarded([=]() noexcept {
         char* text = to_message(utf8);
-        ereport(level, (errmsg_internal("%s", text)));
+        ereport(level, (code == 0 ? 0 : errcode(code), errmsg_internal("%s", text)));
         if (text != utf8) pfree(text);
     });
 }
@@ -25,5 +25,9 @@ void send(int level, std::string message) {
 void notice(const std::string& message) { send(NOTICE, message); }
 
 void warning(const std::string& message) { send(WARNING, message); }
+
+void report_progress(const std::string& message) {
+    send(INFO, message, MAKE_SQLSTATE('0', '0', 'E', 'P', 'E'));
+}
 
 }  // namespace epe::pg

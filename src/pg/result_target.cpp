@@ -30,7 +30,16 @@ using Form = OutputFormat::Form;
 // ------------------------------------------------------------------- JSON, XML and PNG
 
 const char* form_name(Form form) noexcept {
-    return form == Form::kJson ? "JSON" : form == Form::kXml ? "XML" : "PNG";
+    switch (form) {
+        case Form::kJson:
+            return "JSON";
+        case Form::kXml:
+            return "XML";
+        case Form::kPng:
+            return "PNG";
+        default:
+            return "pickle";
+    }
 }
 
 Field fixed_field(const char* name, Kind kind) {
@@ -40,9 +49,12 @@ Field fixed_field(const char* name, Kind kind) {
     return field;
 }
 
-/// Spec sql sections 4.2 to 4.4.
+/// Spec sql sections 4.2 to 4.4; pickles are ours.
 Schema fixed_columns(Form form) {
     Schema columns;
+    if (form == Form::kPickle)
+        return {fixed_field("call", Kind::kInt64), fixed_field("name", Kind::kText),
+                fixed_field("piece", Kind::kInt64), fixed_field("data", Kind::kBinary)};
     columns.push_back(fixed_field("name", Kind::kText));
     if (form == Form::kPng) columns.push_back(fixed_field("id", Kind::kInt64));
     columns.push_back(fixed_field("value", Kind::kText));
@@ -78,8 +90,10 @@ struct RowType {
 /// The formats that the extension's own row types stand for. Types of these names that are not
 /// of the extension that the function belongs to mean nothing special.
 Form form_of_row_type(Oid type, Oid function) noexcept {
-    static constexpr std::pair<const char*, Form> kRowTypes[] = {
-        {"pyq_json", Form::kJson}, {"pyq_xml", Form::kXml}, {"pyq_png", Form::kPng}};
+    static constexpr std::pair<const char*, Form> kRowTypes[] = {{"pyq_json", Form::kJson},
+                                                                 {"pyq_xml", Form::kXml},
+                                                                 {"pyq_png", Form::kPng},
+                                                                 {"pyq_pickle", Form::kPickle}};
     const char* name = get_rel_name(get_typ_typrelid(type));
     if (name == nullptr) return Form::kRelational;
     for (const auto& [row_type, form] : kRowTypes) {

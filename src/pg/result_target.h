@@ -37,6 +37,8 @@ class ResultTarget {
     static ResultTarget from_row_type(const FunctionCall& call, int row_argument);
 
     const OutputShape& shape() const noexcept { return shape_; }
+    /// Takes the columns of results in their order, whatever they are called.
+    void match_by_position() noexcept { shape_.by_position = true; }
     /// One for each column of the shape.
     const std::vector<TargetColumn>& columns() const noexcept { return columns_; }
     /// PostgreSQL's description of the call and of its result: borrowed.

@@ -34,10 +34,15 @@ void describe_place(void* argument) {
 }
 
 std::int64_t bytes_of(const Column& column) noexcept {
-    std::size_t bytes = column.values.size() + column.offsets.size();
-    // Codes share their texts, but each row's datum has a copy of its own: a fair guess.
-    for (const Column& child : column.children) bytes += static_cast<std::size_t>(bytes_of(child));
-    return static_cast<std::int64_t>(bytes);
+    auto bytes = static_cast<std::int64_t>(column.values.size() + column.offsets.size());
+    for (const Column& child : column.children) bytes += bytes_of(child);
+    if (!column.has_dictionary) return bytes;
+    // Codes share their texts, but each row's datum has a copy of its own, at worst of the longest.
+    const Column& texts = column.children.front();
+    std::int64_t longest = 0;
+    for (std::int64_t i = 0; i < texts.length && longest < kBytesPerReset; ++i)
+        longest = std::max(longest, texts.bytes_length(i));
+    return bytes + std::min(longest, kBytesPerReset) * column.length;
 }
 
 std::int64_t rows_per_reset(const Batch& batch) noexcept {

@@ -10,6 +10,7 @@
 
 #include "pg/boundary.h"
 #include "pg/script_table_internal.h"
+#include "pg/session.h"
 
 extern "C" {
 #include "miscadmin.h"
@@ -220,6 +221,17 @@ const Script& PinnedScript::operator*() const noexcept { return script_->script;
 PinnedScript find_script(std::string_view name, std::optional<std::string_view> owner) {
     return PinnedScript(session_cache().find(
         KeyView{GetUserId(), owner.has_value(), owner.value_or(std::string_view()), name}));
+}
+
+Script make_inline_script(std::string_view name, std::string source) {
+    Script script;
+    script.owner = role_name(current_role());
+    // Unlike the name of any script that engines may keep for the same owner.
+    script.name = std::string(name) + " (inline)";
+    script.source = std::move(source);
+    script.is_trusted = is_trusted_user();
+    script.version = std::hash<std::string>()(script.source);
+    return script;
 }
 
 }  // namespace epe::pg

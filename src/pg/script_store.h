@@ -43,20 +43,28 @@ class PinnedScript {
 /// global. A script that the user may not see does not exist: both are Error 42704.
 PinnedScript find_script(std::string_view name, std::optional<std::string_view> owner);
 
+/// A script of the current user's that is not stored: it lives for one call. `name` is for
+/// messages. Trusted exactly if the user is.
+Script make_inline_script(std::string_view name, std::string source);
+
 struct NewScript {
     std::string_view name;
     std::string_view source;
     bool is_global = false;
     bool may_replace = false;
+    std::optional<std::string_view> description{};
 };
 
 /// Throws Error 22023 for a name that is not 1 to 128 characters long, or an empty source.
 void require_valid_script(const NewScript& script);
-/// Throws Error 42501 unless the current user is trusted (DESIGN section 3).
+/// Whether the current user is trusted (DESIGN section 3).
+bool is_trusted_user();
+/// Throws Error 42501 unless it is.
 void require_trusted_user();
 /// Stores a script of the current user, or a global one. The source must have been checked.
-/// Throws as the two above, and Error 42710 when the name is taken and may_replace is false, also
-/// when another session takes it at the same moment.
+/// Throws as require_valid_script(), for a global one as require_trusted_user(), and Error 42710
+/// when the name is taken and may_replace is false, also when another session takes it at the same
+/// moment.
 void create_script(const NewScript& script);
 /// Throws Error 42704 when there is no such script, unless `is_silent`; 42501 when the script is
 /// to be global and the user is not trusted.

@@ -1,21 +1,240 @@
 // The settings (GUCs) of the extension, all named oml_epe.*.
 #include "pg/settings.h"
 
+#include <limits>
+
 extern "C" {
 #include "postgres.h"
 
+#include "miscadmin.h"
+#include "utils/builtins.h"
 #include "utils/guc.h"
+#include "utils/varlena.h"
 }
+
+#include "pg/boundary.h"
+
+#ifndef EPE_ENGINE_PROGRAM
+#define EPE_ENGINE_PROGRAM "oml_epe_engine"
+#endif
 
 namespace epe::pg {
 
+namespace {
+
+// What PostgreSQL writes; texts belong to it.
+int engine_choice = 0;
+int sandbox_choice = 0;
+char* engine_program = nullptr;
+char* preload = nullptr;
+char* environments_dir = nullptr;
+char* sandbox_read_paths = nullptr;
+char* sandbox_tcp_ports = nullptr;
+int low_engines = 0;
+int medium_engines = 0;
+int high_engines = 0;
+int max_engines = 0;
+int engine_idle_timeout = 0;
+int engine_wait_timeout = 0;
+int engine_memory_limit = 0;
+int engine_temp_limit = 0;
+int engine_nice = 0;
+
+const config_enum_entry kEngineChoices[] = {
+    {"backend", static_cast<int>(EngineChoice::kBackend), false},
+    {"process", static_cast<int>(EngineChoice::kProcess), false},
+    {nullptr, 0, false}};
+const config_enum_entry kSandboxChoices[] = {
+    {"required", static_cast<int>(SandboxChoice::kRequired), false},
+    {"preferred", static_cast<int>(SandboxChoice::kPreferred), false},
+    {nullptr, 0, false}};
+
+/// Words between commas; blanks around them do not count. No word, no list.
+std::vector<std::string> split_list(const char* text) {
+    std::vector<std::string> words;
+    std::string word;
+    for (const char* at = text; at != nullptr; ++at) {
+        if (*at != ',' && *at != '\0') {
+            if (word.empty() && *at == ' ') continue;
+            word += *at;
+            continue;
+        }
+        while (!word.empty() && word.back() == ' ') word.pop_back();
+        if (!word.empty()) words.push_back(std::move(word));
+        word.clear();
+        if (*at == '\0') break;
+    }
+    return words;
+}
+
+/// For a check hook, which may neither throw nor be left.
+bool are_ports(const char* text) noexcept {
+    long port = 0;
+    bool has_digit = false;
+    bool is_over = false;  // a blank behind a digit
+    for (const char* at = text;; ++at) {
+        if (*at >= '0' && *at <= '9') {
+            if (is_over) return false;
+            port = port * 10 + (*at - '0');
+            has_digit = true;
+            if (port > std::numeric_limits<std::uint16_t>::max()) return false;
+        } else if (*at == ',' || *at == '\0') {
+            if (has_digit && port == 0) return false;
+            port = 0;
+            has_digit = false;
+            is_over = false;
+            if (*at == '\0') return true;
+        } else if (*at == ' ') {
+            is_over = has_digit;
+        } else {
+            return false;
+        }
+    }
+}
+
+bool check_ports(char** text, void**, GucSource) noexcept {
+    if (*text == nullptr || are_ports(*text)) return true;
+    GUC_check_errdetail("It is a list of port numbers from 1 to 65535, separated by commas.");
+    return false;
+}
+
+bool check_paths(char** text, void**, GucSource) noexcept {
+    bool is_start = true;
+    for (const char* at = *text; at != nullptr && *at != '\0'; ++at) {
+        if (*at == ',') {
+            is_start = true;
+        } else if (*at != ' ') {
+            if (is_start && *at != '/') {
+                GUC_check_errdetail("It is a list of absolute paths, separated by commas.");
+                return false;
+            }
+            is_start = false;
+        }
+    }
+    return true;
+}
+
+bool check_folder(char** text, void**, GucSource) noexcept {
+    if (*text == nullptr || **text == '\0' || **text == '/') return true;
+    GUC_check_errdetail("It is an absolute path.");
+    return false;
+}
+
+void define_engine_settings() noexcept {
+    DefineCustomEnumVariable(
+        "oml_epe.engine", "Where scripts of trusted roles run when a call needs one engine.",
+        "Parallel calls, other environments and scripts of other roles take processes in any case.",
+        &engine_choice, static_cast<int>(EngineChoice::kBackend), kEngineChoices, PGC_USERSET, 0,
+        nullptr, nullptr, nullptr);
+    DefineCustomStringVariable("oml_epe.engine_program", "The program of the engine processes.",
+                               nullptr, &engine_program, EPE_ENGINE_PROGRAM, PGC_SIGHUP, 0, nullptr,
+                               nullptr, nullptr);
+    DefineCustomStringVariable(
+        "oml_epe.preload", "Modules that are imported before an engine process is asked for.",
+        nullptr, &preload, "numpy,pandas", PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+    DefineCustomStringVariable(
+        "oml_epe.environments_dir", "The folder whose virtual environments env_name may name.",
+        nullptr, &environments_dir, "", PGC_SIGHUP, 0, check_folder, nullptr, nullptr);
+}
+
+struct IntegerSetting {
+    const char* name;
+    const char* text;
+    int* value;
+    int standard;
+    int least;
+    int most;
+    GucContext context;
+    int unit;
+};
+
+void define_integers() noexcept {
+    constexpr int kMostEngines = 1000;
+    constexpr int kMost = std::numeric_limits<int>::max();
+    const IntegerSetting settings[] = {
+        {"oml_epe.low_engines", "Most engines of a parallel call of service level LOW.",
+         &low_engines, 2, 1, kMostEngines, PGC_SUSET, 0},
+        {"oml_epe.medium_engines", "Most engines of a parallel call of service level MEDIUM.",
+         &medium_engines, 4, 1, kMostEngines, PGC_SUSET, 0},
+        {"oml_epe.high_engines",
+         "Most engines of a parallel call of service level HIGH, and of oml_parallel.",
+         &high_engines, 8, 1, kMostEngines, PGC_SUSET, 0},
+        {"oml_epe.max_engines", "Most engine processes of the server.", &max_engines, 16, 1,
+         kMostEngines, PGC_SIGHUP, 0},
+        {"oml_epe.engine_idle_timeout",
+         "How long a session keeps an engine process that it does not use; 0: until its end.",
+         &engine_idle_timeout, 300, 0, kMost / 1000, PGC_SIGHUP, GUC_UNIT_S},
+        {"oml_epe.engine_wait_timeout",
+         "How long a call waits for an engine process when the server has none left.",
+         &engine_wait_timeout, 60000, 1, kMost, PGC_USERSET, GUC_UNIT_MS},
+        {"oml_epe.engine_memory_limit",
+         "Memory that an engine process may take beyond what it has when it starts; 0: no limit.",
+         &engine_memory_limit, 4096, 0, kMost, PGC_SUSET, GUC_UNIT_MB},
+        {"oml_epe.engine_temp_limit", "Size of an engine process's temporary folder.",
+         &engine_temp_limit, 1024, 1, kMost, PGC_SUSET, GUC_UNIT_MB},
+        {"oml_epe.engine_nice", "Niceness of engine processes.", &engine_nice, 10, 0, 19, PGC_SUSET,
+         0},
+    };
+    for (const IntegerSetting& each : settings)
+        DefineCustomIntVariable(each.name, each.text, nullptr, each.value, each.standard,
+                                each.least, each.most, each.context, each.unit, nullptr, nullptr,
+                                nullptr);
+}
+
+void define_sandbox_settings() noexcept {
+    DefineCustomEnumVariable(
+        "oml_epe.sandbox", "Whether scripts of untrusted roles run without a complete sandbox.",
+        "With \"required\" they are refused on a machine that cannot enforce it.", &sandbox_choice,
+        static_cast<int>(SandboxChoice::kRequired), kSandboxChoices, PGC_SUSET, 0, nullptr, nullptr,
+        nullptr);
+    DefineCustomStringVariable("oml_epe.sandbox_read_paths",
+                               "Further files and folders that scripts in engine processes may "
+                               "read.",
+                               nullptr, &sandbox_read_paths, "", PGC_SUSET, 0, check_paths, nullptr,
+                               nullptr);
+    DefineCustomStringVariable(
+        "oml_epe.sandbox_tcp_ports", "TCP ports that scripts in engine processes may connect to.",
+        nullptr, &sandbox_tcp_ports, "", PGC_SUSET, 0, check_ports, nullptr, nullptr);
+}
+
+}  // namespace
+
 void define_settings() noexcept {
-    // None yet: from here on a misspelt oml_epe.something is refused instead of kept silently.
+    define_engine_settings();
+    define_integers();
+    define_sandbox_settings();
+    // From here on a misspelt oml_epe.something is refused instead of kept silently.
 #if PG_VERSION_NUM >= 150000
     MarkGUCPrefixReserved("oml_epe");
 #else
     EmitWarningsOnPlaceholders("oml_epe");
 #endif
 }
+
+EngineSettings engine_settings() {
+    EngineSettings settings;
+    settings.engine = static_cast<EngineChoice>(engine_choice);
+    settings.sandbox = static_cast<SandboxChoice>(sandbox_choice);
+    settings.program = engine_program;
+    settings.preload = split_list(preload);
+    settings.environments_folder = environments_dir;
+    settings.read_paths = split_list(sandbox_read_paths);
+    for (const std::string& port : split_list(sandbox_tcp_ports))
+        settings.tcp_ports.push_back(static_cast<std::uint16_t>(std::stoi(port)));
+    settings.low_engines = low_engines;
+    settings.medium_engines = medium_engines;
+    settings.high_engines = high_engines;
+    settings.most_engines = max_engines;
+    settings.idle_seconds = engine_idle_timeout;
+    settings.wait_milliseconds = engine_wait_timeout;
+    settings.memory_bytes = std::int64_t{engine_memory_limit} << 20;
+    settings.temp_bytes = std::int64_t{engine_temp_limit} << 20;
+    settings.niceness = engine_nice;
+    return settings;
+}
+
+std::string engine_folder() { return std::string(DataDir) + "/pgsql_tmp_oml_epe"; }
+
+std::string supervisor_socket() { return "pgsql_tmp_oml_epe/engines.sock"; }
 
 }  // namespace epe::pg

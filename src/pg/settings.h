@@ -1,9 +1,44 @@
 // The settings (GUCs) of the extension, all named oml_epe.*.
 #pragma once
 
+#include <cstdint>
+#include <string>
+#include <vector>
+
 namespace epe::pg {
 
 /// Called once, when PostgreSQL loads the library. A leaf.
 void define_settings() noexcept;
+
+enum class EngineChoice : std::uint8_t { kBackend, kProcess };
+enum class SandboxChoice : std::uint8_t { kRequired, kPreferred };
+
+/// What the settings say at the moment, for the current session.
+struct EngineSettings {
+    EngineChoice engine = EngineChoice::kBackend;
+    SandboxChoice sandbox = SandboxChoice::kRequired;
+    std::string program{};
+    std::vector<std::string> preload{};
+    std::string environments_folder{};
+    std::vector<std::string> read_paths{};
+    std::vector<std::uint16_t> tcp_ports{};
+    int low_engines = 0;
+    int medium_engines = 0;
+    int high_engines = 0;
+    int most_engines = 0;  ///< of the server
+    int idle_seconds = 0;
+    int wait_milliseconds = 0;
+    std::int64_t memory_bytes = 0;
+    std::int64_t temp_bytes = 0;
+    int niceness = 0;
+};
+EngineSettings engine_settings();
+
+/// Where engines keep what they need on disk: below the data folder, under a name that base
+/// backups leave out. Absolute.
+std::string engine_folder();
+/// The socket of the server's supervisor, relative to the data folder, which is every server
+/// process's own: an absolute path may be too long for a socket.
+std::string supervisor_socket();
 
 }  // namespace epe::pg

@@ -8,6 +8,7 @@
 #include "py/interrupt_internal.h"
 #include "py/output_internal.h"
 #include "py/ref_internal.h"
+#include "py/script_engine.h"
 
 namespace epe::py {
 
@@ -16,6 +17,9 @@ struct RequestLink {
     Host* host;
     InterruptFlags flags;
     Output* output;
+    EnginePlace place = EnginePlace::kBackend;
+    /// Whether only trusted roles' pickles may be loaded here (DESIGN section 3).
+    bool must_trust = true;
 };
 
 /// Stands on the C++ stack while Python may run for a request: directs sys.stdout and sys.stderr
@@ -50,8 +54,10 @@ class Activation {
     /// From now on the script may not use the Host: an exception flies past it.
     void close_host() noexcept { is_host_closed_ = true; }
 
+    EnginePlace place() const noexcept { return link_.place; }
     const InterruptFlags& flags() const noexcept { return link_.flags; }
     Output& output() noexcept { return *link_.output; }
+    bool must_trust() const noexcept { return link_.must_trust; }
 
     /// Throws the kept exception, or lets the Host handle a pending interrupt, which may throw.
     /// No Python exception may be pending.

@@ -2,6 +2,7 @@
 #include "py/arguments_internal.h"
 
 #include <string_view>
+#include <utility>
 
 namespace epe::py {
 
@@ -21,7 +22,19 @@ PyObject* loads_function() {
 
 }  // namespace
 
-Arguments::Arguments(const std::string& json) : json_(json), is_empty_(is_empty_object(json)) {}
+Arguments::Arguments(const CallPlan& plan)
+    : plan_(plan), is_empty_(is_empty_object(plan.arguments_json) && plan.pickled.empty()) {}
+
+Ref Arguments::load() {
+    // The pickle's bytes are copied where objects keep them.
+    const Ref bytes = Ref::steal(
+        PyMemoryView_FromMemory(const_cast<char*>(plan_.pickled.data()),
+                                static_cast<Py_ssize_t>(plan_.pickled.size()), PyBUF_READ));
+    pickled_ =
+        call(attribute(import_module("_oml_epe_runtime.pickles").get(), "Arguments").get(), bytes);
+    Ref function = attribute(pickled_.get(), "function");
+    return function.get() == Py_None ? Ref() : std::move(function);
+}
 
 PyObject* Arguments::next() {
     if (is_empty_) return nullptr;
@@ -30,9 +43,13 @@ PyObject* Arguments::next() {
 }
 
 void Arguments::parse() {
-    const Ref all = call(loads_function(), to_python(json_));
+    const Ref all = call(loads_function(), to_python(plan_.arguments_json));
     values_ = Ref::steal(PyDict_New());
     is_shareable_ = true;
+    if (pickled_) {
+        checked(PyDict_Update(values_.get(), call(attribute(pickled_.get(), "fresh").get()).get()));
+        is_shareable_ = attribute(pickled_.get(), "is_shareable").get() == Py_True;
+    }
     PyObject* name = nullptr;
     PyObject* value = nullptr;
     Py_ssize_t position = 0;

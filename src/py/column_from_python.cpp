@@ -157,7 +157,8 @@ Column column_of(PyObject* values, const Target& target) {
     const Ref dimensions = attribute(values, "ndim");
     const bool is_flat = PyLong_AsLong(dimensions.get()) == 1;
     if (kind == 'O' && is_flat) return column_of_object_array(values, target);
-    if (kind != 'O' && kind != 'V' && !takes_objects(target.kind()) && is_flat) {
+    // 'T' is numpy 2's StringDType, which has no buffer.
+    if (kind != 'O' && kind != 'V' && kind != 'T' && !takes_objects(target.kind()) && is_flat) {
         return kind == 'M' || kind == 'm' ? column_of_times(values, kind, target)
                                           : column_of_array(values, kind, target);
     }

@@ -109,6 +109,7 @@ void set_error(const Error& failure, PyObject* type) noexcept {
         set("sqlstate", report.sqlstate);
         set("detail", report.detail);
         set("hint", report.hint);
+        set("context", report.context);
         PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(exception.get())), exception.get());
     } catch (const ScriptError&) {  // that exception is set instead
     }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "py/activation_internal.h"
+#include "py/buffer_object_internal.h"
 #include "py/column_writer_internal.h"
 #include "py/error_internal.h"
 #include "py/object_values_internal.h"
@@ -22,20 +23,45 @@ std::string text_parameter(PyObject* text) {
     return std::string(bytes);
 }
 
-/// Parameters as (text or None, SQL type) pairs. The types stay alive with the list.
-std::vector<HostParameter> parameters_from(PyObject* list) {
+/// Views of the memory of Python objects, which can neither go nor change their size meanwhile.
+class BufferViews {
+   public:
+    BufferViews() = default;
+    BufferViews(const BufferViews&) = delete;
+    BufferViews& operator=(const BufferViews&) = delete;
+    ~BufferViews() {
+        for (Py_buffer& view : views_) PyBuffer_Release(&view);
+    }
+
+    std::string_view add(PyObject* object) {
+        Py_buffer view;
+        checked(PyObject_GetBuffer(object, &view, PyBUF_SIMPLE));
+        views_.push_back(view);
+        return {static_cast<const char*>(view.buf), static_cast<std::size_t>(view.len)};
+    }
+
+   private:
+    std::vector<Py_buffer> views_{};
+};
+
+/// Parameters as (value, SQL type) pairs: None, a text, or an object with bytes, which `views`
+/// holds. The types stay alive with the list.
+std::vector<HostParameter> parameters_from(PyObject* list, BufferViews& views) {
     std::vector<HostParameter> parameters;
     const Py_ssize_t count = PyList_Size(list);
     if (count < 0) throw ScriptError();
     parameters.resize(static_cast<std::size_t>(count));
     for (Py_ssize_t i = 0; i < count; ++i) {
         PyObject* const pair = PyList_GET_ITEM(list, i);
-        PyObject* const text = PyTuple_GetItem(pair, 0);
+        PyObject* const value = PyTuple_GetItem(pair, 0);
         PyObject* const type = PyTuple_GetItem(pair, 1);
-        if (text == nullptr || type == nullptr) throw ScriptError();
+        if (value == nullptr || type == nullptr) throw ScriptError();
         HostParameter& parameter = parameters[static_cast<std::size_t>(i)];
-        if (text != Py_None) parameter.text = text_parameter(text);
         parameter.sql_type = utf8(type).data();
+        if (PyUnicode_Check(value))
+            parameter.text = text_parameter(value);
+        else if (value != Py_None)
+            parameter.bytes = views.add(value);
     }
     return parameters;
 }
@@ -69,14 +95,20 @@ Ref description_of(const Schema& schema) {
     return list;
 }
 
-/// execute(sql, [(text or None, SQL type), ...]) -> (description, rows, row_count)
+/// Runs the statement of a Python call with arguments (sql, parameters).
+HostResult run_statement(PyObject* arguments) {
+    PyObject* sql = nullptr;
+    PyObject* list = nullptr;
+    if (PyArg_ParseTuple(arguments, "UO!", &sql, &PyList_Type, &list) == 0) throw ScriptError();
+    Host& host = Activation::host();
+    BufferViews views;
+    return host.execute(std::string(utf8(sql)), parameters_from(list, views));
+}
+
+/// execute(sql, [(value, SQL type), ...]) -> (description, rows, row_count)
 PyObject* execute(PyObject*, PyObject* arguments) noexcept {
     return callback([&] {
-        PyObject* sql = nullptr;
-        PyObject* list = nullptr;
-        if (PyArg_ParseTuple(arguments, "UO!", &sql, &PyList_Type, &list) == 0) throw ScriptError();
-        Host& host = Activation::host();
-        const HostResult result = host.execute(std::string(utf8(sql)), parameters_from(list));
+        const HostResult result = run_statement(arguments);
         const Ref description = description_of(result.schema);
         const Ref rows = rows_of(result.batch);
         const Ref count = to_python(result.row_count);
@@ -84,12 +116,47 @@ PyObject* execute(PyObject*, PyObject* arguments) noexcept {
     });
 }
 
+/// fetch_bytes(sql, parameters) -> the bytea values of the only column one after the other, as one
+/// Buffer. They are not copied: with a large result that is what takes the time.
+PyObject* fetch_bytes(PyObject*, PyObject* arguments) noexcept {
+    return callback([&] {
+        HostResult result = run_statement(arguments);
+        std::vector<Column>& columns = result.batch.columns;
+        if (columns.size() != 1 || columns[0].type.kind != Kind::kBinary ||
+            columns[0].null_count > 0)
+            throw Error(sqlstate::kDatatypeMismatch, "one column of type bytea is expected");
+        return to_python(std::move(columns[0].values));
+    });
+}
+
+/// False only in a process of its own: where anybody's code must not run.
+PyObject* is_backend(PyObject*, PyObject*) noexcept {
+    const Activation* const current = Activation::current();
+    return PyBool_FromLong(current == nullptr || current->place() == EnginePlace::kBackend ? 1 : 0);
+}
+
+/// True only in a completely confined process: where anybody's code may run.
+PyObject* is_sandboxed(PyObject*, PyObject*) noexcept {
+    const Activation* const current = Activation::current();
+    return PyBool_FromLong(current != nullptr && current->place() == EnginePlace::kSandbox ? 1 : 0);
+}
+
 PyObject* is_connected(PyObject*, PyObject*) noexcept {
     return PyBool_FromLong(Activation::current() != nullptr ? 1 : 0);
 }
 
+/// must_trust(): whether the running script may unpickle nothing but what trusted roles made.
+PyObject* must_trust(PyObject*, PyObject*) noexcept {
+    const Activation* const active = Activation::current();
+    return PyBool_FromLong(active == nullptr || active->must_trust() ? 1 : 0);
+}
+
 PyMethodDef methods[] = {{"execute", execute, METH_VARARGS, nullptr},
+                         {"fetch_bytes", fetch_bytes, METH_VARARGS, nullptr},
+                         {"is_backend", is_backend, METH_NOARGS, nullptr},
+                         {"is_sandboxed", is_sandboxed, METH_NOARGS, nullptr},
                          {"is_connected", is_connected, METH_NOARGS, nullptr},
+                         {"must_trust", must_trust, METH_NOARGS, nullptr},
                          {nullptr, nullptr, 0, nullptr}};
 
 }  // namespace

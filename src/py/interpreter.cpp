@@ -48,7 +48,7 @@ class Configuration {
     PyConfig config_;
 };
 
-void start_interpreter() {
+void start_interpreter(const std::string& environment) {
     PyPreConfig before;
     PyPreConfig_InitPythonConfig(&before);
     before.configure_locale = 0;  // the locale is PostgreSQL's
@@ -67,9 +67,13 @@ void start_interpreter() {
 #if PY_VERSION_HEX >= 0x030B0000
     config->safe_path = 1;
 #endif
-    check_status(
-        PyConfig_SetBytesString(config.get(), &config->program_name, EPE_PYTHON_EXECUTABLE));
-    check_status(PyConfig_SetBytesString(config.get(), &config->executable, EPE_PYTHON_EXECUTABLE));
+    // An environment's packages are its own: not those that the server's PYTHONPATH names.
+    if (!environment.empty()) config->use_environment = 0;
+    // Python finds its packages by its program: an environment's is in the environment.
+    const std::string program =
+        environment.empty() ? EPE_PYTHON_EXECUTABLE : environment + "/bin/python3";
+    check_status(PyConfig_SetBytesString(config.get(), &config->program_name, program.c_str()));
+    check_status(PyConfig_SetBytesString(config.get(), &config->executable, program.c_str()));
     check_status(Py_InitializeFromConfig(config.get()));
 }
 
@@ -108,11 +112,11 @@ void make_module() {
 
 }  // namespace
 
-void require_interpreter() {
+void require_interpreter(const std::string& environment) {
     static bool is_ready = false;
     if (is_ready) return;
     const bool is_joining = Py_IsInitialized() != 0;
-    if (!is_joining) start_interpreter();
+    if (!is_joining) start_interpreter(environment);
     try {
         if (!is_joining) announce_plpy();
         set_environment_defaults();

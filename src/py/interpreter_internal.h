@@ -1,6 +1,8 @@
 // The one Python interpreter of this process.
 #pragma once
 
+#include <string>
+
 #include "py/ref_internal.h"
 
 namespace epe::py {
@@ -8,6 +10,8 @@ namespace epe::py {
 /// Starts the interpreter, or joins the one that another language runs already, and makes our
 /// module `_oml_epe`. Cheap when that is done. Throws Error when Python does not start.
 /// The interpreter is never ended: the process ends with it. The thread holds the GIL for good.
-void require_interpreter();
+/// An interpreter that this starts uses the packages of `environment`, the folder of a virtual
+/// environment, unless that is empty.
+void require_interpreter(const std::string& environment = {});
 
 }  // namespace epe::py

@@ -25,7 +25,9 @@ struct Numpy {
 const Numpy& numpy() {
     static Numpy names;
     if (names.array_type != nullptr) return names;
-    const Ref module = import_module("numpy");
+    // Missing, it is told as what the input lacks: a matrix of numbers is made here alone.
+    const Ref require = attribute(import_module("_oml_epe_runtime.inputs").get(), "require_numpy");
+    const Ref module = call(require.get(), to_python("numpy.ndarray"));
     const Ref make_type = attribute(module.get(), "dtype");
     for (std::size_t i = 0; i < kElementTypeCount; ++i)
         names.types[i] = call(make_type.get(), to_python(kElementTypeNames[i])).release();

@@ -122,7 +122,9 @@ ResultFormat::ResultFormat(const Controls& controls, const OutputShape& shape)
 
 bool ResultFormat::wants_figures() const noexcept {
     return shape_.form == OutputFormat::Form::kPng ||
-           (shape_.form == OutputFormat::Form::kXml && controls_.capture_graphics);
+           ((shape_.form == OutputFormat::Form::kXml ||
+             shape_.form == OutputFormat::Form::kPickle) &&
+            controls_.capture_graphics);
 }
 
 /// What is certainly one row of one column: the way of the trivial function.
@@ -158,8 +160,9 @@ Batch ResultFormat::relational(const Ref& result, std::int64_t first_row) {
         relational_function_ =
             attribute(import_module("_oml_epe_runtime.results").get(), "relational");
     }
-    const Ref is_scalar = Ref::borrow(shape_.is_scalar ? Py_True : Py_False);
-    const Ref answer = call(relational_function_.get(), result, names_, kinds_, is_scalar);
+    const Ref by_position =
+        Ref::borrow(shape_.is_scalar || shape_.by_position ? Py_True : Py_False);
+    const Ref answer = call(relational_function_.get(), result, names_, kinds_, by_position);
     const Ref columns = Ref::borrow(PyTuple_GetItem(answer.get(), 0));
     batch.length = PyLong_AsLongLong(PyTuple_GetItem(answer.get(), 1));
     batch.columns.reserve(shape_.columns.size());
@@ -223,6 +226,38 @@ Batch ResultFormat::png(const Ref& result, const Call& call_of_result) {
     return batch;
 }
 
+Ref ResultFormat::pickle(const Ref& result) {
+    static PyObject* dump = nullptr;
+    const Ref figures = wants_figures() ? captured_figures() : Ref::steal(PyList_New(0));
+    return call(runtime_function(dump, "_oml_epe_runtime.pickles", "dump"), result, figures);
+}
+
+Batch ResultFormat::pickle_piece(PyObject* piece, std::int64_t number, const Call& call_of_result) {
+    ColumnBuilder call_number(Kind::kInt64, false);
+    require(call_number.append(call_of_result.number));
+    TextColumn name;
+    name.add(call_of_result.name);
+    ColumnBuilder piece_number(Kind::kInt64, false);
+    require(piece_number.append(number));
+    TextColumn data(Kind::kBinary);
+    Py_buffer bytes{};
+    checked(PyObject_GetBuffer(piece, &bytes, PyBUF_SIMPLE));
+    struct Release {
+        Py_buffer& buffer;
+        ~Release() { PyBuffer_Release(&buffer); }
+    } const release{bytes};
+    data.add(
+        std::string_view(static_cast<const char*>(bytes.buf), static_cast<std::size_t>(bytes.len)));
+    Batch batch;
+    batch.schema = &shape_.columns;
+    batch.length = 1;
+    batch.columns.push_back(call_number.finish());
+    batch.columns.push_back(name.finish());
+    batch.columns.push_back(piece_number.finish());
+    batch.columns.push_back(data.finish());
+    return batch;
+}
+
 ResultReader::ResultReader(ResultFormat& format, const Call& call_of_result, Ref result)
     : format_(format), call_(call_of_result), result_(std::move(result)),
       is_generator_(format.shape().form == OutputFormat::Form::kRelational &&
@@ -233,6 +268,13 @@ bool ResultReader::next(CallResult& piece) {
     piece = CallResult();
     piece.call_number = call_.number;
     piece.call_name = call_.name;
+    if (format_.shape().form == OutputFormat::Form::kPickle) {
+        if (!pieces_) pieces_ = format_.pickle(std::exchange(result_, Ref()));
+        piece.batch = format_.pickle_piece(PyList_GetItem(pieces_.get(), rows_), rows_ + 1, call_);
+        ++rows_;
+        is_done_ = rows_ == PyList_Size(pieces_.get());
+        return true;
+    }
     if (!is_generator_) {
         is_done_ = true;
         piece.batch = read_whole(piece.is_frame);

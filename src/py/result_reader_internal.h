@@ -20,6 +20,10 @@ class ResultFormat {
     Batch xml(const Ref& result, const Call& call);
     /// A row a figure.
     Batch png(const Ref& result, const Call& call);
+    /// The pickle of a result, a list of bytes-like pieces.
+    Ref pickle(const Ref& result);
+    /// A row for one of them, counted from 1.
+    Batch pickle_piece(PyObject* piece, std::int64_t number, const Call& call);
 
    private:
     bool is_plain_scalar(PyObject* result) const noexcept;
@@ -48,6 +52,7 @@ class ResultReader {
     Ref result_;
     bool is_generator_;
     bool is_done_ = false;
+    Ref pieces_{};  // of a pickle
     std::int64_t rows_ = 0;
 };
 

@@ -39,7 +39,7 @@ PyMethodDef methods[] = {{"runtime_source", runtime_source, METH_O, nullptr},
 
 void install_runtime(PyObject* module) {
     checked(PyModule_AddFunctions(module, methods));
-    const char* const importer = source_text("importer");
+    const char* const importer = source_text("_oml_epe_runtime.importer");
     if (importer == nullptr) throw Error(sqlstate::kInternal, "the Python runtime is missing");
     const Ref code =
         Ref::steal(Py_CompileString(importer, "<oml_epe runtime importer>", Py_file_input));

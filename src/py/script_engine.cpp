@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "core/call_place.h"
 #include "py/activation_internal.h"
 #include "py/arguments_internal.h"
 #include "py/batch_iterator_internal.h"
@@ -19,32 +20,15 @@ namespace epe::py {
 
 namespace {
 
-/// Where a call stands, for the first line of an error's context.
-std::string place_of(const CallPlan& plan, const Call* call) {
-    std::string place = "script \"" + plan.script->owner + "." + plan.script->name + "\"";
-    if (call == nullptr) return place;
-    switch (plan.function) {
-        case EvalFunction::kRow:
-            return place + ", chunk " + std::to_string(call->number) + " (rows " +
-                   std::to_string(call->input_row + 1) + " to " +
-                   std::to_string(call->input_row + call->row_count) + ")";
-        case EvalFunction::kGroup:
-            return place + ", group \"" + call->name.value_or("") + "\"";
-        case EvalFunction::kIndex:
-            return place + ", index " + std::to_string(call->number);
-        default:
-            return place;
-    }
-}
-
 class ScriptEngine final : public Engine {
    public:
-    ScriptEngine(Host& host, const InterruptFlags& flags)
-        : host_(host), output_(host), link_{&host, flags, &output_} {}
+    ScriptEngine(Host& host, const InterruptFlags& flags, EnginePlace place)
+        : host_(host), place_(place), output_(host), link_{&host, flags, &output_, place} {}
 
     void begin(const CallPlan& plan) override;
     void run(Work work, ResultSink& sink) override;
     void finish(ResultSink& sink) override;
+    void report(CallStats& stats) const override { stats.engine.python += python_; }
 
    private:
     template <typename Body>
@@ -59,6 +43,7 @@ class ScriptEngine final : public Engine {
     Ref argument_of(const Work& work, const Call& call);
 
     Host& host_;
+    EnginePlace place_;
     Output output_;
     RequestLink link_;
     const CallPlan* plan_ = nullptr;
@@ -67,6 +52,7 @@ class ScriptEngine final : public Engine {
     std::optional<InputBuilder> inputs_{};
     std::optional<ResultFormat> format_{};
     std::optional<BatchIterator> stream_{};
+    std::int64_t python_ = 0;  // nanoseconds in the script's function
 };
 
 /// Runs a piece of Python. What fails becomes an Error with its place; afterwards a kept
@@ -124,32 +110,38 @@ void ScriptEngine::fail(Activation& active, Error failure) {
 }
 
 void ScriptEngine::begin(const CallPlan& plan) {
-    if (!plan.script->is_trusted)
-        throw Error(sqlstate::kInsufficientPrivilege,
-                    "script \"" + plan.script->owner + "." + plan.script->name +
-                        "\" may not run in the server's process",
-                    "Only scripts of superusers and members of pyqadmin run there; sandboxed "
-                    "engines for everybody else's are not available yet.");
+    if (place_ == EnginePlace::kBackend && !plan.is_trusted)
+        throw Error(sqlstate::kInternal, "script \"" + plan.script->owner + "." +
+                                             plan.script->name +
+                                             "\" may not run in the server's process");
     for (const std::string& name : plan.controls.unknown)
         host_.warning("control argument \"" + name + "\" is unknown and ignored");
     require_interpreter();
     plan_ = &plan;
-    arguments_.emplace(plan.arguments_json);
+    // Who is not trusted has nothing to lose, and where nothing gets out all may be loaded.
+    link_.must_trust = plan.is_trusted && place_ != EnginePlace::kSandbox;
+    arguments_.emplace(plan);
     inputs_.emplace(plan.controls);
     format_.emplace(plan.controls, *plan.shape);
+    const bool has_source = !plan.script->source.empty();
     try {
         forget_shown_warnings();
-        function_ = find_loaded_script(*plan.script);
+        if (has_source) function_ = find_loaded_script(*plan.script);
     } catch (const ScriptError&) {
         throw take_error(place_of(plan, nullptr));
     }
-    if (function_) return;
+    if (function_ && !arguments_->are_pickled()) return;
     Activation active(link_);
     // Else a script that does not load would close the outer one's figures.
     std::optional<OwnFigures> figures;
     python_step(active, nullptr, [&] {
         figures.emplace(active.is_nested());
-        function_ = load_script(*plan.script);
+        if (has_source && !function_) function_ = load_script(*plan.script);
+        Ref pickled;
+        if (arguments_->are_pickled()) pickled = arguments_->load();
+        if (!has_source) function_ = std::move(pickled);
+        if (!function_)
+            throw Error(sqlstate::kInvalidArgument, "the call has neither source nor function");
     });
 }
 
@@ -194,8 +186,12 @@ Ref ScriptEngine::invoke(const Work& work, const Call& call) {
     const Ref argument = argument_of(work, call);
     PyObject* const vector[] = {nullptr, argument.get()};
     const std::size_t count = argument ? 1 : 0;
-    return Ref::steal(PyObject_VectorcallDict(
-        function_.get(), vector + 1, count | PY_VECTORCALL_ARGUMENTS_OFFSET, arguments_->next()));
+    PyObject* const keywords = arguments_->next();
+    const std::int64_t start = now_nanoseconds();
+    PyObject* const result = PyObject_VectorcallDict(
+        function_.get(), vector + 1, count | PY_VECTORCALL_ARGUMENTS_OFFSET, keywords);
+    python_ += now_nanoseconds() - start;
+    return Ref::steal(result);
 }
 
 Ref ScriptEngine::argument_of(const Work& work, const Call& call) {
@@ -214,8 +210,9 @@ void ScriptEngine::finish(ResultSink&) { output_.end_request(); }
 
 }  // namespace
 
-std::unique_ptr<Engine> make_script_engine(Host& host, const InterruptFlags& flags) {
-    return std::make_unique<ScriptEngine>(host, flags);
+std::unique_ptr<Engine> make_script_engine(Host& host, const InterruptFlags& flags,
+                                           EnginePlace place) {
+    return std::make_unique<ScriptEngine>(host, flags, place);
 }
 
 void check_script(const std::string& name, const std::string& source, Host& host,

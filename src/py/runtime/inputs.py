@@ -5,8 +5,36 @@ arrays in its `units` and asks either for everything (`whole`), or for many part
 batch (`split`, then `part` again and again, which must be cheap).
 """
 
-import numpy as np
+import os
+import sys
+
 from _oml_epe_runtime.errors import EpeError
+
+# An environment may lack numpy: it is imported by the first input that needs it.
+np = None
+
+
+def _import(name, what):
+    try:
+        return __import__(name)
+    except ImportError as error:
+        environment = os.path.basename(sys.prefix)
+        raise EpeError(
+            f'input type "{what}" needs the Python package "{name}"',
+            sqlstate="0A000",
+            detail=f"{error}.",
+            hint=f'Install it into the environment "{environment}", or pass another env_name.'
+            if sys.prefix != sys.base_prefix
+            else "Install it for the server's own Python.",
+        ) from None
+
+
+def require_numpy(what):
+    """Return numpy, which the input type `what` needs."""
+    global np
+    if np is None:
+        np = _import("numpy", what)
+    return np
 
 
 def _require_unique(names, what):
@@ -25,8 +53,10 @@ class _Arrays:
     """Inputs made of numpy arrays: slices of them are parts."""
 
     units = ("D", "us", "us")  # of dates, timestamps, intervals
+    what = ""  # the input type
 
     def __init__(self, names, kinds):
+        require_numpy(self.what)
         self.names = names
 
     def whole(self, columns, rows):
@@ -43,9 +73,11 @@ class _Arrays:
 class Dict(_Arrays):
     """dict: column name -> one-dimensional array."""
 
+    what = "dict"
+
     def __init__(self, names, kinds):
         super().__init__(names, kinds)
-        _require_unique(names, "dict")
+        _require_unique(names, self.what)
 
     def whole(self, columns, rows):
         return dict(zip(self.names, columns))
@@ -58,9 +90,11 @@ class Dict(_Arrays):
 class Recarray(_Arrays):
     """numpy.recarray."""
 
+    what = "numpy.recarray"
+
     def __init__(self, names, kinds):
         super().__init__(names, kinds)
-        _require_unique(names, "numpy.recarray")
+        _require_unique(names, self.what)
 
     def whole(self, columns, rows):
         dtype = [(name, column.dtype) for name, column in zip(self.names, columns)]
@@ -73,6 +107,8 @@ class Recarray(_Arrays):
 class Ndarray(_Arrays):
     """A two-dimensional array of objects: the columns are not all numeric."""
 
+    what = "numpy.ndarray"
+
     def whole(self, columns, rows):
         values = np.empty((rows, len(columns)), dtype=object)
         for j, column in enumerate(columns):
@@ -80,28 +116,19 @@ class Ndarray(_Arrays):
         return values
 
 
-def _import(name, what):
-    try:
-        return __import__(name)
-    except ImportError as error:
-        raise EpeError(
-            f'input type "{what}" needs the Python package "{name}"',
-            sqlstate="0A000",
-            detail=f"{error}.",
-            hint="Install it for the Python that the server embeds.",
-        ) from None
-
-
 class Pandas:
     """pandas.DataFrame."""
 
     def __init__(self, names, kinds):
         pd = _import("pandas", "pandas.DataFrame")
+        require_numpy("pandas.DataFrame")
         self._pd = pd
         keeps_units = int(pd.__version__.split(".")[0]) >= 2
         self.units = ("s", "us", "us") if keeps_units else ("ns", "ns", "ns")
         self._columns = pd.Index(names, dtype=object if not names else None)
         self._zoned = [i for i, kind in enumerate(kinds) if kind == "timestamptz"]
+        self._text_type = _text_type(pd)
+        self._is_text = [kind == "text" for kind in kinds]
         self.part = _slicer(pd)
 
     def _add_zones(self, columns):
@@ -112,10 +139,25 @@ class Pandas:
             if columns[i].dtype.kind == "M":
                 columns[i] = pd.DatetimeIndex(columns[i]).tz_localize("UTC")._data
 
+    def _set_types(self, columns, index):
+        # pandas 3 would decide by the values, so that a column's type changed from chunk to chunk
+        # where one holds nothing but NULLs, and that json or dates now and then became texts.
+        pd = self._pd
+        for i, column in enumerate(columns):
+            if column.dtype.kind != "O":
+                continue
+            if self._is_text[i]:
+                columns[i] = pd.array(column, dtype=self._text_type)
+            else:
+                columns[i] = pd.Series(column, index=index, dtype=object, copy=False)
+
     def whole(self, columns, rows):
         pd = self._pd
+        index = pd.RangeIndex(rows)
         self._add_zones(columns)
-        frame = pd.DataFrame(dict(enumerate(columns)), index=pd.RangeIndex(rows), copy=False)
+        if self._text_type is not None:
+            self._set_types(columns, index)
+        frame = pd.DataFrame(dict(enumerate(columns)), index=index, copy=False)
         # A view: naming the columns' axis in one frame does not name it in the others.
         frame.columns = self._columns.view()
         return frame
@@ -125,6 +167,12 @@ class Pandas:
         frame = self.whole(columns, rows)
         frame._consolidate_inplace()
         return frame
+
+
+def _text_type(pd):
+    """The type that pandas, since version 3, gives to texts; None where they are objects."""
+    dtype = pd.Index(["text"]).dtype
+    return dtype if isinstance(dtype, pd.StringDtype) else None
 
 
 def _slice_publicly(frame, first, last):

@@ -240,6 +240,8 @@ def _column_texts(values: Any) -> Iterable[str]:
     """JSON of each value of a column: a list, an array or a pandas Series."""
     numpy = sys.modules.get("numpy")
     dtype = getattr(values, "dtype", None)
+    if _is_pandas_text(dtype):
+        return _values(_pandas_texts(values))
     if numpy is not None and isinstance(dtype, numpy.dtype):
         array = values if isinstance(values, numpy.ndarray) else values.to_numpy()
         if isinstance(array, numpy.ma.MaskedArray):
@@ -249,6 +251,17 @@ def _column_texts(values: Any) -> Iterable[str]:
             if texts is not None:
                 return texts
     return _values(values)
+
+
+def _is_pandas_text(dtype: Any) -> bool:
+    pandas = sys.modules.get("pandas")
+    return pandas is not None and isinstance(dtype, pandas.StringDtype)
+
+
+def _pandas_texts(values: Any) -> list[Any]:
+    """The usual type of texts since pandas 3, slow to walk through; missing ones become None."""
+    texts: list[Any] = values.to_numpy(dtype=object, na_value=None).tolist()
+    return texts
 
 
 def _unmasked(numpy: Any, array: Any) -> Any:
@@ -727,7 +740,9 @@ def _xml_cells(values: Any) -> Iterable[str]:
     """The contents of a column's cells."""
     dtype = getattr(values, "dtype", None)
     numpy = sys.modules.get("numpy")
-    if numpy is not None and isinstance(dtype, numpy.dtype) and dtype.kind in "biufM":
+    if _is_pandas_text(dtype):
+        values = _pandas_texts(values)
+    elif numpy is not None and isinstance(dtype, numpy.dtype) and dtype.kind in "biufM":
         array = values if isinstance(values, numpy.ndarray) else values.to_numpy()
         if array.ndim == 1 and not isinstance(array, numpy.ma.MaskedArray):
             texts = _array_texts(numpy, array)

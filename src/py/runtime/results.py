@@ -86,7 +86,7 @@ def relational(result: Any, names: Sequence[str], kinds: Sequence[str], is_scala
     names, kinds : Sequence[str]
         The asked-for columns and their kinds, as core's kind_name spells them.
     is_scalar : bool
-        One column without a name, matched by position.
+        The columns are matched by position: a lone one without a name, or a prototype's.
 
     Returns
     -------
@@ -219,7 +219,7 @@ def _sequence(result: list, names: Sequence[str], kinds: Sequence[str], is_scala
             else _none(result, names, kinds, False)
         )
     if any(issubclass(kind, dict) for kind in types):
-        return _dicts(result, names, kinds)
+        return _dicts(result, names, kinds, is_scalar)
     if len(names) == 1 and kinds[0] == "list":
         return _list_values(result)
     is_row = [_is_list_like(value) for value in result]
@@ -264,7 +264,7 @@ def _rows(result: list, is_row: list[bool], names: Sequence[str]) -> Columns:
     return [list(column) for column in zip(*result)], len(result)
 
 
-def _dicts(result: list, names: Sequence[str], kinds: Sequence[str]) -> Columns:
+def _dicts(result: list, names: Sequence[str], kinds: Sequence[str], is_scalar: bool) -> Columns:
     """A list of dicts: a frame by name, unless the lone column holds dicts."""
     for number, row in enumerate(result, 1):
         if not isinstance(row, dict) and row is not None:
@@ -278,7 +278,7 @@ def _dicts(result: list, names: Sequence[str], kinds: Sequence[str]) -> Columns:
         return [result], len(result)
     rows: list[dict] = [{} if row is None else row for row in result]
     keys = list(dict.fromkeys(itertools.chain.from_iterable(rows)))
-    positions = _match(keys, names)
+    positions = _positions(keys, names, is_scalar)
     return [[row.get(keys[position]) for row in rows] for position in positions], len(rows)
 
 
@@ -333,7 +333,7 @@ def _match(labels: Sequence[Any], names: Sequence[str]) -> Sequence[int]:
 def _positions(labels: Sequence[Any], names: Sequence[str], is_scalar: bool) -> Sequence[int]:
     if is_scalar:
         _check_width(len(labels), names)
-        return (0,)
+        return range(len(names))
     return _match(labels, names)
 
 
@@ -376,9 +376,12 @@ def _array_column(values: Any) -> Any:
     numpy = sys.modules["numpy"]
     if isinstance(values, numpy.ma.MaskedArray):
         mask = numpy.ma.getmaskarray(values)
-        if values.ndim != 1 or values.dtype.kind in "OSUV":
+        if values.ndim != 1 or values.dtype.kind in "OSUVT":
             return list(numpy.where(mask, None, values.data.astype(object)))
         return (values.data, mask) if mask.any() else values.data
+    if values.dtype.kind == "T" and values.ndim == 1:
+        # numpy 2's StringDType, which has no buffer. Whatever is no text stands for a missing one.
+        return [value if isinstance(value, str) else None for value in values.tolist()]
     return values if values.ndim == 1 else list(values)
 
 
@@ -463,9 +466,15 @@ def _pandas_column(values: Any, kind: str) -> Any:
         if isinstance(dtype.categories.dtype, pandas.DatetimeTZDtype):
             return numpy.asarray(values.astype(object))
         missing = values.isna()
-        if missing.any() and dtype.categories.dtype.kind in "iu":  # not by way of floats
-            return numpy.asarray(values.astype(object))
-        return numpy.asarray(values)
+        if not missing.any() or dtype.categories.dtype.kind in "mM":
+            return numpy.asarray(values)
+        # Not by way of floats, whose NaN may be a value.
+        objects = numpy.array(values.astype(object))
+        objects[missing] = None
+        return objects
+    if isinstance(dtype, pandas.StringDtype) and dtype.na_value is not pandas.NA:
+        # The texts of pandas 3: NaN is no value there.
+        return values.to_numpy(dtype=object, na_value=None)
     if isinstance(dtype, (pandas.PeriodDtype, pandas.IntervalDtype)):
         missing = values.isna()
         return [None if null else str(value) for value, null in zip(values, missing)]

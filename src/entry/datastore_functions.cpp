@@ -1,0 +1,58 @@
+// The SQL functions of datastores, and of grants on datastores and scripts.
+#include "core/error.h"
+#include "pg/datastore.h"
+#include "pg/function_call.h"
+#include "pg/script_store.h"
+
+namespace {
+
+using epe::Error;
+
+std::string required_text(const epe::pg::FunctionCall& call, int argument, const char* name) {
+    auto text = call.text(argument);
+    if (!text)
+        throw Error(epe::sqlstate::kInvalidArgument, std::string(name) + " must not be null");
+    return *std::move(text);
+}
+
+std::string ascii_lower(std::string text) {
+    for (char& c : text)
+        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    return text;
+}
+
+/// V_TYPE of pyq_grant and pyq_revoke (spec sql section 9): a datastore, or a script.
+bool is_datastore(const epe::pg::FunctionCall& call) {
+    const std::string type = required_text(call, 1, "v_type");
+    const std::string folded = ascii_lower(type);
+    if (folded == "datastore") return true;
+    if (folded == "pyqscript") return false;
+    throw Error(epe::sqlstate::kInvalidArgument, "unknown v_type \"" + type + "\"",
+                "v_type is 'pyqscript' or 'datastore'.");
+}
+
+}  // namespace
+
+// (v_name text, v_type text, v_user text)
+EPE_FUNCTION(epe_grant) {
+    const auto grant = is_datastore(call) ? epe::pg::grant_datastore : epe::pg::grant_script;
+    grant(required_text(call, 0, "v_name"), call.text(2));
+}
+
+// (v_name text, v_type text, v_user text)
+EPE_FUNCTION(epe_revoke) {
+    const auto revoke = is_datastore(call) ? epe::pg::revoke_datastore : epe::pg::revoke_script;
+    revoke(required_text(call, 0, "v_name"), call.text(2));
+}
+
+// (object uuid, number int, data bytea), strict
+EPE_FUNCTION(epe_datastore_write) { epe::pg::write_datastore_piece(call); }
+
+// (object uuid), strict
+EPE_FUNCTION(epe_datastore_discard) { epe::pg::discard_datastore_pieces(call); }
+
+// (name text, objects jsonb, mode text, description text, is_grantable boolean)
+EPE_FUNCTION(epe_datastore_save) { epe::pg::save_datastore(call); }
+
+// (name text, objects text[])
+EPE_FUNCTION(epe_datastore_delete) { call.return_int64(epe::pg::delete_from_datastore(call)); }

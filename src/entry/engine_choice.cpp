@@ -1,0 +1,82 @@
+// Which engine a request takes.
+#include "entry/engine_choice.h"
+
+#include <algorithm>
+
+#include "engine/environments.h"
+#include "engine/process_engine.h"
+#include "pg/background_worker.h"
+#include "pg/interrupts.h"
+#include "pg/session.h"
+#include "pg/settings.h"
+#include "py/engine_process.h"
+#include "py/script_engine.h"
+
+namespace epe {
+
+namespace {
+
+using pg::EngineSettings;
+
+/// Spec sql section 5: the flag and the level; a number of our own is clamped to HIGH's.
+int wanted_engines(const Request& request, const EngineSettings& settings) {
+    const bool can_be_parallel = request.function == EvalFunction::kRow ||
+                                 request.function == EvalFunction::kGroup ||
+                                 request.function == EvalFunction::kIndex;
+    const Controls& controls = request.controls;
+    if (!can_be_parallel || controls.is_iterator) return 1;
+    if (controls.engines > 0)
+        return static_cast<int>(std::min<std::int64_t>(controls.engines, settings.high_engines));
+    if (!controls.is_parallel) return 1;
+    switch (controls.service_level) {
+        case ServiceLevel::kMedium:
+            return settings.medium_engines;
+        case ServiceLevel::kHigh:
+            return settings.high_engines;
+        default:
+            return settings.low_engines;
+    }
+}
+
+}  // namespace
+
+engine::EngineOptions engine_options(const std::string& environment) {
+    const EngineSettings settings = pg::engine_settings();
+    engine::EngineOptions options;
+    options.program = settings.program;
+    options.folder = pg::engine_folder();
+    if (pg::has_worker()) options.socket = pg::supervisor_socket();
+    options.supervisor = {settings.most_engines, settings.idle_seconds, settings.preload};
+    if (!environment.empty())
+        options.environment = engine::find_environment(settings.environments_folder, environment,
+                                                       py::embedded_version());
+    options.sandbox.read_paths = settings.read_paths;
+    options.sandbox.tcp_ports = settings.tcp_ports;
+    options.sandbox.memory_bytes = static_cast<std::uint64_t>(settings.memory_bytes);
+    options.sandbox.temp_bytes = static_cast<std::uint64_t>(settings.temp_bytes);
+    options.sandbox.niceness = settings.niceness;
+    options.requires_sandbox = false;  // of trusted scripts
+    options.wait_milliseconds = settings.wait_milliseconds;
+    options.role = pg::current_role();
+    options.database = pg::current_database();
+    return options;
+}
+
+std::unique_ptr<Engine> choose_engine(const Request& request, bool is_trusted, Host& host,
+                                      Waiter& waiter) {
+    const EngineSettings settings = pg::engine_settings();
+    const int engines = wanted_engines(request, settings);
+    const bool has_default =
+        request.environment.empty() || request.environment == engine::kDefaultEnvironment;
+    const bool may_stay =
+        is_trusted && engines == 1 && has_default && settings.engine == pg::EngineChoice::kBackend;
+    if (may_stay)
+        return py::make_script_engine(host, pg::interrupt_flags(), py::EnginePlace::kBackend);
+    engine::EngineOptions options = engine_options(request.environment);
+    options.most_engines = engines;
+    options.is_trusted = is_trusted;
+    options.requires_sandbox = !is_trusted && settings.sandbox == pg::SandboxChoice::kRequired;
+    return engine::make_process_engine(std::move(options), host, waiter);
+}
+
+}  // namespace epe

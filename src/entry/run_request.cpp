@@ -1,0 +1,129 @@
+// Runs a request from its script to its last result row.
+#include "entry/run_request.h"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "core/error.h"
+#include "core/pipeline.h"
+#include "entry/engine_choice.h"
+#include "entry/last_call.h"
+#include "pg/host.h"
+#include "pg/log.h"
+#include "pg/query_source.h"
+#include "pg/result_target.h"
+#include "pg/script_store.h"
+#include "pg/tuplestore_sink.h"
+#include "pg/waiter.h"
+
+namespace epe {
+
+namespace {
+
+/// How many of the requests that are running now, each called by the SQL of the one before, are
+/// not trusted.
+int untrusted_depth = 0;
+
+/// While it lives, what an untrusted script asks for in the name of the caller is not taken for
+/// the caller's own.
+class UntrustedRun {
+   public:
+    explicit UntrustedRun(bool is_untrusted) noexcept : count_(is_untrusted ? 1 : 0) {
+        untrusted_depth += count_;
+    }
+    ~UntrustedRun() { untrusted_depth -= count_; }
+    UntrustedRun(const UntrustedRun&) = delete;
+    UntrustedRun& operator=(const UntrustedRun&) = delete;
+
+   private:
+    int count_;
+};
+
+/// A script of the repository, or one of the request's own.
+class FoundScript {
+   public:
+    explicit FoundScript(const Request& request) {
+        if (request.source) {
+            own_ = pg::make_inline_script(request.script_name, *request.source);
+            own_.is_trusted = own_.is_trusted && untrusted_depth == 0;
+        } else {
+            stored_.emplace(pg::find_script(request.script_name, request.script_owner));
+        }
+    }
+    const Script& operator*() const noexcept { return stored_ ? **stored_ : own_; }
+
+   private:
+    std::optional<pg::PinnedScript> stored_{};
+    Script own_{};
+};
+
+bool is_all_trusted(const Request& request, const Script& script) {
+    if (!script.is_trusted) return false;
+    return request.pickled.empty() || (untrusted_depth == 0 && pg::is_trusted_user());
+}
+
+[[noreturn]] void throw_untrusted(const Script& script) {
+    ErrorReport report;
+    report.sqlstate = sqlstate::kInsufficientPrivilege;
+    report.message = "the results of script \"" + script.owner + "." + script.name +
+                     "\" may not be unpickled in the server's process";
+    report.detail = "The script or its arguments are of a role that is not trusted.";
+    report.hint = "Run the calling script in a process of its own: SET oml_epe.engine = 'process'.";
+    throw Error(std::move(report));
+}
+
+/// Tells the client now and then how many calls are done.
+class ProgressSink final : public ResultSink {
+   public:
+    explicit ProgressSink(ResultSink& sink) : sink_(sink) {}
+    void add(CallResult result) override {
+        const std::int64_t call = result.call_number;
+        sink_.add(std::move(result));
+        const std::int64_t now = now_nanoseconds();
+        if (now < next_) return;
+        next_ = now + kPeriodNanoseconds;
+        pg::report_progress(std::to_string(call));
+    }
+
+   private:
+    static constexpr std::int64_t kPeriodNanoseconds = 200'000'000;
+    ResultSink& sink_;
+    std::int64_t next_ = now_nanoseconds() + kPeriodNanoseconds;
+};
+
+}  // namespace
+
+void run_request(const Request& request, const pg::ResultTarget& target, const RunRules& rules) {
+    const FoundScript found(request);
+    const Script& script = *found;
+    const bool is_trusted = is_all_trusted(request, script);
+    if (rules.only_trusted && !is_trusted) throw_untrusted(script);
+    std::unique_ptr<InputSource> source;
+    if (!request.input_name.empty()) source = pg::open_query_source(request);
+    const std::unique_ptr<Cut> cut = make_cut(request, source.get());
+    const std::unique_ptr<Host> host = pg::make_host();
+    const std::unique_ptr<Waiter> waiter = pg::make_waiter();
+    const auto engine = choose_engine(request, is_trusted, *host, *waiter);
+
+    CallPlan plan;
+    plan.script = &script;
+    plan.function = request.function;
+    plan.controls = request.controls;
+    plan.arguments_json = request.arguments_json;
+    plan.pickled = request.pickled;
+    plan.is_trusted = is_trusted;
+    plan.shape = &target.shape();
+    if (source) plan.input = &source->schema();
+    pg::TuplestoreSink rows(target);
+    ProgressSink progress(rows);
+    const UntrustedRun run(!is_trusted);
+    const CallStats stats = run_pipeline(
+        *cut, *engine, plan, rules.shows_progress ? static_cast<ResultSink&>(progress) : rows);
+    if (source) source->close();
+    rows.close();
+    remember_call(stats);
+}
+
+}  // namespace epe

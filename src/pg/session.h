@@ -1,0 +1,18 @@
+// Who calls, and where.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace epe::pg {
+
+/// OID of the current role: whose rights SQL has at the moment.
+std::uint32_t current_role() noexcept;
+std::uint32_t current_database() noexcept;
+/// The name of a role, in UTF-8; "unknown (OID)" when it is gone.
+std::string role_name(std::uint32_t role);
+std::string database_name(std::uint32_t database);
+/// Whether the current role may see what another one does, as in pg_stat_activity.
+bool may_see_role(std::uint32_t role);
+
+}  // namespace epe::pg

@@ -1,0 +1,72 @@
+"""What a zygote does once, and each engine that is forked from it."""
+
+import faulthandler
+import gc
+import importlib
+import os
+import random
+import signal
+import sys
+import tempfile
+
+_RUNTIME = ("errors", "figures", "inputs", "output", "render", "results", "scripts", "signals")
+# They start threads on import, which a fork does not have.
+_NOT_FORKED = frozenset(("polars",))
+
+
+def warm_up(preload):
+    """Import what scripts are going to need, so that forks share it."""
+    for name in _RUNTIME:
+        importlib.import_module(f"_oml_epe_runtime.{name}")
+    for name in (*preload, "oml"):
+        if name.partition(".")[0] in _NOT_FORKED:
+            _log(f"did not preload {name}, which does not survive a fork; scripts import it")
+            continue
+        threads = _thread_count()
+        try:
+            importlib.import_module(name)
+        except Exception as error:
+            _log(f"could not preload {name} in {sys.prefix}: {error!r}")
+        if _thread_count() > threads:
+            _log(f"preloading {name} in {sys.prefix} starts threads, which engines do not have")
+
+
+def _thread_count():
+    return len(os.listdir("/proc/self/task"))
+
+
+def _log(text):
+    print(f"oml_epe: {text}", file=sys.__stderr__)
+
+
+def freeze():
+    """Keep the collector away from what is there: untouched, it stays shared with the forks."""
+    gc.collect()
+    gc.freeze()
+
+
+def folders():
+    """Return the folders that imports read."""
+    found = [sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix, *sys.path]
+    # A prefix of /usr would open more than Python: what it needs below is on the path.
+    return sorted(
+        {
+            os.path.realpath(folder)
+            for folder in found
+            if folder and os.path.isabs(folder) and os.path.realpath(folder) not in ("/", "/usr")
+        }
+    )
+
+
+def become_engine(stack_descriptor, temp_folder):
+    """Make a fork of the zygote an engine."""
+    random.seed()
+    numpy = sys.modules.get("numpy")
+    if numpy is not None:
+        numpy.random.seed()
+    faulthandler.enable(file=stack_descriptor, all_threads=False)
+    faulthandler.register(signal.SIGUSR2, file=stack_descriptor, all_threads=False, chain=True)
+    for name in ("HOME", "TMPDIR", "MPLCONFIGDIR", "XDG_CACHE_HOME"):
+        os.environ[name] = temp_folder
+    tempfile.tempdir = None
+    os.chdir(temp_folder)

@@ -1,0 +1,204 @@
+"""Pickled arguments and results of calls that package oml makes.
+
+Arguments travel as a line of JSON and a pickle. The line says what it takes to load the pickle, so
+that a lack is reported before anything is loaded:
+
+    {"python": "3.11", "cloudpickle": true, "function": true}
+
+The pickle is of a dict: "arguments", the keyword arguments, and "function" where there is one.
+"lines" are the function's own source lines for tracebacks: (file name, first line number, lines).
+
+A result travels as the pickle of (object, list of PNG files), cut into pieces.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import linecache
+import pickle
+import sys
+import types
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from _oml_epe_runtime.errors import SCRIPT_MODULES, EpeError
+
+__all__ = ["Arguments", "dump"]
+
+#: The longest piece: far below the limit of a field, and of what a frame of the protocol holds.
+PIECE_BYTES = 8 << 20
+
+_CLOUDPICKLE_HINT = "Install cloudpickle (python3-cloudpickle) for the server's Python."
+
+
+def _python_version() -> str:
+    return f"{sys.version_info[0]}.{sys.version_info[1]}"
+
+
+def _check(header: dict[str, Any]) -> None:
+    if not header.get("cloudpickle"):
+        return
+    if header["python"] != _python_version():
+        raise EpeError(
+            f"a function pickled by Python {header['python']} cannot run in Python "
+            f"{_python_version()}",
+            sqlstate="0A000",
+            hint="Give the source text of the function.",
+        )
+    if "cloudpickle" not in sys.modules and importlib.util.find_spec("cloudpickle") is None:
+        raise EpeError(
+            "a pickled function needs cloudpickle, which this engine does not have",
+            sqlstate="0A000",
+            hint=_CLOUDPICKLE_HINT,
+        )
+
+
+def _remember_lines(filename: str, first: int, lines: list[str]) -> None:
+    """Let tracebacks show the source of a function whose file is on another machine."""
+    try:
+        open(filename).close()
+    except OSError:
+        text = ["\n"] * (first - 1) + lines
+        linecache.cache[filename] = (sum(map(len, text)), None, text, filename)
+
+
+_CONTAINERS = (dict, list, set, bytearray)
+
+
+def _has_container(value: Any) -> bool:
+    return isinstance(value, (*_CONTAINERS, tuple))
+
+
+def _fresh(value: Any) -> Any:
+    """Copy the plain containers; what is in them and in nothing else is shared."""
+    kind = type(value)
+    if kind is dict:
+        return {key: _fresh(each) for key, each in value.items()}
+    if kind in (list, tuple):
+        return kind(map(_fresh, value))
+    if kind in (set, bytearray):
+        return kind(value)
+    return value
+
+
+class Arguments:
+    """What came pickled with a call.
+
+    Attributes
+    ----------
+    function : callable or None
+        The function to call, when it came with the arguments.
+    is_shareable : bool
+        Whether no call can change what the next one is given, but for the objects themselves.
+    """
+
+    def __init__(self, data: memoryview) -> None:
+        end = bytes(data[:1000]).index(b"\n")
+        _check(json.loads(bytes(data[:end])))
+        content = pickle.loads(data[end + 1 :])
+        self.function: Callable[..., Any] | None = content.get("function")
+        self._arguments: dict[str, Any] = content["arguments"]
+        self.is_shareable = not any(map(_has_container, self._arguments.values()))
+        if content.get("lines"):
+            _remember_lines(*content["lines"])
+
+    def fresh(self) -> dict[str, Any]:
+        """Return the arguments, their lists and dicts as copies."""
+        return {name: _fresh(value) for name, value in self._arguments.items()}
+
+
+class _Pieces:
+    """A file that keeps what is written to it in pieces."""
+
+    def __init__(self) -> None:
+        self.done: list[bytes | memoryview] = []
+        self._open: list[bytes | memoryview] = []
+        self._size = 0
+        self.mentions_scripts = False
+
+    def write(self, data: Any) -> int:
+        view = memoryview(data).cast("B") if not isinstance(data, bytes) else data
+        size = len(view)
+        # Names stand in frames, which are small.
+        if size < 1 << 17 and SCRIPT_MODULES.encode() in bytes(view):
+            self.mentions_scripts = True
+        if size >= PIECE_BYTES // 2:
+            self.close()
+            whole = memoryview(view)
+            for first in range(0, size, PIECE_BYTES):
+                self.done.append(whole[first : first + PIECE_BYTES])
+            return size
+        if self._size + size > PIECE_BYTES:
+            self.close()
+        self._open.append(view)
+        self._size += size
+        return size
+
+    def close(self) -> None:
+        if self._open:
+            self.done.append(b"".join(self._open))
+            self._open = []
+            self._size = 0
+
+
+def _cloudpickle(value: Any, cause: BaseException | None) -> _Pieces:
+    """Pickle what plain pickle cannot: functions and classes of scripts, by value."""
+    try:
+        import cloudpickle
+    except ImportError:
+        raise EpeError(
+            f"a result of type {type(value[0]).__name__} cannot be pickled"
+            + (f": {cause}" if cause is not None else ""),
+            sqlstate="0A000",
+            detail="It has functions or classes that only the script knows.",
+            hint=_CLOUDPICKLE_HINT,
+        ) from None
+    modules = [
+        module for name, module in list(sys.modules.items()) if name.startswith(SCRIPT_MODULES)
+    ]
+    before = cloudpickle.list_registry_pickle_by_value()
+    added = [module for module in modules if module.__name__ not in before]
+    pieces = _Pieces()
+    for module in added:
+        cloudpickle.register_pickle_by_value(module)
+    try:
+        cloudpickle.dump(value, pieces, protocol=5)
+    except Exception as error:
+        raise EpeError(
+            f"a result of type {type(value[0]).__name__} cannot be pickled: {error}",
+            sqlstate="0A000",
+        ) from None
+    finally:
+        for module in added:
+            cloudpickle.unregister_pickle_by_value(module)
+    return pieces
+
+
+def dump(result: Any, figures: Iterable[tuple[str | None, bytes]]) -> list[bytes | memoryview]:
+    """Pickle what a call returned.
+
+    Parameters
+    ----------
+    result : Any
+        A generator gives the list of its items.
+    figures : iterable of (title, png)
+        What was drawn.
+
+    Returns
+    -------
+    list of bytes-like
+        The pieces of the pickle of (result, list of png), one at least.
+    """
+    if isinstance(result, types.GeneratorType):
+        result = list(result)
+    value = (result, [png for _, png in figures])
+    pieces = _Pieces()
+    try:
+        pickle.Pickler(pieces, protocol=5).dump(value)
+        if pieces.mentions_scripts:
+            pieces = _cloudpickle(value, None)
+    except (pickle.PicklingError, TypeError, AttributeError) as error:
+        pieces = _cloudpickle(value, error)
+    pieces.close()
+    return pieces.done
