@@ -1,0 +1,445 @@
+"""The connection of a client: psycopg's, spoken to as an engine's connection is.
+
+Statements go through psycopg's libpq wrapper with the same texts of parameters that an engine
+sends, and what comes back is read by the same rules, so that code runs the same in both places.
+"""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import functools
+import os
+import select
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
+
+import psycopg
+from psycopg import conninfo, pq
+
+from oml import _fast_copy, _values
+from oml._errors import DatabaseError
+from oml._parameters import parameter
+
+Result = TypeVar("Result")
+
+# How values must be printed to be read again; a script may have changed it.
+_STYLES = {b"DateStyle": (b"ISO", "ISO, MDY"), b"IntervalStyle": (b"postgres", "postgres")}
+_LONG_BYTES = 1 << 20
+_ROWS = {pq.ExecStatus.TUPLES_OK, pq.ExecStatus.SINGLE_TUPLE}
+_COPIES = {pq.ExecStatus.COPY_IN, pq.ExecStatus.COPY_OUT, pq.ExecStatus.COPY_BOTH}
+_FAILED = {pq.ExecStatus.FATAL_ERROR, pq.ExecStatus.BAD_RESPONSE}
+
+
+def open_connection(dsn: str | None, **parameters: Any) -> ClientConnection:
+    """Connect as libpq does: what is not given comes from its environment.
+
+    Raises
+    ------
+    DatabaseError
+        The connection failed.
+    """
+    given = {name: value for name, value in parameters.items() if value is not None}
+    try:
+        text = conninfo.make_conninfo(dsn or "", **given)
+        defaults = {"client_encoding": "UTF8", "fallback_application_name": "oml"}
+        connected = psycopg.connect(text, autocommit=True, **defaults)
+    except psycopg.Error as error:
+        failure = DatabaseError(str(error).strip(), error.sqlstate or "08001")
+    else:
+        return ClientConnection(connected)
+    raise failure
+
+
+def _show_notice(diagnostic: Any) -> None:
+    """Print what a script printed; the server's warnings become Python's."""
+    message = diagnostic.message_primary or ""
+    if diagnostic.sqlstate == "00EPE":  # how far a call is: for oml.embed
+        return
+    if diagnostic.severity_nonlocalized == "WARNING":
+        warnings.warn_explicit(message, UserWarning, "PostgreSQL", 0)
+    else:
+        print(message, file=sys.stdout, flush=True)
+
+
+class ClientConnection:
+    """A connection to a server, in autocommit mode.
+
+    Attributes
+    ----------
+    psycopg : psycopg.Connection
+        What it stands on.
+    """
+
+    is_embedded = False
+
+    def __init__(self, connected: psycopg.Connection[Any]) -> None:
+        self.psycopg = connected
+        connected.add_notice_handler(_show_notice)
+        self._pgconn = connected.pgconn
+        self._process = os.getpid()
+        self._discarded: collections.deque[str] = collections.deque()
+        self._type_names: dict[tuple[int, int], str] = {}  # by OID and modifier
+        self._types: dict[int, _values.ColumnType] = dict(_values.BUILT_IN)
+
+    # ---------------------------------------------------------------------------- statements
+
+    def query(
+        self, sql: str, parameters: Sequence[Any] = ()
+    ) -> tuple[list[tuple[str, str]] | None, list[tuple[Any, ...]], int]:
+        """Run one statement; `parameters` stand for $1, $2, ...
+
+        Raises
+        ------
+        DatabaseError
+            The statement failed.
+        """
+        with self._exclusive():
+            return self._query(sql, parameters)
+
+    def query_raw(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[bytes | None, ...]]:
+        """Run a query as query() does; return its rows in PostgreSQL's binary format."""
+        with self._exclusive():
+            result = self._execute(sql, parameters, pq.Format.BINARY)
+            get, columns = result.get_value, range(result.nfields)
+            return [tuple(get(row, column) for column in columns) for row in range(result.ntuples)]
+
+    def _query(
+        self, sql: str, parameters: Sequence[Any] = ()
+    ) -> tuple[list[tuple[str, str]] | None, list[tuple[Any, ...]], int]:
+        result = self._execute(sql, parameters)
+        if result.status not in _ROWS:
+            return None, [], result.command_tuples or 0
+        return self._description(result), self._rows(result), result.ntuples
+
+    def _execute(
+        self, sql: str, parameters: Sequence[Any] = (), result_format: int = pq.Format.TEXT
+    ) -> Any:
+        self._send(sql, parameters, result_format)
+        result = self._finish()
+        if result.status in _COPIES:
+            raise DatabaseError("COPY to or from the client is no statement for query()", "0A000")
+        return result
+
+    def _send(
+        self, sql: str, parameters: Sequence[Any], result_format: int = pq.Format.TEXT
+    ) -> None:
+        command = sql.encode()
+        if b"\0" in command:
+            raise DatabaseError("a statement of SQL cannot contain a null character", "22021")
+        values: list[bytes | None] = []
+        types: list[int] = []
+        formats: list[int] = []
+        for value in parameters:
+            if isinstance(value, (bytes, bytearray, memoryview)):
+                values.append(bytes(value))
+                types.append(17)
+                formats.append(pq.Format.BINARY)
+                continue
+            text, type_name = parameter(value)
+            if text is not None and "\0" in text:
+                raise DatabaseError("a parameter of SQL cannot contain a null character", "22021")
+            values.append(None if text is None else text.encode())
+            types.append(_values.PARAMETER_TYPES[type_name])
+            formats.append(pq.Format.TEXT)
+        # Of much that waits to be sent libpq moves the rest after each piece, unless it may block.
+        is_long = sum(len(value) for value in values if value is not None) > _LONG_BYTES
+        try:
+            if is_long:
+                self._pgconn.nonblocking = 0
+            self._pgconn.send_query_params(command, values, types, formats, result_format)
+        except psycopg.Error as error:
+            raise DatabaseError(str(error).strip(), "08006") from None
+        finally:
+            if is_long:
+                self._pgconn.nonblocking = 1
+
+    # ------------------------------------------------------------------------------- waiting
+
+    @contextlib.contextmanager
+    def _exclusive(self) -> Iterator[None]:
+        """Have the connection alone; Ctrl-C cancels on the server."""
+        if self.psycopg.closed:
+            raise DatabaseError("the connection is closed: call oml.connect()", "08003")
+        with self.psycopg.lock:
+            try:
+                self._restore_styles()
+                self._drop_discarded()
+                yield
+            except psycopg.Error as error:
+                failure = DatabaseError(str(error).strip(), error.sqlstate or "08006")
+            except BaseException:  # KeyboardInterrupt, or what a caller's function raised
+                self._cancel_and_drain()
+                raise
+            else:
+                return
+            raise failure
+
+    def _restore_styles(self) -> None:
+        for name, (expected, value) in _STYLES.items():
+            if not (self._pgconn.parameter_status(name) or expected).startswith(expected):
+                with contextlib.suppress(DatabaseError):
+                    self._execute(f"SET {name.decode()} TO {value}")
+
+    def _wait(self, is_writing: bool = False) -> None:
+        """Wait for the socket, in a way that signals interrupt."""
+        poll = select.poll() if hasattr(select, "poll") else None
+        if poll is None:  # Windows
+            select.select([self._pgconn.socket], [self._pgconn.socket] if is_writing else [], [])
+            return
+        poll.register(self._pgconn.socket, select.POLLIN | (select.POLLOUT if is_writing else 0))
+        poll.poll()
+
+    def _await_result(self) -> Any:
+        """Return the next result, None after the last."""
+        pgconn = self._pgconn
+        while pgconn.flush():
+            self._wait(is_writing=True)
+            pgconn.consume_input()
+        while pgconn.is_busy():
+            self._wait()
+            pgconn.consume_input()
+        return pgconn.get_result()
+
+    def _finish(self) -> Any:
+        """Return the result of a statement that is over, unless it is an error."""
+        result = self._await_result()
+        if result.status in _COPIES:
+            self._cancel_and_drain()
+        while self._await_result() is not None:
+            pass
+        return _checked(result)
+
+    def _cancel_and_drain(self) -> None:
+        """Cancel what runs and read its answers, so that the connection is of use again.
+
+        A second Ctrl-C meanwhile gives the connection up.
+        """
+        if self._pgconn.transaction_status != pq.TransactionStatus.ACTIVE:
+            return
+        try:
+            self._pgconn.get_cancel().cancel()
+            while (result := self._await_result()) is not None:
+                if result.status == pq.ExecStatus.COPY_IN:
+                    self._pgconn.put_copy_end(b"cancelled")
+                elif result.status == pq.ExecStatus.COPY_OUT:
+                    while self._pgconn.get_copy_data(0)[0] > 0:
+                        pass
+        except BaseException:
+            self.psycopg.close()
+            raise
+
+    def run_cancellable(self, function: Callable[[psycopg.Connection[Any]], Result]) -> Result:
+        """Call a function with psycopg's connection; Ctrl-C cancels what it runs on the server.
+
+        KeyboardInterrupt flies on when the server has answered and the connection is free.
+        """
+        try:
+            return function(self.psycopg)
+        except KeyboardInterrupt:
+            with self.psycopg.lock:
+                self._cancel_and_drain()
+            raise
+
+    # ------------------------------------------------------------------------------- results
+
+    def _rows(self, result: Any) -> list[tuple[Any, ...]]:
+        count = result.ntuples
+        if result.nfields == 0:
+            return [()] * count
+        columns = []
+        get = result.get_value
+        for number in range(result.nfields):
+            load = self._column_type(result.ftype(number)).load
+            texts = (get(row, number) for row in range(count))
+            columns.append([None if text is None else load(text) for text in texts])
+        return list(zip(*columns))
+
+    def _description(self, result: Any) -> list[tuple[str, str]] | None:
+        return [
+            (
+                (result.fname(number) or b"").decode(),
+                self._type_name(result.ftype(number), result.fmod(number)),
+            )
+            for number in range(result.nfields)
+        ] or None
+
+    def _type_name(self, oid: int, modifier: int) -> str:
+        if modifier < 0 and oid in _values.NAMES:
+            return _values.NAMES[oid]
+        if (oid, modifier) not in self._type_names:
+            row = self._catalog("SELECT pg_catalog.format_type($1::oid, $2)", (oid, modifier))
+            self._type_names[oid, modifier] = (row[0][0] or b"").decode()
+        return self._type_names[oid, modifier]
+
+    def _catalog(self, sql: str, parameters: Sequence[Any]) -> list[tuple[bytes | None, ...]]:
+        result = self._execute(sql, parameters)
+        return [
+            tuple(result.get_value(row, column) for column in range(result.nfields))
+            for row in range(result.ntuples)
+        ]
+
+    def _column_type(self, oid: int) -> _values.ColumnType:
+        """Return how a type is read; the catalog knows what is not built in."""
+        if oid not in self._types:
+            self._types[oid] = self._look_up_type(oid)
+        return self._types[oid]
+
+    def _look_up_type(self, oid: int) -> _values.ColumnType:
+        facts = self._catalog(
+            "SELECT t.typtype, t.typbasetype, t.typrelid, t.typelem, e.typdelim, "
+            "t.typlen = -1 AND t.typcategory = 'A' "
+            "FROM pg_catalog.pg_type t LEFT JOIN pg_catalog.pg_type e ON e.oid = t.typelem "
+            "WHERE t.oid = $1::oid",
+            (oid,),
+        )
+        if not facts:
+            return _values.BUILT_IN[25]
+        kind, base, relation, element, delimiter, is_array = facts[0]
+        if kind == b"d":
+            return self._column_type(int(base or 0))
+        if kind == b"c":
+            fields = self._catalog(
+                "SELECT attname, atttypid FROM pg_catalog.pg_attribute WHERE attrelid = $1::oid "
+                "AND attnum > 0 AND NOT attisdropped ORDER BY attnum",
+                (int(relation or 0),),
+            )
+            return _values.ColumnType(
+                _values.record_loader(
+                    [((name or b"").decode(), self._column_type(int(t or 0))) for name, t in fields]
+                ),
+                "O",
+            )
+        if is_array == b"t":
+            separator = (delimiter or b",").decode()
+            return _values.ColumnType(
+                _values.array_loader(self._column_type(int(element or 0)), separator), "O"
+            )
+        return _values.BUILT_IN[25]
+
+    # ---------------------------------------------------------------------------------- COPY
+
+    def describe(self, sql: str) -> list[tuple[str, int]]:
+        """Return the names and type OIDs of a query's columns, without running it."""
+        with self._exclusive():
+            self._pgconn.send_prepare(b"", sql.encode())
+            self._finish()
+            self._pgconn.send_describe_prepared(b"")
+            result = self._finish()
+            return [
+                ((result.fname(number) or b"").decode(), result.ftype(number))
+                for number in range(result.nfields)
+            ]
+
+    def column_type(self, oid: int) -> _values.ColumnType:
+        """Return how a type's texts are read."""
+        if oid not in self._types:
+            with self._exclusive():
+                return self._column_type(oid)
+        return self._types[oid]
+
+    def copy_out(self, sql: str, consume: Callable[[list[bytes]], None]) -> None:
+        """Run COPY ... TO STDOUT and hand its messages on, a list of some at a time.
+
+        Raises
+        ------
+        DatabaseError
+            The statement failed.
+        """
+        with self._exclusive():
+            self._send(sql, ())
+            self._start(pq.ExecStatus.COPY_OUT)
+            _fast_copy.read(self._pgconn, self._wait, consume)
+            self._finish()
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Run statements that count together or not at all."""
+        is_outer = self._pgconn.transaction_status == pq.TransactionStatus.IDLE
+        self.query("BEGIN" if is_outer else "SAVEPOINT oml_statements")
+        try:
+            yield
+        except BaseException:
+            if not self.is_closed:
+                self.query("ROLLBACK" if is_outer else "ROLLBACK TO oml_statements")
+            raise
+        self.query("COMMIT" if is_outer else "RELEASE oml_statements")
+
+    def copy_in(self, sql: str, blocks: Iterator[bytes]) -> None:
+        """Run COPY ... FROM STDIN with the bytes of an iterator."""
+        with self._exclusive():
+            self._send(sql, ())
+            self._start(pq.ExecStatus.COPY_IN)
+            # When the server refuses amid the data, its answer says why.
+            with contextlib.suppress(psycopg.Error):
+                for block in blocks:
+                    self._put(functools.partial(self._pgconn.put_copy_data, block))
+                self._put(self._pgconn.put_copy_end)
+            self._finish()
+
+    def _start(self, wanted: pq.ExecStatus) -> None:
+        """Read the answer to COPY, which must be that the data can flow."""
+        result = self._await_result()
+        if result.status in _FAILED:
+            while self._await_result() is not None:
+                pass
+            _checked(result)
+        if result.status != wanted:
+            self._cancel_and_drain()
+            raise DatabaseError("this is no COPY to or from the client", "42601")
+
+    def _put(self, put: Callable[[], int]) -> None:
+        while not put():
+            self._wait(is_writing=True)
+            self._pgconn.consume_input()
+            self._pgconn.flush()
+        while self._pgconn.flush():
+            self._wait(is_writing=True)
+            self._pgconn.consume_input()
+
+    # ------------------------------------------------------------------------------ clean-up
+
+    def discard(self, statement: str) -> None:
+        """Run a statement when the connection is free; whether it succeeds does not matter."""
+        if os.getpid() != self._process:  # a forked child's copy
+            return
+        self._discarded.append(statement)
+        if not self.psycopg.closed and self.psycopg.lock.acquire(blocking=False):
+            try:
+                self._drop_discarded()
+            finally:
+                self.psycopg.lock.release()
+
+    def _drop_discarded(self) -> None:
+        while self._discarded:
+            with contextlib.suppress(DatabaseError, psycopg.Error):
+                self._execute(self._discarded.popleft())
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether it cannot be used any more."""
+        return bool(self.psycopg.closed)
+
+    def close(self) -> None:
+        """End the session."""
+        self.psycopg.close()
+
+
+def _checked(result: Any) -> Any:
+    """Return a result that is no error."""
+    if result.status not in _FAILED:
+        return result
+
+    def field(code: pq.DiagnosticField) -> str:
+        return (result.error_field(code) or b"").decode(errors="replace")
+
+    message = field(pq.DiagnosticField.MESSAGE_PRIMARY)
+    raise DatabaseError(
+        message or result.error_message.decode(errors="replace").strip(),
+        field(pq.DiagnosticField.SQLSTATE) or "08006",
+        field(pq.DiagnosticField.MESSAGE_DETAIL),
+        field(pq.DiagnosticField.MESSAGE_HINT),
+        field(pq.DiagnosticField.CONTEXT),
+    )

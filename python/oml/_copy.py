@@ -1,0 +1,331 @@
+"""Reads query results with COPY in binary format, a block of rows at a time.
+
+A row of that format is a count of fields, 16 bits, and for each field its length, 32 bits and -1
+for NULL, and its bytes; all of it big-endian. Blocks whose rows are equally long are one numpy
+array; in others the fields are found column by column, for all rows at once.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy
+
+from oml import _pull, _values
+from oml._errors import DatabaseError
+from oml._session import quote_identifier
+
+if TYPE_CHECKING:
+    import pandas
+
+    from oml._client import ClientConnection
+
+_SIGNATURE = b"PGCOPY\n\xff\r\n\0"
+_HEADER_SIZE = len(_SIGNATURE) + 8
+_TRAILER = b"\xff\xff"
+
+#: Days and microseconds from 1970-01-01 to 2000-01-01, PostgreSQL's first.
+_EPOCH_DAYS = 10957
+_EPOCH_MICROSECONDS = _EPOCH_DAYS * 86_400_000_000
+_DAY = 86_400_000_000
+#: What Python's dates hold: years 1 to 9999.
+_FIRST_DAY, _LAST_DAY = -719162, 2932896
+
+
+class _Nulls:
+    """Which rows of a column are NULL, over all blocks."""
+
+    def __init__(self) -> None:
+        self._blocks: list[Any] = []
+        self.any = False
+
+    def add(self, count: int, mask: Any | None) -> None:
+        self._blocks.append((count, mask))
+        self.any = self.any or mask is not None
+
+    def mask(self) -> Any:
+        parts = [numpy.zeros(n, bool) if mask is None else mask for n, mask in self._blocks]
+        return numpy.concatenate(parts) if parts else numpy.zeros(0, bool)
+
+
+class _FixedColumn:
+    """Collects the values of a column of fixed width."""
+
+    def __init__(self, dtype: str, finish: Callable[[Any, _Nulls], Any]) -> None:
+        self.dtype = numpy.dtype(dtype)
+        self._native = self.dtype.newbyteorder("=")
+        self._finish = finish
+        self._parts: list[Any] = []
+        self._nulls = _Nulls()
+
+    def add_fields(self, fields: Any) -> None:
+        """Take the values of a block without NULLs."""
+        self._parts.append(fields.astype(self._native))
+        self._nulls.add(len(fields), None)
+
+    def add(self, buffer: Any, starts: Any, lengths: Any) -> None:
+        """Take the values at some places of a block; a length of -1 is NULL."""
+        is_null = lengths < 0
+        if (lengths[~is_null] != self.dtype.itemsize).any():
+            raise DatabaseError("a value of COPY has an unexpected length", "08P01")
+        if is_null.any():
+            starts = numpy.where(is_null, 0, starts)
+        last = len(buffer) - self.dtype.itemsize + 1
+        if last <= 0:  # all are NULL
+            values = numpy.zeros(len(starts), self._native)
+        else:
+            view = numpy.ndarray((last,), self.dtype, buffer, strides=(1,))
+            values = view[starts].astype(self._native)
+        self._parts.append(values)
+        self._nulls.add(len(starts), is_null if is_null.any() else None)
+
+    def finish(self) -> Any:
+        if len(self._parts) == 1:
+            values = self._parts[0]
+        else:
+            values = numpy.concatenate([numpy.zeros(0, self._native), *self._parts])
+        self._parts = []
+        return self._finish(values, self._nulls)
+
+
+class _BytesColumn:
+    """Collects the values of a column of any width."""
+
+    dtype = None
+
+    def __init__(self, load: Callable[[bytes], Any], is_text: bool = False) -> None:
+        self._load = load
+        self._is_text = is_text
+        # Equal texts share one object where that pays.
+        self._seen: dict[bytes, Any] | None = {} if is_text else None
+        self._values: list[Any] = []
+
+    def add(self, buffer: Any, starts: Any, lengths: Any) -> None:
+        data = buffer.tobytes() if not isinstance(buffer, bytes) else buffer
+        ends = (starts + numpy.maximum(lengths, 0)).tolist()
+        is_null = (lengths < 0).tolist()
+        fields = [
+            None if null else data[first:last]
+            for first, last, null in zip(starts.tolist(), ends, is_null)
+        ]
+        load, seen = self._load, self._seen
+        if seen is not None:
+            for field in set(fields) - seen.keys():
+                if field is not None:
+                    seen[field] = load(field)
+            self._values.extend([None if f is None else seen[f] for f in fields])
+            if len(seen) > max(1000, len(self._values) // 4):
+                self._seen = None
+        else:
+            self._values.extend([None if f is None else load(f) for f in fields])
+
+    def finish(self) -> Any:
+        make = _pull.texts if self._is_text else _pull.objects
+        array = make(self._values)
+        self._values = []
+        return array
+
+
+# ------------------------------------------------------------------------------ columns by type
+
+
+def _floats(values: Any, nulls: _Nulls) -> Any:
+    if nulls.any:
+        values[nulls.mask()] = numpy.nan
+    return values
+
+
+def _integers(values: Any, nulls: _Nulls) -> Any:
+    return _floats(values.astype("f8"), nulls) if nulls.any else values
+
+
+def _oids(values: Any, nulls: _Nulls) -> Any:
+    return _integers(values.astype("i8"), nulls)
+
+
+def _bools(values: Any, nulls: _Nulls) -> Any:
+    truth = values != 0
+    if not nulls.any:
+        return truth
+    array = truth.astype(object)
+    array[nulls.mask()] = None
+    return array
+
+
+def _uuids(values: Any, nulls: _Nulls) -> Any:
+    mask = nulls.mask()
+    # Trailing zeros are cut off numpy's bytes.
+    fields = [bytes(field).ljust(16, b"\0") for field in values.tolist()]
+    return _pull.uuids([None if null else f for f, null in zip(fields, mask.tolist())])
+
+
+def _dates(values: Any, nulls: _Nulls) -> Any:
+    days = values.astype("i8") + _EPOCH_DAYS
+    mask = nulls.mask()
+    unusual = ((days < _FIRST_DAY) | (days > _LAST_DAY)) & ~mask
+    if not unusual.any():
+        days = days.view("M8[D]")
+        days[mask] = numpy.datetime64("NaT")
+        return _pull.dates(days)
+    limits = numpy.iinfo("i4")
+    texts = {limits.max + _EPOCH_DAYS: "infinity", limits.min + _EPOCH_DAYS: "-infinity"}
+    array = numpy.where(unusual | mask, 0, days).view("M8[D]").astype(object)
+    array[mask] = None
+    for row in unusual.nonzero()[0]:
+        day = int(days[row])
+        array[row] = texts.get(day) or _pull.point_text(day)
+    return array
+
+
+def _timestamps(values: Any, nulls: _Nulls, is_utc: bool) -> Any:
+    mask = nulls.mask()
+    limits = numpy.iinfo("i8")
+    first = (_FIRST_DAY - _EPOCH_DAYS) * _DAY
+    unusual = ((values < first) | (values >= (_LAST_DAY + 1 - _EPOCH_DAYS) * _DAY)) & ~mask
+    points = numpy.where(unusual | mask, 0, values) + _EPOCH_MICROSECONDS
+    points = points.view("M8[us]")
+    if not unusual.any():
+        points[mask] = numpy.datetime64("NaT")
+        return _pull.times(points, is_utc)
+    array = points.astype(object)
+    if is_utc:
+        zone = _pull.datetime.timezone.utc
+        array = _pull.objects([value.replace(tzinfo=zone) for value in array])
+    array[mask] = None
+    texts = {limits.max: "infinity", limits.min: "-infinity"}
+    for row in unusual.nonzero()[0]:
+        point = int(values[row])
+        array[row] = texts.get(point) or _pull.timestamp_text(
+            point + _EPOCH_MICROSECONDS, "+00" if is_utc else ""
+        )
+    return array
+
+
+def _intervals(values: Any, nulls: _Nulls) -> Any:
+    mask = nulls.mask()
+    days = values["days"].astype("i8")
+    # Beyond what 64 bits of microseconds hold, or with months: PostgreSQL's text.
+    is_large = numpy.abs(values["us"] / _DAY + days) > 106_751_990
+    unusual = ((values["months"] != 0) | is_large) & ~mask
+    spans = (values["us"] + numpy.where(unusual | mask, 0, days) * _DAY).view("m8[us]")
+    if not unusual.any():
+        spans[mask] = numpy.timedelta64("NaT")
+        return _pull.spans(spans)
+    array = numpy.where(unusual | mask, numpy.timedelta64(0, "us"), spans).astype(object)
+    array[mask] = None
+    for row in unusual.nonzero()[0]:
+        months, day, us = (int(values[part][row]) for part in ("months", "days", "us"))
+        array[row] = _pull.interval_text(months, day, us)
+    return array
+
+
+def _jsonb(data: bytes) -> Any:
+    return json.loads(data[1:])  # after the version
+
+
+_FIXED: dict[int, tuple[Any, Callable[[Any, _Nulls], Any]]] = {
+    16: ("u1", _bools),
+    20: (">i8", _integers),
+    21: (">i2", _integers),
+    23: (">i4", _integers),
+    26: (">u4", _oids),
+    700: (">f4", _floats),
+    701: (">f8", _floats),
+    1082: (">i4", _dates),
+    1114: (">i8", lambda values, nulls: _timestamps(values, nulls, False)),
+    1184: (">i8", lambda values, nulls: _timestamps(values, nulls, True)),
+    1186: ([("us", ">i8"), ("days", ">i4"), ("months", ">i4")], _intervals),
+    2950: ("S16", _uuids),
+}
+_TEXTS = {18, 19, 25, 705, 1042, 1043}
+_NUMERIC = 1700
+
+
+def _column_of(client: ClientConnection, oid: int, name: str) -> tuple[str, Any]:
+    """What COPY reads of a column, and what collects its values."""
+    item = f"q.{quote_identifier(name)}"
+    if oid in _FIXED:
+        return item, _FixedColumn(*_FIXED[oid])
+    if oid == _NUMERIC:
+        return f"{item}::pg_catalog.float8", _FixedColumn(">f8", _floats)
+    if oid in _TEXTS:
+        return item, _BytesColumn(bytes.decode, is_text=True)
+    if oid == 17:
+        return item, _BytesColumn(bytes)
+    if oid == 114:
+        return item, _BytesColumn(json.loads)
+    if oid == 3802:
+        return item, _BytesColumn(_jsonb)
+    # As PostgreSQL prints the value, which is not always its cast to text.
+    item = f"CASE WHEN {item} IS DISTINCT FROM NULL THEN pg_catalog.format('%s', {item}) END"
+    load = client.column_type(oid).load
+    return item, _BytesColumn(load, is_text=load is _values.BUILT_IN[25].load)
+
+
+def pull_frame(client: ClientConnection, sql: str) -> pandas.DataFrame:
+    """Return the rows of a query without parameters as a frame."""
+    described = client.describe(sql)
+    if len({name for name, _ in described}) < len(described) or not described:
+        raise ValueError("the columns of a frame need names of their own")
+    items, columns = zip(*(_column_of(client, oid, name) for name, oid in described))
+    reader = _BlockReader(columns)
+    text = f"COPY (SELECT {', '.join(items)} FROM ({sql}\n) AS q) TO STDOUT (FORMAT BINARY)"
+    client.copy_out(text, reader.add)
+    names = [name for name, _ in described]
+    return _pull.make_frame(names, [column.finish() for column in columns], reader.rows)
+
+
+class _BlockReader:
+    """Cuts blocks of whole rows into the values of columns."""
+
+    def __init__(self, columns: Sequence[Any]) -> None:
+        self.rows = 0
+        self._columns = columns
+        self._is_first = True
+        self._row_type: Any = None
+        if all(column.dtype is not None for column in columns):
+            fields: list[Any] = [("count", ">i2")]
+            for number, column in enumerate(columns):
+                fields += [(f"length{number}", ">i4"), (f"value{number}", column.dtype)]
+            self._row_type = numpy.dtype(fields)
+
+    def add(self, rows: list[bytes]) -> None:
+        """Take messages of COPY: each is one row."""
+        if self._is_first and rows:
+            self._is_first = False
+            extension = int.from_bytes(rows[0][_HEADER_SIZE - 4 : _HEADER_SIZE], "big")
+            rows[0] = rows[0][_HEADER_SIZE + extension :]
+        if rows and rows[-1].endswith(_TRAILER) and len(rows[-1]) == len(_TRAILER):
+            rows = rows[:-1]
+        if rows and not rows[0]:
+            rows = rows[1:]
+        if rows:
+            self._add(rows)
+
+    def _add(self, rows: list[bytes]) -> None:
+        block = b"".join(rows)
+        count = len(rows)
+        self.rows += count
+        if self._row_type is not None and len(block) == count * self._row_type.itemsize:
+            fields = numpy.frombuffer(block, self._row_type)
+            if all(
+                (fields[f"length{n}"] == column.dtype.itemsize).all()
+                for n, column in enumerate(self._columns)
+            ):
+                for number, column in enumerate(self._columns):
+                    column.add_fields(fields[f"value{number}"])
+                return
+        sizes = numpy.fromiter(map(len, rows), dtype=numpy.int64, count=count)
+        places = numpy.cumsum(sizes) - sizes
+        counts = numpy.ndarray((len(block) - 1,), ">i2", block, strides=(1,))
+        if (counts[places] != len(self._columns)).any():
+            raise DatabaseError("COPY sent something else than rows", "08P01")
+        lengths_at = numpy.ndarray((len(block) - 3,), ">i4", block, strides=(1,))
+        places += 2
+        for column in self._columns:
+            lengths = lengths_at[places].astype(numpy.int64)
+            places += 4
+            column.add(block, places, lengths)
+            places += numpy.maximum(lengths, 0)

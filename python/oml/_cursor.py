@@ -1,0 +1,75 @@
+"""Cursors after the Python DB-API."""
+
+from oml import _session
+from oml._errors import DatabaseError
+
+
+class Cursor:
+    """Runs statements and gives out their rows, after the Python DB-API.
+
+    Attributes
+    ----------
+    description : list of tuple or None
+        (name, SQL type, None, None, None, None, None) a column; None without rows.
+    rowcount : int
+        Rows returned or affected by the last statement, -1 before the first.
+    arraysize : int
+        What fetchmany() takes by default.
+    """
+
+    arraysize = 1
+
+    def __init__(self):
+        self.description = None
+        self.rowcount = -1
+        self._rows = None
+        self._position = 0
+        self._is_closed = False
+
+    def execute(self, sql, parameters=()):
+        """Run one statement; `parameters` stand for $1, $2, ... Returns the cursor itself."""
+        if self._is_closed:
+            raise DatabaseError("the cursor is closed", "24000")
+        self.description = None
+        self._rows = None
+        columns, rows, self.rowcount = _session.connection().query(sql, parameters)
+        self._position = 0
+        if columns is not None:
+            self.description = [(name, kind) + (None,) * 5 for name, kind in columns]
+            self._rows = rows
+        return self
+
+    def _fetch(self, count):
+        if self._rows is None:
+            raise DatabaseError("there is no result to fetch from", "24000")
+        first = self._position
+        self._position = min(len(self._rows), first + count)
+        return self._rows[first : self._position]
+
+    def fetchone(self):
+        """Return the next row as a tuple, None at the end."""
+        rows = self._fetch(1)
+        return rows[0] if rows else None
+
+    def fetchmany(self, size=None):
+        """Return a list of the next rows."""
+        return self._fetch(self.arraysize if size is None else size)
+
+    def fetchall(self):
+        """Return a list of the remaining rows."""
+        return self._fetch(len(self._rows or ()))
+
+    def close(self):
+        """Forget the result; the cursor runs nothing any more."""
+        self._rows = None
+        self._is_closed = True
+
+    def __iter__(self):
+        while (row := self.fetchone()) is not None:
+            yield row
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()

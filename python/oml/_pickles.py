@@ -1,0 +1,131 @@
+"""Pickles of objects of any size: in parts, which are cut into pieces.
+
+An object is a pickle of protocol 5 and the buffers that it leaves outside: the memory of arrays,
+which is neither copied when it is saved nor when it is loaded. Pickle and buffers, the parts, lie
+one after the other, each at a multiple of 64 bytes; what is stored is that, cut into pieces.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+import sys
+import types
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+_ALIGNMENT = 64
+_SMALL = 1 << 16  # bytes; smaller buffers stay in the pickle, smaller parts share a piece
+
+
+def _padding(size: int) -> int:
+    return -size % _ALIGNMENT
+
+
+def dump(value: Any) -> list[memoryview]:
+    """Return the parts of an object; they look at its memory, which must not change meanwhile."""
+    parts: list[memoryview] = []
+
+    def keep_outside(buffer: pickle.PickleBuffer) -> bool:
+        raw = buffer.raw()
+        if raw.nbytes < _SMALL:
+            return True
+        parts.append(raw)
+        return False
+
+    file = io.BytesIO()
+    try:
+        _Pickler(file, protocol=5, buffer_callback=keep_outside).dump(value)
+    except (pickle.PicklingError, AttributeError, TypeError) as error:
+        parts.clear()
+        file = io.BytesIO()
+        _dump_by_value(value, file, keep_outside, error)
+    return [file.getbuffer(), *parts]
+
+
+class _Pickler(pickle.Pickler):
+    """Refuses what only this program knows: others could not load it by its name."""
+
+    def reducer_override(self, value: Any) -> Any:
+        if isinstance(value, (type, types.FunctionType)) and _is_local(value):
+            raise pickle.PicklingError(f"{value!r} is defined here only")
+        return NotImplemented
+
+
+def _is_local(value: Any) -> bool:
+    from oml.embed._pickling import is_local
+
+    return is_local(getattr(value, "__module__", None))
+
+
+def _dump_by_value(value: Any, file: Any, keep_outside: Any, cause: Exception) -> None:
+    """Pickle functions and classes of a script or program with what they are made of."""
+    try:
+        import cloudpickle
+    except ImportError:
+        text = f"{cause}; cloudpickle, which could pickle functions and classes, is not installed"
+        raise TypeError(text) from None
+    known = cloudpickle.list_registry_pickle_by_value()
+    modules = [
+        module
+        for name, module in list(sys.modules.items())
+        if isinstance(module, types.ModuleType) and name.startswith("oml_epe_script.")
+    ]
+    added = [module for module in modules if module.__name__ not in known]
+    for module in added:
+        cloudpickle.register_pickle_by_value(module)
+    try:
+        cloudpickle.CloudPickler(file, protocol=5, buffer_callback=keep_outside).dump(value)
+    except pickle.PicklingError as error:
+        raise TypeError(str(error)) from error
+    finally:
+        for module in added:
+            cloudpickle.unregister_pickle_by_value(module)
+
+
+def cut(parts: Iterable[memoryview], most: int) -> Iterator[memoryview | bytearray]:
+    """Yield the pieces of an object, of about `most` bytes; large parts are not copied."""
+    small = min(_SMALL, most)
+    gathered = bytearray()
+    for part in parts:
+        if part.nbytes < small:
+            gathered += part
+        else:
+            if gathered:
+                yield gathered
+                gathered = bytearray()
+            for start in range(0, part.nbytes, most):
+                yield part[start : start + most]
+        gathered += bytes(_padding(part.nbytes))
+        if len(gathered) >= most:
+            yield gathered
+            gathered = bytearray()
+    if gathered:
+        yield gathered
+
+
+def compress(piece: memoryview | bytearray) -> bytes:
+    """Return a piece as it is stored when compression is asked for."""
+    return zlib.compress(piece, 1)
+
+
+def decompress(pieces: Iterable[bytes]) -> bytearray:
+    """Return the pieces that compress() made, one after the other."""
+    memory = bytearray()
+    for piece in pieces:
+        memory += zlib.decompress(piece)
+    return memory
+
+
+def load(sizes: Sequence[int], memory: Any) -> Any:
+    """Make the object of parts of these sizes; its arrays go on using the memory."""
+    whole = memoryview(memory)
+    parts = []
+    end = 0
+    for size in sizes:
+        parts.append(whole[end : end + size])
+        end += size + _padding(size)
+    if not parts or end > whole.nbytes:
+        raise EOFError("the pickle is not complete")
+    return pickle.loads(parts[0], buffers=parts[1:])

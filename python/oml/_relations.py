@@ -1,0 +1,193 @@
+"""Data in and out of the database: sync(), create(), push(), drop(), dir()."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from oml import _session, _writing
+from oml.core._source import ManagedTable, managed_name
+from oml.core._sql import quote, quote_relation
+from oml.core.frame import DataFrame
+from oml.core.series import Series
+
+#: pg_class.relkind of what a proxy can read.
+_READABLE = "'r', 'p', 'f', 'v', 'm'"
+
+
+def _find(name: str, schema: str | None) -> tuple[str, str, str]:
+    """Return schema, name and kind of a relation: named as given, else folded to lower case."""
+    for candidate in dict.fromkeys((name, name.lower())):
+        sql = (
+            "SELECT n.nspname::text, c.relname::text, c.relkind::text FROM pg_catalog.pg_class c "
+            "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
+            f"WHERE c.relkind IN ({_READABLE}) AND c.oid = pg_catalog.to_regclass($1)"
+        )
+        rows = _session.connection().query(sql, (quote_relation(candidate, schema),))[1]
+        if rows:
+            found: tuple[str, str, str] = rows[0]
+            return found
+    place = f' in schema "{schema}"' if schema is not None else ""
+    raise _session.DatabaseError(f'there is no table or view "{name}"{place}', "42P01")
+
+
+def sync(
+    schema: str | None = None,
+    regex_match: bool = False,
+    table: str | None = None,
+    view: str | None = None,
+    query: str | None = None,
+) -> Any:
+    """Return a proxy of what is in the database.
+
+    Parameters
+    ----------
+    schema : str, optional
+        Of the table or view; the search path's by default.
+    regex_match : bool
+        The name is a regular expression, which names contain.
+    table, view, query : str
+        One of them: a name, matched as it is and else in lower case, or a SELECT.
+
+    Returns
+    -------
+    DataFrame, or dict of name to DataFrame with `regex_match`
+        The columns are those of now, the rows those of when they are read.
+
+    Raises
+    ------
+    DatabaseError
+        There is no such thing (42P01), or the user may not read it (42501).
+
+    Examples
+    --------
+    >>> iris = oml.sync(table="iris")  # doctest: +SKIP
+    >>> tables = oml.sync("lab", regex_match=True, table="^iris_")  # doctest: +SKIP
+    """
+    if sum(name is not None for name in (table, view, query)) != 1:
+        raise ValueError("name one of table, view and query")
+    if query is not None:
+        if schema is not None or regex_match:
+            raise ValueError("a query goes with neither schema nor regex_match")
+        return DataFrame._from_query(query.strip().rstrip(";"))
+    name = table if table is not None else view
+    assert name is not None
+    if regex_match:
+        return _sync_all(schema, name, "'v', 'm'" if table is None else "'r', 'p', 'f'")
+    found_schema, found, _ = _find(name, schema)
+    return DataFrame._from_relation(quote_relation(found, found_schema))
+
+
+def _sync_all(schema: str | None, pattern: str, kinds: str) -> dict[str, DataFrame]:
+    sql = (
+        "SELECT n.nspname::text, c.relname::text FROM pg_catalog.pg_class c "
+        "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
+        f"WHERE c.relkind IN ({kinds}) AND c.relname ~ $1 "
+        "AND CASE WHEN $2::text IS NULL THEN n.nspname <> 'pg_catalog' "
+        "AND pg_catalog.pg_table_is_visible(c.oid) ELSE n.nspname = $2 END "
+        "AND pg_catalog.has_schema_privilege(n.oid, 'USAGE') "
+        "AND pg_catalog.has_table_privilege(c.oid, 'SELECT') ORDER BY 2"
+    )
+    rows = _session.connection().query(sql, (pattern, schema))[1]
+    return {name: DataFrame._from_relation(quote_relation(name, place)) for place, name in rows}
+
+
+def create(
+    x: Any,
+    table: str,
+    oranumber: bool = True,
+    dbtypes: dict[str, str] | list[str] | None = None,
+    append: bool = False,
+) -> DataFrame:
+    """Write local data to a table and return its proxy.
+
+    Parameters
+    ----------
+    x : pandas.DataFrame, or list of tuples of one size
+        The columns of the latter are COL1, COL2, ...
+    table : str
+        A new table; its name and those of its columns are kept as given, capitals too.
+    oranumber : bool
+        Accepted for compatibility: floats are double precision in any case.
+    dbtypes : dict of column to SQL type, or list of SQL types of all columns, optional
+        Instead of the types that the values suggest: bigint, double precision, numeric, text,
+        bytea, boolean, date, timestamp, timestamptz, interval, uuid, jsonb. Oracle's names are
+        understood. Not used with `append`.
+    append : bool
+        Add to a table that exists, by the names of the columns.
+
+    Raises
+    ------
+    ValueError
+        A column has no values, or values of several kinds, and `dbtypes` does not name it.
+    DatabaseError
+        The table exists, SQLSTATE 42P07, or does not with `append`.
+
+    Examples
+    --------
+    >>> oml.create(pandas.DataFrame({"ID": [1, 2]}), table="T")  # doctest: +SKIP
+    """
+    if append:
+        schema, found, _ = _find(table, None)
+        relation = quote_relation(found, schema)
+        data = _writing.read(x, None)
+        _writing.write(data, relation, _writing.target_types(data, relation), is_new=False)
+    else:
+        relation = quote(table)
+        data = _writing.read(x, dbtypes)
+        _writing.write(data, relation, data.types, is_new=True)
+        schema, found, _ = _find(table, None)
+        relation = quote_relation(found, schema)
+    return DataFrame._from_relation(relation)
+
+
+def push(x: Any, oranumber: bool = True, dbtypes: dict[str, str] | list[str] | None = None) -> Any:
+    """Write local data to a temporary table and return its proxy.
+
+    The table is dropped with its last proxy, and at the session's end.
+
+    Parameters
+    ----------
+    x : pandas.DataFrame, list of tuples; or pandas.Series, one-dimensional array or list of values
+    oranumber, dbtypes
+        See create().
+
+    Returns
+    -------
+    DataFrame, or a column where `x` is one
+    """
+    is_column = _writing.is_column(x)
+    data = _writing.read(x, dbtypes)
+    name = managed_name()
+    relation = f"pg_temp.{quote(name)}"
+    _writing.write(data, relation, data.types, is_new=True)
+    frame = DataFrame._from_relation(relation, (ManagedTable(name),))
+    return frame[frame.columns[0]] if is_column else frame
+
+
+def drop(table: str | None = None, view: str | None = None, model: str | None = None) -> None:
+    """Drop a table or a view of the database.
+
+    Raises
+    ------
+    DatabaseError
+        There is none of that name, SQLSTATE 42P01; or something depends on it.
+    """
+    if sum(name is not None for name in (table, view, model)) != 1:
+        raise ValueError("name one of table, view and model")
+    if model is not None:
+        raise _session.DatabaseError(f'there is no model "{model}" in the database', "42704")
+    name = table if table is not None else view
+    assert name is not None
+    schema, found, kind = _find(name, None)
+    kinds = {"v": "VIEW", "m": "MATERIALIZED VIEW", "f": "FOREIGN TABLE"}
+    statement = kinds.get(kind, "TABLE")
+    if (table is None) != (kind in "vm"):
+        raise _session.DatabaseError(f'"{name}" is no {"table" if table else "view"}', "42809")
+    _session.connection().query(f"DROP {statement} {quote_relation(found, schema)}")
+
+
+def dir() -> list[str]:
+    """Return the names that the caller's module has for proxies."""
+    names = sys._getframe(1).f_globals
+    return sorted(name for name, value in names.items() if isinstance(value, (DataFrame, Series)))

@@ -1,0 +1,166 @@
+"""The connection that everything in this package speaks through.
+
+Inside an engine there is always one: that of the calling statement. Outside, connect() makes it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from oml._errors import DatabaseError
+
+try:
+    import _oml_epe
+except ImportError:  # outside an engine
+    _oml_epe = None
+
+#: The columns of a result as (name, SQL type), None for a statement without rows; its rows; how
+#: many rows it returned or affected.
+Answer = tuple["list[tuple[str, str]] | None", "list[tuple[Any, ...]]", int]
+
+
+class Connection(Protocol):
+    """What the package needs of a connection.
+
+    Attributes
+    ----------
+    is_embedded : bool
+        Whether this is the connection of a running script.
+    """
+
+    is_embedded: bool
+
+    def query(self, sql: str, parameters: Sequence[Any] = ()) -> Answer:
+        """Run one statement; `parameters` stand for $1, $2, ...
+
+        Raises
+        ------
+        DatabaseError
+            The statement failed and was rolled back alone.
+        """
+        ...
+
+    def discard(self, statement: str) -> None:
+        """Run a statement when the connection is free; whether it succeeds does not matter."""
+        ...
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether it cannot be used any more."""
+        ...
+
+    def close(self) -> None:
+        """End the session; nothing happens in an engine."""
+        ...
+
+
+class EmbeddedConnection:
+    """The connection of the statement that runs the script: its transaction and its user."""
+
+    is_embedded = True
+
+    def query(self, sql: str, parameters: Sequence[Any] = ()) -> Answer:
+        return self._run(_oml_epe.execute, sql, parameters)
+
+    def fetch_bytes(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
+        """Run a query of one bytea column; return its values, one after the other, as one buffer.
+
+        The memory is writable, and is not copied.
+        """
+        return self._run(_oml_epe.fetch_bytes, sql, parameters)
+
+    @staticmethod
+    def _run(function: Any, sql: str, parameters: Sequence[Any]) -> Any:
+        from oml._parameters import parameter
+
+        _drop_discarded()
+        values = [parameter(value) for value in parameters]
+        try:
+            return function(sql, values)
+        except _oml_epe.Error as error:
+            failure = DatabaseError(
+                str(error), error.sqlstate, error.detail, error.hint, error.context
+            )
+        raise failure
+
+    def discard(self, statement: str) -> None:
+        _discarded.append(statement)
+
+    @property
+    def is_closed(self) -> bool:
+        return False
+
+    def close(self) -> None:
+        pass
+
+
+_discarded: list[str] = []  # statements; only those that an engine still has to run
+
+
+def _drop_discarded() -> None:
+    while _discarded:
+        # Gone already, in use, or in a transaction that only reads: the session's end drops it.
+        with contextlib.suppress(_oml_epe.Error):
+            _oml_epe.execute(_discarded.pop(0), [])
+
+
+def discard(made_by: Connection, statement: str) -> None:
+    """Run a statement that drops what a proxy left behind: now, or before the next statement.
+
+    Proxies die at any time, also amid a statement: this only notes what is to be done.
+    """
+    if made_by.is_embedded:
+        _discarded.append(statement)
+    elif _client is made_by:
+        made_by.discard(statement)
+
+
+_client: Connection | None = None  # outside an engine: set by connect()
+
+
+def is_embedded() -> bool:
+    """Whether this process is an engine: then scripts have a connection without connect()."""
+    return _oml_epe is not None
+
+
+def is_backend() -> bool:
+    """Whether this process is the server's: what runs here has the server's rights."""
+    return _oml_epe is not None and bool(_oml_epe.is_backend())
+
+
+def is_sandboxed() -> bool:
+    """Whether this process is an engine that is completely confined."""
+    return _oml_epe is not None and bool(_oml_epe.is_sandboxed())
+
+
+def connection() -> Connection:
+    """Return the current connection.
+
+    Raises
+    ------
+    DatabaseError
+        There is none: SQLSTATE 08003.
+    """
+    if _oml_epe is not None:
+        return EmbeddedConnection()
+    if _client is None:
+        raise DatabaseError("there is no connection: call oml.connect()", "08003")
+    return _client
+
+
+def current() -> Connection | None:
+    """Return the connection of a client, None without one and in an engine."""
+    return _client
+
+
+def set_client(made: Connection | None) -> None:
+    """Make a client's connection the current one."""
+    global _client
+    _client = made
+
+
+def quote_identifier(name: str) -> str:
+    """Return a name as it stands in SQL, always quoted."""
+    return '"' + name.replace('"', '""') + '"'

@@ -1,0 +1,109 @@
+"""Choosing rows by chance, the same ones every time a query runs."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from oml import _session
+from oml.core._source import ManagedTable, Source, managed_name
+from oml.core._sql import quote
+
+if TYPE_CHECKING:
+    from oml.core.frame import DataFrame
+
+_POSITION = "oml_position"  # of a row between 0 and 1
+
+
+def _hash(frame: DataFrame, names: Any, seed: int) -> str:
+    """A number, evenly spread over the 64-bit integers, of some values of a row."""
+    columns = ", ".join(frame._columns[name].expression for name in frame._names(names))
+    return f"pg_catalog.hashtextextended(ROW({columns})::pg_catalog.text, {int(seed)})"
+
+
+def _share(hashed: str) -> str:
+    """A hash as a number from 0 to 1, 1 excluded."""
+    return f"((({hashed}) & 9007199254740991)::pg_catalog.float8 / 9007199254740992)"
+
+
+def _positions(
+    frame: DataFrame, seed: int, columns: tuple[Any, Any], use_hash: bool
+) -> tuple[DataFrame, str]:
+    """The frame on a source that can tell a row's position between 0 and 1, and how."""
+    strata, hashed = columns
+    source = frame._source
+    number = _hash(frame, hashed, seed)
+    if use_hash and strata is None:
+        return frame, _share(number)
+    order = number if use_hash else "pg_catalog.random()"
+    strata_names = frame._names(strata) if strata is not None else []
+    keys = ", ".join(frame._columns[name].expression for name in strata_names)
+    partition = f"PARTITION BY {keys} " if keys else ""
+    rank = f"pg_catalog.row_number() OVER ({partition}ORDER BY {order})"
+    if use_hash:
+        # Rows that are equal in what is hashed go together.
+        rank = f"pg_catalog.rank() OVER ({partition}ORDER BY {order})"
+    size = f"pg_catalog.count(*) OVER ({partition})"
+    position = f"(({rank} - 1)::pg_catalog.float8 / {size})"
+    sql = f"SELECT *, {position} AS {quote(_POSITION)} FROM {source.relation} AS t"
+    if use_hash:
+        return frame._with(Source(f"({sql})", source.order, source.tables)), quote(_POSITION)
+    connection = _session.connection()
+    connection.query("SELECT pg_catalog.setseed($1)", (int(seed) % 65536 / 65536,))
+    name = managed_name()
+    relation = f"pg_temp.{quote(name)}"
+    connection.query(f"CREATE TEMPORARY TABLE {relation} AS {sql}")
+    tables = (*source.tables, ManagedTable(name))
+    return frame._with(Source(relation, source.order, tables)), quote(_POSITION)
+
+
+def _between(frame: DataFrame, position: str, first: float, last: float) -> DataFrame:
+    condition = f"{position} >= {first!r} AND {position} < {last!r}"
+    return frame._with(frame._source.where(condition))
+
+
+def split(
+    frame: DataFrame,
+    ratio: Sequence[float],
+    seed: int,
+    columns: tuple[Any, Any],
+    use_hash: bool,
+) -> tuple[DataFrame, ...]:
+    """Return frames of shares of the rows; `columns` are those of strata and of the hash."""
+    shares = [float(share) for share in ratio]
+    if not shares or min(shares) <= 0 or sum(shares) > 1 + 1e-9:
+        raise ValueError("ratio is a list of positive numbers, 1 in all at most")
+    ends = [round(end, 12) for end in itertools.accumulate(shares)]
+    placed, position = _positions(frame, seed, columns, use_hash)
+    return tuple(_between(placed, position, first, last) for first, last in zip([0.0, *ends], ends))
+
+
+def k_fold(
+    frame: DataFrame, folds: int, seed: int, columns: tuple[Any, Any], use_hash: bool
+) -> list[tuple[DataFrame, DataFrame]]:
+    """Return pairs of the rows outside and inside of each fold."""
+    if folds < 2:
+        raise ValueError("n_splits is 2 at least")
+    placed, position = _positions(frame, seed, columns, use_hash)
+    number = f"pg_catalog.floor({position} * {int(folds)})"
+    return [
+        (
+            placed._with(placed._source.where(f"{number} <> {fold}")),
+            placed._with(placed._source.where(f"{number} = {fold}")),
+        )
+        for fold in range(folds)
+    ]
+
+
+def sample(frame: DataFrame, share: float | None, count: int | None, seed: int) -> DataFrame:
+    """Return some rows; ties of equal rows are no matter."""
+    hashed = _hash(frame, None, seed)
+    if count is not None:
+        if count < 0:
+            raise ValueError("the number of rows is not negative")
+        return frame._with(frame._source.derive(f"ORDER BY {hashed} LIMIT {int(count)}"))
+    if share is None or not 0 <= share <= 1 or math.isnan(share):
+        raise ValueError("the share of rows is a number from 0 to 1")
+    return frame._with(frame._source.where(f"{_share(hashed)} < {float(share)!r}"))

@@ -1,0 +1,11 @@
+"""Columns of class Timezone."""
+
+from __future__ import annotations
+
+from oml.core._times import TimeSeries
+
+
+class Timezone(TimeSeries):
+    """A column of points in time with a zone."""
+
+    _SQL_TYPE = "timestamp with time zone"

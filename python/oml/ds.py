@@ -1,0 +1,485 @@
+"""Datastores: named stores of Python objects in the database.
+
+    oml.ds.save({"model": model}, "models", description="of today", append=True)
+    oml.ds.load("models", objs=["model"], to_globals=False)["model"]
+
+A store belongs to the role that saves it. Saving is part of the transaction; several sessions and
+engines may append to one store at the same time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import sys
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from oml import _pickles, _session, _trust
+from oml._errors import DatabaseError
+
+if TYPE_CHECKING:
+    import pandas
+
+_PIECE_BYTES = 8 << 20  # a multiple of 64
+_NAME_LENGTH = 128
+
+
+class _Store(NamedTuple):
+    id: uuid.UUID
+    owner: str
+    name: str
+    is_trusted: bool
+
+
+# ------------------------------------------------------------------------------------- saving
+
+
+def _check_name(name: Any, kind: str) -> None:
+    if not isinstance(name, str):
+        raise TypeError(f"the name of {kind} is a str, not {type(name).__name__}")
+    if not 0 < len(name) <= _NAME_LENGTH:
+        raise ValueError(f"the name of {kind} has 1 to {_NAME_LENGTH} characters")
+
+
+def _measures(value: Any) -> dict[str, Any]:
+    """Class, length, rows and columns of an object as the views show them."""
+    cls = type(value)
+    path = f"{cls.__module__}.{cls.__qualname__}"
+    shown = {"class": cls.__qualname__, "length": 1, "nrow": 1, "ncol": 1}
+    if path in ("pandas.core.frame.DataFrame", "pandas.DataFrame", "oml.core.frame.DataFrame"):
+        is_proxy = path.startswith("oml.")
+        shown["class"] = "oml.DataFrame" if is_proxy else "pandas.core.frame.DataFrame"
+        shown["length"] = shown["nrow"] = len(value)
+        shown["ncol"] = len(value.columns)
+    elif cls.__module__.partition(".")[0] == "oml":
+        shown["class"] = f"oml.{cls.__qualname__}"
+    elif isinstance(value, (list, dict)):
+        shown["length"] = shown["ncol"] = len(value)
+    return shown
+
+
+class _Rows:
+    """A proxy of a temporary table, which goes with its session: the rows themselves."""
+
+    def __init__(self, proxy: Any) -> None:
+        self._frame = proxy.pull()
+        self._types = {name: column.sql_type for name, column in proxy._columns.items()}
+
+    def __reduce__(self) -> Any:
+        return _push, (self._frame, self._types)
+
+
+def _push(frame: Any, types: dict[str, str]) -> Any:
+    from oml._relations import push
+
+    return push(frame, dbtypes=types)
+
+
+def _lasting(value: Any) -> Any:
+    """What to pickle in place of an object."""
+    path = f"{type(value).__module__}.{type(value).__qualname__}"
+    return _Rows(value) if path == "oml.core.frame.DataFrame" and value._is_temporary else value
+
+
+def _write(connection: Any, number: uuid.UUID, parts: Sequence[memoryview], packs: bool) -> int:
+    """Store the pieces of an object; return their size."""
+    size = 0
+    for place, piece in enumerate(_pickles.cut(parts, _PIECE_BYTES)):
+        stored = _pickles.compress(piece) if packs else piece
+        size += len(stored)
+        connection.query(
+            "SELECT pyqsys.datastore_write($1::pg_catalog.uuid, $2::pg_catalog.int4,"
+            " $3::pg_catalog.bytea)",
+            (number, place, stored),
+        )
+    return size
+
+
+def save(
+    objs: Mapping[str, Any],
+    name: str,
+    description: str = " ",
+    grantable: bool | None = None,
+    overwrite: bool = False,
+    append: bool = False,
+    compression: bool = False,
+) -> None:
+    """Save objects in a datastore of the current user.
+
+    Parameters
+    ----------
+    objs : dict of str to object
+        The objects by name. They are pickled.
+    name : str
+        The datastore: 1 to 128 characters, case-sensitive.
+    description : str
+        What the store is for; ignored when `append` adds to one.
+    grantable : bool, optional
+        Whether others may be allowed to read it, by oml.grant(); ignored like the description.
+    overwrite : bool
+        Replace the store if there is one.
+    append : bool
+        Add to the store if there is one; objects replace those of the same name.
+    compression : bool
+        Compress the pickles: for objects that are not arrays of numbers.
+
+    Raises
+    ------
+    DatabaseError
+        SQLSTATE 42710: there is such a store, and neither `overwrite` nor `append` is true.
+    """
+    _check_name(name, "a datastore")
+    if overwrite and append:
+        raise ValueError("overwrite and append exclude each other")
+    if not isinstance(objs, Mapping):
+        raise TypeError(f"objs is a dict of names and objects, not {type(objs).__name__}")
+    for each in objs:
+        _check_name(each, "an object")
+    connection = _session.connection()
+    if not overwrite and not append and _names(name):
+        raise DatabaseError(
+            f'datastore "{name}" already exists',
+            "42710",
+            hint="Pass append=True to add to it, or overwrite=True to replace it.",
+        )
+    # Whatever cannot be pickled fails before anything is written.
+    pickled = {each: _pickles.dump(_lasting(value)) for each, value in objs.items()}
+    records = [
+        {"name": each, "object": str(uuid.uuid4()), "is_compressed": bool(compression)}
+        for each in objs
+    ]
+    mode = "overwrite" if overwrite else "append" if append else "create"
+    with _together(connection, records):
+        for record in records:
+            each = str(record["name"])
+            parts = pickled.pop(each)
+            record["parts"] = [part.nbytes for part in parts]
+            record["size"] = _write(
+                connection, uuid.UUID(str(record["object"])), parts, bool(compression)
+            )
+            record.update(_measures(objs[each]))
+        connection.query(
+            "SELECT pyqsys.datastore_save($1::pg_catalog.text, $2::pg_catalog.jsonb,"
+            " $3::pg_catalog.text, $4::pg_catalog.text, $5::pg_catalog.bool)",
+            (name, json.dumps(records), mode, (description or "").strip() or None, bool(grantable)),
+        )
+
+
+@contextlib.contextmanager
+def _together(connection: Any, records: Sequence[Mapping[str, Any]]) -> Any:
+    """Make the statements of a save a whole, on a connection that can; else tidy up after them.
+
+    They are seen all at once either way, when the last of them adds the objects to the store.
+    """
+    if hasattr(connection, "transaction"):
+        with connection.transaction():
+            yield
+        return
+    try:
+        yield
+    except BaseException:
+        for record in records:
+            with contextlib.suppress(DatabaseError):
+                connection.query(
+                    "SELECT pyqsys.datastore_discard($1::pg_catalog.uuid)",
+                    (uuid.UUID(record["object"]),),
+                )
+        raise
+
+
+# ------------------------------------------------------------------------------------- loading
+
+
+def _names(name: str | None = None) -> list[str]:
+    """Names of the current user's stores: all, or the one of that name if there is one."""
+    sql = "SELECT d.name FROM pyqsys.readable_datastores AS d WHERE d.is_own"
+    if name is None:
+        rows = _session.connection().query(sql)[1]
+    else:
+        sql += " AND d.name OPERATOR(pg_catalog.=) $1::pg_catalog.text"
+        rows = _session.connection().query(sql, (name,))[1]
+    return sorted(row[0] for row in rows)
+
+
+def _find(name: str, owner: str | None) -> _Store:
+    """The store that the current user means; ValueError when there is none that he may read."""
+    if not isinstance(name, str) or not name:
+        raise ValueError("the name of the datastore is missing")
+    if owner is None:
+        condition, parameters = "d.is_own", (name,)
+    else:
+        # Roles are found as they are written, else folded as identifiers are.
+        condition = (
+            "d.owner_name OPERATOR(pg_catalog.=) ANY"
+            " (ARRAY[$2::pg_catalog.text, pg_catalog.lower($2::pg_catalog.text)])"
+        )
+        parameters = (name, owner)  # type: ignore[assignment]
+    rows = _session.connection().query(
+        "SELECT d.id, d.owner_name, d.name, d.is_trusted FROM pyqsys.readable_datastores AS d"
+        f" WHERE d.name OPERATOR(pg_catalog.=) $1::pg_catalog.text AND {condition}",
+        parameters,
+    )[1]
+    rows.sort(key=lambda row: row[1] != owner)
+    if not rows:
+        whose = "" if owner is None else f' of role "{owner}"'
+        raise ValueError(f'there is no datastore "{name}"{whose} that you own or may read')
+    return _Store(*rows[0])
+
+
+def _memory(store: _Store, number: uuid.UUID, is_compressed: bool) -> Any:
+    """All bytes of an object, writable."""
+    connection: Any = _session.connection()
+    sql = (
+        "SELECT p.data FROM pyqsys.readable_pieces AS p"
+        " WHERE p.store OPERATOR(pg_catalog.=) $1::pg_catalog.uuid"
+        " AND p.object OPERATOR(pg_catalog.=) $2::pg_catalog.uuid ORDER BY p.number"
+    )
+    if hasattr(connection, "fetch_bytes") and not is_compressed:
+        return connection.fetch_bytes(sql, (store.id, number))
+    if hasattr(connection, "query_raw"):
+        rows = connection.query_raw(sql, (store.id, number))
+    else:
+        rows = connection.query(sql, (store.id, number))[1]
+    pieces = (row[0] for row in rows)
+    return _pickles.decompress(pieces) if is_compressed else bytearray().join(pieces)
+
+
+def load(
+    name: str,
+    objs: str | Sequence[str] | None = None,
+    owner: str | None = None,
+    to_globals: bool = True,
+) -> list[str] | dict[str, Any]:
+    """Load objects of a datastore.
+
+    Parameters
+    ----------
+    name : str
+        The datastore.
+    objs : str or list of str, optional
+        Names of objects; without, all.
+    owner : str, optional
+        Whose datastore; without, the current user's. **Unpickling runs code of the owner's** with
+        your rights.
+    to_globals : bool
+        Bind the objects to their names in the caller's global namespace.
+
+    Returns
+    -------
+    list of str, or dict
+        The names that were bound; with `to_globals` false a dict of the objects by name.
+
+    Raises
+    ------
+    ValueError
+        There is no such datastore that you may read, or no such object in it.
+    DatabaseError
+        SQLSTATE 42501: the owner is not trusted, and the script runs inside the server.
+    """
+    store = _find(name, owner)
+    what = f'code in the pickles of datastore "{store.name}"'
+    _trust.require(store.is_trusted, what, store.owner)
+    rows = _session.connection().query(
+        "SELECT o.name, o.object, o.parts, o.is_compressed FROM pyqsys.readable_objects AS o"
+        " WHERE o.store OPERATOR(pg_catalog.=) $1::pg_catalog.uuid ORDER BY o.name",
+        (store.id,),
+    )[1]
+    if objs is not None:
+        wanted = [objs] if isinstance(objs, str) else list(objs)
+        missing = sorted(set(wanted) - {row[0] for row in rows})
+        if missing:
+            raise ValueError(f'datastore "{name}" has no object {", ".join(map(repr, missing))}')
+        rows = [row for row in rows if row[0] in wanted]
+    loaded = {
+        each: _pickles.load([int(size) for size in parts], _memory(store, number, is_compressed))
+        for each, number, parts, is_compressed in rows
+    }
+    if not to_globals:
+        return loaded
+    sys._getframe(1).f_globals.update(loaded)
+    return list(loaded)
+
+
+# ---------------------------------------------------------------------------------- looking
+
+_DIR_COLUMNS = ["datastore_name", "object_count", "size", "date", "description"]
+_DIR_CONDITIONS = {
+    "user": "d.is_own",
+    "private": "d.is_own AND NOT d.is_grantable",
+    "grantable": "d.is_own AND d.is_grantable",
+    "all": "true",
+    "granted": "d.is_granted AND NOT d.is_own",
+}
+
+
+def dir(
+    name: str | Sequence[str] | None = None, regex_match: bool = False, dstype: str = "user"
+) -> pandas.DataFrame:
+    """Return what datastores there are.
+
+    Parameters
+    ----------
+    name : str or list of str, optional
+        Names, or a regular expression that is searched for in them; without, all.
+    regex_match : bool
+        Whether `name` is a regular expression.
+    dstype : {'user', 'private', 'grantable', 'all', 'granted', 'grant'}
+        The current user's stores; of these those that cannot or can be granted; all that the user
+        may read; those that others have granted; or to whom the user has granted his.
+
+    Returns
+    -------
+    pandas.DataFrame
+        datastore_name, object_count, size (bytes), date, description; for 'all' and 'granted' with
+        the owner before them; for 'grant' datastore_name and grantee.
+    """
+    import pandas
+
+    if dstype == "grant":
+        columns = ["datastore_name", "grantee"]
+        sql = (
+            "SELECT g.name, g.grantee FROM pyqsys.given_grants AS g"
+            " WHERE g.type OPERATOR(pg_catalog.=) 'datastore' ORDER BY g.name, g.grantee"
+        )
+    elif dstype in _DIR_CONDITIONS:
+        columns = _DIR_COLUMNS
+        selected = (
+            "d.name, (SELECT pg_catalog.count(*) FROM pyqsys.readable_objects AS o"
+            " WHERE o.store OPERATOR(pg_catalog.=) d.id),"
+            " (SELECT COALESCE(pg_catalog.sum(o.size), 0)::pg_catalog.int8"
+            " FROM pyqsys.readable_objects AS o WHERE o.store OPERATOR(pg_catalog.=) d.id),"
+            " pg_catalog.date_trunc('second', d.created)::pg_catalog.timestamp, d.description"
+        )
+        if dstype in ("all", "granted"):
+            columns = ["owner", *columns]
+            selected = f"d.owner_name, {selected}"
+        sql = (
+            f"SELECT {selected} FROM pyqsys.readable_datastores AS d"
+            f" WHERE {_DIR_CONDITIONS[dstype]} ORDER BY d.owner_name, d.name"
+        )
+    else:
+        raise ValueError(f"unknown dstype {dstype!r}")
+    rows = _session.connection().query(sql)[1]
+    frame = pandas.DataFrame(rows, columns=columns)
+    return _select(frame, "datastore_name", name, regex_match)
+
+
+def _select(
+    frame: pandas.DataFrame, column: str, name: str | Sequence[str] | None, regex_match: bool
+) -> pandas.DataFrame:
+    """The rows of which a column has one of the names, or matches one of the patterns."""
+    if name is None:
+        return frame
+    names = [name] if isinstance(name, str) else list(name)
+    kept = [_is_meant(each, names, regex_match) for each in frame[column]]
+    return frame[kept].reset_index(drop=True)
+
+
+def _is_meant(name: str, wanted: Sequence[str], regex_match: bool) -> bool:
+    if regex_match:
+        return any(re.search(pattern, name) for pattern in wanted)
+    return name in wanted
+
+
+def describe(name: str, owner: str | None = None) -> pandas.DataFrame:
+    """Return what objects a datastore has.
+
+    Parameters
+    ----------
+    name : str
+        The datastore.
+    owner : str, optional
+        Whose; without, the current user's.
+
+    Returns
+    -------
+    pandas.DataFrame
+        object_name, class, size (bytes), length, row_count, col_count.
+
+    Raises
+    ------
+    ValueError
+        There is no such datastore that you may read.
+    """
+    import pandas
+
+    store = _find(name, owner)
+    rows = _session.connection().query(
+        "SELECT o.name, o.class, o.size, o.length, o.nrow, o.ncol"
+        " FROM pyqsys.readable_objects AS o"
+        " WHERE o.store OPERATOR(pg_catalog.=) $1::pg_catalog.uuid ORDER BY o.name",
+        (store.id,),
+    )[1]
+    columns = ["object_name", "class", "size", "length", "row_count", "col_count"]
+    return pandas.DataFrame(rows, columns=columns)
+
+
+# --------------------------------------------------------------------------------- deleting
+
+
+def _pairs(
+    name: str | Sequence[str], objs: str | Sequence[str] | None, regex_match: bool
+) -> list[tuple[str, list[str] | None]]:
+    """What to delete: names or patterns of stores, each with those of objects."""
+    names = [name] if isinstance(name, str) else list(name)
+    if objs is None:
+        return [(each, None) for each in names]
+    wanted = [objs] if isinstance(objs, str) else list(objs)
+    if isinstance(name, str) or (len(names) == 1 and not regex_match):
+        return [(names[0], wanted)]
+    if not regex_match:
+        raise ValueError("objects are deleted from one datastore at a time")
+    if len(names) != len(wanted):
+        raise ValueError("name and objs have to be of the same length")
+    return [(each, [pattern]) for each, pattern in zip(names, wanted)]
+
+
+def delete(
+    name: str | Sequence[str],
+    objs: str | Sequence[str] | None = None,
+    regex_match: bool = False,
+) -> None:
+    """Delete datastores of the current user, or objects of them.
+
+    Parameters
+    ----------
+    name : str or list of str
+        Names of datastores.
+    objs : str or list of str, optional
+        Names of objects of the one datastore; without, the datastores go whole. Objects that are
+        not there are no error.
+    regex_match : bool
+        Names are regular expressions, searched for in the names of stores and of objects. A list of
+        stores and a list of objects of the same length are taken in pairs.
+
+    Raises
+    ------
+    ValueError
+        There is no such datastore, or the arguments do not fit together.
+    """
+    pairs = _pairs(name, objs, regex_match)
+    known = _names()
+    work: list[tuple[str, list[str] | None]] = []
+    for store, patterns in pairs:
+        stores = [each for each in known if _is_meant(each, [store], regex_match)]
+        if not stores:
+            raise ValueError(f"there is no datastore {store!r} of yours")
+        for each in stores:
+            names = patterns
+            if patterns is not None and regex_match:
+                found = describe(each)["object_name"]
+                names = [item for item in found if _is_meant(item, patterns, True)]
+            work.append((each, names))
+    gone = set()
+    for each, names in work:
+        if each in gone:
+            continue
+        if names is None:
+            gone.add(each)
+        _session.connection().query(
+            "SELECT pyqsys.datastore_delete($1::pg_catalog.text, $2::pg_catalog.text[])",
+            (each, names),
+        )

@@ -1,0 +1,5 @@
+"""Running Python in engines of the database: the five functions of embedded execution."""
+
+from oml.embed.apply import do_eval, group_apply, index_apply, row_apply, table_apply
+
+__all__ = ["do_eval", "group_apply", "index_apply", "row_apply", "table_apply"]

@@ -1,0 +1,232 @@
+"""Calls of pyqsys.apply: their arguments, results and errors."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import pickle
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from oml import _session
+from oml._errors import DatabaseError, RemoteTraceback, ScriptError
+from oml.embed import _prototype
+from oml.embed._functions import Target
+from oml.embed._listening import Listener, listen, wants_progress
+from oml.embed._pickling import pack
+
+_PASSED_ON = frozenset(
+    ("oml_input_type", "oml_na_omit", "oml_numeric", "oml_nan", "oml_service_level")
+)
+_MARK = "Traceback (most recent call last)"
+
+
+@dataclass
+class Call:
+    """One call of pyqsys.apply.
+
+    Attributes
+    ----------
+    cut : str
+        'eval', 'table', 'row', 'group' or 'index'.
+    target : Target
+    settings : dict
+        Further arguments of pyqsys.apply, by name.
+    keywords : dict
+        Of the function, control arguments included.
+    graphics : bool
+    parallel : bool, int or None
+    total : int or None
+        How many calls of the function there will be, when it is known.
+    """
+
+    cut: str
+    target: Target
+    settings: dict[str, Any]
+    keywords: dict[str, Any]
+    graphics: bool = False
+    parallel: bool | int | None = None
+    total: int | None = None
+    controls: dict[str, Any] = field(default_factory=dict)
+    arguments: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name, value in self.keywords.items():
+            if not name.startswith("oml_"):
+                self.arguments[name] = value
+            elif name in _PASSED_ON:
+                self.controls[name] = value
+            elif name in ("oml_parallel", "oml_parallel_flag"):
+                self.parallel = value if self.parallel is None else self.parallel
+            elif name == "oml_graphics_flag":
+                self.graphics = self.graphics or bool(value)
+            elif name != "oml_connect":
+                warnings.warn(f'control argument "{name}" is unknown and ignored', stacklevel=4)
+        if self.parallel is True:
+            self.controls["oml_parallel"] = True
+        elif self.parallel:
+            if isinstance(self.parallel, float) or int(self.parallel) < 0:
+                raise ValueError("parallel must be True, False or a number of engines")
+            self.controls["oml_parallel"] = int(self.parallel)
+        if self.graphics:
+            self.controls["oml_graphics_flag"] = True
+
+    def parameters(self) -> dict[str, Any]:
+        """The arguments of pyqsys.apply by name, without those about the result."""
+        target = self.target
+        given: dict[str, Any] = {
+            "cut": self.cut,
+            "scr_name": target.name,
+            "scr_owner": target.owner,
+            "source": target.source,
+            **self.settings,
+        }
+        if target.function is None and is_plain(self.arguments):
+            given["par_lst"] = json.dumps({**self.arguments, **self.controls})
+        else:
+            content: dict[str, Any] = {"arguments": self.arguments}
+            if target.function is not None:
+                content.update(function=target.function, lines=target.lines)
+            given["par_lst"] = json.dumps(self.controls)
+            given["pickled"] = pack(content)
+        return {name: value for name, value in given.items() if value is not None}
+
+
+def is_plain(value: Any) -> bool:
+    """Whether JSON keeps a value as it is."""
+    kind = type(value)
+    if value is None or kind in (bool, int):
+        return True
+    if kind is float:
+        return math.isfinite(value)
+    if kind is str:
+        return _is_clean(value)
+    if kind is list:
+        return all(map(is_plain, value))
+    if kind is dict:
+        return all(type(key) is str and is_plain(key) for key in value) and all(
+            map(is_plain, value.values())
+        )
+    return False
+
+
+def _is_clean(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return "\0" not in text
+
+
+# ----------------------------------------------------------------------------------------- running
+
+
+def _must_trust(connection: Any) -> bool:
+    """Whether results may be unpickled here only when trusted roles made them."""
+    return bool(connection.is_embedded and _session._oml_epe.must_trust())
+
+
+@contextlib.contextmanager
+def _script_errors(listener: Listener) -> Iterator[None]:
+    """Turn the failure of a script into ScriptError, caused by the engine's traceback."""
+    failure: ScriptError | None = None
+    try:
+        yield
+    except DatabaseError as error:
+        if error.sqlstate == "57014" or (error.sqlstate != "38000" and _MARK not in error.context):
+            raise
+        failure = ScriptError(
+            str(error), error.sqlstate, error.detail, error.hint, error.context, listener.output
+        )
+        if error.context:
+            failure.__cause__ = RemoteTraceback(f"{error.context}\n{error}")
+    if failure is not None:
+        raise failure
+
+
+def _execute(
+    call: Call, template: str, given: dict[str, Any], query: Callable[[str, list[Any]], Any]
+) -> Any:
+    """Run a statement around the arguments of pyqsys.apply by `query`."""
+    connection = _session.connection()
+    names = ", ".join(f"{name} => ${number}" for number, name in enumerate(given, 1))
+    is_long = call.cut in ("row", "group", "index")
+    if is_long and not connection.is_embedded and wants_progress():
+        names += ", progress => true"
+    with listen(connection, call.total) as listener, _script_errors(listener):
+        return query(template.format(arguments=names), list(given.values()))
+
+
+def _query_pieces(sql: str, parameters: list[Any]) -> list[tuple[int, str | None, bytes]]:
+    """Query rows of (call, name, data), without a detour over texts."""
+    connection: Any = _session.connection()
+    if connection.is_embedded:
+        rows: list[tuple[int, str | None, bytes]] = connection.query(sql, parameters)[1]
+        return rows
+    return [
+        (int.from_bytes(call, "big"), None if name is None else name.decode(), data)
+        for call, name, data in connection.query_raw(sql, parameters)
+    ]
+
+
+def run(call: Call) -> list[tuple[str | None, Any, list[bytes]]]:
+    """Run a call; return (name, result, PNG files) for each call of the function, in order."""
+    connection = _session.connection()
+    trust = ", only_trusted => true" if _must_trust(connection) else ""
+    rows = _execute(
+        call,
+        "SELECT r.call, r.name, r.data FROM pyqsys.apply("
+        f"out_row => NULL::pyqsys.pyq_pickle{trust}, {{arguments}}) AS r",
+        call.parameters(),
+        _query_pieces,
+    )
+    results: list[tuple[str | None, Any, list[bytes]]] = []
+    pieces: list[bytes] = []
+    for number, (call_number, name, data) in enumerate(rows):
+        pieces.append(data)
+        if number + 1 == len(rows) or rows[number + 1][0] != call_number:
+            results.append((name, *_load(pieces)))
+            pieces = []
+    return results
+
+
+def _load(pieces: list[bytes]) -> tuple[Any, list[bytes]]:
+    try:
+        result, images = pickle.loads(b"".join(pieces) if len(pieces) > 1 else pieces[0])
+    except Exception as error:
+        raise DatabaseError(
+            f"the result cannot be loaded here: {type(error).__name__}: {error}",
+            "0A000",
+            hint="Both sides need the libraries of its classes, in versions that fit.",
+        ) from error
+    return result, images
+
+
+def run_into_table(call: Call, prototype: Any) -> Any:
+    """Run a call; return a proxy of its results, which stay in the database."""
+    from oml.core._source import ManagedTable, managed_name
+    from oml.core._sql import quote
+    from oml.core.frame import DataFrame
+
+    columns = _prototype.column_list(_prototype.columns_of(prototype))
+    parameters = call.parameters()
+    name = managed_name()
+    relation = f"pg_temp.{quote(name)}"
+    connection = _session.connection()
+    connection.query(f"CREATE TEMPORARY TABLE {quote(name)} ({columns})")
+    table = ManagedTable(name)  # dropped with the last proxy
+    try:
+        _execute(
+            call,
+            f"INSERT INTO {relation} SELECT r.* FROM pyqsys.apply("
+            f"out_row => NULL::{relation}, {{arguments}}) AS r",
+            parameters,
+            connection.query,
+        )
+    except BaseException:
+        table.drop()
+        raise
+    return DataFrame._from_relation(relation, (table,))

@@ -1,0 +1,71 @@
+"""What the server says while a call runs: printed lines and how far it is."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import importlib.util
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+#: SQLSTATE of the messages that say how many calls are done.
+PROGRESS_STATE = "00EPE"
+
+
+class Listener:
+    """Keeps what scripts print, and moves a progress bar.
+
+    Parameters
+    ----------
+    total : int or None
+        How many calls there will be, when it is known.
+    """
+
+    def __init__(self, total: int | None) -> None:
+        self._lines: list[str] = []
+        self._total = total
+        self._bar: Any = None
+
+    @property
+    def output(self) -> str:
+        """What has been printed."""
+        return "".join(line + "\n" for line in self._lines)
+
+    def hear(self, diagnostic: Any) -> None:
+        text = diagnostic.message_primary or ""
+        if diagnostic.sqlstate == PROGRESS_STATE:
+            self._move(int(text))
+        elif diagnostic.severity_nonlocalized == "NOTICE":
+            self._lines.append(text)
+
+    def _move(self, done: int) -> None:
+        if self._bar is None:  # the call is a long one
+            tqdm = importlib.import_module("tqdm.auto").tqdm
+            self._bar = tqdm(total=self._total, unit="call", leave=False)
+        self._bar.update(done - self._bar.n)
+
+    def close(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+
+def wants_progress() -> bool:
+    """Whether somebody watches, and there is something to show it with."""
+    is_seen = "ipykernel" in sys.modules or bool(getattr(sys.stderr, "isatty", bool)())
+    return is_seen and importlib.util.find_spec("tqdm") is not None
+
+
+@contextlib.contextmanager
+def listen(connection: Any, total: int | None) -> Iterator[Listener]:
+    """Listen to a connection; in an engine, where the client of the call listens, to nothing."""
+    listener = Listener(total)
+    psycopg = getattr(connection, "psycopg", None)
+    if psycopg is not None:
+        psycopg.add_notice_handler(listener.hear)
+    try:
+        yield listener
+    finally:
+        listener.close()
+        if psycopg is not None:
+            psycopg.remove_notice_handler(listener.hear)

@@ -1,0 +1,189 @@
+"""What is to be sent to engines, pickled."""
+
+from __future__ import annotations
+
+import functools
+import io
+import json
+import pickle
+import sys
+import types
+import weakref
+from typing import Any, NamedTuple
+
+from oml import _session
+
+#: Types of functions and classes, which a plain pickle only names.
+_NAMED = (type, types.FunctionType)
+_PREFIXES = ("oml_epe_script.",)  # modules of scripts
+_OURS = frozenset(("oml", "_oml_epe", "_oml_epe_runtime"))
+
+
+class EngineFacts(NamedTuple):
+    """What the Python of engines is like.
+
+    Attributes
+    ----------
+    python : str
+        Its minor version, "3.11".
+    cloudpickle : str
+        The major version of its cloudpickle, empty without one.
+    """
+
+    python: str
+    cloudpickle: str
+
+
+_FACTS_SOURCE = """\
+def facts():
+    import sys
+    try:
+        from cloudpickle import __version__ as version
+    except ImportError:
+        version = ""
+    return f"{sys.version_info[0]}.{sys.version_info[1]} {version.partition('.')[0]}"
+"""
+
+_facts_of_clients: weakref.WeakKeyDictionary[Any, EngineFacts] = weakref.WeakKeyDictionary()
+_facts_of_engine: list[EngineFacts] = []
+
+
+def engine_facts() -> EngineFacts:
+    """Ask an engine of the current connection about its Python, once."""
+    connection = _session.connection()
+    known = _facts_of_engine[0] if _facts_of_engine else None
+    if not connection.is_embedded:
+        known = _facts_of_clients.get(connection)
+    if known is None:
+        rows = connection.query(
+            "SELECT f FROM pyqsys.apply(cut => 'eval', out_row => NULL::pg_catalog.text, "
+            "scr_name => 'facts', source => $1) AS f",
+            (_FACTS_SOURCE,),
+        )[1]
+        known = EngineFacts(*rows[0][0].split(" "))
+        if connection.is_embedded:
+            _facts_of_engine.append(known)
+        else:
+            _facts_of_clients[connection] = known
+    return known
+
+
+def why_not_cloudpickle() -> str:
+    """Say why functions cannot be sent by value, "" when they can."""
+    try:
+        import cloudpickle
+    except ImportError:
+        return "cloudpickle is not installed here"
+    here = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    there = engine_facts()
+    if there.python != here:
+        return f"engines run Python {there.python}, this is Python {here}"
+    if not there.cloudpickle:
+        return "cloudpickle is not installed for the server's Python"
+    if there.cloudpickle != cloudpickle.__version__.partition(".")[0]:
+        return "the server has another major version of cloudpickle"
+    return ""
+
+
+# -------------------------------------------------------------------------------- local modules
+
+
+def is_local(module_name: str | None) -> bool:
+    """Whether engines cannot be expected to have a module: it is neither Python's nor installed."""
+    if module_name is None or module_name in ("__main__", "__mp_main__"):
+        return True
+    root = module_name.partition(".")[0]
+    if module_name.startswith(_PREFIXES):
+        return True
+    return root not in _OURS and _is_local_root(root)
+
+
+@functools.cache
+def _is_local_root(root: str) -> bool:
+    module = sys.modules.get(root)
+    if root in sys.builtin_module_names or root in getattr(sys, "stdlib_module_names", ()):
+        return False
+    path = getattr(module, "__file__", None) or next(iter(getattr(module, "__path__", ())), None)
+    if path is None:
+        return True
+    parts = path.replace("\\", "/").split("/")
+    if "site-packages" in parts or "dist-packages" in parts:
+        return False
+    import sysconfig
+
+    return not path.startswith(sysconfig.get_path("stdlib"))
+
+
+class _NeedsValueError(Exception):
+    """Something would be named that engines do not have."""
+
+
+class _PlainPickler(pickle.Pickler):
+    """Pickles what engines can load without cloudpickle."""
+
+    def reducer_override(self, value: Any) -> Any:
+        if isinstance(value, _NAMED) and is_local(getattr(value, "__module__", None)):
+            name = getattr(value, "__qualname__", repr(value))
+            raise _NeedsValueError(f'"{name}" is defined on this side only')
+        return NotImplemented
+
+
+def _dump_by_value(content: dict[str, Any]) -> bytes:
+    import cloudpickle
+
+    registered = cloudpickle.list_registry_pickle_by_value()
+    modules = [
+        module
+        for name, module in list(sys.modules.items())
+        if isinstance(module, types.ModuleType)
+        and name not in ("__main__", "__mp_main__")
+        and name == module.__name__
+        and name not in registered
+        and is_local(name)
+    ]
+    for module in modules:
+        cloudpickle.register_pickle_by_value(module)
+    try:
+        dumped: bytes = cloudpickle.dumps(content, protocol=5)
+    finally:
+        for module in modules:
+            cloudpickle.unregister_pickle_by_value(module)
+    return dumped
+
+
+_FAILURES = (_NeedsValueError, pickle.PicklingError, TypeError, AttributeError)
+
+
+def _describe(content: dict[str, Any]) -> str:
+    """Name the argument that cannot be pickled."""
+    for name, value in content["arguments"].items():
+        try:
+            _PlainPickler(io.BytesIO(), 5).dump(value)
+        except Exception:
+            return f'argument "{name}" of type {type(value).__name__}'
+    return "the function"
+
+
+def pack(content: dict[str, Any]) -> bytes:
+    """Pickle {"arguments": ..., "function": ...} for src/py/runtime/pickles.py.
+
+    Raises
+    ------
+    TypeError
+        Something cannot be sent.
+    """
+    header = {"python": f"{sys.version_info[0]}.{sys.version_info[1]}", "cloudpickle": False}
+    file = io.BytesIO()
+    try:
+        _PlainPickler(file, 5).dump(content)
+        return json.dumps(header).encode() + b"\n" + file.getvalue()
+    except _FAILURES as error:
+        cause = error
+    reason = why_not_cloudpickle()
+    if not reason:
+        header["cloudpickle"] = True
+        try:
+            return json.dumps(header).encode() + b"\n" + _dump_by_value(content)
+        except Exception as error:
+            raise TypeError(f"{_describe(content)} cannot be pickled: {error}") from error
+    raise TypeError(f"{_describe(content)} cannot be sent: {cause}; {reason}") from None

@@ -1,0 +1,316 @@
+"""do_eval, table_apply, row_apply, group_apply and index_apply."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from oml import _session
+from oml._errors import DatabaseError
+from oml.core._sql import quote
+from oml.core.frame import DataFrame
+from oml.core.series import Series
+from oml.embed import _calls
+from oml.embed._functions import find_target
+from oml.embed._listening import wants_progress
+from oml.embed.data_image import _DataImage
+
+__all__ = ["do_eval", "group_apply", "index_apply", "row_apply", "table_apply"]
+
+
+def do_eval(func: Any, func_owner: str | None = None, graphics: bool = False, **kwargs: Any) -> Any:
+    """Run a function once, without data.
+
+    Parameters
+    ----------
+    func : function, str or oml.script.script.Callable
+        A function, the name of a script, or the text of a definition.
+    func_owner : str, optional
+        Owner of the script that `func` names; without one your own comes before a global one.
+    graphics : bool
+        Capture the figures that the function leaves open.
+    func_value : pandas.DataFrame, optional
+        One row like those of the result, which then stays in the database.
+    **kwargs
+        Arguments of the function, any objects that can be pickled, and control arguments `oml_*`.
+
+    Returns
+    -------
+    Any
+        What the function returned; with `func_value` an oml.DataFrame, with `graphics` and
+        figures an object with attributes `dat` and `img`.
+
+    Raises
+    ------
+    ScriptError
+        The function failed; the cause shows the engine's traceback.
+
+    Examples
+    --------
+    >>> import oml
+    >>> oml.do_eval("def area(width, height): return width * height", width=6, height=7)
+    42
+    """
+    return _run_one("eval", func, func_owner, graphics, {}, kwargs)
+
+
+def table_apply(
+    data: Any, func: Any, func_owner: str | None = None, graphics: bool = False, **kwargs: Any
+) -> Any:
+    """Run a function once over all rows of a proxy, its first argument.
+
+    Parameters
+    ----------
+    data : oml.DataFrame
+        The rows. The function gets a pandas.DataFrame; a two-dimensional array when all columns
+        are numeric, unless `oml_input_type` says otherwise.
+    func, func_owner, graphics, **kwargs
+        As for do_eval().
+
+    Returns
+    -------
+    Any
+        As for do_eval().
+
+    Examples
+    --------
+    >>> import oml
+    >>> iris = oml.sync(table="iris")
+    >>> oml.table_apply(iris, lambda rows: len(rows))
+    150
+    """
+    settings = {"inp_nam": _frame(data, "data")._sql}
+    return _run_one("table", func, func_owner, graphics, settings, kwargs)
+
+
+def row_apply(
+    data: Any,
+    func: Any,
+    func_owner: str | None = None,
+    rows: int = 1,
+    parallel: bool | int | None = None,
+    graphics: bool = False,
+    **kwargs: Any,
+) -> Any:
+    """Run a function over a proxy's rows, so many at a time.
+
+    Parameters
+    ----------
+    data : oml.DataFrame
+    func, func_owner, graphics, **kwargs
+        As for table_apply().
+    rows : int
+        Rows in a chunk; the last may be shorter.
+    parallel : bool or int, optional
+        How many engines to use; True leaves it to the server.
+
+    Returns
+    -------
+    pandas.DataFrame, list or oml.DataFrame
+        The chunks' frames as one; a list where they are not all frames, or have images.
+
+    Examples
+    --------
+    >>> import oml
+    >>> iris = oml.sync(table="iris")
+    >>> oml.row_apply(iris, len, rows=60)
+    [60, 60, 30]
+    """
+    frame = _frame(data, "data")
+    settings = {"inp_nam": frame._sql, "row_num": _count(rows, "rows", 1)}
+    prototype = kwargs.pop("func_value", None)
+    call = _calls.Call("row", find_target(func, func_owner), settings, kwargs, graphics, parallel)
+    if wants_progress() and not _session.is_embedded():
+        call.total = math.ceil(len(frame) / rows)
+    if prototype is not None:
+        return _calls.run_into_table(call, prototype)
+    results = _calls.run(call)
+    if any(images for _, _, images in results):
+        return [_with_images(result, images) for _, result, images in results]
+    return _joined([result for _, result, _ in results])
+
+
+def group_apply(
+    data: Any,
+    index: Any,
+    func: Any,
+    func_owner: str | None = None,
+    parallel: bool | int | None = None,
+    orderby: Any = None,
+    graphics: bool = False,
+    **kwargs: Any,
+) -> Any:
+    """Run a function over each group of a proxy's rows.
+
+    Parameters
+    ----------
+    data : oml.DataFrame
+    index : oml.DataFrame or column
+        The columns whose values make the groups. Of `data`, or of the same rows: then they come
+        along as further columns.
+    func, func_owner, graphics, **kwargs
+        As for table_apply().
+    parallel : bool or int, optional
+        As for row_apply().
+    orderby : oml.DataFrame or column, optional
+        What the rows of a group are sorted by.
+
+    Returns
+    -------
+    dict or oml.DataFrame
+        What the function returned for each group. Keys are the column's value as text, tuples of
+        values when there are several columns.
+
+    Examples
+    --------
+    >>> import oml
+    >>> iris = oml.sync(table="iris")
+    >>> oml.group_apply(iris, iris["species"], lambda rows: len(rows))
+    {'setosa': 50, 'versicolor': 50, 'virginica': 50}
+    """
+    frame = _frame(data, "data")
+    keys = _frame(index, "index")
+    frame = _with_columns(frame, keys, "index")
+    settings = {"grp_col": ", ".join(map(quote, keys.columns))}
+    if orderby is not None:
+        order = _frame(orderby, "orderby")
+        frame = _with_columns(frame, order, "orderby")
+        settings["ord_col"] = ", ".join(map(quote, order.columns))
+    settings["inp_nam"] = frame._sql
+    prototype = kwargs.pop("func_value", None)
+    call = _calls.Call("group", find_target(func, func_owner), settings, kwargs, graphics, parallel)
+    if prototype is not None:
+        return _calls.run_into_table(call, prototype)
+    names = _group_keys(frame, keys.columns) if len(keys.columns) > 1 else None
+    results: dict[Any, Any] = {}
+    for name, result, images in _calls.run(call):
+        key: Any = name
+        if names is not None:
+            keys_of_name = names.get(str(name))
+            if not keys_of_name:
+                raise DatabaseError("the groups changed while they were worked on", "40001")
+            key = keys_of_name.pop(0)
+        results[key] = _with_images(result, images)
+    return results
+
+
+def index_apply(
+    times: int,
+    func: Any,
+    func_owner: str | None = None,
+    parallel: bool | int | None = None,
+    graphics: bool = False,
+    **kwargs: Any,
+) -> Any:
+    """Run a function `times` times, with 1, 2, ... as its first argument.
+
+    Parameters
+    ----------
+    times : int
+    func, func_owner, graphics, **kwargs
+        As for do_eval().
+    parallel : bool or int, optional
+        As for row_apply().
+
+    Returns
+    -------
+    list or oml.DataFrame
+        What the function returned, in the order of the numbers.
+
+    Examples
+    --------
+    >>> import oml
+    >>> oml.index_apply(3, lambda number: number * number)
+    [1, 4, 9]
+    """
+    settings = {"times_num": _count(times, "times", 0)}
+    prototype = kwargs.pop("func_value", None)
+    call = _calls.Call(
+        "index", find_target(func, func_owner), settings, kwargs, graphics, parallel, times
+    )
+    if prototype is not None:
+        return _calls.run_into_table(call, prototype)
+    return [_with_images(result, images) for _, result, images in _calls.run(call)]
+
+
+# --------------------------------------------------------------------------------------- arguments
+
+
+def _frame(value: Any, argument: str) -> DataFrame:
+    if isinstance(value, DataFrame):
+        return value
+    if isinstance(value, Series):
+        return DataFrame(value)
+    raise TypeError(
+        f"{argument} must be an oml.DataFrame, not {type(value).__name__}: "
+        "oml.push() makes one of local data"
+    )
+
+
+def _count(value: Any, argument: str, least: int) -> int:
+    if isinstance(value, bool) or not hasattr(value, "__index__") or value.__index__() < least:
+        raise ValueError(f"{argument} must be a whole number, {least} or more")
+    return int(value.__index__())
+
+
+def _with_columns(frame: DataFrame, further: DataFrame, argument: str) -> DataFrame:
+    """Return a frame with the columns of another one, of the same rows, that it lacks."""
+    missing = [name for name in further.columns if name not in frame.columns]
+    if not missing:
+        return frame
+    if further._source is not frame._source:
+        raise ValueError(
+            f'{argument} has column "{missing[0]}", which data has not, and is not of the same rows'
+        )
+    columns = {**frame._columns, **{name: further._columns[name] for name in missing}}
+    return DataFrame._make(frame._source, columns)
+
+
+def _group_keys(frame: DataFrame, columns: list[str]) -> dict[str, list[tuple[Any, ...]]]:
+    """The groups' values by the names that the server gives to groups, in the server's order."""
+    items = ", ".join(f"g.{quote(column)}" for column in columns)
+    texts = " || '_' || ".join(
+        f"CASE WHEN g.{quote(column)} IS NULL THEN 'null' "
+        f"ELSE pg_catalog.format('%s', g.{quote(column)}) END"
+        for column in columns
+    )
+    rows = _session.connection().query(
+        f"SELECT {texts}, {items} FROM ({frame._sql}) AS g GROUP BY {items} ORDER BY {items}"
+    )[1]
+    names: dict[str, list[tuple[Any, ...]]] = {}
+    for name, *values in rows:
+        names.setdefault(name, []).append(tuple(values))
+    return names
+
+
+# ----------------------------------------------------------------------------------------- results
+
+
+def _run_one(
+    cut: str,
+    func: Any,
+    func_owner: str | None,
+    graphics: bool,
+    settings: dict[str, Any],
+    keywords: dict[str, Any],
+) -> Any:
+    prototype = keywords.pop("func_value", None)
+    call = _calls.Call(cut, find_target(func, func_owner), settings, keywords, graphics)
+    if prototype is not None:
+        return _calls.run_into_table(call, prototype)
+    ((_, result, images),) = _calls.run(call)
+    return _with_images(result, images)
+
+
+def _with_images(result: Any, images: list[bytes]) -> Any:
+    return _DataImage(result, images) if images else result
+
+
+def _joined(results: list[Any]) -> Any:
+    """Chunks' frames as one, anything else as a list."""
+    import pandas
+
+    frames = [result for result in results if result is not None]
+    if results and not (frames and all(isinstance(each, pandas.DataFrame) for each in frames)):
+        return results
+    return pandas.concat(frames, ignore_index=True) if frames else pandas.DataFrame()

@@ -1,0 +1,40 @@
+"""Results with images."""
+
+from __future__ import annotations
+
+import base64
+import html
+from typing import Any
+
+
+class _DataImage:
+    """What a function returned, and what it drew.
+
+    Attributes
+    ----------
+    dat : Any
+        The returned object.
+    img : list of bytes
+        A PNG file for each figure, in the order of the figures' numbers.
+    """
+
+    def __init__(self, dat: Any, img: list[bytes]) -> None:
+        self.dat = dat
+        self.img = img
+
+    def __repr__(self) -> str:
+        return repr(self.dat)
+
+    def _repr_png_(self) -> bytes:
+        return self.img[0]
+
+    def _repr_html_(self) -> str:
+        own = getattr(self.dat, "_repr_html_", None)
+        text = own() if own is not None else None
+        if text is None:
+            text = "" if self.dat is None else f"<pre>{html.escape(repr(self.dat))}</pre>"
+        images = "".join(
+            f'<img src="data:image/png;base64,{base64.b64encode(image).decode()}">'
+            for image in self.img
+        )
+        return f"<div>{text}{images}</div>"

@@ -1,0 +1,88 @@
+"""Scripts in files: .json with everything about them, or .py."""
+
+from __future__ import annotations
+
+import ast
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from oml.script.script import create, dir
+
+_MARK = "# oml.script "  # before each script of a .py file, with its name and description as JSON
+
+
+def export_script(
+    file_name: str,
+    name: str | Sequence[str] | None = None,
+    regex_match: bool = False,
+    sctype: str = "user",
+    overwrite: bool = False,
+) -> None:
+    """Write scripts to a file, which import_script() reads.
+
+    Parameters
+    ----------
+    file_name : str
+        A name with suffix .json or .py.
+    name, regex_match, sctype
+        Which scripts: as in oml.script.dir().
+    overwrite : bool
+        Replace the file if there is one.
+    """
+    path = _path(file_name)
+    if sctype == "grant":
+        raise ValueError("sctype 'grant' lists no scripts")
+    rows = dir(name, regex_match, sctype)[["name", "script", "description"]]
+    scripts = [
+        {"name": each, "script": script, "description": description or None}
+        for each, script, description in rows.itertuples(index=False)
+    ]
+    with path.open("w" if overwrite else "x", encoding="utf-8") as file:
+        if path.suffix == ".json":
+            json.dump(scripts, file, indent=2, ensure_ascii=False)
+            file.write("\n")
+            return
+        for script in scripts:
+            text = script.pop("script")
+            file.write(f"{_MARK}{json.dumps(script)}\n{text}")
+            file.write("\n\n" if text.endswith("\n") else "\n\n\n")
+
+
+def import_script(file_name: str, is_global: bool = False, overwrite: bool = False) -> None:
+    """Store the scripts of a file.
+
+    Parameters
+    ----------
+    file_name : str
+        A .json or .py file of export_script(), or any .py file: then each function at its top level
+        becomes a script of its name.
+    is_global, overwrite : bool
+        As in oml.script.create().
+    """
+    path = _path(file_name)
+    text = path.read_text(encoding="utf-8")
+    scripts: Iterator[dict[str, Any]] | list[dict[str, Any]]
+    scripts = json.loads(text) if path.suffix == ".json" else list(_scripts_of(text))
+    for script in scripts:
+        create(script["name"], script["script"], is_global, overwrite, script.get("description"))
+
+
+def _path(file_name: str) -> Path:
+    path = Path(file_name)
+    if path.suffix not in (".json", ".py"):
+        raise ValueError("the file's suffix is .json or .py")
+    return path
+
+
+def _scripts_of(text: str) -> Iterator[dict[str, Any]]:
+    """Yield the scripts of a .py file."""
+    if text.startswith(_MARK):
+        for part in ("\n" + text).split("\n" + _MARK)[1:]:
+            head, _, source = part.partition("\n")
+            yield {**json.loads(head), "script": source.rstrip("\n") + "\n"}
+        return
+    for node in ast.parse(text).body:
+        if isinstance(node, ast.FunctionDef):
+            yield {"name": node.name, "script": ast.get_source_segment(text, node)}

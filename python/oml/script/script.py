@@ -1,0 +1,231 @@
+"""Storing, listing and loading scripts."""
+
+from __future__ import annotations
+
+import inspect
+import io
+import linecache
+import textwrap
+import types
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from oml import _session, _trust
+from oml._errors import DatabaseError
+from oml.ds import _select
+
+if TYPE_CHECKING:
+    import pandas
+
+
+class _Source(io.StringIO):
+    """A file of a script's text, which prints as the text."""
+
+    def __str__(self) -> str:
+        return self.getvalue()
+
+
+class Callable:
+    """A stored script; calling it runs it here.
+
+    Attributes
+    ----------
+    owner : str
+        Its owner, 'pyqsys' for a global script.
+    name : str
+        Its name.
+    """
+
+    def __init__(self, owner: str, name: str, source: str, is_trusted: bool = False) -> None:
+        self.owner = owner
+        self.name = name
+        self._source = source
+        self._is_trusted = is_trusted
+        self._function: Any = None
+
+    def get_source(self) -> io.StringIO:
+        """Return a file of the text; it prints as the text."""
+        return _Source(self._source)
+
+    def __call__(self, *arguments: Any, **keywords: Any) -> Any:
+        if self._function is None:
+            self._function = self._load()
+        return self._function(*arguments, **keywords)
+
+    def _load(self) -> Any:
+        _trust.require(self._is_trusted, f'script "{self.name}"', self.owner)
+        return load_function(self.name, self._source)
+
+
+def load_function(name: str, source: str) -> Any:
+    """Run the text of a script; return the function named like it, else the last one it defines."""
+    filename = f"<script {name}>"
+    lines = source.splitlines(keepends=True)
+    linecache.cache[filename] = (len(source), None, lines, filename)
+    module = types.ModuleType("oml_script")
+    exec(compile(source, filename, "exec", dont_inherit=True), module.__dict__)
+    defined = {
+        key: value
+        for key, value in vars(module).items()
+        if callable(value) and getattr(value, "__module__", None) == module.__name__
+    }
+    if name in defined:
+        return defined[name]
+    functions = [value for value in defined.values() if not isinstance(value, type)]
+    for candidates in (functions, list(defined.values())):
+        if candidates:
+            return candidates[-1]
+    raise ValueError(f"script {name!r} defines no function")
+
+
+def _source_of(func: Any) -> str:
+    if isinstance(func, str):
+        return func
+    if isinstance(func, Callable):
+        return func.get_source().read()
+    try:
+        return textwrap.dedent(inspect.getsource(func))
+    except (OSError, TypeError) as error:
+        raise ValueError(f"there is no source of {func!r}: pass it as a str") from error
+
+
+def create(
+    name: str,
+    func: Any,
+    is_global: bool = False,
+    overwrite: bool = False,
+    description: str | None = None,
+) -> None:
+    """Store a function as a script.
+
+    Parameters
+    ----------
+    name : str
+        1 to 128 characters, case-sensitive; need not be the function's.
+    func : str, function or Callable
+        A function, or the text of its definition. Only its own text is stored.
+    is_global : bool
+        Everybody may read and run it.
+    overwrite : bool
+        Replace a script of that name.
+    description : str, optional
+        What it is for.
+
+    Raises
+    ------
+    DatabaseError
+        SQLSTATE 42710: there is one of that name; 22023: it does not compile, or has no function;
+        42501: the user may not store it.
+    """
+    _session.connection().query(
+        "SELECT pyqsys.pyqscriptcreate($1::pg_catalog.text, $2::pg_catalog.text,"
+        " $3::pg_catalog.bool, $4::pg_catalog.bool, $5::pg_catalog.text)",
+        (name, _source_of(func), bool(is_global), bool(overwrite), description),
+    )
+
+
+def drop(name: str, is_global: bool = False, silent: bool = False) -> None:
+    """Drop a script of the current user, or a global one.
+
+    Raises
+    ------
+    DatabaseError
+        SQLSTATE 42704: there is none, unless `silent`.
+    """
+    _session.connection().query(
+        "SELECT pyqsys.pyqscriptdrop($1::pg_catalog.text, $2::pg_catalog.bool,"
+        " $3::pg_catalog.bool)",
+        (name, bool(is_global), bool(silent)),
+    )
+
+
+_DIR_CONDITIONS = {
+    "user": "s.is_own",
+    "global": "s.is_global",
+    "granted": "s.is_granted AND NOT s.is_own",
+    "all": "true",
+}
+
+
+def dir(
+    name: str | Sequence[str] | None = None, regex_match: bool = False, sctype: str = "user"
+) -> pandas.DataFrame:
+    """Return what scripts there are.
+
+    Parameters
+    ----------
+    name : str or list of str, optional
+        Names, or a regular expression that is searched for in them; without, all.
+    regex_match : bool
+        Whether `name` is a regular expression.
+    sctype : {'user', 'global', 'all', 'granted', 'grant'}
+        The current user's scripts; the global ones; all that the user may run; those that others
+        have granted; or to whom the user has granted his.
+
+    Returns
+    -------
+    pandas.DataFrame
+        name, script, description, date; for 'all' and 'granted' with the owner before them; for
+        'grant' name and grantee.
+    """
+    import pandas
+
+    columns = ["name", "script", "description", "date"]
+    if sctype == "grant":
+        columns = ["name", "grantee"]
+        sql = (
+            "SELECT g.name, g.grantee FROM pyqsys.given_grants AS g"
+            " WHERE g.type OPERATOR(pg_catalog.=) 'pyqscript' ORDER BY g.name, g.grantee"
+        )
+    elif sctype in _DIR_CONDITIONS:
+        selected = (
+            "s.name, s.script, s.description,"
+            " pg_catalog.date_trunc('second', s.updated)::pg_catalog.timestamp"
+        )
+        if sctype in ("all", "granted"):
+            columns = ["owner", *columns]
+            owner = "CASE WHEN s.is_global THEN 'PYQSYS' ELSE s.owner_name END"
+            selected = f"{owner}, {selected}"
+        sql = (
+            f"SELECT {selected} FROM pyqsys.readable_scripts AS s"
+            f" WHERE {_DIR_CONDITIONS[sctype]} ORDER BY s.owner_name, s.name"
+        )
+    else:
+        raise ValueError(f"unknown sctype {sctype!r}")
+    rows = _session.connection().query(sql)[1]
+    return _select(pandas.DataFrame(rows, columns=columns), "name", name, regex_match)
+
+
+def load(name: str, owner: str | None = None) -> Callable:
+    """Return a script as something to call.
+
+    Parameters
+    ----------
+    name : str
+        The script.
+    owner : str, optional
+        Whose, 'PYQSYS' for a global one; without, the current user's, else the global one.
+
+    Raises
+    ------
+    DatabaseError
+        SQLSTATE 42704: there is none that the user may run.
+    """
+    sql = (
+        "SELECT s.owner_name, s.name, s.script, s.is_trusted, s.is_own"
+        " FROM pyqsys.readable_scripts AS s"
+        " WHERE s.name OPERATOR(pg_catalog.=) $1::pg_catalog.text AND "
+    )
+    if owner is None:
+        rows = _session.connection().query(f"{sql}(s.is_own OR s.is_global)", (name,))[1]
+        rows.sort(key=lambda row: not row[4])
+    else:
+        condition = (
+            "s.owner_name OPERATOR(pg_catalog.=) ANY"
+            " (ARRAY[$2::pg_catalog.text, pg_catalog.lower($2::pg_catalog.text)])"
+        )
+        rows = _session.connection().query(sql + condition, (name, owner))[1]
+        rows.sort(key=lambda row: row[0] != owner)
+    if not rows:
+        raise DatabaseError(f'script "{name}" does not exist', "42704")
+    return Callable(*rows[0][:4])
