@@ -213,6 +213,130 @@ FROM pyq_table_eval('iris', '{"oml_graphics_flag": true}', NULL::pyq_png, 'petal
 \g (format=unaligned tuples_only=on) |base64 -d > build/demo/petals.png
 
 \echo
+\echo '==== Several engines at once'
+\echo 'Twenty simulations, given to two engine processes; the results come in order.'
+\echo
+\set ECHO queries
+\o /dev/null
+SELECT pyq_script_create('simulate', $$
+def simulate(index, steps):
+    import random
+
+    draw = random.Random(index).random
+    return sum(draw() < 0.5 for _ in range(steps)) / steps
+$$);
+\o
+
+\echo
+SELECT count(*) AS runs, avg(x)::numeric(6,4) AS mean, min(x)::numeric(6,4), max(x)::numeric(6,4)
+FROM pyq_index_eval('{"steps": 200000, "oml_parallel": 2}', NULL::float8, 20, 'simulate') AS x;
+SELECT total_ms::int, python_ms::int, calls, engines FROM pyq_last_call();
+
+\set ECHO none
+\echo
+\echo '==== A stored model'
+\echo 'A script fits a model and keeps it in a datastore; another loads it and scores, on two engines.'
+\echo
+\set ECHO queries
+\o /dev/null
+SELECT pyq_script_create('build_model', $$
+def build_model(dat, dsname):
+    import oml
+    import pandas as pd
+    from sklearn.linear_model import LinearRegression
+
+    inputs = ["sepal_width", "petal_length", "petal_width"]
+    model = LinearRegression().fit(dat[inputs], dat["sepal_length"])
+    oml.ds.save({"regr": model}, name=dsname, overwrite=True)
+    return pd.DataFrame([model.coef_], columns=inputs)
+$$);
+SELECT pyq_script_create('score_model', $$
+def score_model(dat, dsname):
+    import oml
+
+    model = oml.ds.load(dsname, objs=["regr"], to_globals=False)["regr"]
+    predicted = model.predict(dat[["sepal_width", "petal_length", "petal_width"]])
+    return dat[["species", "sepal_length"]].assign(predicted=predicted)
+$$);
+\o
+
+\echo
+SELECT * FROM pyq_table_eval('iris', '{"dsname": "demo_models"}', NULL, 'build_model')
+     AS t(sepal_width numeric(8,4), petal_length numeric(8,4), petal_width numeric(8,4));
+SELECT dsname, objname, class, objsize FROM all_pyq_datastore_contents;
+SELECT species, count(*), avg(abs(predicted - sepal_length))::numeric(6,4) AS error
+FROM pyq_row_eval('iris', '{"dsname": "demo_models", "oml_parallel": 2}', NULL, 25, 'score_model')
+     AS t(species text, sepal_length float8, predicted float8)
+GROUP BY species ORDER BY species;
+
+\set ECHO none
+\echo
+\echo '==== An ordinary role'
+\echo 'Her scripts run in a sandbox: they compute, and reach neither files nor the network.'
+\echo
+\set ECHO queries
+CREATE ROLE demo_ann;
+SET ROLE demo_ann;
+\o /dev/null
+SELECT pyq_script_create('peek', $$
+def peek(path):
+    return open(path).read()
+$$);
+\o
+
+\echo
+\set ON_ERROR_STOP off
+SELECT * FROM pyq_eval('{"path": "/etc/passwd"}', NULL, 'peek') AS t(content text);
+\set ON_ERROR_STOP on
+RESET ROLE;
+\echo
+SELECT protection, enforced, detail FROM pyq_sandbox_status() WHERE needed;
+
+\set ECHO none
+\echo
+\echo '==== A crash, and a script that will not stop'
+\echo 'In an engine process both are an error of the statement; the session goes on.'
+\echo
+\set ECHO queries
+SET oml_epe.engine = 'process';
+\o /dev/null
+SELECT pyq_script_create('crash', $$
+import ctypes
+
+def crash():
+    return len(ctypes.string_at(0))
+$$);
+SELECT pyq_script_create('stubborn', $$
+def stubborn():
+    while True:
+        try:
+            sum(range(10**12))
+        except BaseException:
+            pass
+$$);
+SELECT pyq_script_create('fine', 'def fine(): return 1');
+\o
+
+\echo
+\set ON_ERROR_STOP off
+SELECT pyq_eval(NULL::text, NULL::int, 'crash');
+
+\echo
+SET statement_timeout = '300ms';
+SELECT pyq_eval(NULL::text, NULL::int, 'stubborn');
+RESET statement_timeout;
+\set ON_ERROR_STOP on
+
+\echo
+SELECT pyq_eval(NULL::text, NULL::int, 'fine') AS the_session_goes_on;
+
+\echo
+SELECT rolname, environment, state, rows_out, pg_size_pretty(memory_bytes) AS memory
+FROM pyq_engines WHERE backend_pid = pg_backend_pid() AND state = 'idle' ORDER BY since;
+RESET oml_epe.engine;
+
+\set ECHO none
+\echo
 \echo '==== The script repository'
 \echo
 \set ECHO queries

@@ -15,9 +15,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import environments
 import optional_packages
+import places
 import psycopg
 import pytest
+import sandbox_support
 from psycopg import sql
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -88,7 +91,12 @@ def server() -> Iterator[Server]:
         return
     packages = optional_packages.install()
     os.environ[optional_packages.VARIABLE] = str(packages or "")
-    with with_server.PrivateServer(python_path=str(packages or "")) as private:
+    folder = environments.install()
+    os.environ[environments.VARIABLE] = str(folder or "")
+    # The same as in tools/check.
+    preload = "shared_preload_libraries = 'oml_epe'"
+    server_settings = [preload, f"oml_epe.environments_dir = '{folder or ''}'"]
+    with with_server.PrivateServer(server_settings, str(packages or "")) as private:
         running = Server(private.environment)
         yield running
         private.stop()
@@ -119,13 +127,29 @@ def database(server: Server) -> Iterator[str]:
 Connect = Callable[..., "psycopg.Connection[Any]"]
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run the tests of a module in all its ENGINE_PLACES, those marked in the backend alone."""
+    chosen = getattr(metafunc.module, "ENGINE_PLACES", (places.USUAL,))
+    if metafunc.definition.get_closest_marker("backend") is not None:
+        chosen = (places.BACKEND,)
+    if chosen != (places.USUAL,) and "engine_place" in metafunc.fixturenames:
+        metafunc.parametrize("engine_place", chosen, indirect=True, scope="module", ids=str)
+
+
+@pytest.fixture(scope="module")
+def engine_place(request: pytest.FixtureRequest) -> places.Place:
+    """Where the scripts of the test run."""
+    chosen: places.Place = getattr(request, "param", places.USUAL)
+    return chosen
+
+
 @pytest.fixture
-def connect(server: Server, database: str) -> Iterator[Connect]:
+def connect(server: Server, database: str, engine_place: places.Place) -> Iterator[Connect]:
     """A function that opens connections to `database`, `connect(user=...)`."""
     opened = []
 
     def open_connection(user: str | None = None, **options: Any) -> psycopg.Connection[Any]:
-        connection = server.connect(database, user, **options)
+        connection = server.connect(database, user, **{**engine_place.options(), **options})
         opened.append(connection)
         return connection
 
@@ -141,9 +165,11 @@ def conn(connect: Connect) -> psycopg.Connection[Any]:
 
 
 @pytest.fixture(scope="module")
-def module_conn(server: Server, database: str) -> Iterator[psycopg.Connection[Any]]:
+def module_conn(
+    server: Server, database: str, engine_place: places.Place
+) -> Iterator[psycopg.Connection[Any]]:
     """One connection for all tests of a module: starting Python for each would cost too much."""
-    with server.connect(database) as connection:
+    with server.connect(database, **engine_place.options()) as connection:
         yield connection
 
 
@@ -198,3 +224,21 @@ def make_role(server: Server, database: str) -> Iterator[Callable[..., str]]:
             )
             admin.execute(sql.SQL("DROP OWNED BY {} CASCADE").format(sql.Identifier(name)))
             admin.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(name)))
+
+
+@pytest.fixture(scope="module")
+def shared_scene(server: Server, database: str) -> Iterator[sandbox_support.Scene]:
+    """What scripts of a module's tests attack."""
+
+    def open_connection(user: str | None = None) -> psycopg.Connection[Any]:
+        return server.connect(database, user)
+
+    with sandbox_support.open_scene(open_connection) as opened:
+        yield opened
+
+
+@pytest.fixture
+def scene(shared_scene: sandbox_support.Scene) -> Iterator[sandbox_support.Scene]:
+    """The same; after the test everything must be as it was before."""
+    yield shared_scene
+    shared_scene.assert_unharmed()

@@ -36,27 +36,28 @@ def require(package: str) -> None:
 
 def install() -> Path | None:
     """Install what is missing and return the directory that holds the packages."""
-    venv = _find_home() / "optional-packages"
+    venv = find_home() / "optional-packages"
     python = venv / "bin" / "python"
     try:
         if not python.exists():
             shutil.rmtree(venv, ignore_errors=True)
             # The distribution's numpy serves for a dependency: the server must not see another.
-            _run("/usr/bin/python3", "-m", "venv", "--system-site-packages", str(venv))
+            run("/usr/bin/python3", "-m", "venv", "--system-site-packages", str(venv))
         for package, wanted in PACKAGES.items():
             if not _can_import(python, package):
-                _run(str(python), *PIP_INSTALL, wanted)
+                run(str(python), *PIP_INSTALL, wanted)
     except (subprocess.CalledProcessError, OSError) as problem:
         print(f"optional packages: {problem}", file=sys.stderr)
     for folder in venv.glob("lib/python3.*/site-packages"):
         if any((folder / package).is_dir() for package in PACKAGES):
             # Whatever the umask was.
-            _run("chmod", "-R", "a+rX", str(venv))
+            run("chmod", "-R", "a+rX", str(venv))
             return folder
     return None
 
 
-def _run(*command: str) -> None:
+def run(*command: str) -> None:
+    """Run a command that must succeed, what it prints going to stderr."""
     subprocess.run(command, check=True, stdout=sys.stderr, stdin=subprocess.DEVNULL)
 
 
@@ -65,7 +66,7 @@ def _can_import(python: Path, package: str) -> bool:
     return subprocess.run(command, capture_output=True).returncode == 0
 
 
-def _find_home() -> Path:
+def find_home() -> Path:
     """Return build/ if the server's user can read it, else a public temporary directory."""
     BUILD.mkdir(exist_ok=True)
     # Only under root does the server run as somebody else.

@@ -10,6 +10,8 @@ import psycopg
 import pytest
 from psycopg import Connection
 
+pytestmark = pytest.mark.backend("plpython3u runs there")
+
 SCRIPTS = {
     "ours": "def ours(n):\n    return n + 1\n",
     "ours_print": "import warnings\ndef ours_print():\n    print('ours')\n    return 1\n",

@@ -6,10 +6,12 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import places
 import psycopg
 import pytest
 from psycopg import Connection
 
+ENGINE_PLACES = places.ENGINES
 EVAL = "SELECT * FROM pyq_eval(%s::jsonb, NULL::int, 'script')"
 Make = Callable[..., str]
 
@@ -567,6 +569,7 @@ def test_prepared_statement_that_fails_now_and_then(conn, script):
     assert_usable(conn)
 
 
+@pytest.mark.backend("an engine that is slow to end after a failure is killed")
 def test_failing_result_conversion(conn, script):
     """The error comes from PostgreSQL's side while a generator of the script waits."""
     script("""
@@ -753,6 +756,7 @@ def script(case):
     assert_usable(conn)
 
 
+@pytest.mark.backend("forks")
 @pytest.mark.parametrize(
     "child", ["return 7", "raise ValueError('child')", "raise SystemExit", "yield {'x': [7]}"]
 )

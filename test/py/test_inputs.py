@@ -6,10 +6,12 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import places
 import pytest
 from conftest import Server
 from psycopg import Connection, Error
 
+ENGINE_PLACES = places.ENGINES
 SCHEMA = "inputs"
 
 SCRIPTS = {

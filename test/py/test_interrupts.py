@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import os
 import socket
-import threading
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import places
 import psycopg
 import pytest
 from psycopg import Connection, sql
+from sessions import SAFETY_SECONDS, Background, wait_until
 
-SAFETY_SECONDS = 20  # never reached, unless something hangs
 IN_THE_LOOP = 7001  # an advisory lock that a script takes when it is where it shall be stopped
 
 # What each script starts with: `started()` tells other sessions that the script runs.
@@ -265,40 +264,6 @@ def store(observer: Connection[Any]) -> Iterator[Callable[[str], None]]:
     observer.execute("SELECT pyq_script_drop('hang', v_silent => true)")
 
 
-class Background(threading.Thread):
-    """Runs a statement on a thread of its own and keeps what came of it."""
-
-    def __init__(self, connection: Connection[Any], statement: str) -> None:
-        super().__init__(daemon=True)
-        self._connection = connection
-        self._statement = statement
-        self.error: BaseException | None = None
-        self.start()
-
-    def run(self) -> None:
-        try:
-            self._connection.execute(self._statement)  # type: ignore[call-overload]
-        except BaseException as error:
-            self.error = error
-
-    def result(self) -> BaseException | None:
-        self.join(SAFETY_SECONDS)
-        assert not self.is_alive(), "the statement did not end"
-        return self.error
-
-
-def wait_until(observer: Connection[Any], condition: str, *parameters: Any) -> None:
-    """Wait until an SQL condition holds."""
-    deadline = time.monotonic() + SAFETY_SECONDS
-    while True:
-        row = observer.execute(f"SELECT {condition}", parameters).fetchone()  # type: ignore
-        assert row is not None
-        if row[0]:
-            return
-        assert time.monotonic() < deadline, f"never came true: {condition}"
-        time.sleep(0.005)
-
-
 def wait_until_started(observer: Connection[Any], pid: int) -> None:
     wait_until(
         observer,
@@ -356,7 +321,9 @@ def test_cancel_while_an_iterator_is_read(store, victim, observer):
 
 
 @pytest.mark.parametrize("name", ENDLESS)
-def test_statement_timeout(name, store, victim):
+def test_statement_timeout(name, store, victim, engine_place):
+    if name == "subprocess" and engine_place != places.BACKEND:
+        pytest.skip("an engine process may not start others")
     store(ENDLESS[name])
     victim.execute("SET statement_timeout = '200ms'")
     try:

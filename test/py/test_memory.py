@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from psycopg import Connection
 
+pytestmark = pytest.mark.backend("what calls leave in it")
 SOAK = int(os.environ.get("EPE_SOAK", "1"))
 
 # Allocators keep pages back and free lists grow in steps: less than this is no leak.

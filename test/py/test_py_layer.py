@@ -31,6 +31,7 @@ def value(conn: Connection[Any], make_script: Any, body: str, column: str = "a t
 # ------------------------------------------------------------------------------------------- forks
 
 
+@pytest.mark.backend("forks")
 @pytest.mark.parametrize(
     ("ending", "status"),
     [
@@ -54,6 +55,7 @@ def f():
     assert conn.execute("SELECT 1").fetchone() == (1,)
 
 
+@pytest.mark.backend("forks")
 def test_forked_child_may_not_use_the_session(conn, make_script, server):
     server.read_new_log()
     notices: list[str] = []
@@ -74,6 +76,7 @@ def f():
     assert "printed by the child" in server.read_new_log()
 
 
+@pytest.mark.backend("forks")
 def test_signals_end_a_forked_child(conn, make_script):
     body = """
 def f():
@@ -86,6 +89,7 @@ def f():
     assert value(conn, make_script, body, "a int") == [-15]
 
 
+@pytest.mark.backend("forks")
 def test_multiprocessing_pool(conn, make_script):
     body = """
 import multiprocessing
@@ -97,6 +101,7 @@ def f():
         assert value(conn, make_script, body, "a int") == [45]
 
 
+@pytest.mark.backend("forks")
 def test_cancelled_multiprocessing_pool(conn, make_script):
     body = """
 import multiprocessing

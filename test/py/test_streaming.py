@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import optional_packages
+import places
 import pytest
 from psycopg import Connection, Error
 
+ENGINE_PLACES = places.ENGINES
 SCHEMA = "streaming"
 ROWS = 300_000
 # 200 MB of distinct texts, joined on the fly: no table and no sort of that size.

@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 import pandas as pd
+import places
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -25,6 +26,7 @@ settings.register_profile(
 )
 settings.load_profile("oml_epe")
 
+ENGINE_PLACES = places.ALL
 SCHEMA = "types_results"
 NAMES = ["i", "f", "t", "b", "ts", "n", "y", "a"]
 ROW_TYPE = "i int8, f float8, t text, b bool, ts timestamp, n numeric, y bytea, a int[]"

@@ -6,12 +6,13 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-import optional_packages
+import places
 import psycopg
 import pytest
 from psycopg import Connection, sql
 from type_cases import CASES, PREAMBLE, TypeCase
 
+ENGINE_PLACES = places.ALL
 SCHEMA = "types_round_trip"
 INPUT_TYPES = ("default", "pandas.DataFrame", "numpy.recarray", "numpy.ndarray", "dict")
 ARROW_TYPES = ("pyarrow.Table", "polars.DataFrame")
@@ -75,8 +76,10 @@ def test_round_trip(types: Connection[Any], case: TypeCase, input_type: str) -> 
 
 @pytest.mark.parametrize("input_type", ARROW_TYPES)
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_round_trip_through_arrow(types: Connection[Any], case: TypeCase, input_type: str) -> None:
-    optional_packages.require(input_type.split(".")[0])
+def test_round_trip_through_arrow(
+    types: Connection[Any], engine_place: places.Place, case: TypeCase, input_type: str
+) -> None:
+    engine_place.require_package(input_type.split(".")[0])
     if case.sql_type in ("json", "jsonb", "jsonb[]"):
         pytest.skip("travels as text, which comes back as a JSON string")
     parameters = {"oml_input_type": input_type, **dict(case.controls)}
@@ -93,11 +96,11 @@ def test_round_trip_through_arrow(types: Connection[Any], case: TypeCase, input_
 @pytest.mark.parametrize("input_type", ["pandas", "dict", "pyarrow"])
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_round_trip_in_chunks_and_groups(
-    types: Connection[Any], case: TypeCase, input_type: str
+    types: Connection[Any], engine_place: places.Place, case: TypeCase, input_type: str
 ) -> None:
     """Calls that share a batch get their own rows of it."""
     if input_type == "pyarrow":
-        optional_packages.require("pyarrow")
+        engine_place.require_package("pyarrow")
         if case.arrow_error or "json" in case.sql_type:
             pytest.skip("see test_round_trip_through_arrow")
     parameters = {"oml_input_type": input_type, **dict(case.controls)}

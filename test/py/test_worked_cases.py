@@ -13,11 +13,13 @@ from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any
 
+import places
 import psycopg
 import pytest
 from psycopg import Connection, sql
 from sklearn.datasets import load_iris
 
+ENGINE_PLACES = places.ALL
 SCHEMA = "worked_cases"
 FRAME = json.dumps({"oml_input_type": "pandas.DataFrame"})
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"

@@ -7,16 +7,19 @@ CREATE TEMP VIEW member AS
         AND d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'oml_epe');
 
 -- functions
+\pset format unaligned
 SELECT p.oid::regprocedure AS function, pg_get_function_result(p.oid) AS result,
        p.proparallel AS parallel
 FROM pg_proc AS p JOIN member AS m ON m.classid = 'pg_proc'::regclass AND m.objid = p.oid
 ORDER BY p.pronamespace = 'pyqsys'::regnamespace, p.proname COLLATE "C",
          p.oid::regprocedure::text COLLATE "C";
+\pset format aligned
 
--- every function has its other name, with the same arguments and the same code
+-- every function that Oracle has has its other name, with the same arguments and the same code
 SELECT p.oid::regprocedure AS lonely
 FROM pg_proc AS p JOIN member AS m ON m.classid = 'pg_proc'::regclass AND m.objid = p.oid
 WHERE p.proname LIKE 'pyq\_%'
+    AND p.proname NOT IN ('pyq_engine_stack', 'pyq_last_call', 'pyq_sandbox_status')
     AND NOT EXISTS (
         SELECT FROM pg_proc AS a
         WHERE a.pronamespace = 'pyqsys'::regnamespace AND a.proname = replace(p.proname, '_', '')

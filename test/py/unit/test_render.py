@@ -139,6 +139,16 @@ def test_frame_is_records_in_column_order():
     )
 
 
+@pytest.mark.parametrize("dtype", [None, "string", "category"])
+def test_texts_of_every_type(dtype):
+    texts = pd.Series(["<", None, "é", *"abcdefgh"], dtype=dtype)
+    frame = pd.DataFrame({"a": texts})
+    assert json.loads(json_of(frame)) == [{"a": text} for text in ["<", None, "é", *"abcdefgh"]]
+    assert json.loads(json_of(texts)) == ["<", None, "é", *"abcdefgh"]
+    cells = ElementTree.fromstring(render.to_xml(frame, []).encode()).iter("a")
+    assert [cell.text for cell in cells] == ["<", None, "é", *"abcdefgh"]
+
+
 def test_only_frames_are_frames():
     structured = np.array([(1, "x")], dtype=[("n", "i4"), ("s", "U1")])
     assert render.to_json(structured) == ('[{"n":1,"s":"x"}]', True)

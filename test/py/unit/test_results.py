@@ -234,6 +234,28 @@ def test_extension_types(values, expected):
     assert isinstance(columns[0], (list, tuple, np.ndarray))
 
 
+def test_what_is_missing_is_no_nan():
+    # With "oml_nan": "keep" a NaN would be a value, in a column of texts the text NaN.
+    rows = rows_of(pd.DataFrame({"a": pd.Categorical(["x", None])}), kinds="text")
+    assert rows == [("x",), (None,)]
+    assert rows_of(pd.Series(pd.Categorical([1.5, None]))) == [(1.5,), (None,)]
+    assert rows_of(pd.Series(pd.Categorical([2**53 + 1, None]))) == [(2**53 + 1,), (None,)]
+    assert rows_of(pd.Series(["x", None]), kinds="text") == [("x",), (None,)]
+    assert rows_of(pd.Index(["x", None]), kinds="text") == [("x",), (None,)]
+
+
+@pytest.mark.skipif(not hasattr(np, "dtypes"), reason="numpy 2 has the type")
+@pytest.mark.parametrize("missing", [None, np.nan, pd.NA])
+def test_numpy_texts_of_any_length(missing):
+    string = np.dtypes.StringDType(na_object=missing)
+    array = np.array(["x", missing, "long enough to lie elsewhere"], dtype=string)
+    expected = [("x",), (None,), ("long enough to lie elsewhere",)]
+    assert rows_of(array, kinds="text") == expected
+    assert rows_of({"a": array}, kinds="text") == expected
+    assert rows_of(np.ma.array(array, mask=[True, False, True])[:1], kinds="text") == [(None,)]
+    assert rows_of(array[[0, 2]].reshape(1, 2), "a b", "text text") == [("x", expected[2][0])]
+
+
 def test_text_dtype_keeps_na():
     rows = rows_of(pd.DataFrame({"a": pd.array(["x", None], dtype="string")}), kinds="text")
     assert rows[0] == ("x",) and rows[1][0] is pd.NA

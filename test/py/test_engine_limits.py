@@ -1,0 +1,551 @@
+"""Limits and fairness: how many engines there are, who gets them, what they may take; the views."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from engine_support import PRELUDE, REACHED, EngineHouse, descriptors, read_process, wait_for
+from psycopg import Connection, sql
+from sessions import Background
+
+RELEASE = 98  # the advisory lock that patient calls wait for
+PATIENT = (
+    PRELUDE
+    + f"""
+def patient(index=1):
+    reached(index)
+    oml.cursor().execute("SELECT pg_advisory_xact_lock_shared({REACHED}, {RELEASE})")
+    return index
+"""
+)
+CALL_PATIENT = "SELECT * FROM pyq_eval(NULL, NULL::int, 'patient')"
+CALL_FINE = "SELECT * FROM pyq_eval(NULL, NULL::int, 'fine')"
+
+
+@pytest.fixture(scope="module")
+def observer(module_conn: Connection[Any]) -> Connection[Any]:
+    return module_conn
+
+
+@pytest.fixture(scope="module")
+def house(observer: Connection[Any]) -> EngineHouse:
+    return EngineHouse(observer)
+
+
+@pytest.fixture
+def store(make_script: Any) -> Any:
+    make_script("fine", "def fine(n=1):\n    return n\n")
+    make_script("patient", PATIENT)
+    return make_script
+
+
+@pytest.fixture
+def holder(observer: Connection[Any]) -> Iterator[Callable[[], None]]:
+    """Patient calls wait until this is called, or the test ends."""
+    observer.execute("SELECT pg_advisory_lock(%s, %s)", (REACHED, RELEASE))
+    is_held = True
+
+    def release() -> None:
+        nonlocal is_held
+        if is_held:
+            observer.execute("SELECT pg_advisory_unlock(%s, %s)", (REACHED, RELEASE))
+        is_held = False
+
+    yield release
+    release()
+
+
+@pytest.fixture
+def reload(observer: Connection[Any], house: EngineHouse) -> Iterator[Callable[..., None]]:
+    """A function that sets parameters for the server, `reload(max_engines=2)`, until the test ends.
+
+    Another preload, which makes for another zygote, shows when the supervisor has been told.
+    """
+    numbers = iter(("colorsys", "fractions", "statistics", "bisect", "heapq"))
+
+    def apply(**settings: Any) -> None:
+        settings.setdefault("preload", f"numpy,pandas,{next(numbers)}")
+        for name, value in settings.items():
+            observer.execute(
+                sql.SQL("ALTER SYSTEM SET {} = {}").format(
+                    sql.Identifier("oml_epe", name), sql.Literal(str(value))
+                )
+            )
+        old = house.zygote()
+        observer.execute("SELECT pg_reload_conf()")
+        wait_for("another zygote", lambda: not old.is_alive and house.zygote() != old)
+
+    yield apply
+    observer.execute("ALTER SYSTEM RESET ALL")
+    old = house.zygote()
+    observer.execute("SELECT pg_reload_conf()")
+    wait_for("the usual zygote", lambda: not old.is_alive and house.zygote() != old)
+
+
+@pytest.fixture
+def open_session(connect: Any, observer: Connection[Any]) -> Callable[..., Connection[Any]]:
+    def open_one(user: str | None = None) -> Connection[Any]:
+        session: Connection[Any] = connect(user=user)
+        session.execute("SET oml_epe.engine = 'process'")
+        return session
+
+    return open_one
+
+
+def backend(session: Connection[Any]) -> int:
+    return session.info.backend_pid
+
+
+def wait_until_queued(house: EngineHouse, session: Connection[Any]) -> None:
+    wait_for("a queued request", lambda: house.engines(backend(session), "queued"))
+
+
+# --------------------------------------------------------------------------------- the queue
+
+
+def test_a_second_session_waits_for_the_first(reload, store, holder, open_session, house):
+    reload(max_engines=1)
+    first, second = open_session(), open_session()
+    running = Background(first, CALL_PATIENT)
+    house.wait_until_reached(backend(first))
+    waiting = Background(second, CALL_FINE)
+    wait_until_queued(house, second)
+    assert len(house.named("epe_engine")) == 1
+    holder()
+    assert running.result() is None
+    assert waiting.result() is None
+    assert (running.rows, waiting.rows) == ([(1,)], [(1,)])
+    # The one engine goes to and fro: it is idle whenever the other session asks.
+    for session in (first, second, first, second):
+        assert session.execute(CALL_FINE).fetchone() == (1,)
+    assert house.engines(backend(first)) == []
+
+
+def test_waiting_ends_with_an_error(reload, store, holder, open_session, house):
+    reload(max_engines=1)
+    first, second = open_session(), open_session()
+    running = Background(first, CALL_PATIENT)
+    house.wait_until_reached(backend(first))
+    second.execute("SET oml_epe.engine_wait_timeout = '30ms'")
+    with pytest.raises(psycopg.errors.ConfigurationLimitExceeded) as caught:
+        second.execute(CALL_FINE)
+    diagnostics = caught.value.diag
+    assert diagnostics.sqlstate == "53400"
+    assert diagnostics.message_primary == "no Python engine became free within 30 ms"
+    assert "oml_epe.max_engines" in (diagnostics.message_detail or "")
+    second.execute("RESET oml_epe.engine_wait_timeout")
+    wait_for("an empty queue", lambda: not house.engines(backend(second)))
+    holder()
+    assert running.result() is None
+    assert second.execute(CALL_FINE).fetchone() == (1,)
+
+
+def test_cancelling_a_request_that_waits(reload, store, holder, open_session, house):
+    reload(max_engines=1)
+    first, second = open_session(), open_session()
+    running = Background(first, CALL_PATIENT)
+    house.wait_until_reached(backend(first))
+    waiting = Background(second, CALL_FINE)
+    wait_until_queued(house, second)
+    house.observer.execute("SELECT pg_cancel_backend(%s)", (backend(second),))
+    assert isinstance(waiting.result(), psycopg.errors.QueryCanceled)
+    wait_for("an empty queue", lambda: not house.engines(backend(second)))
+    holder()
+    assert running.result() is None
+    assert second.execute(CALL_FINE).fetchone() == (1,)
+
+
+def test_parallel_calls_do_with_fewer_engines(reload, store, holder, open_session, house):
+    reload(max_engines=2)
+    first, second = open_session(), open_session()
+    running = Background(first, CALL_PATIENT)
+    house.wait_until_reached(backend(first))
+    rows = second.execute(
+        """SELECT * FROM pyq_index_eval('{"oml_parallel": 4}', NULL::int, 50, 'fine')"""
+    ).fetchall()
+    assert rows == [(index,) for index in range(1, 51)]
+    assert second.execute("SELECT engines FROM pyq_last_call()").fetchone() == (1,)
+    holder()
+    assert running.result() is None
+
+
+def test_who_has_fewest_engines_is_served_first(
+    reload, store, make_script, holder, open_session, house
+):
+    """A parallel call that wants more does not keep a newcomer from its first."""
+    reload(max_engines=2)
+    make_script(
+        "other", PATIENT.replace("patient", "other").replace(str(RELEASE), str(RELEASE + 1))
+    )
+    house.observer.execute("SELECT pg_advisory_lock(%s, %s)", (REACHED, RELEASE + 1))
+    short, greedy, newcomer = (open_session() for _ in range(3))
+    running = Background(short, CALL_PATIENT)
+    house.wait_until_reached(backend(short))
+    wants_more = Background(
+        greedy, """SELECT * FROM pyq_index_eval('{"oml_parallel": 2}', NULL::int, 4, 'other')"""
+    )
+    house.wait_until_reached(backend(greedy))
+    wait_until_queued(house, greedy)
+    waiting = Background(newcomer, CALL_FINE)
+    wait_until_queued(house, newcomer)
+    holder()
+    assert running.result() is None
+    assert waiting.result() is None
+    house.observer.execute("SELECT pg_advisory_unlock(%s, %s)", (REACHED, RELEASE + 1))
+    assert wants_more.result() is None
+    assert wants_more.rows == [(index,) for index in range(1, 5)]
+
+
+def test_nested_calls(reload, store, open_session, house):
+    store(
+        "nested",
+        """
+import oml
+def nested(depth):
+    if depth == 0:
+        return 1
+    cursor = oml.cursor().execute(
+        "SELECT * FROM pyq_eval($1::jsonb, NULL::int, 'nested')", ({"depth": depth - 1},))
+    return 1 + cursor.fetchone()[0]
+""",
+    )
+    reload(max_engines=3)
+    session = open_session()
+    call = "SELECT * FROM pyq_eval(%s::jsonb, NULL::int, 'nested')"
+    assert session.execute(call, (json.dumps({"depth": 2}),)).fetchone() == (3,)
+    # One more than there are: nobody could ever give one back.
+    with pytest.raises(psycopg.errors.InsufficientResources, match="wait for this one"):
+        session.execute(call, (json.dumps({"depth": 3}),))
+    assert session.execute(call, (json.dumps({"depth": 2}),)).fetchone() == (3,)
+
+
+def test_idle_engines_are_retired(reload, store, open_session, house):
+    session = open_session()
+    session.execute(CALL_FINE)
+    held = descriptors(backend(session))
+    reload(engine_idle_timeout=1)
+    wait_for("no idle engine", lambda: not house.engines(backend(session)))
+    assert session.execute(CALL_FINE).fetchone() == (1,)
+    assert descriptors(backend(session)) == held
+
+
+def test_another_preload(reload, store, holder, open_session, house):
+    """It reaches engines that start from then on; the others work on."""
+    store("has", "import sys\ndef has(name):\n    return int(name in sys.modules)\n")
+    call = """SELECT * FROM pyq_eval('{"name": "colorsys"}', NULL::int, 'has')"""
+    session = open_session()
+    running = Background(session, CALL_PATIENT)
+    house.wait_until_reached(backend(session))
+    assert open_session().execute(call).fetchone() == (0,)
+    reload(preload="numpy,pandas,colorsys")
+    assert open_session().execute(call).fetchone() == (1,)
+    holder()
+    assert running.result() is None
+    assert session.execute(call).fetchone() == (0,)
+
+
+# ------------------------------------------------------------------------ settings and isolation
+
+
+def test_settings_of_a_role(store, make_role, open_session, observer):
+    role = make_role("limited", "IN ROLE pyqadmin")
+    observer.execute("SELECT pyq_grant('fine', 'pyqscript')")
+    observer.execute(
+        "SELECT pyq_script_create('hungry', 'def hungry(): return len(bytearray(1 << 29))',"
+        " true, true)"
+    )
+    for name, value in (("engine_memory_limit", "'200MB'"), ("low_engines", "3")):
+        observer.execute(
+            sql.SQL("ALTER ROLE {} SET {} = {}").format(
+                sql.Identifier(role), sql.Identifier("oml_epe", name), sql.SQL(value)
+            )
+        )
+    session = open_session(role)
+    with pytest.raises(psycopg.errors.OutOfMemory) as caught:
+        session.execute("SELECT * FROM pyq_eval(NULL, NULL::int, 'hungry')")
+    assert "200 MB" in (caught.value.diag.message_detail or "")
+    # The level's three engines meet.
+    observer.execute(
+        "SELECT pyq_script_create('sleepy', 'import time\ndef sleepy(index):\n    time.sleep(0.1)\n"
+        "    return index', true, true)"
+    )
+    session.execute(
+        """SELECT * FROM pyq_index_eval('{"oml_parallel_flag": true}', NULL::int, 12, 'sleepy')"""
+    )
+    assert session.execute("SELECT engines FROM pyq_last_call()").fetchone() == (3,)
+    for name in ("engine_memory_limit", "low_engines", "engine_nice", "sandbox"):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            session.execute(sql.SQL("SET {} = DEFAULT").format(sql.Identifier("oml_epe", name)))
+    assert open_session().execute(
+        "SELECT * FROM pyq_eval(NULL, NULL::int, 'hungry')"
+    ).fetchone() == (1 << 29,)
+    observer.execute("SELECT pyq_script_drop('hungry', true), pyq_script_drop('sleepy', true)")
+
+
+@pytest.mark.parametrize("nice", [10, 3])
+def test_engines_are_nice(nice, store, open_session, house):
+    session = open_session()
+    session.execute(f"SET oml_epe.engine_nice = {nice}")
+    session.execute(CALL_FINE)
+    (engine,) = house.engines(backend(session))
+    process = read_process(engine)
+    assert process is not None
+    assert process.niceness == nice
+    assert house.zygote().niceness == house.supervisor().niceness == 0
+
+
+def test_other_limits_take_another_engine(store, open_session, house):
+    session = open_session()
+    session.execute(CALL_FINE)
+    session.execute("SET oml_epe.engine_memory_limit = '1GB'")
+    session.execute(CALL_FINE)
+    session.execute("RESET oml_epe.engine_memory_limit")
+    session.execute(CALL_FINE)
+    assert len(house.engines(backend(session), "idle")) == 2
+
+
+MARKS = """
+import builtins, sys
+import numpy as np
+calls = []
+def {name}():
+    calls.append(1)
+    seen = [getattr(module, "epe_mark", "") for module in (builtins, sys, np)]
+    builtins.epe_mark = sys.epe_mark = np.epe_mark = "{name}"
+    return f"{{len(calls)}} {{'/'.join(seen)}}"
+"""
+
+
+def test_global_state_stays_with_role_and_owner(make_script, make_role, open_session, observer):
+    """What a script leaves behind is there for scripts of its owner, called by the same role."""
+    owner, caller = make_role("owner"), make_role("caller")
+    make_script("mark", MARKS.format(name="mark"))
+    make_script("mark_too", MARKS.format(name="mark_too"))
+    observer.execute("SELECT pyq_grant('mark', 'pyqscript')")
+    theirs = open_session(owner)
+    theirs.execute("SELECT pyq_script_create('mark', %s)", (MARKS.format(name="theirs"),))
+    theirs.execute("SELECT pyq_grant('mark', 'pyqscript')")
+
+    session = open_session()
+
+    def mark(name: str, owner: str = "postgres") -> str:
+        row = session.execute(
+            "SELECT value FROM pyq_eval(NULL, 'JSON', %s, %s) AS t(name text, value text)",
+            (name, owner),
+        ).fetchone()
+        assert row is not None
+        return str(json.loads(row[0]))
+
+    assert mark("mark") == "1 //"
+    assert mark("mark") == "2 mark/mark/mark"  # kept
+    assert mark("mark_too") == "1 mark/mark/mark"  # the same owner's, in the same engine
+    assert mark("mark", owner) == "1 //"  # another owner's
+    session.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(caller)))
+    assert mark("mark") == "1 //"  # for another role
+    assert mark("mark", owner) == "1 //"
+    assert mark("mark") == "2 mark/mark/mark"
+    session.execute("RESET ROLE")
+    assert mark("mark") == "3 mark_too/mark_too/mark_too"
+    assert open_session().execute(
+        "SELECT value FROM pyq_eval(NULL, 'JSON', 'mark') AS t(name text, value text)"
+    ).fetchone() == ('"1 //"',)
+
+
+def test_random_numbers_differ_between_engines(make_script, open_session):
+    make_script(
+        "dice",
+        """
+import os, random, secrets, time, uuid
+import numpy as np
+def dice(index):
+    time.sleep(0.02)
+    return [(os.getpid(), random.random(), np.random.random(), uuid.uuid4().hex)]
+""",
+    )
+    call = (
+        """SELECT * FROM pyq_index_eval('{"oml_parallel": 4}', NULL, 8, 'dice')"""
+        " AS t(pid int, a float8, b float8, c text)"
+    )
+    rows = [row for _ in range(3) for row in open_session().execute(call).fetchall()]
+    assert len({row[0] for row in rows}) > 3
+    for column in (1, 2, 3):
+        assert len({row[column] for row in rows}) == len(rows)
+
+
+def resident(pid: int) -> int:
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGESIZE")
+
+
+def test_a_thousand_calls_leave_no_growth(store, open_session, house):
+    session = open_session()
+    rows = "SELECT i AS id, i::text AS word FROM generate_series(1, %s) AS i"
+    store("size", "def size(dat):\n    return len(dat)\n")
+
+    def work(times: int) -> None:
+        for number in range(times):
+            size = 1 + 37 * number % 5000
+            call = "SELECT * FROM pyq_table_eval(%s, NULL, NULL::int, 'size')"
+            assert session.execute(call, (rows % size,)).fetchone() == (size,)
+
+    def measure() -> dict[str, Any]:
+        (engine,) = house.engines(backend(session), "idle")
+        pids = {
+            "backend": backend(session),
+            "engine": engine,
+            "supervisor": house.supervisor().pid,
+            "zygote": house.zygote().pid,
+        }
+        return {name: (pid, descriptors(pid), resident(pid)) for name, pid in pids.items()}
+
+    work(300)
+    before = measure()
+    work(1000)
+    for name, (pid, held, memory) in measure().items():
+        assert (pid, held) == before[name][:2], name
+        assert memory - before[name][2] < 4 << 20, name
+
+
+# ---------------------------------------------------------------------------------- the views
+
+
+def test_view_of_engines(store, holder, make_role, open_session, observer, house):
+    other = make_role("other")
+    session = open_session()
+    running = Background(session, CALL_PATIENT)
+    house.wait_until_reached(backend(session))
+    query = (
+        "SELECT datname, rolname, environment, state, script, since <= now() + interval '1 minute',"
+        " rows_in, rows_out, memory_bytes > 1000000 FROM pyq_engines WHERE backend_pid = %s"
+    )
+    seen = observer.execute(query, (backend(session),)).fetchall()
+    name = session.info.dbname
+    assert seen == [(name, "postgres", "default", "busy", "postgres.patient", True, 0, 0, True)]
+    # Another role sees that there is an engine, not what it does.
+    masked = open_session(other).execute(query, (backend(session),)).fetchall()
+    assert masked == [(name, "postgres", "default", "busy", None, None, None, None, True)]
+    monitor = make_role("monitor", "IN ROLE pg_read_all_stats")
+    assert open_session(monitor).execute(query, (backend(session),)).fetchall() == seen
+    holder()
+    assert running.result() is None
+    ((_, _, _, state, script, *_),) = observer.execute(query, (backend(session),)).fetchall()
+    assert (state, script) == ("idle", None)
+
+
+def test_view_counts_rows(make_script, open_session, observer):
+    make_script(
+        "twice", "import numpy as np\ndef twice(dat):\n    return np.concatenate([dat, dat])\n"
+    )
+    session = open_session()
+    session.execute(
+        "SELECT count(*) FROM pyq_row_eval('SELECT generate_series(1, 100) AS x', NULL, NULL::int,"
+        " 30, 'twice')"
+    )
+    row = observer.execute(
+        "SELECT rows_in, rows_out FROM pyq_engines WHERE backend_pid = %s", (backend(session),)
+    ).fetchone()
+    assert row == (100, 200)
+
+
+STACKS = {
+    "in Python": ("while True:\n        pass", "in hang"),
+    "in a C call": ("sum(itertools.repeat(1))", "in hang"),
+    "in a C call that waits": ("ctypes.PyDLL(None).poll(None, 0, -1)", "in hang"),
+    "in a function": ("inner()", "in inner"),
+    # What a script writes where its stack goes stays text.
+    "with bytes that are no text": (
+        "while True:\n        os.write(1, bytes([255, 254, 65, 10]))",
+        "in hang",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", STACKS)
+def test_stack(name, make_script, open_session, observer, house):
+    body, found = STACKS[name]
+    make_script(
+        "hang",
+        f"{PRELUDE}\ndef inner():\n    time.sleep(600)\n\ndef hang():\n    reached()\n    {body}\n",
+    )
+    session = open_session()
+    running = Background(session, "SELECT * FROM pyq_eval(NULL, NULL::int, 'hang')")
+    house.wait_until_reached(backend(session))
+    (engine,) = house.engines(backend(session), "busy")
+
+    def stack() -> str | None:
+        row = observer.execute("SELECT pyq_engine_stack(%s)", (engine,)).fetchone()
+        assert row is not None
+        return row[0]
+
+    wait_for("that line", lambda: found in (stack() or ""))
+    process = read_process(engine)
+    assert process is not None  # it runs on
+    assert process.is_alive
+    os.kill(engine, signal.SIGKILL)
+    assert isinstance(running.result(), psycopg.errors.ExternalRoutineException)
+
+
+def test_stack_of_others_and_of_none(store, holder, make_role, open_session, observer, house):
+    session = open_session()
+    running = Background(session, CALL_PATIENT)
+    house.wait_until_reached(backend(session))
+    (engine,) = house.engines(backend(session), "busy")
+    ordinary = open_session(make_role("other"))
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        ordinary.execute("SELECT pyq_engine_stack(%s)", (engine,))
+    for who in (ordinary, observer):
+        with pytest.raises(psycopg.errors.UndefinedObject):
+            who.execute("SELECT pyq_engine_stack(%s)", (backend(session),))
+    assert observer.execute("SELECT pyq_engine_stack(NULL)").fetchone() == (None,)
+    # One that cannot answer.
+    os.kill(engine, signal.SIGSTOP)
+    assert observer.execute("SELECT pyq_engine_stack(%s)", (engine,)).fetchone() == (None,)
+    os.kill(engine, signal.SIGCONT)
+    holder()
+    assert running.result() is None
+    assert running.rows == [(1,)]
+
+
+@pytest.mark.parametrize("engine", ["backend", "process"])
+def test_last_call(engine, make_script, open_session):
+    make_script("work", "import time\ndef work(dat):\n    time.sleep(0.003)\n    return len(dat)\n")
+    session = open_session()
+    assert session.execute("SELECT * FROM pyq_last_call()").fetchall() == []
+    session.execute(f"SET oml_epe.engine = '{engine}'")
+    session.execute(
+        "SELECT * FROM pyq_row_eval('SELECT generate_series(1, 100) AS x', NULL, NULL::int, 10,"
+        " 'work')"
+    )
+    row = session.execute(
+        "SELECT total_ms, scan_ms, convert_ms, wait_ms, python_ms, emit_ms, rows_in, rows_out,"
+        " calls, engines FROM pyq_last_call()"
+    ).fetchone()
+    assert row is not None
+    total, scan, convert, wait, python, emit = row[:6]
+    assert row[6:] == (100, 10, 10, 0 if engine == "backend" else 1)
+    assert min(scan, convert, wait, python, emit) >= 0
+    assert python >= 30
+    # Waiting and Python go on at the same time.
+    if engine == "backend":
+        assert wait == 0
+        assert scan + convert + python + emit <= total * 1.01
+    else:
+        assert wait > 0
+        assert scan + wait + emit <= total * 1.01
+        assert convert + python <= total * 1.01
+
+
+def test_sandbox_status(make_role, open_session):
+    for user in (None, make_role("ordinary")):
+        rows = open_session(user).execute("SELECT * FROM pyq_sandbox_status()").fetchall()
+        names = [row[0] for row in rows]
+        assert len(set(names)) == len(names)
+        assert {"files", "system calls", "network", "no new privileges"} <= set(names)
+        assert all(enforced for _, enforced, needed, _ in rows if needed)

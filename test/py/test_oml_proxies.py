@@ -1,0 +1,68 @@
+"""Package `oml`: the surface that is the same on a client and in an engine.
+
+The tests are the functions of oml_bodies: called here, over a connection of the client, and stored
+as a script and run by pyq_eval, in the backend and in a process of its own.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import oml_bodies
+import psycopg
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "python"))
+
+BODIES = Path(oml_bodies.__file__)
+# Tools take something else than the pandas module alone.
+TESTS = [
+    node.name
+    for node in ast.parse(BODIES.read_text()).body
+    if isinstance(node, ast.FunctionDef)
+    and [argument.arg for argument in node.args.args] == ["pandas"]
+    and node.name not in ("local_frame",)
+]
+EVAL = "SELECT * FROM pyq_eval(%s, NULL, 'oml_bodies') AS t(result text)"
+
+
+@pytest.fixture(params=["client", "backend", "process"])
+def place(
+    request: pytest.FixtureRequest, conn: psycopg.Connection[Any]
+) -> Iterator[tuple[str, psycopg.Connection[Any]]]:
+    """Where the body runs, and a connection for it; what it made goes away."""
+    conn.execute("CREATE SCHEMA IF NOT EXISTS bodies")
+    yield request.param, conn
+    conn.execute("ROLLBACK")
+    conn.execute("SET client_min_messages TO warning")
+    conn.execute("DROP SCHEMA IF EXISTS bodies CASCADE")
+
+
+@pytest.mark.parametrize("name", TESTS)
+def test_oml(name: str, place: tuple[str, psycopg.Connection[Any]]) -> None:
+    where, conn = place
+    if where == "client":
+        import oml
+
+        info = conn.info
+        oml.connect(host=info.host, port=info.port, user=info.user, service_name=info.dbname)
+        try:
+            oml.cursor().execute("SET search_path TO bodies, public")
+            assert oml_bodies.run(name) == "done"
+            oml_bodies.nothing_is_left(None)
+        finally:
+            oml.disconnect()
+        return
+    conn.execute("SELECT pyq_script_create('oml_bodies', %s, false, true)", (BODIES.read_text(),))
+    conn.execute(f"SET oml_epe.engine TO '{where}'")
+    conn.execute("SET search_path TO bodies, public")
+    conn.execute("BEGIN")
+    row = conn.execute(EVAL, (f'{{"name": "{name}"}}',)).fetchone()
+    assert row == ("done",)
+    row = conn.execute(EVAL, ('{"name": "nothing_is_left"}',)).fetchone()
+    assert row == ("done",)

@@ -1,0 +1,181 @@
+# Keeper, supervisor, zygote and postmaster are killed: what PostgreSQL's own rules do not end goes
+# on, and what they end takes all engines with it.
+use strict;
+use warnings;
+
+use FindBin;
+use lib $FindBin::RealBin;
+
+use Engines;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = PostgreSQL::Test::Cluster->new('killed');
+$node->init;
+$node->append_conf('postgresql.conf', "restart_after_crash = on\nlog_min_messages = info\n");
+$node->append_conf('postgresql.conf', "shared_preload_libraries = 'oml_epe'\n");
+$node->start;
+$node->safe_psql('postgres', 'CREATE EXTENSION oml_epe');
+my $statements = store_hangs($node);
+# Says that it runs, and ends once the lock 7005 is free.
+$node->safe_psql(
+	'postgres', q{SELECT pyq_script_create('patient', $$
+import oml
+def patient():
+    oml.cursor().execute("SELECT pg_advisory_xact_lock_shared(7004, 1)")
+    oml.cursor().execute("SELECT pg_advisory_xact_lock_shared(7005)")
+    return sum(range(1000))
+$$)});
+
+my $call = q{SET oml_epe.engine = 'process'; SELECT * FROM pyq_eval('{"n": 5}', NULL::int, 'fine')};
+my $patient = q{SELECT * FROM pyq_eval(NULL, NULL::int, 'patient')};
+
+my $postmaster = postmaster_pid($node);
+
+# What `kill` does to one process while a call runs: the call goes on, and so does everything else.
+sub survives
+{
+	my ($what, $signal, @pids) = @_;
+	my $offset = -s $node->logfile;
+	my $holder = $node->background_psql('postgres');
+	$holder->query_safe('SELECT pg_advisory_lock(7005)');
+	my $session = start_session($node, $patient);
+	wait_until_reached($node, 1);
+	my $tree = engine_tree($postmaster);
+	kill $signal, @pids;
+	is($node->safe_psql('postgres', $call), '5', "$what: a new session's call works at once");
+	$holder->query_safe('SELECT pg_advisory_unlock(7005)');
+	$session->{run}->finish;
+	is($session->{stdout}, "499500\n", "$what: the call that was running ends well");
+	is($session->{stderr}, '', "$what: without a word");
+	$holder->quit;
+	ok(wait_for('no folder', sub { !engine_folders($node) }), "$what: no folder is left");
+	ok(wait_for('no engine', sub { !alive(@{ $tree->{epe_engine} }) }), "$what: nor an engine");
+	is(postmaster_pid($node), $postmaster, "$what: the server has not restarted");
+	unlike(slurp_file($node->logfile, $offset), qr/reinitializing/, "$what: nor recovered");
+	return;
+}
+
+sub kill_postmaster
+{
+	my $pid = postmaster_pid($node);
+	$node->kill9;
+	return wait_for('no postmaster', sub { !-e "/proc/$pid" });  # no zombie either
+}
+
+# The child of the postmaster whose child the server's supervisor is.
+sub keeper
+{
+	my $all = processes();
+	for my $supervisor (named($postmaster, 'epe_supervisor'))
+	{
+		my $parent = $all->{$supervisor}[1];
+		return $parent if exists $all->{$parent} && $all->{$parent}[1] == $postmaster
+		  && slurp_file("/proc/$parent/cmdline") =~ /keeper/;
+	}
+	return;
+}
+
+ok(wait_for('a zygote', sub { named($postmaster, 'epe_zygote') }), 'the server has a warm zygote');
+for my $name (qw(epe_zygote epe_supervisor))
+{
+	my @old = named($postmaster, $name);
+	survives($name, 'KILL', @old);
+	my @new = named($postmaster, $name);
+	is(scalar @new, 1, "there is one $name again");
+	isnt($new[0], $old[0], 'another one');
+}
+{
+	my @both = map { named($postmaster, $_) } qw(epe_supervisor epe_zygote);
+	survives('both', 'KILL', @both);
+}
+
+# Asked to end, the keeper ends its supervisor, and is started again by the postmaster.
+my $keeper = keeper();
+my $tree = engine_tree($postmaster);
+kill 'TERM', $keeper;
+ok(wait_until_gone($tree), 'the supervisor of a keeper that ends goes, with all below it');
+is($node->safe_psql('postgres', $call), '5', 'calls work without it');
+ok(wait_for('a keeper', sub { my $new = keeper(); $new && $new != $keeper }), 'there is a new one');
+is($node->safe_psql('postgres', $call), '5', 'and they work with it');
+is(postmaster_pid($node), $postmaster, 'the server has not restarted');
+
+# A killed child makes the postmaster restart all of its children.
+ok(wait_for('a zygote', sub { named($postmaster, 'epe_zygote') }), 'there is a zygote');
+my $session = start_session($node, $statements->{c_loop}[0]);
+wait_until_reached($node, 1);
+$tree = engine_tree($postmaster);
+kill 'KILL', keeper();
+ok(wait_until_gone($tree), 'nothing of the old tree is left when the keeper was killed');
+$session->{run}->finish;
+ok($node->poll_query_until('postgres', 'SELECT true'), 'the server is there again');
+is($node->safe_psql('postgres', $call), '5', 'and runs scripts');
+ok(wait_for('no folder', sub { !engine_folders($node) }), 'no folder is left');
+
+# The postmaster itself.
+for my $way ('immediate stop', 'postmaster killed')
+{
+	$session = start_session($node, $statements->{four}[0]);
+	wait_until_reached($node, 4);
+	$tree = tree_of(postmaster_pid($node), qr/./);
+	cmp_ok(scalar @{ $tree->{epe_engine} }, '>=', 4, "$way: four engines run");
+	if ($way eq 'immediate stop') { $node->stop('immediate'); }
+	else { kill_postmaster(); }
+	ok(wait_until_gone($tree), "$way: nothing survives, neither engine, zygote nor supervisor");
+	$session->{run}->finish;
+	$node->start;
+	is($node->safe_psql('postgres', $call), '5', "$way: and runs scripts");
+	ok(wait_for('no folder', sub { !engine_folders($node) }), "$way: no folder is left");
+}
+
+# Without shared_preload_libraries each session has a supervisor of its own.
+$node->append_conf('postgresql.conf', "shared_preload_libraries = ''\n");
+$node->restart;
+$postmaster = postmaster_pid($node);
+is_deeply(engine_tree($postmaster), {}, 'without preload nothing runs before it is wanted');
+is($node->safe_psql('postgres', $call), '5', 'calls work');
+ok(wait_for('nothing', sub { !%{ engine_tree($postmaster) } }), 'and leave nothing when they end');
+for my $name (qw(epe_zygote epe_supervisor))
+{
+	my $holder = $node->background_psql('postgres');
+	$holder->query_safe('SELECT pg_advisory_lock(7005)');
+	$session = start_session($node, "$patient; SELECT * FROM pyq_eval('{\"n\": 6}', NULL::int, 'fine')");
+	wait_until_reached($node, 1);
+	$tree = engine_tree($postmaster);
+	kill 'KILL', named($postmaster, $name);
+	$holder->query_safe('SELECT pg_advisory_unlock(7005)');
+	$session->{run}->finish;
+	$holder->quit;
+	is($session->{stdout}, "499500\n6\n", "own $name killed: this call and the next end well");
+	is($session->{stderr}, '', 'without a word');
+	ok(wait_until_gone($tree), 'nothing is left');
+	is($node->safe_psql('postgres', $call), '5', 'the next session works');
+	ok(wait_for('no folder', sub { !engine_folders($node) }), 'no folder is left');
+}
+for my $way ('backend killed', 'fast', 'postmaster killed')
+{
+	$session = start_session($node, $statements->{four}[0]);
+	wait_until_reached($node, 4);
+	$tree = $way eq 'backend killed' ? engine_tree(postmaster_pid($node)) : tree_of(postmaster_pid($node), qr/./);
+	if ($way eq 'fast') { $node->stop('fast'); }
+	elsif ($way eq 'postmaster killed') { kill_postmaster(); }
+	else
+	{
+		kill 'KILL',
+		  $node->safe_psql('postgres',
+			"SELECT DISTINCT pid FROM pg_locks WHERE locktype = 'advisory' AND classid = 7004");
+	}
+	ok(wait_until_gone($tree), "$way: no engine survives its backend, own supervisor or not");
+	$session->{run}->finish;
+	if ($way eq 'backend killed') { $node->poll_query_until('postgres', 'SELECT true'); }
+	else { $node->start; }
+	is($node->safe_psql('postgres', $call), '5', "$way: scripts run");
+	ok(wait_for('no folder', sub { !engine_folders($node) }), 'no folder is left');
+}
+unlike(
+	slurp_file($node->logfile),
+	qr/was terminated by signal (?!9:)|PANIC|TRAP/,
+	'nobody died but those who were killed');
+$node->stop;
+done_testing();
