@@ -1,4 +1,4 @@
-"""The measures of issue 2's Speed table; run by bench/run, which prepares server and peers."""
+"""The measures of the issues' Speed tables; run by bench/run, which prepares server and peers."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import clients
+import engines
+import package
 import psycopg
 from harness import OURS, BackendMemory, Contestant, Race, Target, race, reason_of, seconds_of
 
@@ -297,6 +299,11 @@ def round_trip(bench: Bench) -> Race:
     return outcome
 
 
+def simple_measure(measure: Callable[[int], Race]) -> Callable[[Bench], Race]:
+    """Adapt a measure of engines.py or package.py."""
+    return lambda bench: measure(bench.rounds)
+
+
 MEASURES: dict[str, Callable[[Bench], Race]] = {
     "numeric": numeric_frame,
     "mixed": mixed_frame,
@@ -306,6 +313,10 @@ MEASURES: dict[str, Callable[[Bench], Race]] = {
     "frames": lambda bench: grouped(bench, "frame"),
     "call": warm_call,
     "roundtrip": round_trip,
+    **{
+        name: simple_measure(measure)
+        for name, measure in {**engines.MEASURES, **package.MEASURES}.items()
+    },
 }
 
 

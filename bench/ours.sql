@@ -36,3 +36,40 @@ SELECT pyq_script_create('bench_one', $$
 def bench_one():
     return 1
 $$);
+
+-- Engine processes.
+SELECT pyq_script_create('bench_python', $$
+def bench_python(dat):
+    total = 0
+    for i in range(300000):
+        total += i * i % 7
+    return float(total)
+$$, v_overwrite => true);
+SELECT pyq_script_create('bench_numpy', $$
+import numpy as np
+
+def bench_numpy(dat):
+    values = np.arange(400000, dtype=float)
+    for _ in range(12):
+        values = np.sqrt(values * 1.5 + 2.0)
+    return float(values.sum())
+$$, v_overwrite => true);
+SELECT pyq_script_create('bench_pandas', $$
+def bench_pandas():
+    import pandas as pd
+
+    return len(pd.DataFrame({"a": [1, 2, 3]}))
+$$, v_overwrite => true);
+SELECT pyq_script_create('bench_die', $$
+import os
+
+def bench_die():
+    os.kill(os.getpid(), 9)
+$$, v_overwrite => true);
+SELECT pyq_script_create('bench_spin', $$
+def bench_spin():
+    total = 0
+    for i in range(2000000):
+        total += i * i % 7
+    return float(total)
+$$, v_overwrite => true);

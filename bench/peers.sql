@@ -71,3 +71,16 @@ else:
         seconds += time.perf_counter() - began
 return seconds
 $$;
+
+CREATE FUNCTION peer_pandas() RETURNS int LANGUAGE plpython3u AS $$
+import pandas as pd
+
+return len(pd.DataFrame({"a": [1, 2, 3]}))
+$$;
+
+CREATE FUNCTION peer_spin() RETURNS float8 LANGUAGE plpython3u AS $$
+total = 0
+for i in range(2000000):
+    total += i * i % 7
+return float(total)
+$$;
