@@ -457,7 +457,11 @@ def test_view_counts_rows(make_script, open_session, observer):
 STACKS = {
     "in Python": ("while True:\n        pass", "in hang"),
     "in a C call": ("sum(itertools.repeat(1))", "in hang"),
-    "in a C call that waits": ("ctypes.PyDLL(None).poll(None, 0, -1)", "in hang"),
+    # In a loop: the signal that asks for the stack ends the wait.
+    "in a C call that waits": (
+        "while True:\n        ctypes.PyDLL(None).poll(None, 0, -1)",
+        "in hang",
+    ),
     "in a function": ("inner()", "in inner"),
     # What a script writes where its stack goes stays text.
     "with bytes that are no text": (
