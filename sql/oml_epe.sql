@@ -786,6 +786,196 @@ CREATE FUNCTION @extschema@.pyq_index_eval(
 COMMENT ON FUNCTION @extschema@.pyq_index_eval(jsonb, anyelement, bigint, text, text, text) IS
     'Runs a script times_num times, with the numbers from 1; result of out_row''s type';
 
+-- --------------------------------------------------------------------------------------- the jobs
+
+-- Users see their own rows through the views, and write through C functions that check. Not
+-- dumped: a job belongs to the cluster that it was submitted in.
+CREATE SEQUENCE pyqsys.job_numbers;
+COMMENT ON SEQUENCE pyqsys.job_numbers IS 'Order in which queued jobs of a role start';
+REVOKE ALL ON SEQUENCE pyqsys.job_numbers FROM PUBLIC;
+
+-- State and outcome are changed by src/jobs/store.cpp only; docs/explanation/jobs.md tells how.
+CREATE TABLE pyqsys.jobs (
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    number bigint NOT NULL DEFAULT nextval('pyqsys.job_numbers'),
+    owner regrole NOT NULL,
+    state text COLLATE "C" NOT NULL DEFAULT 'queued' CHECK (
+        state IN ('queued', 'running', 'finished', 'failed', 'cancelled', 'timed out')),
+    submitted timestamptz NOT NULL DEFAULT now(),
+    started timestamptz,
+    finished timestamptz,
+    attempts int NOT NULL DEFAULT 0,
+    retries int NOT NULL,
+    timeout int NOT NULL,
+    settings text[] NOT NULL,
+    function int NOT NULL,
+    script text NOT NULL,
+    inp_nam text,
+    par_lst text,
+    row_num bigint,
+    grp_col text,
+    ord_col text,
+    times_num bigint,
+    scr_name text NOT NULL,
+    scr_owner text,
+    env_name text,
+    trusted boolean NOT NULL DEFAULT false,
+    progress float8,
+    comment text,
+    error text[],
+    CONSTRAINT jobs_key PRIMARY KEY (id)
+) WITH (fillfactor = 70);
+CREATE INDEX jobs_queue ON pyqsys.jobs (owner, number) WHERE state = 'queued';
+CREATE INDEX jobs_running ON pyqsys.jobs (id) WHERE state = 'running';
+CREATE INDEX jobs_done ON pyqsys.jobs (finished) WHERE finished IS NOT NULL;
+COMMENT ON TABLE pyqsys.jobs IS 'Asynchronous calls; users see theirs in pyq_jobs';
+COMMENT ON COLUMN pyqsys.jobs.id IS 'ID';
+COMMENT ON COLUMN pyqsys.jobs.number IS 'Order of waiting jobs of a role';
+COMMENT ON COLUMN pyqsys.jobs.owner IS 'Role that it runs as';
+COMMENT ON COLUMN pyqsys.jobs.state IS 'Where it is in its life';
+COMMENT ON COLUMN pyqsys.jobs.submitted IS 'When the submitting transaction began';
+COMMENT ON COLUMN pyqsys.jobs.started IS 'When its last attempt began';
+COMMENT ON COLUMN pyqsys.jobs.finished IS 'When it ended';
+COMMENT ON COLUMN pyqsys.jobs.attempts IS 'How often it has begun';
+COMMENT ON COLUMN pyqsys.jobs.retries IS 'How often it is run again after a loss';
+COMMENT ON COLUMN pyqsys.jobs.timeout IS 'Most seconds of an attempt';
+COMMENT ON COLUMN pyqsys.jobs.function IS 'EvalFunction of src/core/request.h';
+COMMENT ON COLUMN pyqsys.jobs.script IS 'What pyq_jobs shows';
+COMMENT ON COLUMN pyqsys.jobs.inp_nam IS 'Argument of the call';
+COMMENT ON COLUMN pyqsys.jobs.par_lst IS 'Argument of the call';
+COMMENT ON COLUMN pyqsys.jobs.row_num IS 'Argument of the call';
+COMMENT ON COLUMN pyqsys.jobs.grp_col IS 'Argument of the call';
+COMMENT ON COLUMN pyqsys.jobs.ord_col IS 'Argument of the call';
+COMMENT ON COLUMN pyqsys.jobs.times_num IS 'Argument of the call';
+COMMENT ON COLUMN pyqsys.jobs.scr_name IS 'Argument of the call';
+COMMENT ON COLUMN pyqsys.jobs.scr_owner IS 'Argument of the call';
+COMMENT ON COLUMN pyqsys.jobs.env_name IS 'Argument of the call';
+COMMENT ON COLUMN pyqsys.jobs.progress IS 'Last fraction that it told, once it has ended';
+COMMENT ON COLUMN pyqsys.jobs.comment IS 'What it told, once it has ended';
+COMMENT ON COLUMN pyqsys.jobs.settings IS 'Names and values, in turn, of the submitting session';
+COMMENT ON COLUMN pyqsys.jobs.error IS 'SQLSTATE, message, detail, hint, context';
+COMMENT ON COLUMN pyqsys.jobs.trusted IS
+    'Whether its result may be unpickled in the server''s process';
+
+-- No foreign key: a job's results are deleted with it by what deletes the job.
+CREATE TABLE pyqsys.job_results (
+    job uuid NOT NULL,
+    call bigint NOT NULL,
+    name text,
+    piece bigint NOT NULL,
+    data bytea NOT NULL,
+    CONSTRAINT job_results_key PRIMARY KEY (job, call, piece)
+);
+ALTER TABLE pyqsys.job_results ALTER COLUMN data SET STORAGE EXTERNAL;
+COMMENT ON TABLE pyqsys.job_results IS
+    'What the calls of finished jobs returned, as pieces of pickles (src/py/runtime/pickles.py)';
+COMMENT ON COLUMN pyqsys.job_results.job IS 'ID of the job';
+COMMENT ON COLUMN pyqsys.job_results.call IS 'Number of the call, from 1';
+COMMENT ON COLUMN pyqsys.job_results.name IS 'Chunk number, group or index; NULL for a lone call';
+COMMENT ON COLUMN pyqsys.job_results.piece IS 'Number of the piece within the call, from 1';
+COMMENT ON COLUMN pyqsys.job_results.data IS 'The piece';
+REVOKE ALL ON pyqsys.jobs, pyqsys.job_results FROM PUBLIC;
+
+CREATE FUNCTION pyqsys.job_slots() RETURNS text
+    LANGUAGE C VOLATILE PARALLEL RESTRICTED
+    AS 'MODULE_PATHNAME', 'epe_job_slots';
+COMMENT ON FUNCTION pyqsys.job_slots() IS
+    'Progress and comments of the current user''s running jobs, as JSON';
+
+CREATE VIEW @extschema@.pyq_jobs WITH (security_barrier) AS
+    SELECT j.id,
+           pg_catalog.pg_get_userbyid(j.owner::oid)::text AS owner,
+           j.script,
+           j.state,
+           j.submitted,
+           j.started,
+           j.finished,
+           COALESCE(j.finished, pg_catalog.clock_timestamp())
+               OPERATOR(pg_catalog.-) COALESCE(j.started, j.submitted) AS elapsed,
+           COALESCE(s.progress, j.progress) AS progress,
+           COALESCE(s.comment, j.comment) AS comment,
+           j.error[2] AS error
+    FROM pyqsys.jobs AS j
+        LEFT JOIN pg_catalog.jsonb_to_recordset(pyqsys.job_slots()::pg_catalog.jsonb) AS s(
+            id uuid, progress float8, comment text)
+            ON j.state OPERATOR(pg_catalog.=) 'running' AND s.id OPERATOR(pg_catalog.=) j.id
+    WHERE EXISTS (SELECT FROM pg_catalog.pg_roles AS r
+                  WHERE r.rolname OPERATOR(pg_catalog.=) current_user
+                      AND (r.rolsuper OR r.oid OPERATOR(pg_catalog.=) j.owner::oid));
+COMMENT ON VIEW @extschema@.pyq_jobs IS 'The current user''s jobs; all of them for superusers';
+COMMENT ON COLUMN @extschema@.pyq_jobs.id IS 'ID of the job';
+COMMENT ON COLUMN @extschema@.pyq_jobs.owner IS 'Role that it runs as';
+COMMENT ON COLUMN @extschema@.pyq_jobs.script IS 'Name of the script, after its owner if given';
+COMMENT ON COLUMN @extschema@.pyq_jobs.state IS
+    'queued, running, finished, failed, cancelled or timed out';
+COMMENT ON COLUMN @extschema@.pyq_jobs.submitted IS 'When the submitting transaction began';
+COMMENT ON COLUMN @extschema@.pyq_jobs.started IS 'When its last attempt began';
+COMMENT ON COLUMN @extschema@.pyq_jobs.finished IS 'When it ended, however it did';
+COMMENT ON COLUMN @extschema@.pyq_jobs.elapsed IS 'How long it ran, or has run or waited so far';
+COMMENT ON COLUMN @extschema@.pyq_jobs.progress IS 'Last fraction given to oml.progress(), 0 to 1';
+COMMENT ON COLUMN @extschema@.pyq_jobs.comment IS
+    'Lines given to oml.output_comments() and oml.progress()';
+COMMENT ON COLUMN @extschema@.pyq_jobs.error IS 'Why it did not finish';
+GRANT SELECT ON @extschema@.pyq_jobs TO PUBLIC;
+
+CREATE VIEW pyqsys.job_data WITH (security_barrier) AS
+    SELECT d.job, d.call, d.piece, d.data
+    FROM pyqsys.job_results AS d
+        JOIN pyqsys.jobs AS j ON j.id OPERATOR(pg_catalog.=) d.job
+    WHERE EXISTS (SELECT FROM pg_catalog.pg_roles AS r
+                  WHERE r.rolname OPERATOR(pg_catalog.=) current_user
+                      AND (r.rolsuper OR r.oid OPERATOR(pg_catalog.=) j.owner::oid));
+COMMENT ON VIEW pyqsys.job_data IS 'The stored results of the current user''s jobs';
+COMMENT ON COLUMN pyqsys.job_data.job IS 'ID of the job';
+COMMENT ON COLUMN pyqsys.job_data.call IS 'Number of the call, from 1';
+COMMENT ON COLUMN pyqsys.job_data.piece IS 'Number of the piece within the call, from 1';
+COMMENT ON COLUMN pyqsys.job_data.data IS 'The piece';
+GRANT SELECT ON pyqsys.job_data TO PUBLIC;
+
+-- A job_id is the UUID, or the URL that ends in it.
+CREATE FUNCTION pyqsys.job_status(job_id text) RETURNS text
+    LANGUAGE C VOLATILE PARALLEL RESTRICTED
+    AS 'MODULE_PATHNAME', 'epe_job_status';
+COMMENT ON FUNCTION pyqsys.job_status(text) IS 'VALUE of pyq_job_status';
+
+CREATE FUNCTION pyqsys.delete_job(job_id text) RETURNS text
+    LANGUAGE C VOLATILE PARALLEL UNSAFE
+    AS 'MODULE_PATHNAME', 'epe_delete_job';
+COMMENT ON FUNCTION pyqsys.delete_job(text) IS 'NAME of pyq_delete_job';
+
+CREATE FUNCTION pyqsys.note_progress(fraction float8, note text) RETURNS void
+    LANGUAGE C VOLATILE PARALLEL RESTRICTED
+    AS 'MODULE_PATHNAME', 'epe_note_progress';
+COMMENT ON FUNCTION pyqsys.note_progress(float8, text) IS
+    'What oml.progress() and oml.output_comments() call; nothing outside a job';
+
+CREATE FUNCTION @extschema@.pyq_cancel_job(job_id text) RETURNS boolean
+    LANGUAGE C VOLATILE PARALLEL UNSAFE
+    AS 'MODULE_PATHNAME', 'epe_cancel_job';
+COMMENT ON FUNCTION @extschema@.pyq_cancel_job(text) IS
+    'Stops a job that waits or runs and keeps its record; false: it had ended already';
+
+CREATE FUNCTION @extschema@.pyq_job_wait(job_id text, timeout interval DEFAULT NULL)
+    RETURNS text
+    LANGUAGE C VOLATILE PARALLEL RESTRICTED
+    AS 'MODULE_PATHNAME', 'epe_job_wait';
+COMMENT ON FUNCTION @extschema@.pyq_job_wait(text, interval) IS
+    'Waits until a job has ended, at most so long, and returns its state';
+
+CREATE FUNCTION @extschema@.pyq_job_result(job_id text, out_fmt text DEFAULT 'JSON')
+    RETURNS SETOF record
+    LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000 ROWS 1000
+    AS 'MODULE_PATHNAME', 'epe_job_result';
+COMMENT ON FUNCTION @extschema@.pyq_job_result(text, text) IS
+    'The result of a finished job, as out_fmt and AS say; raises the error of a failed one';
+
+CREATE FUNCTION @extschema@.pyq_job_result(job_id text, out_row anyelement)
+    RETURNS SETOF anyelement
+    LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000 ROWS 1000
+    AS 'MODULE_PATHNAME', 'epe_job_result_row';
+COMMENT ON FUNCTION @extschema@.pyq_job_result(text, anyelement) IS
+    'The result of a finished job, of out_row''s type; raises the error of a failed one';
+
 -- ------------------------------------------------------------------------- Oracle's folded names
 
 -- pyqsys.pyqTableEval(...) is pyq_table_eval(...), and so on for every function above. What
@@ -823,6 +1013,32 @@ BEGIN
     END LOOP;
 END
 $$;
+
+CREATE FUNCTION @extschema@.pyq_job_status(job_id text, OUT name text, OUT value text)
+    RETURNS SETOF record
+    LANGUAGE sql VOLATILE PARALLEL RESTRICTED ROWS 1
+    AS $$SELECT NULL::pg_catalog.text, pyqsys.job_status($1)$$;
+COMMENT ON FUNCTION @extschema@.pyq_job_status(text) IS
+    'Whether a job is still running; else VALUE is the URL of its result';
+
+CREATE FUNCTION @extschema@.pyq_delete_job(job_id text, OUT name text, OUT value text)
+    RETURNS SETOF record
+    LANGUAGE sql VOLATILE PARALLEL UNSAFE ROWS 1
+    AS $$SELECT pyqsys.delete_job($1), NULL::pg_catalog.text$$;
+COMMENT ON FUNCTION @extschema@.pyq_delete_job(text) IS
+    'Deletes a job and its result; one that runs is stopped at once';
+
+CREATE FUNCTION pyqsys.pyqjobstatus(job_id text, OUT name text, OUT value text)
+    RETURNS SETOF record
+    LANGUAGE sql VOLATILE PARALLEL RESTRICTED ROWS 1
+    AS $$SELECT NULL::pg_catalog.text, pyqsys.job_status($1)$$;
+COMMENT ON FUNCTION pyqsys.pyqjobstatus(text) IS 'pyq_job_status under Oracle''s name';
+
+CREATE FUNCTION pyqsys.pyqdeletejob(job_id text, OUT name text, OUT value text)
+    RETURNS SETOF record
+    LANGUAGE sql VOLATILE PARALLEL UNSAFE ROWS 1
+    AS $$SELECT pyqsys.delete_job($1), NULL::pg_catalog.text$$;
+COMMENT ON FUNCTION pyqsys.pyqdeletejob(text) IS 'pyq_delete_job under Oracle''s name';
 
 -- ------------------------------------------------------------------------------- the package oml
 

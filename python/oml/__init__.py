@@ -17,6 +17,7 @@ from typing import Any
 from oml._connecting import check_embed, connect, cursor, disconnect, isconnected
 from oml._cursor import Cursor
 from oml._errors import DatabaseError, ScriptError
+from oml._jobs import output_comments, progress
 
 __version__ = "1.0.0"
 
@@ -30,6 +31,8 @@ __all__ = [
     "cursor",
     "disconnect",
     "isconnected",
+    "output_comments",
+    "progress",
 ]
 
 # Imported when first used: engines start with this package, and most scripts need little of it.

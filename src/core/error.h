@@ -1,6 +1,7 @@
 // The one error type of the project: everything PostgreSQL can say about a failure.
 #pragma once
 
+#include <cstdint>
 #include <exception>
 #include <string>
 #include <utility>
@@ -28,12 +29,20 @@ inline constexpr const char* kQueryCanceled = "57014";
 inline constexpr const char* kNotInState = "55000";
 inline constexpr const char* kLimitExceeded = "54000";
 inline constexpr const char* kOutOfMemory = "53200";
+inline constexpr const char* kServerLost = "57P02";
 inline constexpr const char* kProtocolViolation = "08P01";
 inline constexpr const char* kInsufficientResources = "53000";
 inline constexpr const char* kUndefinedFile = "58P01";
 inline constexpr const char* kTooManyEngines = "53400";
 inline constexpr const char* kInternal = "XX000";
 }  // namespace sqlstate
+
+/// A failure that is not the script's own doing: a job may try again.
+enum class EngineFailure : std::uint8_t {
+    kNone,
+    kNotStarted,  ///< nothing of the call has run in the engine
+    kDied,
+};
 
 /// One failure, whole. Empty strings stand for absent fields.
 struct ErrorReport {
@@ -55,6 +64,7 @@ struct ErrorReport {
     std::string file;
     std::string function;
     int line = 0;
+    EngineFailure engine_failure = EngineFailure::kNone;
 };
 
 /// A failure on its way to PostgreSQL. Thrown by every layer but by no leaf.

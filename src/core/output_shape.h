@@ -11,7 +11,8 @@ namespace epe {
 /// conversion of Python objects, but a batch may hold any kind that the sink can cast to it.
 /// JSON: (name, value) text. XML: the same. PNG: (name text, id int64, value text, title text,
 /// image binary). Pickle: (call int64, name text, piece int64, data binary), a row for each piece
-/// of a call's pickle. For these four `columns` is fixed.
+/// of a call's pickle. Stored: the same, to be replayed (src/py/runtime/pickles.py). For these five
+/// `columns` is fixed.
 struct OutputShape {
     OutputFormat::Form form = OutputFormat::Form::kRelational;
     Schema columns{};

@@ -63,7 +63,7 @@ CallStats run_pipeline(Cut& cut, Engine& engine, const CallPlan& plan, ResultSin
     const bool joins_results = plan.shape->form == OutputFormat::Form::kJson;
     CallStats stats;
     TimedSink timed(sink, stats);
-    JsonResult joined(plan.function, *plan.shape);
+    JsonResult joined(plan.joined_as.value_or(plan.function), *plan.shape);
     ResultSink* target = &timed;
     if (joins_results) target = &joined;
     const std::int64_t start = now_nanoseconds();

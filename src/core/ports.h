@@ -94,6 +94,9 @@ struct CallPlan {
     bool is_trusted = false;
     const OutputShape* shape = nullptr;
     const Schema* input = nullptr;  ///< of the rows; none for kEval and kIndex
+    /// Results that are joined into one (JSON) are joined as this function's would be: a stored
+    /// result is replayed by calls of another kind.
+    std::optional<EvalFunction> joined_as{};
 };
 
 /// Runs Python. Results reach the sink in call order, at the latest in finish(): an engine may

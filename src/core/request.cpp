@@ -26,6 +26,7 @@ constexpr const char* kTimes = "times_num";
 constexpr const char* kScriptName = "scr_name";
 
 constexpr std::string_view kControlPrefix = "oml_";
+constexpr std::string_view kTimeout = "timeout";
 
 std::string in_quotes(std::string_view name) { return '"' + std::string(name) + '"'; }
 
@@ -96,11 +97,6 @@ std::size_t read_word(const JsonMember& member, std::initializer_list<std::strin
     throw_bad_control(member, "Use " + expected + ".");
 }
 
-[[noreturn]] void throw_not_built(const char* what, const JsonMember& member, const char* value) {
-    throw Error(sqlstate::kUnsupported, std::string(what) + " are not available in this version",
-                "Leave out " + in_quotes(member.key) + " or set it to " + value + ".");
-}
-
 void read_input_type(const JsonMember& member, EvalFunction function, Controls& controls) {
     constexpr std::string_view kIterator = "iterator";
     std::string_view name = member.text;
@@ -129,8 +125,13 @@ void read_input_type(const JsonMember& member, EvalFunction function, Controls& 
         throw_bad_control(member, "Only table and group functions can take an iterator.");
 }
 
-void read_async_flag(const JsonMember& member) {
-    if (read_boolean(member)) throw_not_built("asynchronous jobs", member, "false");
+/// A whole number from `least` on.
+std::int64_t read_number(const JsonMember& member, std::int64_t least) {
+    constexpr double kMost = 1'000'000'000;
+    if (member.kind != JsonKind::kNumber || std::trunc(member.number) != member.number ||
+        member.number < static_cast<double>(least) || member.number > kMost)
+        throw_bad_control(member, "Use a whole number, " + std::to_string(least) + " or more.");
+    return static_cast<std::int64_t>(member.number);
 }
 
 /// A number of engines, or a boolean. The settings clamp it.
@@ -161,7 +162,9 @@ void read_control(const JsonMember& member, EvalFunction function, Controls& con
     else if (key == "oml_nan")
         controls.keep_nan = read_word(member, {"null", "keep"}) == 1;
     else if (key == "oml_async_flag")
-        read_async_flag(member);
+        controls.is_async = read_boolean(member);
+    else if (key == "oml_retries")
+        controls.retries = read_number(member, 0);
     else if (key == "oml_parallel_flag")
         controls.is_parallel = read_boolean(member);
     else if (key == "oml_parallel")
@@ -172,11 +175,20 @@ void read_control(const JsonMember& member, EvalFunction function, Controls& con
 }
 
 bool is_known_control(std::string_view key) {
-    static constexpr std::array<std::string_view, 10> kKnown{
-        "oml_input_type", "oml_na_omit",      "oml_graphics_flag", "oml_connect",
-        "oml_numeric",    "oml_nan",          "oml_async_flag",    "oml_parallel_flag",
-        "oml_parallel",   "oml_service_level"};
+    static constexpr std::array<std::string_view, 11> kKnown{
+        "oml_input_type", "oml_na_omit",       "oml_graphics_flag", "oml_connect",
+        "oml_numeric",    "oml_nan",           "oml_async_flag",    "oml_parallel_flag",
+        "oml_parallel",   "oml_service_level", "oml_retries"};
     return std::find(kKnown.begin(), kKnown.end(), key) != kKnown.end();
+}
+
+/// `timeout` is a control argument of jobs only, else an argument like any other.
+void read_timeout(const std::string& parameters, Controls& controls) {
+    for (const JsonMember& member : read_json_object(parameters, kParameters, kTimeout)) {
+        if (member.key != kTimeout) continue;
+        controls.timeout.reset();
+        if (member.kind != JsonKind::kNull) controls.timeout = read_number(member, 1);
+    }
 }
 
 /// Of a key that stands twice the last value counts, as in jsonb and in Python. null stands for
@@ -195,6 +207,7 @@ Controls read_controls(const std::string& parameters, EvalFunction function) {
         else if (member->kind != JsonKind::kNull)
             read_control(*member, function, controls);
     }
+    if (controls.is_async) read_timeout(parameters, controls);
     return controls;
 }
 

@@ -37,13 +37,16 @@ struct Controls {
     bool connect = false;      ///< accepted; scripts are always connected
     bool is_parallel = false;  ///< oml_parallel_flag, or oml_parallel: true
     ServiceLevel service_level = ServiceLevel::kLow;
-    std::int64_t engines = 0;            ///< oml_parallel as a number; 0: not given
-    std::vector<std::string> unknown{};  ///< oml_* keys that mean nothing: a WARNING each
+    std::int64_t engines = 0;               ///< oml_parallel as a number; 0: not given
+    bool is_async = false;                  ///< oml_async_flag: submit a job
+    std::int64_t retries = 0;               ///< oml_retries, of a job
+    std::optional<std::int64_t> timeout{};  ///< timeout, of a job, in seconds; nobody else's key
+    std::vector<std::string> unknown{};     ///< oml_* keys that mean nothing: a WARNING each
 };
 
 /// How OUT_FMT asks for the result.
 struct OutputFormat {
-    enum class Form : std::uint8_t { kRelational, kJson, kXml, kPng, kPickle };
+    enum class Form : std::uint8_t { kRelational, kJson, kXml, kPng, kPickle, kStored };
     Form form = Form::kRelational;
     /// Relational: a column map, name -> SQL type as written ...
     std::vector<std::pair<std::string, std::string>> column_map{};

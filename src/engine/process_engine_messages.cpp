@@ -234,9 +234,11 @@ void ProcessEngine::give_batch(Worker& worker) {
 // -------------------------------------------------------------------------------------- failures
 
 void ProcessEngine::throw_refused(const Worker& worker) const {
-    throw Error(sqlstate::kInsufficientResources,
+    Error error(sqlstate::kInsufficientResources,
                 "could not start a Python engine: " + *worker.process->refusal,
                 "The server's log may say more.");
+    error.report().engine_failure = EngineFailure::kNotStarted;
+    throw error;
 }
 
 /// What a script did, or what was done to it: an error of the statement, no more.
@@ -246,6 +248,7 @@ void ProcessEngine::throw_death(Worker& worker) {
     ErrorReport report;
     report.sqlstate = sqlstate::kScriptFailed;
     report.message = "Python engine " + describe_exit(worker.process->exit);
+    report.engine_failure = EngineFailure::kDied;
     if (!worker.slices.empty()) {
         // The call after the one that gave the last result, or one whose predecessors' results
         // have died with it.

@@ -31,8 +31,9 @@ std::vector<std::string> read_texts(WireReader& from) {
 
 void write_controls(WireWriter& to, const Controls& controls) {
     to.number(controls.input_type);
-    for (const bool flag : {controls.is_iterator, controls.omit_incomplete,
-                            controls.capture_graphics, controls.use_decimal, controls.keep_nan})
+    for (const bool flag :
+         {controls.is_iterator, controls.omit_incomplete, controls.capture_graphics,
+          controls.use_decimal, controls.keep_nan, controls.is_async})
         to.boolean(flag);
 }
 
@@ -40,7 +41,7 @@ Controls read_controls(WireReader& from) {
     Controls controls;
     controls.input_type = from.enumerator(InputType::kPolars);
     for (bool* flag : {&controls.is_iterator, &controls.omit_incomplete, &controls.capture_graphics,
-                       &controls.use_decimal, &controls.keep_nan})
+                       &controls.use_decimal, &controls.keep_nan, &controls.is_async})
         *flag = from.boolean();
     return controls;
 }
@@ -175,7 +176,7 @@ void read_request(WireReader& from, RequestMessage& message) {
     message.plan.controls = read_controls(from);
     message.plan.arguments_json = from.text();
     message.plan.is_trusted = from.boolean();
-    message.shape.form = from.enumerator(OutputFormat::Form::kPickle);
+    message.shape.form = from.enumerator(OutputFormat::Form::kStored);
     message.shape.is_scalar = from.boolean();
     message.shape.by_position = from.boolean();
     message.shape.columns = read_schema(from);

@@ -62,6 +62,10 @@ epe::Request read_request(const epe::pg::FunctionCall& call) {
     raw.script_owner = call.text(kScriptOwner);
     raw.environment = call.text(kEnvironment);
     epe::Request request = epe::make_request(function_of(call.text(kCut).value_or("")), raw);
+    if (request.controls.is_async)
+        throw epe::Error(epe::sqlstate::kUnsupported, "pyqsys.apply submits no jobs",
+                         "Call pyq_eval, pyq_table_eval, pyq_row_eval, pyq_group_eval or "
+                         "pyq_index_eval with \"oml_async_flag\".");
     request.source = call.text(kSource);
     request.pickled = call.bytes(kPickled).value_or("");
     return request;

@@ -18,6 +18,8 @@ namespace {
 
 using pg::EngineSettings;
 
+constexpr std::int64_t kLongestWait = std::int64_t{1} << 32;  // milliseconds
+
 /// Spec sql section 5: the flag and the level; a number of our own is clamped to HIGH's.
 int wanted_engines(const Request& request, const EngineSettings& settings) {
     const bool can_be_parallel = request.function == EvalFunction::kRow ||
@@ -62,20 +64,22 @@ engine::EngineOptions engine_options(const std::string& environment) {
     return options;
 }
 
-std::unique_ptr<Engine> choose_engine(const Request& request, bool is_trusted, Host& host,
+std::unique_ptr<Engine> choose_engine(const Request& request, EngineRules rules, Host& host,
                                       Waiter& waiter) {
     const EngineSettings settings = pg::engine_settings();
     const int engines = wanted_engines(request, settings);
     const bool has_default =
         request.environment.empty() || request.environment == engine::kDefaultEnvironment;
-    const bool may_stay =
-        is_trusted && engines == 1 && has_default && settings.engine == pg::EngineChoice::kBackend;
+    const bool may_stay = rules.is_trusted && !rules.is_job && engines == 1 && has_default &&
+                          settings.engine == pg::EngineChoice::kBackend;
     if (may_stay)
         return py::make_script_engine(host, pg::interrupt_flags(), py::EnginePlace::kBackend);
     engine::EngineOptions options = engine_options(request.environment);
     options.most_engines = engines;
-    options.is_trusted = is_trusted;
-    options.requires_sandbox = !is_trusted && settings.sandbox == pg::SandboxChoice::kRequired;
+    if (rules.is_job) options.wait_milliseconds = kLongestWait;  // the job has a time limit
+    options.is_trusted = rules.is_trusted;
+    options.requires_sandbox =
+        !rules.is_trusted && settings.sandbox == pg::SandboxChoice::kRequired;
     return engine::make_process_engine(std::move(options), host, waiter);
 }
 

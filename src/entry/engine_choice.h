@@ -12,11 +12,15 @@ namespace epe {
 /// Python. Throws Error 42704 for an unknown environment.
 engine::EngineOptions engine_options(const std::string& environment);
 
-/// The engine for a script, `is_trusted` together with its arguments. Trusted ones run in the
-/// backend, unless the request asks for several engines or another environment, or the setting
-/// oml_epe.engine says 'process'; others always in processes (DESIGN section 3). `host` and
-/// `waiter` must outlive it.
-std::unique_ptr<Engine> choose_engine(const Request& request, bool is_trusted, Host& host,
+struct EngineRules {
+    bool is_trusted = false;  ///< the script together with its arguments
+    bool is_job = false;      ///< never in this process, and a free engine is waited for
+};
+
+/// The engine for a script. Trusted ones run in the backend, unless the request asks for several
+/// engines or another environment, or the setting oml_epe.engine says 'process', or it is a job;
+/// others always in processes (DESIGN section 3). `host` and `waiter` must outlive it.
+std::unique_ptr<Engine> choose_engine(const Request& request, EngineRules rules, Host& host,
                                       Waiter& waiter);
 
 }  // namespace epe

@@ -2,7 +2,9 @@
 #include <string>
 
 #include "core/request.h"
+#include "entry/job_submission.h"
 #include "entry/run_request.h"
+#include "pg/column_map.h"
 #include "pg/function_call.h"
 #include "pg/result_target.h"
 
@@ -31,7 +33,7 @@ constexpr ArgumentOrder kRowEval{EvalFunction::kRow, 0, 1, 2, 3, -1, -1, -1, 4};
 constexpr ArgumentOrder kGroupEval{EvalFunction::kGroup, 0, 1, 2, -1, 3, 4, -1, 5};
 constexpr ArgumentOrder kIndexEval{EvalFunction::kIndex, -1, 0, 1, -1, -1, -1, 2, 3};
 
-epe::Request read_request(const FunctionCall& call, const ArgumentOrder& order) {
+epe::RawArguments read_arguments(const FunctionCall& call, const ArgumentOrder& order) {
     epe::RawArguments raw;
     if (order.input >= 0) raw.input_name = call.text(order.input);
     raw.parameters = call.text_or_jsonb(order.parameters);
@@ -42,19 +44,30 @@ epe::Request read_request(const FunctionCall& call, const ArgumentOrder& order) 
     raw.script_name = call.text(order.script_name);
     raw.script_owner = call.text(order.script_name + 1);
     raw.environment = call.text(order.script_name + 2);
-    return epe::make_request(order.function, raw);
+    return raw;
 }
 
 /// out_fmt text, with an AS list.
 void eval_by_format(const FunctionCall& call, const ArgumentOrder& order) {
-    const epe::Request request = read_request(call, order);
+    const epe::RawArguments raw = read_arguments(call, order);
+    const epe::Request request = epe::make_request(order.function, raw);
     const epe::OutputFormat format = epe::parse_output_format(call.text(order.output));
+    if (request.controls.is_async) {
+        (void)epe::pg::mapped_columns(format);  // it must be right, though nobody needs it yet
+        epe::submit_job(call, request, raw);
+        return;
+    }
     epe::run_request(request, ResultTarget::from_format(call, format), {});
 }
 
 /// out_row anyelement.
 void eval_by_row_type(const FunctionCall& call, const ArgumentOrder& order) {
-    const epe::Request request = read_request(call, order);
+    const epe::RawArguments raw = read_arguments(call, order);
+    const epe::Request request = epe::make_request(order.function, raw);
+    if (request.controls.is_async) {
+        epe::submit_job(call, request, raw);
+        return;
+    }
     epe::run_request(request, ResultTarget::from_row_type(call, order.output), {});
 }
 

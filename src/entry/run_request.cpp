@@ -95,7 +95,8 @@ class ProgressSink final : public ResultSink {
 
 }  // namespace
 
-void run_request(const Request& request, const pg::ResultTarget& target, const RunRules& rules) {
+bool run_request(const Request& request, const OutputShape& shape, ResultSink& sink,
+                 const RunRules& rules) {
     const FoundScript found(request);
     const Script& script = *found;
     const bool is_trusted = is_all_trusted(request, script);
@@ -105,7 +106,7 @@ void run_request(const Request& request, const pg::ResultTarget& target, const R
     const std::unique_ptr<Cut> cut = make_cut(request, source.get());
     const std::unique_ptr<Host> host = pg::make_host();
     const std::unique_ptr<Waiter> waiter = pg::make_waiter();
-    const auto engine = choose_engine(request, is_trusted, *host, *waiter);
+    const auto engine = choose_engine(request, {is_trusted, rules.is_job}, *host, *waiter);
 
     CallPlan plan;
     plan.script = &script;
@@ -114,16 +115,29 @@ void run_request(const Request& request, const pg::ResultTarget& target, const R
     plan.arguments_json = request.arguments_json;
     plan.pickled = request.pickled;
     plan.is_trusted = is_trusted;
-    plan.shape = &target.shape();
+    plan.shape = &shape;
     if (source) plan.input = &source->schema();
-    pg::TuplestoreSink rows(target);
-    ProgressSink progress(rows);
+    ProgressSink progress(sink);
     const UntrustedRun run(!is_trusted);
     const CallStats stats = run_pipeline(
-        *cut, *engine, plan, rules.shows_progress ? static_cast<ResultSink&>(progress) : rows);
+        *cut, *engine, plan, rules.shows_progress ? static_cast<ResultSink&>(progress) : sink);
     if (source) source->close();
-    rows.close();
     remember_call(stats);
+    return is_trusted;
+}
+
+void run_request(const Request& request, const pg::ResultTarget& target, const RunRules& rules) {
+    pg::TuplestoreSink rows(target);
+    (void)run_request(request, target.shape(), rows, rules);
+    rows.close();
+}
+
+void check_request(const Request& request) {
+    const FoundScript found(request);
+    if (!request.input_name.empty()) pg::open_query_source(request)->close();
+    (void)engine_options(request.environment);
+    for (const std::string& name : request.controls.unknown)
+        pg::warning("control argument \"" + name + "\" is unknown and ignored");
 }
 
 }  // namespace epe

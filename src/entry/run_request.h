@@ -1,7 +1,7 @@
 // Runs a request from its script to its last result row.
 #pragma once
 
-#include "core/request.h"
+#include "core/ports.h"
 
 namespace epe::pg {
 class ResultTarget;
@@ -15,9 +15,18 @@ struct RunRules {
     /// unpickle the results where only those may be (DESIGN section 3).
     bool only_trusted = false;
     bool shows_progress = false;  ///< tell the client how many calls are done
+    bool is_job = false;  ///< in engine processes, whose turn is waited for as long as it takes
 };
+
+/// Finds the script, reads the input, runs the calls and gives their results to the sink, in the
+/// shape. Returns whether all that they are made of is trusted.
+bool run_request(const Request& request, const OutputShape& shape, ResultSink& sink,
+                 const RunRules& rules);
 
 /// Finds the script, reads the input, runs the calls and fills `target`.
 void run_request(const Request& request, const pg::ResultTarget& target, const RunRules& rules);
+
+/// Looks up and analyses what run_request() would, and runs nothing. Throws what it would throw.
+void check_request(const Request& request);
 
 }  // namespace epe

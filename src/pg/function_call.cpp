@@ -15,6 +15,7 @@ extern "C" {
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/timestamp.h"
 }
 
 namespace epe::pg {
@@ -47,6 +48,7 @@ Oid declared_argument_type(FunctionCallInfo info, int argument) noexcept {
 
 /// Outside the class, where the macro's cast to "int64" would call the member of that name.
 std::int64_t int64_of(Datum value) noexcept { return DatumGetInt64(value); }
+double float64_of(Datum value) noexcept { return DatumGetFloat8(value); }
 
 /// What a body left: a value, or an error to raise once every C++ object is gone.
 struct Outcome {
@@ -147,6 +149,20 @@ std::optional<std::int64_t> FunctionCall::int64(int argument) const {
 std::optional<bool> FunctionCall::boolean(int argument) const {
     if (is_null(argument)) return std::nullopt;
     return DatumGetBool(info_->args[argument].value);
+}
+
+std::optional<double> FunctionCall::float64(int argument) const {
+    if (is_null(argument)) return std::nullopt;
+    return float64_of(info_->args[argument].value);
+}
+
+std::optional<std::int64_t> FunctionCall::milliseconds(int argument) const {
+    if (is_null(argument)) return std::nullopt;
+    const Interval* interval = DatumGetIntervalP(info_->args[argument].value);
+    constexpr std::int64_t kDayMilliseconds = 86'400'000;
+    constexpr std::int64_t kMonthDays = 30;
+    return interval->time / 1000 +
+           (interval->day + interval->month * kMonthDays) * kDayMilliseconds;
 }
 
 unsigned FunctionCall::argument_type(int argument) const {

@@ -24,6 +24,9 @@ class FunctionCall {
     std::optional<std::string> bytes(int argument) const;
     std::optional<std::int64_t> int64(int argument) const;
     std::optional<bool> boolean(int argument) const;
+    std::optional<double> float64(int argument) const;
+    /// interval; a month has 30 days.
+    std::optional<std::int64_t> milliseconds(int argument) const;
     /// The actual type of a polymorphic argument; 0 when it is not known.
     unsigned argument_type(int argument) const;
 

@@ -1,4 +1,6 @@
 // Tables that nobody but their owner may touch, written for the user who calls.
+#include "pg/owner_rights.h"
+
 #include "pg/boundary.h"
 #include "pg/owner_rights_internal.h"
 #include "pg/script_table_internal.h"
@@ -28,23 +30,6 @@ Oid tables_owner() noexcept {
     return owner;
 }
 
-/// While it lives, statements run with the rights of the repository's owner.
-class OwnerRights {
-   public:
-    OwnerRights() {
-        const Oid owner = guarded([]() noexcept { return tables_owner(); });
-        GetUserIdAndSecContext(&user_, &context_);
-        SetUserIdAndSecContext(owner, context_ | SECURITY_LOCAL_USERID_CHANGE);
-    }
-    ~OwnerRights() { SetUserIdAndSecContext(user_, context_); }
-    OwnerRights(const OwnerRights&) = delete;
-    OwnerRights& operator=(const OwnerRights&) = delete;
-
-   private:
-    Oid user_ = InvalidOid;
-    int context_ = 0;
-};
-
 std::size_t utf8_length(std::string_view text) noexcept {
     std::size_t length = 0;
     for (const char byte : text) length += (byte & 0xC0) != 0x80;
@@ -52,6 +37,14 @@ std::size_t utf8_length(std::string_view text) noexcept {
 }
 
 }  // namespace
+
+OwnerRights::OwnerRights() {
+    const Oid owner = guarded([]() noexcept { return tables_owner(); });
+    GetUserIdAndSecContext(&user_, &context_);
+    SetUserIdAndSecContext(owner, context_ | SECURITY_LOCAL_USERID_CHANGE);
+}
+
+OwnerRights::~OwnerRights() { SetUserIdAndSecContext(user_, context_); }
 
 std::uint64_t execute_as_owner(const OwnerStatement& statement) {
     const OwnerRights rights;

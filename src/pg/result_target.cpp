@@ -52,7 +52,7 @@ Field fixed_field(const char* name, Kind kind) {
 /// Spec sql sections 4.2 to 4.4; pickles are ours.
 Schema fixed_columns(Form form) {
     Schema columns;
-    if (form == Form::kPickle)
+    if (form == Form::kPickle || form == Form::kStored)
         return {fixed_field("call", Kind::kInt64), fixed_field("name", Kind::kText),
                 fixed_field("piece", Kind::kInt64), fixed_field("data", Kind::kBinary)};
     columns.push_back(fixed_field("name", Kind::kText));
@@ -201,6 +201,31 @@ void ResultTarget::take_fixed(Form form) {
     shape_.columns = std::move(wanted);
 }
 
+ResultTarget ResultTarget::for_value(const FunctionCall& call) {
+    ResultTarget target(call);
+    const Schema wanted = fixed_columns(Form::kJson);
+    target.require_as_list(wanted);
+    target.take_result(schema_of(target.descriptor_, true));
+    const Schema result = std::exchange(target.shape_.columns, {});
+    const std::vector<TargetColumn> places = std::exchange(target.columns_, {});
+    std::vector<std::size_t> texts;
+    for (std::size_t i = 0; i < result.size(); ++i) {
+        const Oid type = result[i].type_oid;
+        if (!guarded([=]() noexcept { return can_hold(Kind::kText, type); })) continue;
+        if (equals_ignoring_case(result[i].name, "value")) {
+            texts = {i};
+            break;
+        }
+        texts.push_back(i);
+    }
+    if (texts.size() != 1)
+        throw mismatch(std::string("column list cannot take the URL of a job"),
+                       "It has no column \"value\" of a type for texts.", wanted);
+    target.columns_.push_back(places[texts.front()]);
+    target.shape_.columns.push_back(wanted[1]);
+    return target;
+}
+
 void ResultTarget::take_result(Schema result) {
     columns_.reserve(result.size());
     int attribute = 0;
@@ -237,6 +262,13 @@ void ResultTarget::take_matched(Schema wanted) {
                            "\" of the column list is not in out_fmt.",
                        wanted);
     shape_.columns = std::move(wanted);
+}
+
+OutputShape stored_shape() {
+    OutputShape shape;
+    shape.form = Form::kStored;
+    shape.columns = fixed_columns(Form::kStored);
+    return shape;
 }
 
 }  // namespace epe::pg

@@ -36,6 +36,10 @@ class ResultTarget {
     /// own pyq_json, pyq_xml and pyq_png mean those formats.
     static ResultTarget from_row_type(const FunctionCall& call, int row_argument);
 
+    /// The one row that a submission gives, in whatever the caller declared: the column "value", or
+    /// the only one of a type for texts; the rest is NULL. Throws Error 42804 when there is none.
+    static ResultTarget for_value(const FunctionCall& call);
+
     const OutputShape& shape() const noexcept { return shape_; }
     /// Takes the columns of results in their order, whatever they are called.
     void match_by_position() noexcept { shape_.by_position = true; }
@@ -60,5 +64,8 @@ class ResultTarget {
     TupleDescData* descriptor_ = nullptr;
     std::uint32_t row_domain_ = 0;
 };
+
+/// The shape of a result that is stored, to be replayed.
+OutputShape stored_shape();
 
 }  // namespace epe::pg

@@ -103,6 +103,10 @@ bool is_trusted_user() {
     return guarded([user]() noexcept { return is_trusted_role(user); });
 }
 
+bool is_trusted_owner(std::uint32_t role) {
+    return guarded([role]() noexcept { return is_trusted_role(role); });
+}
+
 void require_trusted_user() {
     if (is_trusted_user()) return;
     throw Error(sqlstate::kInsufficientPrivilege, "permission denied to write global scripts",

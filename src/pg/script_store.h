@@ -5,6 +5,7 @@
 // uncommitted changes, are seen by the next call, whatever the isolation level.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string_view>
 
@@ -59,6 +60,8 @@ struct NewScript {
 void require_valid_script(const NewScript& script);
 /// Whether the current user is trusted (DESIGN section 3).
 bool is_trusted_user();
+/// Whether a role is, which may be gone.
+bool is_trusted_owner(std::uint32_t role);
 /// Throws Error 42501 unless it is.
 void require_trusted_user();
 /// Stores a script of the current user, or a global one. The source must have been checked.

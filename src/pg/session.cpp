@@ -55,6 +55,10 @@ std::string database_name(std::uint32_t database) {
                    database);
 }
 
+bool is_current_role_or_superuser(std::uint32_t role) {
+    return role == GetUserId() || guarded([]() noexcept { return superuser(); });
+}
+
 bool may_see_role(std::uint32_t role) {
     return guarded([=]() noexcept {
         const Oid user = GetUserId();

@@ -12,6 +12,7 @@ std::uint32_t current_database() noexcept;
 /// The name of a role, in UTF-8; "unknown (OID)" when it is gone.
 std::string role_name(std::uint32_t role);
 std::string database_name(std::uint32_t database);
+bool is_current_role_or_superuser(std::uint32_t role);
 /// Whether the current role may see what another one does, as in pg_stat_activity.
 bool may_see_role(std::uint32_t role);
 

@@ -39,6 +39,12 @@ int engine_wait_timeout = 0;
 int engine_memory_limit = 0;
 int engine_temp_limit = 0;
 int engine_nice = 0;
+int max_jobs = 0;
+int job_retention = 0;
+int job_timeout = 0;
+int job_timeout_min = 0;
+int job_timeout_max = 0;
+char* gateway_url = nullptr;
 
 const config_enum_entry kEngineChoices[] = {
     {"backend", static_cast<int>(EngineChoice::kBackend), false},
@@ -150,6 +156,9 @@ struct IntegerSetting {
 
 void define_integers() noexcept {
     constexpr int kMostEngines = 1000;
+    constexpr int kHalfHour = 1800;  // seconds
+    constexpr int kHalfDay = 43200;
+    constexpr int kHalfYear = 180 * 86400;
     constexpr int kMost = std::numeric_limits<int>::max();
     const IntegerSetting settings[] = {
         {"oml_epe.low_engines", "Most engines of a parallel call of service level LOW.",
@@ -174,6 +183,16 @@ void define_integers() noexcept {
          &engine_temp_limit, 1024, 1, kMost, PGC_SUSET, GUC_UNIT_MB},
         {"oml_epe.engine_nice", "Niceness of engine processes.", &engine_nice, 10, 0, 19, PGC_SUSET,
          0},
+        {"oml_epe.max_jobs", "Most jobs of the server that run at a time; 0: none starts.",
+         &max_jobs, 4, 0, kMostJobs, PGC_SIGHUP, 0},
+        {"oml_epe.job_retention", "How long ended jobs and their results are kept; 0: for ever.",
+         &job_retention, kHalfYear, 0, kMost, PGC_SIGHUP, GUC_UNIT_S},
+        {"oml_epe.job_timeout", "How long a job may run when \"timeout\" is not given.",
+         &job_timeout, kHalfHour, 1, kMost / 1000, PGC_SUSET, GUC_UNIT_S},
+        {"oml_epe.job_timeout_min", "Least \"timeout\" of a job.", &job_timeout_min, kHalfHour, 1,
+         kMost / 1000, PGC_SUSET, GUC_UNIT_S},
+        {"oml_epe.job_timeout_max", "Largest \"timeout\" of a job.", &job_timeout_max, kHalfDay, 1,
+         kMost / 1000, PGC_SUSET, GUC_UNIT_S},
     };
     for (const IntegerSetting& each : settings)
         DefineCustomIntVariable(each.name, each.text, nullptr, each.value, each.standard,
@@ -203,6 +222,9 @@ void define_settings() noexcept {
     define_engine_settings();
     define_integers();
     define_sandbox_settings();
+    DefineCustomStringVariable("oml_epe.gateway_url",
+                               "What stands before the path in the URLs of jobs.", nullptr,
+                               &gateway_url, "", PGC_USERSET, 0, nullptr, nullptr, nullptr);
     // From here on a misspelt oml_epe.something is refused instead of kept silently.
 #if PG_VERSION_NUM >= 150000
     MarkGUCPrefixReserved("oml_epe");
@@ -231,6 +253,10 @@ EngineSettings engine_settings() {
     settings.temp_bytes = std::int64_t{engine_temp_limit} << 20;
     settings.niceness = engine_nice;
     return settings;
+}
+
+JobSettings job_settings() {
+    return {max_jobs, job_retention, job_timeout, job_timeout_min, job_timeout_max, gateway_url};
 }
 
 std::string engine_folder() { return std::string(DataDir) + "/pgsql_tmp_oml_epe"; }

@@ -34,6 +34,18 @@ struct EngineSettings {
 };
 EngineSettings engine_settings();
 
+/// Most job workers that there is room for in shared memory.
+inline constexpr int kMostJobs = 64;
+struct JobSettings {
+    int most_jobs = 0;
+    int retention_seconds = 0;  ///< 0: for ever
+    int timeout_seconds = 0;
+    int least_timeout = 0;
+    int largest_timeout = 0;
+    std::string gateway_url{};
+};
+JobSettings job_settings();
+
 /// Where engines keep what they need on disk: below the data folder, under a name that base
 /// backups leave out. Absolute.
 std::string engine_folder();

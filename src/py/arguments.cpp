@@ -9,6 +9,7 @@ namespace epe::py {
 namespace {
 
 constexpr std::string_view kControlPrefix = "oml_";
+constexpr std::string_view kTimeout = "timeout";  // of a job; else the function's own
 
 bool is_empty_object(std::string_view json) noexcept {
     return json.find_first_not_of(" \t\r\n{}") == std::string_view::npos;
@@ -55,6 +56,7 @@ void Arguments::parse() {
     Py_ssize_t position = 0;
     while (PyDict_Next(all.get(), &position, &name, &value) != 0) {
         if (utf8(name).starts_with(kControlPrefix)) continue;
+        if (plan_.controls.is_async && utf8(name) == kTimeout) continue;
         if (PyList_Check(value) || PyDict_Check(value)) is_shareable_ = false;
         checked(PyDict_SetItem(values_.get(), name, value));
     }

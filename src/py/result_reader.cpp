@@ -61,16 +61,21 @@ PyObject* runtime_function(PyObject*& cache, const char* module, const char* nam
     return cache;
 }
 
+bool is_loaded(PyObject*& cache, const char* module) {
+    if (cache == nullptr) cache = Ref::steal(PyUnicode_InternFromString(module)).release();
+    return checked(PyDict_Contains(PyImport_GetModuleDict(), cache)) == 1;
+}
+
 bool is_pyplot_loaded() {
     static PyObject* name = nullptr;
-    if (name == nullptr)
-        name = Ref::steal(PyUnicode_InternFromString("matplotlib.pyplot")).release();
-    return checked(PyDict_Contains(PyImport_GetModuleDict(), name)) == 1;
+    return is_loaded(name, "matplotlib.pyplot");
 }
 
 /// The open figures, a list of (title or None, PNG).
 Ref captured_figures() {
-    if (!is_pyplot_loaded()) return Ref::steal(PyList_New(0));
+    static PyObject* figures = nullptr;  // loaded: a stored result's figures may be in it
+    if (!is_pyplot_loaded() && !is_loaded(figures, "_oml_epe_runtime.figures"))
+        return Ref::steal(PyList_New(0));
     static PyObject* capture = nullptr;
     return call(runtime_function(capture, "_oml_epe_runtime.figures", "capture"));
 }
@@ -121,7 +126,7 @@ ResultFormat::ResultFormat(const Controls& controls, const OutputShape& shape)
     : controls_(controls), shape_(shape) {}
 
 bool ResultFormat::wants_figures() const noexcept {
-    return shape_.form == OutputFormat::Form::kPng ||
+    return shape_.form == OutputFormat::Form::kPng || shape_.form == OutputFormat::Form::kStored ||
            ((shape_.form == OutputFormat::Form::kXml ||
              shape_.form == OutputFormat::Form::kPickle) &&
             controls_.capture_graphics);
@@ -227,8 +232,12 @@ Batch ResultFormat::png(const Ref& result, const Call& call_of_result) {
 }
 
 Ref ResultFormat::pickle(const Ref& result) {
-    static PyObject* dump = nullptr;
     const Ref figures = wants_figures() ? captured_figures() : Ref::steal(PyList_New(0));
+    if (shape_.form == OutputFormat::Form::kStored) {
+        static PyObject* store = nullptr;
+        return call(runtime_function(store, "_oml_epe_runtime.pickles", "store"), result, figures);
+    }
+    static PyObject* dump = nullptr;
     return call(runtime_function(dump, "_oml_epe_runtime.pickles", "dump"), result, figures);
 }
 
@@ -268,7 +277,8 @@ bool ResultReader::next(CallResult& piece) {
     piece = CallResult();
     piece.call_number = call_.number;
     piece.call_name = call_.name;
-    if (format_.shape().form == OutputFormat::Form::kPickle) {
+    if (format_.shape().form == OutputFormat::Form::kPickle ||
+        format_.shape().form == OutputFormat::Form::kStored) {
         if (!pieces_) pieces_ = format_.pickle(std::exchange(result_, Ref()));
         piece.batch = format_.pickle_piece(PyList_GetItem(pieces_.get(), rows_), rows_ + 1, call_);
         ++rows_;

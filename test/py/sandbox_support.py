@@ -121,6 +121,14 @@ def parent_of(pid: int) -> int:
     return int(stat[stat.rindex(")") + 2 :].split()[1])
 
 
+def is_child(pid: int, parent: int) -> bool:
+    """Whether a process is a child of `parent`, or ends at the moment."""
+    try:
+        return not is_alive(pid) or parent_of(pid) == parent
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
 def children_of(pid: int) -> set[int]:
     """The processes below `pid`, at any depth."""
     parents = {}
@@ -340,9 +348,7 @@ class Scene:
             assert fingerprint(path) == before, f"{path} has changed"
         assert sorted(each.name for each in self.data.iterdir()) == self.names_in_data
         for child in children_of(self.pids["zygote"]):
-            # One that has ended meanwhile has no parent any more.
-            parent = parent_of(child) if is_alive(child) else self.pids["zygote"]
-            assert parent == self.pids["zygote"], "an engine has started a process"
+            assert is_child(child, self.pids["zygote"]), "an engine has started a process"
         self.listeners.assert_untouched()
         assert self.session.execute("SELECT 1").fetchone() == (1,)
         assert run_attack(self.victim, "result = os.getpid()").done == str(

@@ -38,7 +38,7 @@ FROM pg_attribute AS a
     JOIN pg_class AS c ON c.oid = a.attrelid
     LEFT JOIN pg_type AS t ON t.typrelid = c.oid AND c.relkind = 'c'
     JOIN member AS m ON m.objid = coalesce(t.oid, c.oid)
-WHERE a.attnum > 0 AND NOT a.attisdropped AND col_description(a.attrelid, a.attnum) IS NULL;
+WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind <> 'S' AND col_description(a.attrelid, a.attnum) IS NULL;
 
 -- what PUBLIC may not do
 SELECT pg_describe_object(m.classid, m.objid, 0) AS closed

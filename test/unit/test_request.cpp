@@ -264,10 +264,16 @@ TEST(Controls, ReadWords) {
     EXPECT_EQ(refuse(R"({"oml_service_level":"TP"})").hint, "Use \"LOW\", \"MEDIUM\" or \"HIGH\".");
 }
 
-TEST(Controls, RefuseWhatIsNotBuiltYet) {
-    const ErrorReport job = refuse(R"({"oml_async_flag":true})", "0A000");
-    EXPECT_EQ(job.message, "asynchronous jobs are not available in this version");
-    EXPECT_EQ(job.hint, "Leave out \"oml_async_flag\" or set it to false.");
+TEST(Controls, OfJobs) {
+    EXPECT_TRUE(controls_of(R"({"oml_async_flag":true})").is_async);
+    EXPECT_FALSE(controls_of(R"({"timeout":5})").timeout.has_value());
+    EXPECT_EQ(controls_of(R"({"oml_async_flag":true,"timeout":1800})").timeout, 1800);
+    EXPECT_EQ(controls_of(R"({"oml_async_flag":true,"timeout":null})").timeout, std::nullopt);
+    EXPECT_EQ(controls_of(R"({"oml_retries":3})").retries, 3);
+    for (const char* text :
+         {R"({"oml_async_flag":true,"timeout":"long"})", R"({"oml_async_flag":true,"timeout":0})",
+          R"({"oml_async_flag":true,"timeout":1.5})", R"({"oml_retries":-1})"})
+        EXPECT_EQ(refuse(text, "22023").hint.substr(0, 18), "Use a whole number");
     EXPECT_NO_THROW(controls_of(R"({"oml_async_flag":false})"));
 }
 

@@ -8,7 +8,8 @@ that a lack is reported before anything is loaded:
 The pickle is of a dict: "arguments", the keyword arguments, and "function" where there is one.
 "lines" are the function's own source lines for tracebacks: (file name, first line number, lines).
 
-A result travels as the pickle of (object, list of PNG files), cut into pieces.
+A result travels as the pickle of (object, list of PNG files), cut into pieces. One that is stored,
+to be replayed in any format, is the pickle of (object, list of (title, PNG file), is a generator).
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from typing import Any
 
 from _oml_epe_runtime.errors import SCRIPT_MODULES, EpeError
 
-__all__ = ["Arguments", "dump"]
+__all__ = ["Arguments", "dump", "restore", "store"]
 
 #: The longest piece: far below the limit of a field, and of what a frame of the protocol holds.
 PIECE_BYTES = 8 << 20
@@ -192,7 +193,26 @@ def dump(result: Any, figures: Iterable[tuple[str | None, bytes]]) -> list[bytes
     """
     if isinstance(result, types.GeneratorType):
         result = list(result)
-    value = (result, [png for _, png in figures])
+    return _pickle((result, [png for _, png in figures]))
+
+
+def store(result: Any, figures: Iterable[tuple[str | None, bytes]]) -> list[bytes | memoryview]:
+    """Pickle what a call returned so that restore() gives it back; as dump()."""
+    is_generator = isinstance(result, types.GeneratorType)
+    return _pickle((list(result) if is_generator else result, list(figures), is_generator))
+
+
+def restore(pieces: Iterable[bytes], figures: bool) -> Any:
+    """Give back what store() pickled; with `figures`, its images are what is captured next."""
+    result, images, is_generator = pickle.loads(b"".join(pieces))
+    if figures:
+        from _oml_epe_runtime.figures import replay
+
+        replay(images)
+    return (item for item in result) if is_generator else result
+
+
+def _pickle(value: tuple[Any, ...]) -> list[bytes | memoryview]:
     pieces = _Pieces()
     try:
         pickle.Pickler(pieces, protocol=5).dump(value)

@@ -1,0 +1,91 @@
+// The SQL functions about jobs.
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "core/call_stats.h"
+#include "core/error.h"
+#include "entry/job_submission.h"
+#include "entry/stored_result.h"
+#include "jobs/job_wait.h"
+#include "jobs/shared_state.h"
+#include "jobs/store.h"
+#include "jobs/worker.h"
+#include "pg/function_call.h"
+#include "pg/result_target.h"
+#include "pg/session.h"
+
+namespace {
+
+using epe::pg::FunctionCall;
+using epe::pg::ResultTarget;
+
+epe::jobs::JobId job_argument(const FunctionCall& call) {
+    const auto text = call.text(0);
+    if (!text)
+        throw epe::Error(epe::sqlstate::kInvalidArgument, "argument \"job_id\" must not be null");
+    return epe::jobs::parse_job_id(*text);
+}
+
+/// A finished job; whatever else it is, is an error.
+epe::jobs::JobRecord finished_job(const FunctionCall& call) {
+    epe::jobs::JobRecord job = epe::jobs::find_job(job_argument(call));
+    if (job.is_pending())
+        throw epe::Error(epe::sqlstate::kNotInState,
+                         "job \"" + std::string(job.id.text) + "\" is still running",
+                         "Wait for it with pyq_job_wait.");
+    if (job.state != "finished") throw epe::Error(std::move(job.error));
+    return job;
+}
+
+}  // namespace
+
+// (job_id)
+EPE_FUNCTION(epe_job_status) {
+    const epe::jobs::JobRecord job = epe::jobs::find_job(job_argument(call));
+    call.return_text(job.is_pending() ? "job is still running"
+                                      : epe::job_url(job.id.text) + "/result");
+}
+
+// (job_id)
+EPE_FUNCTION(epe_delete_job) {
+    (void)epe::jobs::delete_job(job_argument(call));
+    call.return_text("job deleted successfully");
+}
+
+// (job_id)
+EPE_FUNCTION(epe_cancel_job) { call.return_bool(epe::jobs::cancel_job(job_argument(call))); }
+
+// (job_id, timeout interval)
+EPE_FUNCTION(epe_job_wait) {
+    const epe::jobs::JobId id = job_argument(call);
+    call.return_text(epe::jobs::wait_for_job(id, call.milliseconds(1)));
+}
+
+// (job_id, out_fmt | out_row)
+EPE_FUNCTION(epe_job_result) {
+    const epe::OutputFormat format = epe::parse_output_format(call.text(1));
+    const epe::jobs::JobRecord job = finished_job(call);
+    epe::replay_result(job, ResultTarget::from_format(call, format));
+}
+EPE_FUNCTION(epe_job_result_row) {
+    const epe::jobs::JobRecord job = finished_job(call);
+    epe::replay_result(job, ResultTarget::from_row_type(call, 1));
+}
+
+// ()
+EPE_FUNCTION(epe_job_slots) {
+    nlohmann::ordered_json rows = nlohmann::ordered_json::array();
+    int index = 0;
+    epe::jobs::Progress progress{};
+    while (epe::jobs::next_progress(index, progress)) {
+        if (!epe::pg::is_current_role_or_superuser(progress.role)) continue;
+        nlohmann::ordered_json row{{"id", progress.job.text}};
+        if (progress.fraction >= 0) row["progress"] = progress.fraction;
+        if (progress.comment[0] != '\0') row["comment"] = progress.comment;
+        rows.push_back(std::move(row));
+    }
+    call.return_text(rows.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
+}
+
+// (fraction, note)
+EPE_FUNCTION(epe_note_progress) { epe::jobs::say(call.float64(0), call.text(1)); }

@@ -1,0 +1,64 @@
+// Submits a call as a job.
+#include "entry/job_submission.h"
+
+#include <string>
+
+#include "core/batch_builder.h"
+#include "core/error.h"
+#include "entry/run_request.h"
+#include "jobs/session_settings.h"
+#include "jobs/store.h"
+#include "pg/function_call.h"
+#include "pg/result_target.h"
+#include "pg/settings.h"
+#include "pg/tuplestore_sink.h"
+
+namespace epe {
+
+namespace {
+
+std::int64_t timeout_of(const Controls& controls, const pg::JobSettings& settings) {
+    if (!controls.timeout) return settings.timeout_seconds;
+    if (*controls.timeout >= settings.least_timeout &&
+        *controls.timeout <= settings.largest_timeout)
+        return *controls.timeout;
+    throw Error(sqlstate::kInvalidArgument,
+                "timeout " + std::to_string(*controls.timeout) + " s is out of range",
+                "Give a number of seconds from " + std::to_string(settings.least_timeout) + " to " +
+                    std::to_string(settings.largest_timeout) + ".");
+}
+
+void give_text(const pg::ResultTarget& target, const std::string& text) {
+    BatchBuilder builder(target.shape().columns, BuildOptions{});
+    if (!builder.column(0).append_bytes(text.data(), text.size())) throw std::bad_alloc();
+    builder.end_row();
+    CallResult result;
+    result.call_number = 1;
+    result.batch = builder.finish();
+    pg::TuplestoreSink rows(target);
+    rows.add(std::move(result));
+    rows.close();
+}
+
+}  // namespace
+
+std::string job_url(const char* id) {
+    std::string url = pg::job_settings().gateway_url;
+    while (url.ends_with('/')) url.pop_back();
+    return url + "/oml/api/py-scripts/v1/jobs/" + id;
+}
+
+void submit_job(const pg::FunctionCall& call, const Request& request, const RawArguments& raw) {
+    const auto target = pg::ResultTarget::for_value(call);
+    jobs::JobRequest job;
+    job.function = request.function;
+    job.arguments = raw;
+    job.timeout_seconds = timeout_of(request.controls, pg::job_settings());
+    job.retries = request.controls.retries;
+    check_request(request);
+    job.settings = jobs::session_settings();
+    const jobs::JobId id = jobs::submit(job);
+    give_text(target, job_url(id.text));
+}
+
+}  // namespace epe

@@ -1,0 +1,21 @@
+// Submits a call as a job.
+#pragma once
+
+#include <string>
+
+#include "core/request.h"
+
+namespace epe::pg {
+class FunctionCall;
+}
+
+namespace epe {
+
+/// Checks all that can be checked before the job runs, submits it in the current transaction and
+/// gives the row with its URL (spec sql section 4.6).
+void submit_job(const pg::FunctionCall& call, const Request& request, const RawArguments& raw);
+
+/// The URL of a job.
+std::string job_url(const char* id);
+
+}  // namespace epe

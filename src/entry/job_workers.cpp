@@ -1,0 +1,50 @@
+// The bodies of the background workers of jobs: what src/jobs does, with requests to run.
+#include "entry/job_workers.h"
+
+#include <exception>
+
+#include "core/request.h"
+#include "entry/run_request.h"
+#include "jobs/announcements.h"
+#include "jobs/launcher.h"
+#include "jobs/shared_state.h"
+#include "jobs/worker.h"
+#include "pg/background_worker.h"
+#include "pg/function_call.h"
+#include "pg/result_target.h"
+
+namespace {
+
+bool run_job(const epe::jobs::JobRequest& job, epe::ResultSink& sink) {
+    epe::Request request = epe::make_request(job.function, job.arguments);
+    request.controls.unknown.clear();  // the submission has warned
+    epe::RunRules rules;
+    rules.is_job = true;
+    return epe::run_request(request, epe::pg::stored_shape(), sink, rules);
+}
+
+}  // namespace
+
+namespace epe {
+
+void register_job_workers() noexcept {
+    jobs::reserve_shared_state();
+    jobs::watch_prepared_transactions();
+    jobs::register_launcher("epe_job_launcher_main", "epe_job_worker_main");
+}
+
+}  // namespace epe
+
+extern "C" {
+EPE_EXPORT void epe_job_launcher_main(std::uintptr_t argument);
+void epe_job_launcher_main(std::uintptr_t) { epe::jobs::launch(); }
+
+EPE_EXPORT void epe_job_worker_main(std::uintptr_t argument);
+void epe_job_worker_main(std::uintptr_t argument) {
+    try {
+        epe::jobs::work(static_cast<int>(argument), run_job);
+    } catch (const std::exception& error) {
+        epe::pg::log_in_worker(error.what());
+    }
+}
+}

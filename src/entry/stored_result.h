@@ -1,0 +1,16 @@
+// Gives the stored result of a job in the format that is asked for.
+#pragma once
+
+#include "jobs/store.h"
+
+namespace epe::pg {
+class ResultTarget;
+}
+
+namespace epe {
+
+/// Runs calls that give back what those of the job returned. They run, as what made the results
+/// did, in the server's process only where all of that is trusted.
+void replay_result(const jobs::JobRecord& job, const pg::ResultTarget& target);
+
+}  // namespace epe

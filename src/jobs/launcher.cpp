@@ -1,0 +1,201 @@
+// The background worker that starts job workers.
+//
+// It is told by a latch: of databases that want a worker, of slots that are free. It looks through
+// all databases once, at its start, which is when the server may write: so jobs that waited or ran
+// when the server stopped are seen to, and on a standby after its promotion. Later it only sends a
+// worker to the databases that have the extension now and then, to remove old jobs.
+#include "jobs/launcher.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <vector>
+
+#include "jobs/shared_state.h"
+#include "pg/settings.h"
+
+extern "C" {
+#include "postgres.h"
+
+#include "access/heapam.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "catalog/pg_database.h"
+#include "miscadmin.h"
+#include "postmaster/bgworker.h"
+#include "postmaster/interrupt.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+#if PG_VERSION_NUM >= 140000
+#include "utils/wait_event.h"
+#else
+#include "pgstat.h"
+#endif
+}
+
+namespace epe::jobs {
+
+namespace {
+
+const char* worker_symbol = "";
+
+BackgroundWorkerHandle* started[pg::kMostJobs];  // null: none
+bool has_complained = false;
+
+constexpr int kRetryMilliseconds = 1000;
+constexpr int kLongestNapMilliseconds = 3'600'000;
+/// Old jobs are removed when they are late by this part of the retention.
+constexpr int kRetentionParts = 20;
+
+/// Calls `visit` for each database that can be connected to; with `only`, for that one.
+template <typename Visit>
+void visit_databases(Oid only, Visit visit) noexcept {
+    StartTransactionCommand();
+    (void)GetTransactionSnapshot();
+    Relation databases = table_open(DatabaseRelationId, AccessShareLock);
+    TableScanDesc scan = table_beginscan_catalog(databases, 0, nullptr);
+    for (HeapTuple row = heap_getnext(scan, ForwardScanDirection); HeapTupleIsValid(row);
+         row = heap_getnext(scan, ForwardScanDirection)) {
+        const auto* database = reinterpret_cast<Form_pg_database>(GETSTRUCT(row));
+        if (!database->datallowconn || (OidIsValid(only) && database->oid != only)) continue;
+        visit(database->oid);
+    }
+    table_endscan(scan);
+    table_close(databases, AccessShareLock);
+    CommitTransactionCommand();
+}
+
+bool can_connect(Oid database) noexcept {
+    bool is_found = false;
+    visit_databases(database, [&](Oid) { is_found = true; });
+    return is_found;
+}
+
+/// Workers that never came up leave their slots to us.
+void look_after_workers() noexcept {
+    for (int slot = 0; slot < pg::kMostJobs; ++slot) {
+        if (started[slot] == nullptr) continue;
+        pid_t pid = 0;
+        if (GetBackgroundWorkerPid(started[slot], &pid) != BGWH_STOPPED) continue;
+        give_back(slot);
+        pfree(started[slot]);
+        started[slot] = nullptr;
+    }
+}
+
+bool start_worker(int slot, Oid database) noexcept {
+    BackgroundWorker worker{};
+    worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
+    worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
+    worker.bgw_restart_time = BGW_NEVER_RESTART;
+    (void)snprintf(worker.bgw_name, sizeof(worker.bgw_name), "oml_epe job worker of database %u",
+                   database);
+    (void)snprintf(worker.bgw_type, sizeof(worker.bgw_type), "oml_epe job worker");
+    (void)snprintf(worker.bgw_library_name, sizeof(worker.bgw_library_name), "oml_epe");
+    (void)snprintf(worker.bgw_function_name, sizeof(worker.bgw_function_name), "%s", worker_symbol);
+    worker.bgw_main_arg = Int32GetDatum(slot);
+    worker.bgw_notify_pid = MyProcPid;
+    if (started[slot] != nullptr) pfree(started[slot]);  // of a worker that has ended
+    started[slot] = nullptr;
+    MemoryContext caller = MemoryContextSwitchTo(TopMemoryContext);
+    const bool is_registered = RegisterDynamicBackgroundWorker(&worker, &started[slot]);
+    MemoryContextSwitchTo(caller);
+    if (is_registered) {
+        has_complained = false;
+        return true;
+    }
+    if (!has_complained)
+        ereport(WARNING, (errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+                          errmsg("oml_epe: jobs wait: no background worker slot is free"),
+                          errhint("Increase \"max_worker_processes\".")));
+    has_complained = true;
+    return false;
+}
+
+/// Starts what may start. False when something is left to be tried again in a while.
+bool start_workers() noexcept {
+    const int most = pg::job_settings().most_jobs;
+    while (true) {
+        bool is_delayed = false;
+        const Oid database = next_wanted(is_delayed);
+        if (!OidIsValid(database)) return !is_delayed;
+        if (!can_connect(database)) {
+            forget_database(database);
+            continue;
+        }
+        const int slot = take_slot(database, most);
+        if (slot < 0) return true;  // the end of a worker will wake us
+        if (!start_worker(slot, database)) {
+            give_back(slot);
+            return false;
+        }
+    }
+}
+
+void look_at_all() noexcept {
+    visit_databases(InvalidOid, [](Oid database) { want_worker(database); });
+}
+
+void look_at_known() noexcept {
+    int index = 0;
+    while (const Oid database = known_database(index)) want_worker(database);
+}
+
+int nap_milliseconds() noexcept {
+    const int retention = pg::job_settings().retention_seconds;
+    if (retention == 0) return kLongestNapMilliseconds;
+    return std::clamp(retention / kRetentionParts * 1000, 1000, kLongestNapMilliseconds);
+}
+
+void wait_a_while(int milliseconds) noexcept {
+    (void)WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, milliseconds,
+                    PG_WAIT_EXTENSION);
+    ResetLatch(MyLatch);
+    CHECK_FOR_INTERRUPTS();
+    if (ShutdownRequestPending) proc_exit(1);  // 0: not to be started again
+    if (!ConfigReloadPending) return;
+    ConfigReloadPending = 0;
+    ProcessConfigFile(PGC_SIGHUP);
+    limit_workers(pg::job_settings().most_jobs);
+}
+
+}  // namespace
+
+void register_launcher(const char* function, const char* worker_function) noexcept {
+    worker_symbol = worker_function;
+    if (!process_shared_preload_libraries_in_progress) return;
+    BackgroundWorker worker{};
+    worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
+    worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
+    worker.bgw_restart_time = 1;
+    (void)snprintf(worker.bgw_name, sizeof(worker.bgw_name), "oml_epe job launcher");
+    (void)snprintf(worker.bgw_type, sizeof(worker.bgw_type), "oml_epe job launcher");
+    (void)snprintf(worker.bgw_library_name, sizeof(worker.bgw_library_name), "oml_epe");
+    (void)snprintf(worker.bgw_function_name, sizeof(worker.bgw_function_name), "%s", function);
+    RegisterBackgroundWorker(&worker);
+}
+
+void launch() noexcept {
+    pqsignal(SIGHUP, SignalHandlerForConfigReload);
+    pqsignal(SIGTERM, SignalHandlerForShutdownRequest);
+    BackgroundWorkerUnblockSignals();
+    BackgroundWorkerInitializeConnection(nullptr, nullptr, 0);
+    attach_launcher();
+    TimestampTz last_look = GetCurrentTimestamp();
+    while (true) {
+        look_after_workers();
+        if (take_scan_wish()) look_at_all();
+        const int nap = nap_milliseconds();
+        if (TimestampDifferenceExceeds(last_look, GetCurrentTimestamp(), nap)) {
+            last_look = GetCurrentTimestamp();
+            look_at_known();
+        }
+        wait_a_while(start_workers() ? nap : kRetryMilliseconds);
+    }
+}
+
+}  // namespace epe::jobs

@@ -1,0 +1,53 @@
+// SQL of our own over the tables of the jobs.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace epe::jobs {
+
+/// A parameter: NULL, a text that the statement casts, or bytes.
+struct Parameter {
+    Parameter(std::nullopt_t) : is_null(true) {}
+    Parameter(std::string_view value) : text(value) {}
+    Parameter(const std::string& value) : text(value) {}
+    Parameter(const char* value) : text(value) {}
+    Parameter(const std::optional<std::string>& value)
+        : text(value ? std::string_view(*value) : std::string_view()), is_null(!value) {}
+    Parameter(std::int64_t value) : own(std::to_string(value)), is_own(true) {}
+    static Parameter bytes(std::string_view value) {
+        Parameter parameter(value);
+        parameter.is_bytes = true;
+        return parameter;
+    }
+    std::string_view value() const noexcept { return is_own ? std::string_view(own) : text; }
+
+    std::string_view text{};  ///< borrowed
+    std::string own{};
+    bool is_own = false;
+    bool is_null = false;
+    bool is_bytes = false;
+};
+
+using Row = std::vector<std::optional<std::string>>;
+
+enum class Sees : std::uint8_t {
+    kTransaction,  ///< what the transaction sees, and may change it
+    kLatest,       ///< what is committed now, whatever the isolation level; only reads
+};
+
+/// Runs one statement with the rights of the owner of the extension's tables, with pg_catalog
+/// alone on the search path, and returns its rows, values as text in UTF-8. `sql` is a literal:
+/// its plan is kept by its address. Throws PgError.
+std::vector<Row> run(const char* sql, const std::vector<Parameter>& parameters,
+                     Sees sees = Sees::kTransaction);
+
+/// The text of an array with these elements.
+std::string array_text(const std::vector<std::string>& elements);
+/// The elements of an array's text.
+std::vector<std::string> array_elements(const std::string& text);
+
+}  // namespace epe::jobs

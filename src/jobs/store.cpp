@@ -1,0 +1,173 @@
+// The rows of the jobs, as sessions see and change them.
+#include "jobs/store.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "jobs/announcements.h"
+#include "jobs/statement.h"
+#include "jobs/store_rows_internal.h"
+#include "jobs/store_statements_internal.h"
+#include "pg/boundary.h"
+
+extern "C" {
+#include "postgres.h"
+
+#include "access/transam.h"
+#include "access/xact.h"
+#include "miscadmin.h"
+}
+
+namespace epe::jobs {
+
+namespace {
+
+std::int64_t number_of(const std::optional<std::string>& text) {
+    return text ? std::stoll(*text) : 0;
+}
+
+std::optional<std::int64_t> optional_number(const std::optional<std::string>& text) {
+    if (!text) return std::nullopt;
+    return std::stoll(*text);
+}
+
+Parameter optional_parameter(const std::optional<std::int64_t>& number) {
+    return number ? Parameter(*number) : Parameter(std::nullopt);
+}
+
+ErrorReport read_error(const std::optional<std::string>& text) {
+    ErrorReport report;
+    const std::vector<std::string> fields = array_elements(text.value_or("{}"));
+    if (fields.size() != 5) return report;
+    report.sqlstate = fields[0];
+    report.message = fields[1];
+    report.detail = fields[2];
+    report.hint = fields[3];
+    report.context = fields[4];
+    return report;
+}
+
+constexpr std::size_t kRequestColumns = 16;
+
+}  // namespace
+
+std::string error_text(const ErrorReport& error) {
+    return array_text({error.sqlstate, error.message, error.detail, error.hint, error.context});
+}
+
+JobId job_id(const std::string& text) {
+    JobId id{};
+    std::memcpy(id.text, text.c_str(), std::min(text.size(), sizeof(id.text) - 1));
+    return id;
+}
+
+/// The columns of EPE_REQUEST_COLUMNS.
+ClaimedJob read_job(const Row& row) {
+    ClaimedJob job;
+    job.id = job_id(row[0].value_or(""));
+    job.owner = static_cast<std::uint32_t>(number_of(row[1]));
+    job.attempt = number_of(row[2]);
+    JobRequest& request = job.request;
+    request.retries = number_of(row[3]);
+    request.timeout_seconds = number_of(row[4]);
+    request.settings = array_elements(row[5].value_or("{}"));
+    request.function = static_cast<EvalFunction>(number_of(row[6]));
+    RawArguments& arguments = request.arguments;
+    arguments.input_name = row[7];
+    arguments.parameters = row[8];
+    arguments.row_count = optional_number(row[9]);
+    arguments.group_columns = row[10];
+    arguments.order_columns = row[11];
+    arguments.times = optional_number(row[12]);
+    arguments.script_name = row[13];
+    arguments.script_owner = row[14];
+    arguments.environment = row[15];
+    return job;
+}
+
+JobId parse_job_id(const std::string& text) {
+    constexpr std::string_view kResult = "/result";
+    std::string_view id = text;
+    if (id.ends_with(kResult)) id.remove_suffix(kResult.size());
+    id.remove_prefix(std::min(id.rfind('/') + 1, id.size()));
+    bool is_uuid = id.size() == kIdSize - 1;
+    std::string lower;
+    for (std::size_t i = 0; is_uuid && i < id.size(); ++i) {
+        const char each = static_cast<char>(id[i] >= 'A' && id[i] <= 'F' ? id[i] + 32 : id[i]);
+        const bool is_dash = i == 8 || i == 13 || i == 18 || i == 23;
+        const bool is_digit = (each >= '0' && each <= '9') || (each >= 'a' && each <= 'f');
+        is_uuid = is_dash ? each == '-' : is_digit;
+        lower += each;
+    }
+    if (!is_uuid)
+        throw Error(sqlstate::kUndefinedObject, "job \"" + text + "\" does not exist",
+                    "The ID of a job is the UUID at the end of the URL that its submission gave.");
+    return job_id(lower);
+}
+
+JobId submit(const JobRequest& request) {
+    if (!has_shared_state())
+        throw Error(sqlstate::kNotInState, "jobs need oml_epe in \"shared_preload_libraries\"",
+                    "Add it to the server's configuration and restart the server, or leave out "
+                    "\"oml_async_flag\".");
+    const RawArguments& arguments = request.arguments;
+    const std::string settings = array_text(request.settings);
+    const std::vector<Row> rows =
+        run(kInsertJob,
+            {std::int64_t{GetUserId()}, request.retries, request.timeout_seconds, settings,
+             static_cast<std::int64_t>(request.function), arguments.input_name,
+             arguments.parameters, optional_parameter(arguments.row_count), arguments.group_columns,
+             arguments.order_columns, optional_parameter(arguments.times), arguments.script_name,
+             arguments.script_owner, arguments.environment});
+    announce_at_commit();
+    return job_id(rows.front().front().value_or(""));
+}
+
+JobRecord find_job(const JobId& id, bool is_latest) {
+    const Oid user = GetUserId();
+    const bool is_super = pg::guarded([]() noexcept { return superuser(); });
+    const std::vector<Row> rows =
+        run(kFindJob, {id.text, std::int64_t{user}, is_super ? "true" : "false"},
+            is_latest ? Sees::kLatest : Sees::kTransaction);
+    if (rows.empty())
+        throw Error(sqlstate::kUndefinedObject,
+                    "job \"" + std::string(id.text) + "\" does not exist");
+    const Row& row = rows.front();
+    ClaimedJob job = read_job(row);
+    JobRecord record;
+    record.id = job.id;
+    record.owner = job.owner;
+    record.request = std::move(job.request);
+    record.state = row[kRequestColumns].value_or("");
+    record.is_trusted = row[kRequestColumns + 1] == "t";
+    record.error = read_error(row[kRequestColumns + 2]);
+    const auto writer = static_cast<TransactionId>(number_of(row[kRequestColumns + 3]));
+    record.is_own_change = TransactionIdIsCurrentTransactionId(writer);
+    return record;
+}
+
+bool delete_job(const JobId& id) {
+    (void)find_job(id);
+    const bool is_gone = run(kDeleteJob, {id.text}).empty();
+    stop_at_commit(id);
+    return !is_gone;
+}
+
+bool cancel_job(const JobId& id) {
+    (void)find_job(id);
+    ErrorReport error;
+    error.sqlstate = sqlstate::kQueryCanceled;
+    error.message = "job was cancelled";
+    if (run(kCancelJob, {id.text, error_text(error)}).empty()) return false;
+    stop_at_commit(id);
+    return true;
+}
+
+std::vector<StoredCall> stored_calls(const JobId& id) {
+    std::vector<StoredCall> calls;
+    for (const Row& row : run(kStoredCalls, {id.text}))
+        calls.push_back({number_of(row[0]), row[1], number_of(row[2]), number_of(row[3])});
+    return calls;
+}
+
+}  // namespace epe::jobs

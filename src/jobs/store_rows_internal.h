@@ -1,0 +1,15 @@
+// Between rows of the tables and C++ values.
+#pragma once
+
+#include "jobs/statement.h"
+#include "jobs/store.h"
+
+namespace epe::jobs {
+
+JobId job_id(const std::string& text);
+/// As the text of an array.
+std::string error_text(const ErrorReport& error);
+/// From the columns of EPE_REQUEST_COLUMNS.
+ClaimedJob read_job(const Row& row);
+
+}  // namespace epe::jobs

@@ -1,0 +1,368 @@
+"""Jobs: the worked cases T4, T6 and T12, every format, notifications, trust, settings, fairness."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import Connection
+
+GRADES = [("Abbott", 90, 87), ("Branford", 92, 97), ("Crandell", 81, 71), ("Faust", 78, 73)]
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+
+MakeScript = Callable[..., str]
+
+
+@pytest.fixture
+def submit(conn: Connection[Any]) -> Iterator[Callable[..., str]]:
+    """A function that submits a call, waits for its end, checks its state and returns the ID."""
+    ids = []
+
+    def run(call: str, state: str = "finished", connection: Connection[Any] | None = None) -> str:
+        used = connection or conn
+        row = used.execute(f"SELECT * FROM {call} AS t(name text, value text)").fetchone()  # type: ignore[arg-type]
+        assert row is not None
+        name, url = row
+        assert name is None
+        assert url.startswith("/oml/api/py-scripts/v1/jobs/")
+        job = str(url[-36:])
+        ids.append(job)
+        ended = used.execute("SELECT pyq_job_wait(%s, '1 min')", (job,)).fetchone()
+        assert ended == (state,), used.execute(
+            "SELECT state, error FROM pyq_jobs WHERE id = %s", (job,)
+        ).fetchone()
+        return job
+
+    yield run
+    conn.rollback()
+    for job in ids:
+        conn.execute("DELETE FROM pyqsys.jobs WHERE id = %s", (job,))
+        conn.execute("DELETE FROM pyqsys.job_results WHERE job = %s", (job,))
+
+
+def result(conn: Connection[Any], job: str, columns: str, out_fmt: str | None) -> list[Any]:
+    """Fetch a result in a format, with an AS list."""
+    query = f"SELECT * FROM pyq_job_result(%s, %s) AS t({columns})"
+    return conn.execute(query, (job, out_fmt)).fetchall()  # type: ignore[arg-type]
+
+
+def json_result(conn: Connection[Any], job: str) -> Any:
+    """Fetch a result in the default format, as Oracle's examples do."""
+    row = conn.execute(
+        "SELECT * FROM pyq_job_result(%s) AS t(name text, value text)", (job,)
+    ).fetchone()
+    assert row is not None
+    assert row[0] is None
+    return json.loads(row[1])
+
+
+@pytest.fixture
+def grades(conn: Connection[Any]) -> Iterator[None]:
+    conn.execute('CREATE TABLE "JOB_GRADE" ("NAME" text, "SCORE" numeric, "FINALGRADE" numeric)')
+    with conn.cursor() as cursor:
+        cursor.executemany('INSERT INTO "JOB_GRADE" VALUES (%s, %s, %s)', GRADES)
+    yield
+    conn.execute('DROP TABLE "JOB_GRADE"')
+
+
+FRAME = '"oml_async_flag": true, "oml_input_type": "pandas.DataFrame"'
+
+
+def test_t4_table_eval(conn, make_script, submit, grades):
+    make_script(
+        "computeGradeDiff",
+        "def f(dat):\n    dat['DIFF'] = dat['SCORE'] - dat['FINALGRADE']\n    return dat",
+    )
+    job = submit(f"""pyq_table_eval('JOB_GRADE', '{{{FRAME}}}', NULL, 'computeGradeDiff')""")
+    rows = result(
+        conn,
+        job,
+        '"NAME" varchar(7), "SCORE" numeric, "FINALGRADE" numeric, "DIFF" numeric',
+        '{"NAME": "varchar2(7)", "SCORE": "number", "FINALGRADE": "number", "DIFF": "number"}',
+    )
+    assert rows == [
+        (name[:7], Decimal(score), Decimal(final), Decimal(score - final))
+        for name, score, final in GRADES
+    ]
+
+
+def test_t6_group_eval(conn, make_script, submit):
+    make_script(
+        "group_count",
+        "def f(dat):\n    import pandas as pd\n"
+        "    return pd.DataFrame([(dat['SPECIES'][0], len(dat))], columns=['SPECIES', 'COUNT'])",
+    )
+    query = (
+        "SELECT i AS x, (ARRAY['setosa','versicolor','virginica'])[1 + i % 3] AS \"SPECIES\""
+        " FROM generate_series(1, 150) AS i"
+    )
+    quoted = query.replace("'", "''")
+    job = submit(
+        f"""pyq_group_eval('{quoted}', '{{{FRAME}, "oml_parallel_flag": true}}', NULL, 'SPECIES',
+            NULL, 'group_count')"""
+    )
+    assert json_result(conn, job) == {
+        name: [{"SPECIES": name, "COUNT": 50}] for name in ("setosa", "versicolor", "virginica")
+    }
+
+
+def test_t12_row_eval(conn, make_script, submit):
+    make_script("score", "def f(dat):\n    dat['y'] = dat['x'] / 10\n    return dat")
+    job = submit(
+        f"""pyq_row_eval('SELECT i AS x FROM generate_series(1, 150) AS i', '{{{FRAME}}}', NULL,
+            50, 'score')"""
+    )
+    assert json_result(conn, job) == [{"x": i, "y": i / 10} for i in range(1, 151)]
+    assert len(result(conn, job, "x int, y float8", None)) == 150
+
+
+TYPED = """
+import datetime, decimal
+def f():
+    yield_ = {
+        "f": float("inf"), "d": decimal.Decimal("1.10"), "b": b"\\x00\\xff",
+        "t": datetime.datetime(2024, 2, 29, 1, 2, 3, 4), "n": None, "i": 2**62,
+    }
+    return yield_
+"""
+
+
+def test_values_are_typed_whole(conn, make_script, submit):
+    make_script("typed", TYPED)
+    job = submit("""pyq_eval('{"oml_async_flag": true}', NULL, 'typed')""")
+    columns = "f float8, d numeric, b bytea, t timestamp, n int, i int8"
+    stored = result(conn, job, columns, None)
+    direct = conn.execute(f"SELECT * FROM pyq_eval(NULL, NULL, 'typed') AS t({columns})").fetchall()
+    assert stored == direct
+    assert math.isinf(stored[0][0])
+
+
+@pytest.mark.parametrize("flag", ["true", "false"])
+def test_every_format_equals_the_synchronous_one(conn, make_script, submit, flag):
+    make_script(
+        "drawn",
+        """
+def f(i):
+    import matplotlib
+    matplotlib.use("agg")
+    import matplotlib.pyplot as plt
+    for k in range(i):
+        plt.figure()
+        plt.plot([0, k])
+        plt.title(f"title {i} {k}")
+    return [i, "a<b"]
+""",
+    )
+    controls = f'"oml_graphics_flag": {flag}'
+    job = submit(f"""pyq_index_eval('{{"oml_async_flag": true, {controls}}}', NULL, 2, 'drawn')""")
+    shapes = {
+        "JSON": "name text, value text",
+        "XML": "name text, value text",
+        "PNG": "name text, id int, value text, title text, image bytea",
+    }
+    for form, columns in shapes.items():
+        direct = conn.execute(
+            f"SELECT * FROM pyq_index_eval('{{{controls}}}', '{form}', 2, 'drawn') AS t({columns})"
+        ).fetchall()
+        for _ in range(2):
+            assert result(conn, job, columns, form) == direct
+    images = result(conn, job, shapes["PNG"], "PNG")
+    assert [row[3] for row in images] == ["title 1 0", "title 2 0", "title 2 1"]
+    assert all(row[4].startswith(PNG_SIGNATURE) for row in images)
+
+
+def test_generators(conn, make_script, submit):
+    make_script(
+        "pieces",
+        "def f():\n    import pandas as pd\n"
+        "    for k in range(3):\n        yield pd.DataFrame({'x': [k, k]})",
+    )
+    job = submit("""pyq_eval('{"oml_async_flag": true}', NULL, 'pieces')""")
+    assert result(conn, job, "x int", None) == [(0,), (0,), (1,), (1,), (2,), (2,)]
+
+
+def test_classes_of_the_script(conn, make_script, submit):
+    pytest.importorskip("cloudpickle")
+    make_script(
+        "own_class",
+        "class Point:\n    def __init__(self): self.x = 1\n"
+        "class Rows(list): pass\ndef own_class(): return Rows([1, 2])",
+    )
+    job = submit("""pyq_eval('{"oml_async_flag": true}', NULL, 'own_class')""")
+    assert json_result(conn, job) == [1, 2]
+
+
+def test_a_failure_is_raised_whole(conn, make_script, submit):
+    make_script(
+        "fails",
+        "import oml\ndef fails():\n    oml.cursor().execute('SELECT 1/0')",
+    )
+    job = submit("""pyq_eval('{"oml_async_flag": true}', NULL, 'fails')""", "failed")
+    with pytest.raises(psycopg.Error) as caught:
+        json_result(conn, job)
+    with pytest.raises(psycopg.Error) as direct:
+        conn.execute("SELECT * FROM pyq_eval(NULL, 'JSON', 'fails') AS t(name text, value text)")
+    assert caught.value.sqlstate == direct.value.sqlstate
+    assert caught.value.diag.message_primary == direct.value.diag.message_primary
+    assert caught.value.diag.context == direct.value.diag.context
+
+
+def test_notifications(conn, connect, make_script, submit):
+    listener = connect()
+    listener.execute("LISTEN pyq_job")
+    make_script("quick", "def f(): return 1")
+    job = submit("""pyq_eval('{"oml_async_flag": true}', NULL, 'quick')""")
+    heard = []
+    for note in listener.notifies():
+        if note.payload.startswith(job):
+            heard.append(note.payload.removeprefix(job + " "))
+        if heard and heard[-1] == "finished":
+            break
+    assert heard == ["running", "finished"]
+
+
+def test_progress_is_seen_while_the_job_runs(conn, connect, make_script):
+    make_script(
+        "tells",
+        "import oml\ndef f():\n    oml.progress(0.25, 'a quarter')\n"
+        "    oml.output_comments('é')\n"
+        "    oml.cursor().execute('SELECT pg_advisory_xact_lock(70123)')\n    return 1",
+    )
+    holder = connect()
+    holder.execute("SELECT pg_advisory_lock(70123)")
+    row = conn.execute(
+        """SELECT * FROM pyq_eval('{"oml_async_flag": true}', NULL::pyq_json, 'tells')"""
+    ).fetchone()
+    assert row is not None
+    job = row[1][-36:]
+    seen = None
+    while seen is None or seen[1] != "a quarter\né":
+        seen = conn.execute(
+            "SELECT progress, comment, state FROM pyq_jobs WHERE id = %s", (job,)
+        ).fetchone()
+        assert seen is not None
+        assert seen[2] in ("queued", "running")
+    assert seen[0] == 0.25
+    holder.execute("SELECT pg_advisory_unlock(70123)")
+    assert conn.execute("SELECT pyq_job_wait(%s)", (job,)).fetchone() == ("finished",)
+    conn.execute("SELECT pyq_delete_job(%s)", (job,))
+
+
+def test_an_ordinary_role(conn, connect, make_role, submit):
+    """Its jobs run sandboxed, and its pickles are unpickled in the sandbox only."""
+    role = make_role("job_analyst")
+    user = connect(user=role)
+    user.execute(
+        "SELECT pyq_script_create('where_am_i', %s)",
+        (
+            """
+import os
+class Where:
+    def __reduce__(self):
+        return (os.getpid, ())
+def where_am_i():
+    return {"job": os.getpid(), "result": Where()}
+""",
+        ),
+    )
+    job = submit("""pyq_eval('{"oml_async_flag": true}', NULL, 'where_am_i')""", connection=user)
+    backend = user.info.backend_pid
+    answer = json_result(user, job)
+    assert answer["result"] not in (answer["job"], backend)
+    admin = conn.execute("SHOW oml_epe.engine").fetchone()
+    assert admin is not None
+    assert json_result(conn, job)["result"] != conn.info.backend_pid
+    other = connect(user=make_role("job_other"))
+    assert other.execute("SELECT count(*) FROM pyq_jobs").fetchone() == (0,)
+    with pytest.raises(psycopg.errors.UndefinedObject):
+        json_result(other, job)
+    conn.execute("DELETE FROM pyqsys.scripts WHERE owner = %s::regrole", (role,))
+
+
+def test_a_job_cannot_become_somebody_else(conn, connect, make_role, submit):
+    user = connect(user=make_role("job_climber"))
+    user.execute(
+        "SELECT pyq_script_create('climb', %s)",
+        (
+            """
+import oml
+def climb():
+    for sql in ("RESET SESSION AUTHORIZATION", "SET SESSION AUTHORIZATION postgres",
+                "SET ROLE postgres", "RESET ROLE", "SET LOCAL role = 'postgres'"):
+        try:
+            oml.cursor().execute(sql)
+        except oml.DatabaseError:
+            pass
+    return list(oml.cursor().execute("SELECT current_user, session_user").fetchone())
+""",
+        ),
+    )
+    job = submit("""pyq_eval('{"oml_async_flag": true}', NULL, 'climb')""", connection=user)
+    assert len(set(json_result(user, job))) == 1
+    assert json_result(user, job)[0] != "postgres"
+    conn.execute("DELETE FROM pyqsys.scripts WHERE name = 'climb'")
+
+
+def test_a_job_does_not_set_what_its_role_may_not(conn, connect, make_role, submit):
+    """A setting of a library that is not loaded yet is checked when it is, as in a session."""
+    conn.execute("""
+        CREATE FUNCTION load_and_show() RETURNS text LANGUAGE plpgsql SECURITY DEFINER AS
+        $$BEGIN LOAD 'auto_explain'; RETURN current_setting('auto_explain.log_min_duration'); END$$
+    """)
+    user = connect(user=make_role("job_setter"))
+    user.execute("SET auto_explain.log_min_duration = '7s'")
+    user.execute("SET mine.own = 'kept'")
+    user.execute(
+        "SELECT pyq_script_create('show', %s)",
+        (
+            """
+import oml
+def show():
+    return list(oml.cursor().execute(
+        "SELECT load_and_show(), current_setting('mine.own')").fetchone())
+""",
+        ),
+    )
+    job = submit("""pyq_eval('{"oml_async_flag": true}', NULL, 'show')""", connection=user)
+    assert json_result(user, job) == ["-1", "kept"]
+    user.execute("SELECT pyq_script_drop('show')")
+    conn.execute("DROP FUNCTION load_and_show()")
+
+
+def test_large_results(conn, make_script, submit):
+    make_script("large", "def f(): return 'x' * 20_000_000")
+    job = submit("""pyq_eval('{"oml_async_flag": true}', NULL, 'large')""")
+    pieces = conn.execute(
+        "SELECT count(*), sum(length(data)) FROM pyqsys.job_results WHERE job = %s", (job,)
+    ).fetchone()
+    assert pieces is not None
+    assert pieces[0] >= 3
+    assert result(conn, job, "x text", None) == [("x" * 20_000_000,)]
+
+
+def test_many_roles_get_their_turn(conn, connect, make_role, make_script):
+    """One role's long queue does not hold up another's only job."""
+    name = make_script(
+        "short", "def f(i):\n    import time\n    time.sleep(0.05)\n    return 1", True
+    )
+    query = f"""SELECT count(*) FROM generate_series(1, %s) AS i,
+        pyq_eval(jsonb_build_object('oml_async_flag', true, 'i', i), NULL::pyq_json, '{name}')"""
+    many = connect(user=make_role("job_many"))
+    few = connect(user=make_role("job_few"))
+    many.execute(query, (100,))  # type: ignore[arg-type]
+    few.execute(query, (1,))  # type: ignore[arg-type]
+    row = few.execute("SELECT id::text FROM pyq_jobs").fetchone()
+    assert row is not None
+    assert few.execute("SELECT pyq_job_wait(%s)", row).fetchone() == ("finished",)
+    left = many.execute("SELECT count(*) FROM pyq_jobs WHERE state = 'queued'").fetchone()
+    assert left is not None
+    assert left[0] > 50
+    many.execute("SELECT count(pyq_cancel_job(id::text)) FROM pyq_jobs")
+    many.execute("SELECT count(pyq_job_wait(id::text)) FROM pyq_jobs")
+    conn.execute("DELETE FROM pyqsys.jobs")
+    conn.execute("DELETE FROM pyqsys.job_results")
