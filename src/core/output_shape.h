@@ -20,6 +20,8 @@ struct OutputShape {
     bool is_scalar = false;
     /// Results are matched to the columns by position, whatever their own columns are called.
     bool by_position = false;
+    /// JSON, XML, PNG: most rows or items of what a call returns (oml_epe.output_limit); 0: any.
+    std::int64_t most_items = 0;
 };
 
 }  // namespace epe

@@ -163,6 +163,7 @@ void write_request(WireWriter& to, const CallPlan& plan, const Schema* input) {
     to.number(plan.shape->form);
     to.boolean(plan.shape->is_scalar);
     to.boolean(plan.shape->by_position);
+    to.number(plan.shape->most_items);
     write(to, plan.shape->columns);
     write(to, input == nullptr ? Schema() : *input);
 }
@@ -179,6 +180,7 @@ void read_request(WireReader& from, RequestMessage& message) {
     message.shape.form = from.enumerator(OutputFormat::Form::kStored);
     message.shape.is_scalar = from.boolean();
     message.shape.by_position = from.boolean();
+    message.shape.most_items = from.count(kMostRows);
     message.shape.columns = read_schema(from);
     message.input = read_schema(from);
     message.plan.script = &message.script;

@@ -9,6 +9,7 @@
 #include "pg/column_map.h"
 #include "pg/column_types_internal.h"
 #include "pg/function_call.h"
+#include "pg/settings.h"
 
 extern "C" {
 #include "catalog/dependency.h"
@@ -199,6 +200,7 @@ void ResultTarget::take_fixed(Form form) {
     take_result(result);
     shape_.form = form;
     shape_.columns = std::move(wanted);
+    shape_.most_items = output_limit();
 }
 
 ResultTarget ResultTarget::for_value(const FunctionCall& call) {

@@ -44,6 +44,7 @@ int job_retention = 0;
 int job_timeout = 0;
 int job_timeout_min = 0;
 int job_timeout_max = 0;
+int most_output_items = 0;
 char* gateway_url = nullptr;
 
 const config_enum_entry kEngineChoices[] = {
@@ -193,6 +194,9 @@ void define_integers() noexcept {
          kMost / 1000, PGC_SUSET, GUC_UNIT_S},
         {"oml_epe.job_timeout_max", "Largest \"timeout\" of a job.", &job_timeout_max, kHalfDay, 1,
          kMost / 1000, PGC_SUSET, GUC_UNIT_S},
+        {"oml_epe.output_limit",
+         "Most rows or items of a result as JSON, XML or PNG; 0: any number.", &most_output_items,
+         0, 0, kMost, PGC_USERSET, 0},
     };
     for (const IntegerSetting& each : settings)
         DefineCustomIntVariable(each.name, each.text, nullptr, each.value, each.standard,
@@ -258,6 +262,8 @@ EngineSettings engine_settings() {
 JobSettings job_settings() {
     return {max_jobs, job_retention, job_timeout, job_timeout_min, job_timeout_max, gateway_url};
 }
+
+std::int64_t output_limit() { return most_output_items; }
 
 std::string engine_folder() { return std::string(DataDir) + "/pgsql_tmp_oml_epe"; }
 

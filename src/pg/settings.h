@@ -46,6 +46,9 @@ struct JobSettings {
 };
 JobSettings job_settings();
 
+/// oml_epe.output_limit, OutputShape::most_items.
+std::int64_t output_limit();
+
 /// Where engines keep what they need on disk: below the data folder, under a name that base
 /// backups leave out. Absolute.
 std::string engine_folder();

@@ -180,6 +180,13 @@ Batch ResultFormat::relational(const Ref& result, std::int64_t first_row) {
     return batch;
 }
 
+Ref ResultFormat::limited(Ref result) const {
+    if (shape_.most_items == 0) return result;
+    static PyObject* limit = nullptr;
+    return call(runtime_function(limit, "_oml_epe_runtime.render", "limited"), result,
+                Ref::steal(PyLong_FromLongLong(shape_.most_items)));
+}
+
 Batch ResultFormat::json(const Ref& result, const Call& call_of_result, bool& is_frame) {
     static PyObject* to_json = nullptr;
     const Ref answer =
@@ -304,7 +311,7 @@ bool ResultReader::next(CallResult& piece) {
 }
 
 Batch ResultReader::read_whole(bool& is_frame) {
-    const Ref result = std::move(result_);
+    const Ref result = format_.limited(std::exchange(result_, Ref()));
     switch (format_.shape().form) {
         case OutputFormat::Form::kJson:
             return format_.json(result, call_, is_frame);

@@ -15,6 +15,8 @@ class ResultFormat {
     bool wants_figures() const noexcept;
     /// One result, or one item of a generator, as rows of a relational shape.
     Batch relational(const Ref& result, std::int64_t first_row);
+    /// The result, as long as it may be. Throws ScriptError 54000.
+    Ref limited(Ref result) const;
     /// The one row of a JSON or XML shape.
     Batch json(const Ref& result, const Call& call, bool& is_frame);
     Batch xml(const Ref& result, const Call& call);

@@ -69,3 +69,22 @@ SELECT * FROM pyq_eval(NULL, NULL::fixed.pyq_json, 'fixed_frame');
 DROP SCHEMA fixed CASCADE;
 DROP TABLE fixed_input;
 SELECT pyq_script_drop(s) FROM unnest(ARRAY['fixed_frame', 'fixed_count', 'fixed_plot']) AS s;
+
+-- oml_epe.output_limit, in the backend, in an engine and below groups.
+SELECT pyq_script_create('count_up', 'def count_up(n): return list(range(n))');
+SELECT pyq_script_create('itself', 'def itself(dat): return dat');
+SET oml_epe.output_limit = 3;
+SELECT value FROM pyq_eval('{"n": 3}', 'JSON', 'count_up') AS t(name text, value text);
+SELECT value FROM pyq_eval('{"n": 4}', 'JSON', 'count_up') AS t(name text, value text);
+SELECT value FROM pyq_eval('{"n": 4}', 'XML', 'count_up') AS t(name text, value text);
+SELECT * FROM pyq_eval('{"n": 4}', NULL::pyq_png, 'count_up');
+SELECT value FROM pyq_row_eval('SELECT * FROM generate_series(1, 6) AS x', '{}', NULL::pyq_json, 3, 'itself');
+SELECT value FROM pyq_row_eval('SELECT * FROM generate_series(1, 6) AS x', '{}', NULL::pyq_json, 4, 'itself');
+SET oml_epe.engine = 'process';
+SELECT value FROM pyq_eval('{"n": 4}', 'JSON', 'count_up') AS t(name text, value text);
+RESET oml_epe.engine;
+-- It is about rendered results only.
+SELECT count(*) FROM pyq_eval('{"n": 4}', NULL::int, 'count_up');
+RESET oml_epe.output_limit;
+SELECT pyq_script_drop('count_up');
+SELECT pyq_script_drop('itself');

@@ -47,7 +47,7 @@ try:
 except ImportError:  # outside an engine: the tests of this module
     Error = Exception
 
-__all__ = ["RenderError", "to_json", "to_value", "to_xml"]
+__all__ = ["RenderError", "limited", "to_json", "to_value", "to_xml"]
 
 
 class RenderError(Error):
@@ -70,6 +70,15 @@ class RenderError(Error):
 
     def __str__(self) -> str:
         return f"{self.problem}, at result{''.join(self.path)}" if self.path else self.problem
+
+
+class OutputError(Error):
+    """A result of more rows or items than oml_epe.output_limit."""
+
+    sqlstate = "54000"
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"Output exceeds maximum length {most}")  # Oracle's words
 
 
 # ----------------------------------------------------------------------------------------- scalars
@@ -509,6 +518,38 @@ def _guarded(encode: Callable[[Any], Any], value: Any) -> Any:
         return encode(value)
     except RecursionError:
         raise RenderError("the result is nested too deeply, or holds itself") from None
+
+
+def limited(result: Any, most: int) -> Any:
+    """The result, of at most so many rows or items; a generator's are counted as they come.
+
+    The text of a str or of bytes may have any length.
+    """
+    if hasattr(result, "__next__"):
+        return _counted(result, most)
+    frame = _as_frame(result)
+    if (_length(result) if frame is None else frame.height) > most:
+        raise OutputError(most)
+    return result
+
+
+def _length(result: Any) -> int:
+    if isinstance(result, (str, bytes, bytearray, memoryview)):
+        return 1
+    try:
+        return len(result)
+    except TypeError:  # a scalar, or an array without a dimension
+        return 1
+
+
+def _counted(items: Iterator[Any], most: int) -> Iterator[Any]:
+    count = 0
+    for item in items:
+        frame = _as_frame(item)
+        count += 1 if frame is None else frame.height
+        if count > most:
+            raise OutputError(most)
+        yield item
 
 
 def to_json(result: Any) -> tuple[str, bool]:

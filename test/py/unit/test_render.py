@@ -335,3 +335,39 @@ def test_xml_text_survives(key, text):
     allowed = render._INVALID.sub("\ufffd", key), render._INVALID.sub("\ufffd", text)
     item = ElementTree.fromstring(render.to_xml({key: text}, []).encode())[0][0]
     assert (item.attrib["name"], item[0].text or "") == allowed
+
+
+class Sized:
+    """Not a frame, but with a length."""
+
+    def __init__(self, length):
+        self.length = length
+
+    def __len__(self):
+        return self.length
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda n: [0] * n,
+        lambda n: dict.fromkeys(range(n)),
+        np.zeros,
+        lambda n: pd.DataFrame({"a": range(n)}),
+        lambda n: pd.Series(range(n)),
+        lambda n: iter(range(n)),
+        lambda n: (pd.DataFrame({"a": range(part)}) for part in (n - 1, 1)),
+        Sized,
+    ],
+)
+def test_a_result_may_be_limited(make):
+    whole = render.limited(make(3), 3)
+    if hasattr(whole, "__next__"):
+        list(whole)
+    with pytest.raises(render.OutputError, match=r"^Output exceeds maximum length 3$"):
+        list(render.limited(make(4), 3))
+
+
+@pytest.mark.parametrize("value", ["xxxx", b"xxxx", 5, None, np.array(5), np.float64(1)])
+def test_what_has_no_items_is_not_limited(value):
+    assert render.limited(value, 3) is value
