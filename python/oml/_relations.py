@@ -108,7 +108,8 @@ def create(
     table : str
         A new table; its name and those of its columns are kept as given, capitals too.
     oranumber : bool
-        Accepted for compatibility: floats are double precision in any case.
+        False: whole and decimal numbers become double precision too (BINARY_DOUBLE, there). Not
+        for columns that `dbtypes` names, and not used with `append`.
     dbtypes : dict of column to SQL type, or list of SQL types of all columns, optional
         Instead of the types that the values suggest: bigint, double precision, numeric, text,
         bytea, boolean, date, timestamp, timestamptz, interval, uuid, jsonb. Oracle's names are
@@ -134,7 +135,7 @@ def create(
         _writing.write(data, relation, _writing.target_types(data, relation), is_new=False)
     else:
         relation = quote(table)
-        data = _writing.read(x, dbtypes)
+        data = _writing.read(x, dbtypes, oranumber)
         _writing.write(data, relation, data.types, is_new=True)
         schema, found, _ = _find(table, None)
         relation = quote_relation(found, schema)
@@ -157,7 +158,7 @@ def push(x: Any, oranumber: bool = True, dbtypes: dict[str, str] | list[str] | N
     DataFrame, or a column where `x` is one
     """
     is_column = _writing.is_column(x)
-    data = _writing.read(x, dbtypes)
+    data = _writing.read(x, dbtypes, oranumber)
     name = managed_name()
     relation = f"pg_temp.{quote(name)}"
     _writing.write(data, relation, data.types, is_new=True)

@@ -180,8 +180,15 @@ def _unwrapped(column: pandas.Series[Any]) -> Any:
     return column.astype(object).to_numpy()
 
 
-def read(x: Any, dbtypes: dict[str, str] | list[str] | None) -> Data:
+def read(x: Any, dbtypes: dict[str, str] | list[str] | None, has_numbers: bool = True) -> Data:
     """Take local data apart.
+
+    Parameters
+    ----------
+    x, dbtypes
+        See oml.create().
+    has_numbers : bool
+        Whether whole and decimal numbers have columns of their own types, not of doubles.
 
     Raises
     ------
@@ -208,10 +215,15 @@ def read(x: Any, dbtypes: dict[str, str] | list[str] | None) -> Data:
         column, kind = _column(values, name, name in wanted)
         columns.append(column)
         natural.append(kind)
+    usual = natural if has_numbers else [_double(kind) for kind in natural]
     types = [
-        checked_type(wanted[name]) if name in wanted else kind for name, kind in zip(names, natural)
+        checked_type(wanted[name]) if name in wanted else kind for name, kind in zip(names, usual)
     ]
     return Data(names, columns, natural, types, length)
+
+
+def _double(kind: str) -> str:
+    return "double precision" if kind in _NUMBERS else kind
 
 
 _ORACLE_TYPES = (

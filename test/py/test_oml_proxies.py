@@ -1,7 +1,8 @@
 """Package `oml`: the surface that is the same on a client and in an engine.
 
-The tests are the functions of oml_bodies: called here, over a connection of the client, and stored
-as a script and run by pyq_eval, in the backend and in a process of its own.
+The tests are the functions of oml_bodies and oml_summary_bodies: called here, over a connection
+of the client, and stored as one script and run by pyq_eval, in the backend and in a process of
+its own.
 """
 
 from __future__ import annotations
@@ -10,24 +11,40 @@ import ast
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import oml_bodies
+import oml_summary_bodies
 import psycopg
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "python"))
 
-BODIES = Path(oml_bodies.__file__)
-# Tools take something else than the pandas module alone.
-TESTS = [
-    node.name
-    for node in ast.parse(BODIES.read_text()).body
-    if isinstance(node, ast.FunctionDef)
-    and [argument.arg for argument in node.args.args] == ["pandas"]
-    and node.name not in ("local_frame",)
-]
+MODULES = (oml_bodies, oml_summary_bodies)
+
+
+def names_of(module: ModuleType) -> list[str]:
+    """Its tests: tools take something else than the pandas module alone."""
+    return [
+        node.name
+        for node in ast.parse(Path(str(module.__file__)).read_text()).body
+        if isinstance(node, ast.FunctionDef)
+        and [argument.arg for argument in node.args.args] == ["pandas"]
+        and not node.name.endswith("_frame")
+    ]
+
+
+def script() -> str:
+    """Both modules as one; what is called, the last function, is that of oml_bodies."""
+    texts = [Path(str(module.__file__)).read_text() for module in reversed(MODULES)]
+    head = "from __future__ import annotations\n"
+    lines = "\n".join(texts).splitlines(keepends=True)
+    return head + "".join(line for line in lines if not line.startswith(("from __f", "from oml_")))
+
+
+TESTS = {name: module for module in MODULES for name in names_of(module)}
 EVAL = "SELECT * FROM pyq_eval(%s, NULL, 'oml_bodies') AS t(result text)"
 
 
@@ -48,17 +65,18 @@ def test_oml(name: str, place: tuple[str, psycopg.Connection[Any]]) -> None:
     where, conn = place
     if where == "client":
         import oml
+        import pandas
 
         info = conn.info
         oml.connect(host=info.host, port=info.port, user=info.user, service_name=info.dbname)
         try:
             oml.cursor().execute("SET search_path TO bodies, public")
-            assert oml_bodies.run(name) == "done"
+            getattr(TESTS[name], name)(pandas)
             oml_bodies.nothing_is_left(None)
         finally:
             oml.disconnect()
         return
-    conn.execute("SELECT pyq_script_create('oml_bodies', %s, false, true)", (BODIES.read_text(),))
+    conn.execute("SELECT pyq_script_create('oml_bodies', %s, false, true)", (script(),))
     conn.execute(f"SET oml_epe.engine TO '{where}'")
     conn.execute("SET search_path TO bodies, public")
     conn.execute("BEGIN")

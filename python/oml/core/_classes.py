@@ -23,9 +23,13 @@ _CLASSES = {
 }
 
 
+def bare_type(sql_type: str) -> str:
+    """Return an SQL type without its modifiers."""
+    return re.sub(r"\([^)]*\)", "", sql_type)
+
+
 def series_class(sql_type: str) -> type:
     """Return the class of columns of an SQL type; everything that is nothing else is a String."""
-    bare = re.sub(r"\([^)]*\)", "", sql_type)
-    module, name = _CLASSES.get(bare, ("string", "String"))
+    module, name = _CLASSES.get(bare_type(sql_type), ("string", "String"))
     found: type = getattr(importlib.import_module(f"oml.core.{module}"), name)
     return found

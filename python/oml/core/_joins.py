@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from oml.core._classes import series_class
 from oml.core._source import Source
-from oml.core._sql import quote
+from oml.core._sql import literal, quote
+from oml.core.datetime import Datetime
+from oml.core.series import NumericSeries, Series
+from oml.core.string import String
 
 if TYPE_CHECKING:
     from oml.core.frame import DataFrame
@@ -53,17 +57,67 @@ class Keys(NamedTuple):
         return cls(left, right, False)
 
 
-def merge(
-    left: DataFrame, right: DataFrame, keys: Keys, how: str, suffixes: tuple[str, str]
-) -> DataFrame:
+class Join(NamedTuple):
+    """How rows are joined.
+
+    Attributes
+    ----------
+    how : str
+    suffixes : (str, str)
+    nvl : bool or dict
+        Whether missing keys are equal, or what they count as by the names of columns.
+    """
+
+    how: str
+    suffixes: tuple[str, str]
+    nvl: bool | Mapping[str, Any]
+
+
+def _equality(left: Series, right: Series, nvl: bool | Mapping[str, Any]) -> str:
+    """The condition under which two keys are equal, which can be hashed and sorted by."""
+    one, other = left._present, right._present
+    if isinstance(nvl, Mapping):
+        sides = [
+            f"COALESCE({column._present}, {literal(nvl[column._name])})"
+            if column._name in nvl
+            else column._present
+            for column in (left, right)
+        ]
+        return f"{sides[0]} = {sides[1]}"
+    if not nvl:
+        return f"{one} = {other}"
+    if isinstance(left, NumericSeries) and isinstance(right, NumericSeries):
+        return f"COALESCE({one}, 0) = COALESCE({other}, 0) AND ({one} IS NULL) = ({other} IS NULL)"
+    if left._sql_type == right._sql_type and not left._sql_type.endswith("[]"):
+        return f"ARRAY[{one}] = ARRAY[{other}]"  # whose NULLs are equal
+    for kind, common in ((String, "text"), (Datetime, "timestamp")):
+        if isinstance(left, kind) and isinstance(right, kind):
+            return f"ARRAY[({one})::pg_catalog.{common}] = ARRAY[({other})::pg_catalog.{common}]"
+    return f"{one} IS NOT DISTINCT FROM {other}"
+
+
+def _side(alias: str, frame: DataFrame, name: str) -> Series:
+    """A column of one side of the join."""
+    sql_type = frame._columns[name].sql_type
+    made: Series = series_class(sql_type)(frame._source, f"{alias}.{quote(name)}", name, sql_type)
+    return made
+
+
+def merge(left: DataFrame, right: DataFrame, keys: Keys, join: Join) -> DataFrame:
     """Return the join of two frames."""
+    how, suffixes, nvl = join
     if how not in _JOINS and how != "cross":
         raise ValueError("how is 'left', 'right', 'inner', 'full' or 'cross'")
     if how == "cross" and keys.left:
         raise ValueError("a cross join has no keys")
     left._names(keys.left)
     right._names(keys.right)
-    from oml.core.frame import Column
+    from oml.core._base import Column
+
+    if isinstance(nvl, Mapping):
+        unknown = set(nvl) - set(keys.left) - set(keys.right)
+        if unknown:
+            raise KeyError(sorted(unknown)[0])
 
     shared = set(keys.left) if keys.is_shared else set()
     both = (set(left.columns) & set(right.columns)) - shared
@@ -82,15 +136,16 @@ def merge(
         raise ValueError("two columns of the result have the same name: change the suffixes")
     if keys.left:
         conditions = " AND ".join(
-            f"l.{quote(a)} = r.{quote(b)}" for a, b in zip(keys.left, keys.right)
+            _equality(_side("l", left, a), _side("r", right, b), nvl)
+            for a, b in zip(keys.left, keys.right)
         )
-        join, condition = _JOINS[how], f" ON {conditions}"
+        kind, condition = _JOINS[how], f" ON {conditions}"
     else:
-        join, condition = "CROSS JOIN", ""
+        kind, condition = "CROSS JOIN", ""
     chosen = ", ".join(f"{expression} AS {quote(name)}" for expression, name, _ in items)
     sql = (
         f"SELECT {chosen} FROM ({left._select(has_order=False)}) AS l "
-        f"{join} ({right._select(has_order=False)}) AS r{condition}"
+        f"{kind} ({right._select(has_order=False)}) AS r{condition}"
     )
     source = Source(f"({sql})", (), (*left._source.tables, *right._source.tables))
-    return left._make(source, {name: Column(quote(name), kind) for _, name, kind in items})
+    return left._make(source, {name: Column(quote(name), t) for _, name, t in items})

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
+from oml.core._classes import bare_type
 from oml.core.series import NumericSeries
+
+_MOST_DIGITS = 308  # of the largest power of ten
 
 
 class Float(NumericSeries):
@@ -20,3 +24,36 @@ class Float(NumericSeries):
     def pull(self) -> list[Any]:
         """Return the values as a list of floats; NULL is None."""
         return [None if value is None else float(value) for value in super().pull()]
+
+    def round(self, decimals: int = 0) -> Any:
+        """Return the column rounded.
+
+        Halves go to the even digit, as in numpy; those of `numeric` away from zero, as PostgreSQL
+        has it: their digits are exact.
+
+        Parameters
+        ----------
+        decimals : int
+            Digits behind the point, -308 to 308; negative ones stand before it.
+        """
+        digits = operator.index(decimals)
+        if not -_MOST_DIGITS <= digits <= _MOST_DIGITS:
+            raise ValueError(f"decimals is a number from -{_MOST_DIGITS} to {_MOST_DIGITS}")
+        kind = bare_type(self._sql_type)
+        if kind == "numeric":
+            return self._derive(f"pg_catalog.round({self._expression}, {digits})", kind)
+        value = f"({self._expression})::pg_catalog.float8"
+        power = f"1e{abs(digits)}::pg_catalog.float8"
+        if digits < 0:
+            # What is smaller would make PostgreSQL complain about an underflow.
+            rounded = (
+                f"CASE WHEN pg_catalog.abs({value}) < 1 THEN 0 "
+                f"ELSE pg_catalog.round({value} / {power}) * {power} END"
+            )
+        else:
+            # What is larger has no digits there, and multiplied would be too large.
+            rounded = (
+                f"CASE WHEN pg_catalog.abs({value}) > 1e308::pg_catalog.float8 / {power} "
+                f"THEN {value} ELSE pg_catalog.round({value} * {power}) / {power} END"
+            )
+        return self._derive(f"({rounded})::{kind}", kind)

@@ -4,30 +4,18 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any
 
 from oml import _session
-from oml.core import _joins, _splits
-from oml.core._classes import series_class
+from oml.core import _joins, _replacing, _running, _splits
 from oml.core._source import ManagedTable, Source, managed_name
 from oml.core._sql import quote
-from oml.core.boolean import Boolean
-from oml.core.series import NumericSeries, Series, order_item
-
-if TYPE_CHECKING:
-    import pandas
-
-_SHOWN = 20  # rows
+from oml.core._statistics import Statistics
+from oml.core.float import Float
+from oml.core.series import Series, order_item
 
 
-class Column(NamedTuple):
-    """What a column of a frame is made of."""
-
-    expression: str  # in terms of the source's columns
-    sql_type: str
-
-
-class DataFrame:
+class DataFrame(Statistics):
     """A proxy of rows in the database: a query that runs when its rows are asked for.
 
     Methods that return a frame make no query; the rows are read when pull(), len(), printing or a
@@ -48,229 +36,11 @@ class DataFrame:
     >>> iris[iris["petal_width"] > 1, ["species", "petal_width"]].head()  # doctest: +SKIP
     """
 
-    __hash__ = object.__hash__
-
-    def __init__(self, other: Series | DataFrame | Mapping[str, Series]) -> None:
-        self._source: Source
-        self._columns: dict[str, Column]
-        if isinstance(other, DataFrame):
-            self._source, self._columns = other._source, dict(other._columns)
-            return
-        columns = {other._name: other} if isinstance(other, Series) else dict(other)
-        if not all(isinstance(column, Series) for column in columns.values()):
-            raise TypeError("a frame is made of columns; oml.push() takes local data")
-        sources = {id(column._source): column._source for column in columns.values()}
-        if len(sources) != 1:
-            raise ValueError("a frame is made of one column at least, all of the same rows")
-        (self._source,) = sources.values()
-        self._columns = {
-            name: Column(column._expression, column._sql_type) for name, column in columns.items()
-        }
-
-    @classmethod
-    def _make(cls, source: Source, columns: dict[str, Column]) -> DataFrame:
-        frame = cls.__new__(cls)
-        frame._source = source
-        frame._columns = columns
-        return frame
-
-    @classmethod
-    def _from_query(cls, sql: str, tables: tuple[ManagedTable, ...] = ()) -> DataFrame:
-        """Return a proxy of a query without parameters."""
-        return cls._from_relation(f"({sql}\n)", tables)
-
-    @classmethod
-    def _from_relation(cls, relation: str, tables: tuple[ManagedTable, ...] = ()) -> DataFrame:
-        """Return a proxy of what can stand in FROM; its columns are looked up now."""
-        probe = f"SELECT * FROM {relation} AS t LIMIT 0"
-        description = _session.connection().query(probe)[0] or []
-        columns = {name: Column(quote(name), sql_type) for name, sql_type in description}
-        if len(columns) != len(description):
-            raise ValueError("two columns have the same name: rename one in the query")
-        if not columns:
-            raise ValueError("there are no columns")
-        return cls._make(Source(relation, (), tables), columns)
-
-    @classmethod
-    def _from_parts(cls, sql: str, columns: dict[str, str]) -> DataFrame:
-        """Return a proxy from its query and SQL types, without asking the server."""
-        parts = {name: Column(quote(name), sql_type) for name, sql_type in columns.items()}
-        return cls._make(Source(f"({sql}\n)"), parts)
-
     def __reduce__(self) -> Any:
         types = {name: column.sql_type for name, column in self._columns.items()}
         return _from_parts, (self._sql, types)
 
-    # ----------------------------------------------------------------------------- the query
-
-    def _select(self, has_order: bool = True, distinct: str = "") -> str:
-        items = ", ".join(
-            f"{column.expression} AS {quote(name)}" for name, column in self._columns.items()
-        )
-        order = self._source.order_by if has_order else ""
-        return f"SELECT {distinct}{items} FROM {self._source.relation} AS t{order}"
-
-    @property
-    def _sql(self) -> str:
-        """The text of the query: no parameters, all constants quoted."""
-        return self._select()
-
-    @property
-    def _is_temporary(self) -> bool:
-        """Whether the rows are, or may be, in temporary tables that this package drops."""
-        return bool(self._source.tables)
-
-    def _nested(self, sql: str, others: tuple[ManagedTable, ...] = ()) -> DataFrame:
-        """Return a proxy of a query that has this frame's columns, by name."""
-        source = Source(f"({sql})", (), (*self._source.tables, *others))
-        columns = {name: Column(quote(name), c.sql_type) for name, c in self._columns.items()}
-        return self._make(source, columns)
-
-    def _with(self, source: Source) -> DataFrame:
-        return self._make(source, dict(self._columns))
-
-    # ------------------------------------------------------------------------ what it is like
-
-    @property
-    def columns(self) -> list[str]:
-        """The columns' names."""
-        return list(self._columns)
-
-    @property
-    def dtypes(self) -> pandas.Series[Any]:
-        """The columns' classes, by name."""
-        import pandas
-
-        classes = [series_class(column.sql_type) for column in self._columns.values()]
-        return pandas.Series(classes, index=self.columns, dtype=object)
-
-    def __len__(self) -> int:
-        sql = f"SELECT pg_catalog.count(*) FROM {self._source.relation} AS t"
-        return int(_session.connection().query(sql)[1][0][0])
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """The numbers of rows and columns."""
-        return len(self), len(self._columns)
-
-    def __iter__(self) -> Any:
-        return iter(self.columns)
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._columns
-
-    def pull(self, aslist: bool = False) -> Any:
-        """Return the rows as a pandas.DataFrame.
-
-        Values arrive as in the frames that scripts get: docs/reference/types.md.
-
-        Parameters
-        ----------
-        aslist : bool
-            Return a list of tuples instead, of values as a cursor gives them.
-        """
-        if aslist:
-            return _session.connection().query(self._sql)[1]
-        from oml._pull import pull_frame
-
-        return pull_frame(self._sql)
-
-    def _shown(self) -> tuple[pandas.DataFrame, str]:
-        frame = self.head(_SHOWN + 1).pull()
-        if len(frame) <= _SHOWN:
-            return frame, ""
-        return frame.head(_SHOWN), f"[the first {_SHOWN} rows, {len(self._columns)} columns]"
-
-    def __repr__(self) -> str:
-        frame, note = self._shown()
-        return f"{frame!r}\n\n{note}" if note else repr(frame)
-
-    def _repr_html_(self) -> str:
-        frame, note = self._shown()
-        html: str = frame._repr_html_() or ""  # type: ignore[operator]
-        return f"{html}<p>{note}</p>" if note else html
-
     # ---------------------------------------------------------------------- rows and columns
-
-    def _series(self, name: str) -> Series:
-        if name not in self._columns:
-            raise KeyError(name)
-        column = self._columns[name]
-        made: Series = series_class(column.sql_type)(
-            self._source, column.expression, name, column.sql_type
-        )
-        return made
-
-    def _names(self, names: str | Iterable[str] | None) -> list[str]:
-        """Check names; None is all."""
-        if names is None:
-            return self.columns
-        chosen = [names] if isinstance(names, str) else list(names)
-        for name in chosen:
-            if name not in self._columns:
-                raise KeyError(name)
-        return chosen
-
-    def _choose(self, names: Sequence[str]) -> DataFrame:
-        if not names or len(set(names)) < len(names):
-            raise ValueError("choose one column at least, and none twice")
-        return self._make(self._source, {name: self._columns[name] for name in self._names(names)})
-
-    def _filter(self, condition: Boolean) -> DataFrame:
-        if condition._source is not self._source:
-            raise ValueError("the condition is on other rows than those of this frame")
-        return self._with(self._source.where(condition._expression))
-
-    def __getitem__(self, key: Any) -> Any:
-        """Return a column, some columns, or some rows.
-
-        Parameters
-        ----------
-        key : str, list of str, Boolean, or (rows, columns)
-            `rows` is a Boolean column or `:`; `columns` is `:`, a name, a position, a list of
-            either, or a slice of positions. One column comes as such, several as a frame.
-        """
-        if isinstance(key, str):
-            return self._series(key)
-        if isinstance(key, Boolean):
-            return self._filter(key)
-        if isinstance(key, list):
-            return self._choose(key)
-        if not isinstance(key, tuple) or len(key) != 2:
-            raise TypeError("a frame is indexed by a name, names, a condition, or rows and columns")
-        rows, columns = key
-        if isinstance(rows, Boolean):
-            frame = self._filter(rows)
-        elif isinstance(rows, slice) and rows == slice(None):
-            frame = self
-        else:
-            raise TypeError("rows are chosen by a Boolean column or :")
-        names = self._names_at(columns)
-        if isinstance(columns, slice) and columns == slice(None):
-            return frame._with(frame._source)
-        return frame._series(names[0]) if len(names) == 1 else frame._choose(names)
-
-    def _names_at(self, columns: Any) -> list[str]:
-        if isinstance(columns, slice):
-            return self.columns[columns]
-        chosen = columns if isinstance(columns, (list, tuple)) else [columns]
-        names = []
-        for item in chosen:
-            if isinstance(item, str):
-                names.append(item)
-            elif hasattr(item, "__index__") and not isinstance(item, bool):
-                names.append(self.columns[item])
-            else:
-                raise TypeError("columns are chosen by name or position")
-        return self._names(names)
-
-    def head(self, n: int = 5) -> DataFrame:
-        """Return the first `n` rows."""
-        return self._with(self._source.first(n))
-
-    def tail(self, n: int = 5) -> DataFrame:
-        """Return the last `n` rows; the rows must be counted for it."""
-        return self._with(self._source.last(n))
 
     def drop(self, columns: str | Iterable[str]) -> DataFrame:
         """Return the frame without some columns."""
@@ -346,6 +116,44 @@ class DataFrame:
                 columns[free] = column
         return DataFrame(columns)
 
+    def replace(
+        self,
+        old: Sequence[Any],
+        new: Sequence[Any],
+        default: Any = None,
+        columns: str | Iterable[str] | None = None,
+    ) -> DataFrame:
+        """Return the frame with other values in place of some.
+
+        Parameters
+        ----------
+        old : list
+            Numbers, texts or truth values; None and NaN stand for missing values.
+        new : list
+            As many, of the same sort; None makes a missing value.
+        default : optional
+            Of the same sort, in place of all values that are not in `old`.
+        columns : list of str, optional
+            Where; by default in all columns that hold values of that sort. Columns of whole numbers
+            become Float where they get fractions.
+        """
+        rules = _replacing.Rules(old, new, default)
+        names = rules.fitting(self) if columns is None else self._names(columns)
+        replaced = {name: rules.apply(self._series(name)) for name in names}
+        return DataFrame({name: replaced.get(name, self._series(name)) for name in self.columns})
+
+    def round(self, decimals: int = 0) -> DataFrame:
+        """Return the frame with the columns of class Float rounded; see Float.round().
+
+        Parameters
+        ----------
+        decimals : int
+            Digits behind the point; negative ones stand before it.
+        """
+        columns = {name: self._series(name) for name in self.columns}
+        rounded = {n: c.round(decimals) for n, c in columns.items() if isinstance(c, Float)}
+        return DataFrame({**columns, **rounded})
+
     # ------------------------------------------------------------------------------ the rows
 
     def append(self, other: DataFrame, all: bool = True) -> DataFrame:
@@ -402,7 +210,8 @@ class DataFrame:
         """
         if subset is None:
             return self._nested(self._select(has_order=False, distinct="DISTINCT "))
-        keys = [self._columns[name].expression for name in self._names(subset)]
+        # No mere names, which could be those of other columns of the result.
+        keys = [f"COALESCE({self._columns[name].expression})" for name in self._names(subset)]
         order = ", ".join([*keys, *self._source.order])
         sql = self._select(has_order=False, distinct=f"DISTINCT ON ({', '.join(keys)}) ")
         return self._nested(f"{sql} ORDER BY {order}")
@@ -436,6 +245,27 @@ class DataFrame:
         source = self._source
         return self._with(Source(source.relation, (*items, *source.order), source.tables))
 
+    def cumsum(
+        self,
+        by: str | Iterable[str],
+        ascending: bool | Sequence[bool] = True,
+        na_position: str = "last",
+        skipna: bool = True,
+    ) -> DataFrame:
+        """Return running sums of the columns of numbers and truth values, the rows being sorted.
+
+        Parameters
+        ----------
+        by : str or list of str
+            What the rows are sorted by, and come back in the order of.
+        ascending, na_position
+            As for sort_values().
+        skipna : bool
+            Pass over missing values, at which the sum is missing too; False: it is missing from the
+            first one on.
+        """
+        return _running.cumulative_sums(self.sort_values(by, ascending, na_position), skipna)
+
     def merge(
         self,
         other: DataFrame,
@@ -444,7 +274,7 @@ class DataFrame:
         right_on: str | Iterable[str] | None = None,
         how: str = "left",
         suffixes: tuple[str, str] = ("_l", "_r"),
-        nvl: bool = True,
+        nvl: bool | Mapping[str, Any] = True,
     ) -> DataFrame:
         """Return the rows of two frames that belong together.
 
@@ -459,10 +289,13 @@ class DataFrame:
         how : "left", "right", "inner", "full" (or "outer"), "cross"
         suffixes : (str, str)
             Put behind the names that both frames have.
-        nvl : bool
-            Accepted for compatibility: a missing key belongs to nothing.
+        nvl : bool or dict of str to value
+            Whether rows with a missing key belong to those in which it is missing too, as in
+            pandas; False: they belong to none. A dict gives what keys count as where they are
+            missing, by their columns of either frame.
         """
-        return _joins.merge(self, other, _joins.Keys.of(on, left_on, right_on), how, suffixes)
+        keys = _joins.Keys.of(on, left_on, right_on)
+        return _joins.merge(self, other, keys, _joins.Join(how, suffixes, nvl))
 
     def split(
         self,
@@ -549,7 +382,8 @@ class DataFrame:
         view : str, optional
             A new view; without it a temporary one, dropped with its last proxy.
         use_colname : bool
-            Accepted for compatibility: the columns keep their names.
+            Makes no difference: the view's columns have the frame's names in any case, where
+            Oracle's may have others behind the proxy.
         """
         if view is not None:
             _session.connection().query(f"CREATE VIEW {quote(view)} AS {self._sql}")
@@ -560,111 +394,6 @@ class DataFrame:
         made = ManagedTable(name, "VIEW", self._source.tables)
         return self._from_relation(relation, (made,))
 
-    # ---------------------------------------------------------------------------- aggregates
-
-    def _numeric_names(self) -> list[str]:
-        return [name for name in self.columns if isinstance(self._series(name), NumericSeries)]
-
-    def _aggregates(self, names: Sequence[str], templates: Sequence[str]) -> list[list[Any]]:
-        """Values of each template, {} being a column, for each name: one query."""
-        if not names:
-            return []
-        items = [t.format(self._series(name)._present) for name in names for t in templates]
-        sql = f"SELECT {', '.join(items)} FROM {self._source.relation} AS t"
-        row = _session.connection().query(sql)[1][0]
-        width = len(templates)
-        return [list(row[i * width : (i + 1) * width]) for i in range(len(names))]
-
-    def _by_column(self, names: Sequence[str], template: str, make: Any) -> pandas.Series[Any]:
-        import pandas
-
-        values = [make(row[0]) for row in self._aggregates(names, [template])]
-        return pandas.Series(values, index=list(names), dtype=None if values else "float64")
-
-    def count(self) -> pandas.Series[Any]:
-        """Return how many values of each column are not missing."""
-        return self._by_column(self.columns, "pg_catalog.count({0})", int)
-
-    def nunique(self) -> pandas.Series[Any]:
-        """Return how many different values each column has."""
-        return self._by_column(self.columns, "pg_catalog.count(DISTINCT {0})", int)
-
-    def sum(self) -> pandas.Series[Any]:
-        """Return the sums of the columns of numbers."""
-        return self._by_column(self._numeric_names(), "COALESCE(pg_catalog.sum({0}), 0)", float)
-
-    def mean(self) -> pandas.Series[Any]:
-        """Return the means of the columns of numbers."""
-        return self._by_column(self._numeric_names(), "pg_catalog.avg({0})", _float)
-
-    def std(self) -> pandas.Series[Any]:
-        """Return the standard deviations of the columns of numbers."""
-        return self._by_column(self._numeric_names(), "pg_catalog.stddev_samp({0})", _float)
-
-    def min(self) -> pandas.Series[Any]:
-        """Return the least values of the columns of numbers."""
-        return self._by_column(self._numeric_names(), "pg_catalog.min({0})", _float)
-
-    def max(self) -> pandas.Series[Any]:
-        """Return the greatest values of the columns of numbers."""
-        return self._by_column(self._numeric_names(), "pg_catalog.max({0})", _float)
-
-    def median(self) -> pandas.Series[Any]:
-        """Return the medians of the columns of numbers."""
-        return self._by_column(self._numeric_names(), _quantile(0.5), _float)
-
-    def describe(self) -> pandas.DataFrame:
-        """Return count, mean, deviation, extremes and quartiles of the columns of numbers."""
-        import pandas
-
-        names = self._numeric_names()
-        rows = {
-            "count": "pg_catalog.count({0})",
-            "mean": "pg_catalog.avg({0})",
-            "std": "pg_catalog.stddev_samp({0})",
-            "min": "pg_catalog.min({0})",
-            "25%": _quantile(0.25),
-            "50%": _quantile(0.5),
-            "75%": _quantile(0.75),
-            "max": "pg_catalog.max({0})",
-        }
-        values = self._aggregates(names, list(rows.values()))
-        columns = {name: [_float(v) for v in column] for name, column in zip(names, values)}
-        return pandas.DataFrame(columns, index=list(rows))
-
-    def corr(self) -> pandas.DataFrame:
-        """Return Pearson's correlations of the columns of numbers."""
-        import pandas
-
-        names = self._numeric_names()
-        values = {name: f"({self._series(name)._present})::pg_catalog.float8" for name in names}
-        items = [f"pg_catalog.corr({values[a]}, {values[b]})" for a in names for b in names]
-        sql = f"SELECT {', '.join(items) or 'NULL'} FROM {self._source.relation} AS t"
-        found = list(map(_float, _session.connection().query(sql)[1][0]))
-        rows = [found[i * len(names) : (i + 1) * len(names)] for i in range(len(names))]
-        return pandas.DataFrame(rows, index=names, columns=names)
-
-    def crosstab(self, index: str | Iterable[str]) -> DataFrame:
-        """Return how often every combination of values of some columns comes, in column count."""
-        names = self._names(index)
-        keys = [self._columns[name].expression for name in names]
-        items = ", ".join(f"{key} AS {quote(name)}" for key, name in zip(keys, names))
-        sql = (
-            f'SELECT {items}, pg_catalog.count(*) AS "count" FROM {self._source.relation} AS t '
-            f"GROUP BY {', '.join(keys)}"
-        )
-        columns = {name: Column(quote(name), self._columns[name].sql_type) for name in names}
-        columns["count"] = Column('"count"', "bigint")
-        return self._make(Source(f"({sql})", (), self._source.tables), columns)
-
 
 def _from_parts(sql: str, columns: dict[str, str]) -> DataFrame:
     return DataFrame._from_parts(sql, columns)
-
-
-def _float(value: Any = 0.0) -> float:
-    return float("nan") if value is None else float(value)
-
-
-def _quantile(share: float) -> str:
-    return f"pg_catalog.percentile_cont({share}) WITHIN GROUP (ORDER BY ({{0}})::pg_catalog.float8)"

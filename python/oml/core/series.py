@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import decimal
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from oml import _session
@@ -124,6 +125,22 @@ class Series:
         item = order_item(self, ascending, na_position)
         source = self._source
         return self._of(Source(source.relation, (item, *source.order), source.tables))
+
+    def replace(self, old: Sequence[Any], new: Sequence[Any], default: Any = None) -> Any:
+        """Return the column with other values in place of some.
+
+        Parameters
+        ----------
+        old : list
+            Numbers, texts or truth values, as the column has; None and NaN: missing values.
+        new : list
+            As many; None makes a missing value.
+        default : optional
+            In place of all values that are not in `old`.
+        """
+        from oml.core._replacing import Rules
+
+        return Rules(old, new, default).apply(self)
 
     # ----------------------------------------------------------------------------- operators
 
@@ -314,6 +331,19 @@ class NumericSeries(Series):
             "pg_catalog.percentile_cont(0.5) WITHIN GROUP (ORDER BY ({0})::pg_catalog.float8)"
         )
 
+    def skew(self, skipna: bool = True) -> float:
+        """Return the unbiased skewness, NaN with less than three values; see DataFrame.skew()."""
+        return float(self._frame().skew(skipna).iloc[0])
+
+    def kurtosis(self, skipna: bool = True) -> float:
+        """Return the unbiased excess kurtosis, NaN with less than four values."""
+        return float(self._frame().kurtosis(skipna).iloc[0])
+
+    def cumsum(self, ascending: bool = True, na_position: str = "last", skipna: bool = True) -> Any:
+        """Return the running sums of the sorted values; see DataFrame.cumsum()."""
+        frame = self._frame().cumsum(self._name, ascending, na_position, skipna)
+        return frame[self._name]
+
 
 _SHOWN = 20  # rows
 _DIVISION = "(({0})::pg_catalog.float8 / NULLIF(({1})::pg_catalog.float8, 0))"
@@ -331,11 +361,11 @@ def _widened(expression: str, sql_type: str) -> str:
 
 
 def order_item(column: Series, ascending: bool, na_position: str) -> str:
-    """Return an item of ORDER BY."""
+    """Return an item of ORDER BY, no mere name: that could be another one of the result's."""
     if na_position not in ("first", "last"):
         raise ValueError("na_position is 'first' or 'last'")
     direction = "ASC" if ascending else "DESC"
-    return f"{column._present} {direction} NULLS {na_position.upper()}"
+    return f"COALESCE({column._present}) {direction} NULLS {na_position.upper()}"
 
 
 def _unpickle(frame: Any) -> Any:

@@ -1,0 +1,253 @@
+"""What proxies of rows are made of, and how parts of them are chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+from oml import _session
+from oml.core._classes import series_class
+from oml.core._source import ManagedTable, Source
+from oml.core._sql import quote
+from oml.core.boolean import Boolean
+from oml.core.series import Series
+
+if TYPE_CHECKING:
+    import pandas
+
+Self = TypeVar("Self", bound="BaseFrame")
+
+_SHOWN = 20  # rows
+
+
+class Column(NamedTuple):
+    """What a column of a frame is made of."""
+
+    expression: str  # in terms of the source's columns
+    sql_type: str
+
+
+class BaseFrame:
+    """A query: columns, each an expression, over the rows of a source."""
+
+    __hash__ = object.__hash__
+
+    def __init__(self, other: Series | BaseFrame | Mapping[str, Series]) -> None:
+        self._source: Source
+        self._columns: dict[str, Column]
+        if isinstance(other, BaseFrame):
+            self._source, self._columns = other._source, dict(other._columns)
+            return
+        columns = {other._name: other} if isinstance(other, Series) else dict(other)
+        if not all(isinstance(column, Series) for column in columns.values()):
+            raise TypeError("a frame is made of columns; oml.push() takes local data")
+        sources = {id(column._source): column._source for column in columns.values()}
+        if len(sources) != 1:
+            raise ValueError("a frame is made of one column at least, all of the same rows")
+        (self._source,) = sources.values()
+        self._columns = {
+            name: Column(column._expression, column._sql_type) for name, column in columns.items()
+        }
+
+    @classmethod
+    def _make(cls: type[Self], source: Source, columns: dict[str, Column]) -> Self:
+        frame = cls.__new__(cls)
+        frame._source = source
+        frame._columns = columns
+        return frame
+
+    @classmethod
+    def _from_query(cls: type[Self], sql: str, tables: tuple[ManagedTable, ...] = ()) -> Self:
+        """Return a proxy of a query without parameters."""
+        return cls._from_relation(f"({sql}\n)", tables)
+
+    @classmethod
+    def _from_relation(
+        cls: type[Self], relation: str, tables: tuple[ManagedTable, ...] = ()
+    ) -> Self:
+        """Return a proxy of what can stand in FROM; its columns are looked up now."""
+        probe = f"SELECT * FROM {relation} AS t LIMIT 0"
+        description = _session.connection().query(probe)[0] or []
+        columns = {name: Column(quote(name), sql_type) for name, sql_type in description}
+        if len(columns) != len(description):
+            raise ValueError("two columns have the same name: rename one in the query")
+        if not columns:
+            raise ValueError("there are no columns")
+        return cls._make(Source(relation, (), tables), columns)
+
+    @classmethod
+    def _from_parts(cls: type[Self], sql: str, columns: dict[str, str]) -> Self:
+        """Return a proxy from its query and SQL types, without asking the server."""
+        parts = {name: Column(quote(name), sql_type) for name, sql_type in columns.items()}
+        return cls._make(Source(f"({sql}\n)"), parts)
+
+    # ----------------------------------------------------------------------------- the query
+
+    def _select(self, has_order: bool = True, distinct: str = "") -> str:
+        items = ", ".join(
+            f"{column.expression} AS {quote(name)}" for name, column in self._columns.items()
+        )
+        order = self._source.order_by if has_order else ""
+        return f"SELECT {distinct}{items} FROM {self._source.relation} AS t{order}"
+
+    @property
+    def _sql(self) -> str:
+        """The text of the query: no parameters, all constants quoted."""
+        return self._select()
+
+    @property
+    def _is_temporary(self) -> bool:
+        """Whether the rows are, or may be, in temporary tables that this package drops."""
+        return bool(self._source.tables)
+
+    def _nested(self: Self, sql: str, others: tuple[ManagedTable, ...] = ()) -> Self:
+        """Return a proxy of a query that has this frame's columns, by name."""
+        source = Source(f"({sql})", (), (*self._source.tables, *others))
+        columns = {name: Column(quote(name), c.sql_type) for name, c in self._columns.items()}
+        return self._make(source, columns)
+
+    def _with(self: Self, source: Source) -> Self:
+        return self._make(source, dict(self._columns))
+
+    # ------------------------------------------------------------------------ what it is like
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns' names."""
+        return list(self._columns)
+
+    @property
+    def dtypes(self) -> pandas.Series[Any]:
+        """The columns' classes, by name."""
+        import pandas
+
+        classes = [series_class(column.sql_type) for column in self._columns.values()]
+        return pandas.Series(classes, index=self.columns, dtype=object)
+
+    def __len__(self) -> int:
+        sql = f"SELECT pg_catalog.count(*) FROM {self._source.relation} AS t"
+        return int(_session.connection().query(sql)[1][0][0])
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """The numbers of rows and columns."""
+        return len(self), len(self._columns)
+
+    def __iter__(self) -> Any:
+        return iter(self.columns)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._columns
+
+    def pull(self, aslist: bool = False) -> Any:
+        """Return the rows as a pandas.DataFrame.
+
+        Values arrive as in the frames that scripts get: docs/reference/types.md.
+
+        Parameters
+        ----------
+        aslist : bool
+            Return a list of tuples instead, of values as a cursor gives them.
+        """
+        if aslist:
+            return _session.connection().query(self._sql)[1]
+        from oml._pull import pull_frame
+
+        return pull_frame(self._sql)
+
+    def _shown(self) -> tuple[pandas.DataFrame, str]:
+        frame = self.head(_SHOWN + 1).pull()
+        if len(frame) <= _SHOWN:
+            return frame, ""
+        return frame.head(_SHOWN), f"[the first {_SHOWN} rows, {len(self._columns)} columns]"
+
+    def __repr__(self) -> str:
+        frame, note = self._shown()
+        return f"{frame!r}\n\n{note}" if note else repr(frame)
+
+    def _repr_html_(self) -> str:
+        frame, note = self._shown()
+        html: str = frame._repr_html_() or ""  # type: ignore[operator]
+        return f"{html}<p>{note}</p>" if note else html
+
+    # ---------------------------------------------------------------------- rows and columns
+
+    def _series(self, name: str) -> Series:
+        if name not in self._columns:
+            raise KeyError(name)
+        column = self._columns[name]
+        made: Series = series_class(column.sql_type)(
+            self._source, column.expression, name, column.sql_type
+        )
+        return made
+
+    def _names(self, names: str | Iterable[str] | None) -> list[str]:
+        """Check names; None is all."""
+        if names is None:
+            return self.columns
+        chosen = [names] if isinstance(names, str) else list(names)
+        for name in chosen:
+            if name not in self._columns:
+                raise KeyError(name)
+        return chosen
+
+    def _choose(self: Self, names: Sequence[str]) -> Self:
+        if not names or len(set(names)) < len(names):
+            raise ValueError("choose one column at least, and none twice")
+        return self._make(self._source, {name: self._columns[name] for name in self._names(names)})
+
+    def _filter(self: Self, condition: Boolean) -> Self:
+        if condition._source is not self._source:
+            raise ValueError("the condition is on other rows than those of this frame")
+        return self._with(self._source.where(condition._expression))
+
+    def __getitem__(self, key: Any) -> Any:
+        """Return a column, some columns, or some rows.
+
+        Parameters
+        ----------
+        key : str, list of str, Boolean, or (rows, columns)
+            `rows` is a Boolean column or `:`; `columns` is `:`, a name, a position, a list of
+            either, or a slice of positions. One column comes as such, several as a frame.
+        """
+        if isinstance(key, str):
+            return self._series(key)
+        if isinstance(key, Boolean):
+            return self._filter(key)
+        if isinstance(key, list):
+            return self._choose(key)
+        if not isinstance(key, tuple) or len(key) != 2:
+            raise TypeError("a frame is indexed by a name, names, a condition, or rows and columns")
+        rows, columns = key
+        if isinstance(rows, Boolean):
+            frame = self._filter(rows)
+        elif isinstance(rows, slice) and rows == slice(None):
+            frame = self
+        else:
+            raise TypeError("rows are chosen by a Boolean column or :")
+        names = self._names_at(columns)
+        if isinstance(columns, slice) and columns == slice(None):
+            return frame._with(frame._source)
+        return frame._series(names[0]) if len(names) == 1 else frame._choose(names)
+
+    def _names_at(self, columns: Any) -> list[str]:
+        if isinstance(columns, slice):
+            return self.columns[columns]
+        chosen = columns if isinstance(columns, (list, tuple)) else [columns]
+        names = []
+        for item in chosen:
+            if isinstance(item, str):
+                names.append(item)
+            elif hasattr(item, "__index__") and not isinstance(item, bool):
+                names.append(self.columns[item])
+            else:
+                raise TypeError("columns are chosen by name or position")
+        return self._names(names)
+
+    def head(self: Self, n: int = 5) -> Self:
+        """Return the first `n` rows."""
+        return self._with(self._source.first(n))
+
+    def tail(self: Self, n: int = 5) -> Self:
+        """Return the last `n` rows; the rows must be counted for it."""
+        return self._with(self._source.last(n))
