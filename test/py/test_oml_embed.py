@@ -756,7 +756,7 @@ def test_inline_scripts_run_by_an_untrusted_one_are_not_trusted(
 def by_source(client: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """As with another version of Python on this side."""
     for module in (_pickling, _functions):
-        monkeypatch.setattr(module, "why_not_cloudpickle", lambda: "this is a test")
+        monkeypatch.setattr(module, "why_not_cloudpickle", lambda *_: "this is a test")
 
 
 FACTOR = 3

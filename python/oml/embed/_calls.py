@@ -91,7 +91,7 @@ class Call:
             if target.function is not None:
                 content.update(function=target.function, lines=target.lines)
             given["par_lst"] = json.dumps(self.controls)
-            given["pickled"] = pack(content)
+            given["pickled"] = pack(content, self.settings.get("env_name"))
         return {name: value for name, value in given.items() if value is not None}
 
 

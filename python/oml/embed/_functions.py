@@ -50,8 +50,8 @@ def is_definition(text: str) -> bool:
     return _DEFINITION.match(text) is not None or ("\n" in text.strip() and "def " in text)
 
 
-def find_target(func: Any, func_owner: str | None) -> Target:
-    """Return what `func` means.
+def find_target(func: Any, func_owner: str | None, environment: str | None = None) -> Target:
+    """Return what `func` means, for an engine of a Python environment (None: the usual one).
 
     Raises
     ------
@@ -72,7 +72,7 @@ def find_target(func: Any, func_owner: str | None) -> Target:
     module = getattr(func, "__module__", None)
     if not is_local(module) and "." not in getattr(func, "__qualname__", "."):
         return Target(name, source="", function=func)  # engines can import it
-    reason = why_not_cloudpickle()
+    reason = why_not_cloudpickle(environment)
     if reason:
         return Target(name, source=source_of(func, reason))
     return Target(name, source="", function=func, lines=_lines_of(func))

@@ -44,42 +44,41 @@ def facts():
     return f"{sys.version_info[0]}.{sys.version_info[1]} {version.partition('.')[0]}"
 """
 
-_facts_of_clients: weakref.WeakKeyDictionary[Any, EngineFacts] = weakref.WeakKeyDictionary()
-_facts_of_engine: list[EngineFacts] = []
+#: By the environment, None being the usual one.
+_Facts = dict["str | None", EngineFacts]
+_facts_of_clients: weakref.WeakKeyDictionary[Any, _Facts] = weakref.WeakKeyDictionary()
+_facts_of_engine: _Facts = {}
 
 
-def engine_facts() -> EngineFacts:
-    """Ask an engine of the current connection about its Python, once."""
+def engine_facts(environment: str | None) -> EngineFacts:
+    """Ask an engine of the current connection about its Python, once for each environment."""
     connection = _session.connection()
-    known = _facts_of_engine[0] if _facts_of_engine else None
+    known = _facts_of_engine
     if not connection.is_embedded:
-        known = _facts_of_clients.get(connection)
-    if known is None:
+        known = _facts_of_clients.setdefault(connection, {})
+    if environment not in known:
         rows = connection.query(
             "SELECT f FROM pyqsys.apply(cut => 'eval', out_row => NULL::pg_catalog.text, "
-            "scr_name => 'facts', source => $1) AS f",
-            (_FACTS_SOURCE,),
+            "scr_name => 'facts', source => $1, env_name => $2) AS f",
+            (_FACTS_SOURCE, environment),
         )[1]
-        known = EngineFacts(*rows[0][0].split(" "))
-        if connection.is_embedded:
-            _facts_of_engine.append(known)
-        else:
-            _facts_of_clients[connection] = known
-    return known
+        known[environment] = EngineFacts(*rows[0][0].split(" "))
+    return known[environment]
 
 
-def why_not_cloudpickle() -> str:
-    """Say why functions cannot be sent by value, "" when they can."""
+def why_not_cloudpickle(environment: str | None = None) -> str:
+    """Say why functions cannot be sent by value to an environment, "" when they can."""
     try:
         import cloudpickle
     except ImportError:
         return "cloudpickle is not installed here"
     here = f"{sys.version_info[0]}.{sys.version_info[1]}"
-    there = engine_facts()
+    there = engine_facts(environment)
     if there.python != here:
         return f"engines run Python {there.python}, this is Python {here}"
     if not there.cloudpickle:
-        return "cloudpickle is not installed for the server's Python"
+        where = f'the environment "{environment}"' if environment else "the server's Python"
+        return f"cloudpickle is not installed for {where}"
     if there.cloudpickle != cloudpickle.__version__.partition(".")[0]:
         return "the server has another major version of cloudpickle"
     return ""
@@ -164,8 +163,14 @@ def _describe(content: dict[str, Any]) -> str:
     return "the function"
 
 
-def pack(content: dict[str, Any]) -> bytes:
+def pack(content: dict[str, Any], environment: str | None = None) -> bytes:
     """Pickle {"arguments": ..., "function": ...} for src/py/runtime/pickles.py.
+
+    Parameters
+    ----------
+    content : dict
+    environment : str, optional
+        Of the engine that loads it.
 
     Raises
     ------
@@ -179,7 +184,7 @@ def pack(content: dict[str, Any]) -> bytes:
         return json.dumps(header).encode() + b"\n" + file.getvalue()
     except _FAILURES as error:
         cause = error
-    reason = why_not_cloudpickle()
+    reason = why_not_cloudpickle(environment)
     if not reason:
         header["cloudpickle"] = True
         try:

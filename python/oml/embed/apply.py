@@ -18,7 +18,13 @@ from oml.embed.data_image import _DataImage
 __all__ = ["do_eval", "group_apply", "index_apply", "row_apply", "table_apply"]
 
 
-def do_eval(func: Any, func_owner: str | None = None, graphics: bool = False, **kwargs: Any) -> Any:
+def do_eval(
+    func: Any,
+    func_owner: str | None = None,
+    graphics: bool = False,
+    env_name: str | None = None,
+    **kwargs: Any,
+) -> Any:
     """Run a function once, without data.
 
     Parameters
@@ -29,6 +35,8 @@ def do_eval(func: Any, func_owner: str | None = None, graphics: bool = False, **
         Owner of the script that `func` names; without one your own comes before a global one.
     graphics : bool
         Capture the figures that the function leaves open.
+    env_name : str, optional
+        The Python environment of the server to run in, see pyq_list_envs().
     func_value : pandas.DataFrame, optional
         One row like those of the result, which then stays in the database.
     **kwargs
@@ -51,11 +59,16 @@ def do_eval(func: Any, func_owner: str | None = None, graphics: bool = False, **
     >>> oml.do_eval("def area(width, height): return width * height", width=6, height=7)
     42
     """
-    return _run_one("eval", func, func_owner, graphics, {}, kwargs)
+    return _run_one("eval", func, func_owner, graphics, {"env_name": env_name}, kwargs)
 
 
 def table_apply(
-    data: Any, func: Any, func_owner: str | None = None, graphics: bool = False, **kwargs: Any
+    data: Any,
+    func: Any,
+    func_owner: str | None = None,
+    graphics: bool = False,
+    env_name: str | None = None,
+    **kwargs: Any,
 ) -> Any:
     """Run a function once over all rows of a proxy, its first argument.
 
@@ -64,7 +77,7 @@ def table_apply(
     data : oml.DataFrame
         The rows. The function gets a pandas.DataFrame; a two-dimensional array when all columns
         are numeric, unless `oml_input_type` says otherwise.
-    func, func_owner, graphics, **kwargs
+    func, func_owner, graphics, env_name, **kwargs
         As for do_eval().
 
     Returns
@@ -79,7 +92,7 @@ def table_apply(
     >>> oml.table_apply(iris, lambda rows: len(rows))
     150
     """
-    settings = {"inp_nam": _frame(data, "data")._sql}
+    settings = {"inp_nam": _frame(data, "data")._sql, "env_name": env_name}
     return _run_one("table", func, func_owner, graphics, settings, kwargs)
 
 
@@ -90,6 +103,7 @@ def row_apply(
     rows: int = 1,
     parallel: bool | int | None = None,
     graphics: bool = False,
+    env_name: str | None = None,
     **kwargs: Any,
 ) -> Any:
     """Run a function over a proxy's rows, so many at a time.
@@ -97,7 +111,7 @@ def row_apply(
     Parameters
     ----------
     data : oml.DataFrame
-    func, func_owner, graphics, **kwargs
+    func, func_owner, graphics, env_name, **kwargs
         As for table_apply().
     rows : int
         Rows in a chunk; the last may be shorter.
@@ -117,9 +131,15 @@ def row_apply(
     [60, 60, 30]
     """
     frame = _frame(data, "data")
-    settings = {"inp_nam": frame._sql, "row_num": _count(rows, "rows", 1)}
+    settings = {
+        "inp_nam": frame._sql,
+        "row_num": _count(rows, "rows", 1),
+        "env_name": env_name,
+    }
     prototype = kwargs.pop("func_value", None)
-    call = _calls.Call("row", find_target(func, func_owner), settings, kwargs, graphics, parallel)
+    call = _calls.Call(
+        "row", find_target(func, func_owner, env_name), settings, kwargs, graphics, parallel
+    )
     if wants_progress() and not _session.is_embedded():
         call.total = math.ceil(len(frame) / rows)
     if prototype is not None:
@@ -138,6 +158,7 @@ def group_apply(
     parallel: bool | int | None = None,
     orderby: Any = None,
     graphics: bool = False,
+    env_name: str | None = None,
     **kwargs: Any,
 ) -> Any:
     """Run a function over each group of a proxy's rows.
@@ -148,7 +169,7 @@ def group_apply(
     index : oml.DataFrame or column
         The columns whose values make the groups. Of `data`, or of the same rows: then they come
         along as further columns.
-    func, func_owner, graphics, **kwargs
+    func, func_owner, graphics, env_name, **kwargs
         As for table_apply().
     parallel : bool or int, optional
         As for row_apply().
@@ -171,14 +192,16 @@ def group_apply(
     frame = _frame(data, "data")
     keys = _frame(index, "index")
     frame = _with_columns(frame, keys, "index")
-    settings = {"grp_col": ", ".join(map(quote, keys.columns))}
+    settings = {"grp_col": ", ".join(map(quote, keys.columns)), "env_name": env_name}
     if orderby is not None:
         order = _frame(orderby, "orderby")
         frame = _with_columns(frame, order, "orderby")
         settings["ord_col"] = ", ".join(map(quote, order.columns))
     settings["inp_nam"] = frame._sql
     prototype = kwargs.pop("func_value", None)
-    call = _calls.Call("group", find_target(func, func_owner), settings, kwargs, graphics, parallel)
+    call = _calls.Call(
+        "group", find_target(func, func_owner, env_name), settings, kwargs, graphics, parallel
+    )
     if prototype is not None:
         return _calls.run_into_table(call, prototype)
     names = _group_keys(frame, keys.columns) if len(keys.columns) > 1 else None
@@ -200,6 +223,7 @@ def index_apply(
     func_owner: str | None = None,
     parallel: bool | int | None = None,
     graphics: bool = False,
+    env_name: str | None = None,
     **kwargs: Any,
 ) -> Any:
     """Run a function `times` times, with 1, 2, ... as its first argument.
@@ -207,7 +231,7 @@ def index_apply(
     Parameters
     ----------
     times : int
-    func, func_owner, graphics, **kwargs
+    func, func_owner, graphics, env_name, **kwargs
         As for do_eval().
     parallel : bool or int, optional
         As for row_apply().
@@ -223,10 +247,16 @@ def index_apply(
     >>> oml.index_apply(3, lambda number: number * number)
     [1, 4, 9]
     """
-    settings = {"times_num": _count(times, "times", 0)}
+    settings = {"times_num": _count(times, "times", 0), "env_name": env_name}
     prototype = kwargs.pop("func_value", None)
     call = _calls.Call(
-        "index", find_target(func, func_owner), settings, kwargs, graphics, parallel, times
+        "index",
+        find_target(func, func_owner, env_name),
+        settings,
+        kwargs,
+        graphics,
+        parallel,
+        times,
     )
     if prototype is not None:
         return _calls.run_into_table(call, prototype)
@@ -295,7 +325,9 @@ def _run_one(
     keywords: dict[str, Any],
 ) -> Any:
     prototype = keywords.pop("func_value", None)
-    call = _calls.Call(cut, find_target(func, func_owner), settings, keywords, graphics)
+    call = _calls.Call(
+        cut, find_target(func, func_owner, settings["env_name"]), settings, keywords, graphics
+    )
     if prototype is not None:
         return _calls.run_into_table(call, prototype)
     ((_, result, images),) = _calls.run(call)
