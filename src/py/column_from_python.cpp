@@ -10,6 +10,7 @@ namespace epe::py {
 namespace {
 
 constexpr unsigned kNumberClasses = kBoolClass | kIntClass | kFloatClass | kDecimalClass;
+constexpr int kMostWrappings = 8;  // an array may hold itself
 constexpr unsigned kDayClasses = kDateTimeClass | kAwareClass | kDateClass;
 constexpr unsigned kSequenceClasses = kTupleClass | kListClass | kArrayClass;
 
@@ -34,13 +35,13 @@ unsigned take_plain(const Objects& values, const Target& target, ObjectVector& p
         unsigned value_class = classifier.class_of(value);
         Ref simple = value_class == kForeignClass ? simplify(value, target, i) : Ref::borrow(value);
         // An enum's value, or an array's only element, may be foreign again.
-        for (int depth = 0; depth < 3 && value_class == kForeignClass; ++depth) {
+        for (int depth = 0; depth < kMostWrappings && value_class == kForeignClass; ++depth) {
             value_class = classifier.class_of(simple.get());
-            if (value_class != kForeignClass || is_array(simple.get())) break;
+            if (value_class != kForeignClass || has_dimensions(simple.get())) break;
             simple = simplify(simple.get(), target, i);
         }
         if (value_class == kForeignClass)
-            value_class = is_array(simple.get()) ? kArrayClass : kOtherClass;
+            value_class = has_dimensions(simple.get()) ? kArrayClass : kOtherClass;
         classes |= value_class;
         replaced.push(std::move(simple));
     }

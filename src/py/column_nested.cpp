@@ -13,11 +13,6 @@ namespace {
 
 // ------------------------------------------------------------------------------------------ lists
 
-/// True for an array that is not a lone element.
-bool has_dimensions(PyObject* value) {
-    return is_array(value) && PyTuple_Size(attribute(value, "shape").get()) > 0;
-}
-
 /// Collects the elements of list values, row by row.
 class ListWriter {
    public:
@@ -268,7 +263,8 @@ Column column_of_lists(const Objects& values, const Target& target) {
         const unsigned value_class = classifier.class_of(values[i]);
         if (value_class == kNoClass)
             writer.add_null();
-        else if (value_class == kListClass || value_class == kTupleClass || is_array(values[i]))
+        else if (value_class == kListClass || value_class == kTupleClass ||
+                 has_dimensions(values[i]))
             writer.add(values[i]);
         else
             fail_type(target, values[i], i);

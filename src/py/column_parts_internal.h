@@ -65,4 +65,7 @@ Column column_of_structs(const Objects& values, const Target& target);
 
 /// The plain Python value that a foreign one stands for; None for NaT.
 Ref simplify(PyObject* value, const Target& target, std::int64_t index);
+
+/// True for an array that is not a lone element: one without dimensions is its element.
+bool has_dimensions(PyObject* value);
 }  // namespace epe::py

@@ -90,6 +90,10 @@ Ref simplify_by_method(PyObject* value) {
 
 }  // namespace
 
+bool has_dimensions(PyObject* value) {
+    return is_array(value) && PyTuple_Size(attribute(value, "shape").get()) > 0;
+}
+
 Ref simplify(PyObject* value, const Target& target, std::int64_t index) {
     const KnownTypes& known = known_types();
     if (is_a(value, known.enumeration)) return attribute(value, "value");
