@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import re
 import sys
 import uuid
 from collections.abc import Mapping, Sequence
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from oml import _pickles, _session, _trust
 from oml._errors import DatabaseError
+from oml._listing import Listing, is_meant
 
 if TYPE_CHECKING:
     import pandas
@@ -305,14 +305,28 @@ def load(
 
 # ---------------------------------------------------------------------------------- looking
 
-_DIR_COLUMNS = ["datastore_name", "object_count", "size", "date", "description"]
-_DIR_CONDITIONS = {
-    "user": "d.is_own",
-    "private": "d.is_own AND NOT d.is_grantable",
-    "grantable": "d.is_own AND d.is_grantable",
-    "all": "true",
-    "granted": "d.is_granted AND NOT d.is_own",
-}
+_LISTING = Listing(
+    "datastore",
+    "dstype",
+    "pyqsys.readable_datastores",
+    {
+        "datastore_name": "l.name",
+        "object_count": "(SELECT pg_catalog.count(*) FROM pyqsys.readable_objects AS o"
+        " WHERE o.store OPERATOR(pg_catalog.=) l.id)",
+        "size": "(SELECT COALESCE(pg_catalog.sum(o.size), 0)::pg_catalog.int8"
+        " FROM pyqsys.readable_objects AS o WHERE o.store OPERATOR(pg_catalog.=) l.id)",
+        "date": "pg_catalog.date_trunc('second', l.created)::pg_catalog.timestamp",
+        "description": "l.description",
+    },
+    "l.owner_name",
+    {
+        "user": "l.is_own",
+        "private": "l.is_own AND NOT l.is_grantable",
+        "grantable": "l.is_own AND l.is_grantable",
+        "all": "true",
+        "granted": "l.is_granted AND NOT l.is_own",
+    },
+)
 
 
 def dir(
@@ -336,52 +350,7 @@ def dir(
         datastore_name, object_count, size (bytes), date, description; for 'all' and 'granted' with
         the owner before them; for 'grant' datastore_name and grantee.
     """
-    import pandas
-
-    if dstype == "grant":
-        columns = ["datastore_name", "grantee"]
-        sql = (
-            "SELECT g.name, g.grantee FROM pyqsys.given_grants AS g"
-            " WHERE g.type OPERATOR(pg_catalog.=) 'datastore' ORDER BY g.name, g.grantee"
-        )
-    elif dstype in _DIR_CONDITIONS:
-        columns = _DIR_COLUMNS
-        selected = (
-            "d.name, (SELECT pg_catalog.count(*) FROM pyqsys.readable_objects AS o"
-            " WHERE o.store OPERATOR(pg_catalog.=) d.id),"
-            " (SELECT COALESCE(pg_catalog.sum(o.size), 0)::pg_catalog.int8"
-            " FROM pyqsys.readable_objects AS o WHERE o.store OPERATOR(pg_catalog.=) d.id),"
-            " pg_catalog.date_trunc('second', d.created)::pg_catalog.timestamp, d.description"
-        )
-        if dstype in ("all", "granted"):
-            columns = ["owner", *columns]
-            selected = f"d.owner_name, {selected}"
-        sql = (
-            f"SELECT {selected} FROM pyqsys.readable_datastores AS d"
-            f" WHERE {_DIR_CONDITIONS[dstype]} ORDER BY d.owner_name, d.name"
-        )
-    else:
-        raise ValueError(f"unknown dstype {dstype!r}")
-    rows = _session.connection().query(sql)[1]
-    frame = pandas.DataFrame(rows, columns=columns)
-    return _select(frame, "datastore_name", name, regex_match)
-
-
-def _select(
-    frame: pandas.DataFrame, column: str, name: str | Sequence[str] | None, regex_match: bool
-) -> pandas.DataFrame:
-    """The rows of which a column has one of the names, or matches one of the patterns."""
-    if name is None:
-        return frame
-    names = [name] if isinstance(name, str) else list(name)
-    kept = [_is_meant(each, names, regex_match) for each in frame[column]]
-    return frame[kept].reset_index(drop=True)
-
-
-def _is_meant(name: str, wanted: Sequence[str], regex_match: bool) -> bool:
-    if regex_match:
-        return any(re.search(pattern, name) for pattern in wanted)
-    return name in wanted
+    return _LISTING.read(dstype, name, regex_match)
 
 
 def describe(name: str, owner: str | None = None) -> pandas.DataFrame:
@@ -464,14 +433,14 @@ def delete(
     known = _names()
     work: list[tuple[str, list[str] | None]] = []
     for store, patterns in pairs:
-        stores = [each for each in known if _is_meant(each, [store], regex_match)]
+        stores = [each for each in known if is_meant(each, [store], regex_match)]
         if not stores:
             raise ValueError(f"there is no datastore {store!r} of yours")
         for each in stores:
             names = patterns
             if patterns is not None and regex_match:
                 found = describe(each)["object_name"]
-                names = [item for item in found if _is_meant(item, patterns, True)]
+                names = [item for item in found if is_meant(item, patterns, True)]
             work.append((each, names))
     gone = set()
     for each, names in work:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from oml import _session, _trust
 from oml._errors import DatabaseError
-from oml.ds import _select
+from oml._listing import Listing
 
 if TYPE_CHECKING:
     import pandas
@@ -139,12 +139,24 @@ def drop(name: str, is_global: bool = False, silent: bool = False) -> None:
     )
 
 
-_DIR_CONDITIONS = {
-    "user": "s.is_own",
-    "global": "s.is_global",
-    "granted": "s.is_granted AND NOT s.is_own",
-    "all": "true",
-}
+_LISTING = Listing(
+    "pyqscript",
+    "sctype",
+    "pyqsys.readable_scripts",
+    {
+        "name": "l.name",
+        "script": "l.script",
+        "description": "l.description",
+        "date": "pg_catalog.date_trunc('second', l.updated)::pg_catalog.timestamp",
+    },
+    "CASE WHEN l.is_global THEN 'PYQSYS' ELSE l.owner_name END",
+    {
+        "user": "l.is_own",
+        "global": "l.is_global",
+        "granted": "l.is_granted AND NOT l.is_own",
+        "all": "true",
+    },
+)
 
 
 def dir(
@@ -168,32 +180,7 @@ def dir(
         name, script, description, date; for 'all' and 'granted' with the owner before them; for
         'grant' name and grantee.
     """
-    import pandas
-
-    columns = ["name", "script", "description", "date"]
-    if sctype == "grant":
-        columns = ["name", "grantee"]
-        sql = (
-            "SELECT g.name, g.grantee FROM pyqsys.given_grants AS g"
-            " WHERE g.type OPERATOR(pg_catalog.=) 'pyqscript' ORDER BY g.name, g.grantee"
-        )
-    elif sctype in _DIR_CONDITIONS:
-        selected = (
-            "s.name, s.script, s.description,"
-            " pg_catalog.date_trunc('second', s.updated)::pg_catalog.timestamp"
-        )
-        if sctype in ("all", "granted"):
-            columns = ["owner", *columns]
-            owner = "CASE WHEN s.is_global THEN 'PYQSYS' ELSE s.owner_name END"
-            selected = f"{owner}, {selected}"
-        sql = (
-            f"SELECT {selected} FROM pyqsys.readable_scripts AS s"
-            f" WHERE {_DIR_CONDITIONS[sctype]} ORDER BY s.owner_name, s.name"
-        )
-    else:
-        raise ValueError(f"unknown sctype {sctype!r}")
-    rows = _session.connection().query(sql)[1]
-    return _select(pandas.DataFrame(rows, columns=columns), "name", name, regex_match)
+    return _LISTING.read(sctype, name, regex_match)
 
 
 def load(name: str, owner: str | None = None) -> Callable:
