@@ -24,7 +24,8 @@ class ScriptError(DatabaseError, RuntimeError):
     Attributes
     ----------
     output : str
-        What it had printed, as far as this side knows: on clients.
+        What it had printed, on a client. Empty in a script, past which the lines of what it calls
+        go to the client.
     """
 
     def __init__(self, message, sqlstate="", detail="", hint="", context="", output=""):
