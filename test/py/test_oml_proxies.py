@@ -1,6 +1,6 @@
 """Package `oml`: the surface that is the same on a client and in an engine.
 
-The tests are the functions of oml_bodies and oml_summary_bodies: called here, over a connection
+The tests are the functions of the modules oml_*_bodies: called here, over a connection
 of the client, and stored as one script and run by pyq_eval, in the backend and in a process of
 its own.
 """
@@ -14,6 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import oml_argument_bodies
 import oml_bodies
 import oml_summary_bodies
 import psycopg
@@ -22,7 +23,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "python"))
 
-MODULES = (oml_bodies, oml_summary_bodies)
+MODULES = (oml_bodies, oml_summary_bodies, oml_argument_bodies)
 
 
 def names_of(module: ModuleType) -> list[str]:
@@ -37,7 +38,7 @@ def names_of(module: ModuleType) -> list[str]:
 
 
 def script() -> str:
-    """Both modules as one; what is called, the last function, is that of oml_bodies."""
+    """The modules as one; what is called, the last function, is that of oml_bodies."""
     texts = [Path(str(module.__file__)).read_text() for module in reversed(MODULES)]
     head = "from __future__ import annotations\n"
     lines = "\n".join(texts).splitlines(keepends=True)
