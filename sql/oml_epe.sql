@@ -918,6 +918,21 @@ COMMENT ON COLUMN @extschema@.pyq_jobs.comment IS
 COMMENT ON COLUMN @extschema@.pyq_jobs.error IS 'Why it did not finish';
 GRANT SELECT ON @extschema@.pyq_jobs TO PUBLIC;
 
+CREATE VIEW pyqsys.job_calls WITH (security_barrier) AS
+    SELECT j.id,
+           (ARRAY['eval', 'table', 'row', 'group', 'index'])[
+               j.function OPERATOR(pg_catalog.+) 1] AS function,
+           j.par_lst
+    FROM pyqsys.jobs AS j
+    WHERE EXISTS (SELECT FROM pg_catalog.pg_roles AS r
+                  WHERE r.rolname OPERATOR(pg_catalog.=) current_user
+                      AND (r.rolsuper OR r.oid OPERATOR(pg_catalog.=) j.owner::oid));
+COMMENT ON VIEW pyqsys.job_calls IS 'How the jobs in pyq_jobs were submitted';
+COMMENT ON COLUMN pyqsys.job_calls.id IS 'ID of the job';
+COMMENT ON COLUMN pyqsys.job_calls.function IS 'Kind of the call: eval, table, row, group, index';
+COMMENT ON COLUMN pyqsys.job_calls.par_lst IS 'Argument of the call';
+GRANT SELECT ON pyqsys.job_calls TO PUBLIC;
+
 CREATE VIEW pyqsys.job_data WITH (security_barrier) AS
     SELECT d.job, d.call, d.piece, d.data
     FROM pyqsys.job_results AS d
@@ -931,6 +946,27 @@ COMMENT ON COLUMN pyqsys.job_data.call IS 'Number of the call, from 1';
 COMMENT ON COLUMN pyqsys.job_data.piece IS 'Number of the piece within the call, from 1';
 COMMENT ON COLUMN pyqsys.job_data.data IS 'The piece';
 GRANT SELECT ON pyqsys.job_data TO PUBLIC;
+
+-- What the gateway asks before every request: a look-up in caches.
+CREATE FUNCTION pyqsys.may_log_in() RETURNS boolean
+    LANGUAGE C VOLATILE PARALLEL RESTRICTED
+    AS 'MODULE_PATHNAME', 'epe_may_log_in';
+COMMENT ON FUNCTION pyqsys.may_log_in() IS
+    'Whether session_user might log in to this database again';
+
+-- A UUID cannot be guessed: that a job exists is no secret to who knows its ID.
+CREATE FUNCTION pyqsys.job_exists(job_id uuid) RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
+    SET search_path = pg_catalog, pg_temp
+    AS 'SELECT EXISTS (SELECT FROM pyqsys.jobs AS j WHERE j.id OPERATOR(pg_catalog.=) $1)';
+COMMENT ON FUNCTION pyqsys.job_exists(uuid) IS 'Whether there is such a job, whoever owns it';
+
+-- For clients that must write an AS list for an out_fmt of others.
+CREATE FUNCTION pyqsys.output_columns(out_fmt text) RETURNS text
+    LANGUAGE C STABLE PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'epe_output_columns';
+COMMENT ON FUNCTION pyqsys.output_columns(text) IS
+    'The AS list that a column map or prototype needs';
 
 -- A job_id is the UUID, or the URL that ends in it.
 CREATE FUNCTION pyqsys.job_status(job_id text) RETURNS text

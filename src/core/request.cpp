@@ -66,7 +66,7 @@ constexpr std::size_t kFullNames = 7;
     throw_argument_error(message, {}, expected);
 }
 
-bool read_boolean(const JsonMember& member) {
+bool read_boolean(const JsonMember& member, const char* expected = "Use true or false.") {
     switch (member.kind) {
         case JsonKind::kBool:
             return member.boolean;
@@ -80,7 +80,7 @@ bool read_boolean(const JsonMember& member) {
         default:
             break;
     }
-    throw_bad_control(member, "Use true or false.");
+    throw_bad_control(member, expected);
 }
 
 /// The position of a member's text among words, or an error that lists them.
@@ -147,6 +147,18 @@ void read_parallel(const JsonMember& member, Controls& controls) {
         controls.is_parallel = member.boolean;
 }
 
+void read_graphics(const JsonMember& member, Controls& controls) {
+    controls.always_gives_row =
+        member.kind == JsonKind::kString && equals_ignoring_case(member.text, "always");
+    controls.capture_graphics =
+        controls.always_gives_row || read_boolean(member, "Use true, false or \"always\".");
+}
+
+/// Kept with a job's PAR_LST, for who asks for its result.
+void check_comments(const JsonMember& member) {
+    if (member.kind != JsonKind::kString) throw_bad_control(member, "Use a string.");
+}
+
 void read_control(const JsonMember& member, EvalFunction function, Controls& controls) {
     const std::string_view key = member.key;
     if (key == "oml_input_type")
@@ -154,13 +166,15 @@ void read_control(const JsonMember& member, EvalFunction function, Controls& con
     else if (key == "oml_na_omit")
         controls.omit_incomplete = read_boolean(member);
     else if (key == "oml_graphics_flag")
-        controls.capture_graphics = read_boolean(member);
+        read_graphics(member, controls);
     else if (key == "oml_connect")
         controls.connect = read_boolean(member);
     else if (key == "oml_numeric")
         controls.use_decimal = read_word(member, {"float", "decimal"}) == 1;
     else if (key == "oml_nan")
         controls.keep_nan = read_word(member, {"null", "keep"}) == 1;
+    else if (key == "oml_comments")
+        check_comments(member);
     else if (key == "oml_async_flag")
         controls.is_async = read_boolean(member);
     else if (key == "oml_retries")
@@ -175,10 +189,10 @@ void read_control(const JsonMember& member, EvalFunction function, Controls& con
 }
 
 bool is_known_control(std::string_view key) {
-    static constexpr std::array<std::string_view, 11> kKnown{
+    static constexpr std::array<std::string_view, 12> kKnown{
         "oml_input_type", "oml_na_omit",       "oml_graphics_flag", "oml_connect",
         "oml_numeric",    "oml_nan",           "oml_async_flag",    "oml_parallel_flag",
-        "oml_parallel",   "oml_service_level", "oml_retries"};
+        "oml_parallel",   "oml_service_level", "oml_retries",       "oml_comments"};
     return std::find(kKnown.begin(), kKnown.end(), key) != kKnown.end();
 }
 

@@ -33,7 +33,7 @@ void write_controls(WireWriter& to, const Controls& controls) {
     to.number(controls.input_type);
     for (const bool flag :
          {controls.is_iterator, controls.omit_incomplete, controls.capture_graphics,
-          controls.use_decimal, controls.keep_nan, controls.is_async})
+          controls.always_gives_row, controls.use_decimal, controls.keep_nan, controls.is_async})
         to.boolean(flag);
 }
 
@@ -41,7 +41,8 @@ Controls read_controls(WireReader& from) {
     Controls controls;
     controls.input_type = from.enumerator(InputType::kPolars);
     for (bool* flag : {&controls.is_iterator, &controls.omit_incomplete, &controls.capture_graphics,
-                       &controls.use_decimal, &controls.keep_nan, &controls.is_async})
+                       &controls.always_gives_row, &controls.use_decimal, &controls.keep_nan,
+                       &controls.is_async})
         *flag = from.boolean();
     return controls;
 }

@@ -36,6 +36,7 @@ void Supervisor::run() {
     while (true) {
         reap();
         remove_strays();
+        gateway_.start_when_due(now_nanoseconds());
         schedule();
         wait_for_events();
     }
@@ -115,6 +116,9 @@ void Supervisor::handle_client(int descriptor, Client& client, Frame& frame) {
         case ToSupervisor::kConfigure:
             if (client.is_owner) configure(from);
             break;
+        case ToSupervisor::kGateway:
+            if (client.is_owner) configure_gateway(from);
+            break;
         case ToSupervisor::kAcquire:
             acquire(descriptor, from, frame);
             break;
@@ -145,6 +149,7 @@ void Supervisor::drop_client(int descriptor) {
         for (const ZygoteRecord& zygote : zygotes_)
             if (zygote.pid > 0) kill(zygote.pid, SIGKILL);
         for (const SupervisedEngine& engine : engines_) engine.kill();
+        gateway_.end();
         // While they live they can make files.
         for (const SupervisedEngine& engine : engines_) engine.await_end();
         remove_folder(birth_.folder);
@@ -160,6 +165,14 @@ void Supervisor::drop_client(int descriptor) {
         if (engine->phase == EnginePhase::kQueued) engines_.erase(engine);
     }
     clients_.erase(descriptor);
+}
+
+void Supervisor::configure_gateway(WireReader& from) {
+    constexpr std::int64_t kMostWords = 1000;
+    std::vector<std::string> command;
+    const std::int64_t count = from.count(kMostWords);
+    for (std::int64_t i = 0; i < count; ++i) command.push_back(from.text());
+    gateway_.configure(std::move(command));
 }
 
 void Supervisor::configure(WireReader& from) {

@@ -9,6 +9,8 @@
 // engines is served first, and idle engines of other sessions are retired for it. When a client
 // is gone, its engines are killed.
 //
+// It also starts and watches the REST gateway, when the server's settings want one.
+//
 // Without a keeper a backend starts a supervisor of its own, which serves it alone.
 #pragma once
 
@@ -26,7 +28,8 @@ enum class ToSupervisor : std::uint8_t {
     kAcquire,        ///< id, environment, network; descriptors: engine's socket, status page
     kForget,         ///< id: kill the engine, or drop the request
     kList,
-    kStack,  ///< pid
+    kStack,    ///< pid
+    kGateway,  ///< from the owner only: command, as SupervisedGateway::configure() takes it
 };
 
 /// Supervisor to client.

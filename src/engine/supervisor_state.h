@@ -11,6 +11,7 @@
 
 #include "engine/channel.h"
 #include "engine/supervised_engine.h"
+#include "engine/supervised_gateway.h"
 #include "engine/supervisor.h"
 #include "engine/zygote.h"
 
@@ -52,6 +53,7 @@ class Supervisor {
     void handle_client(int descriptor, Client& client, Frame& frame);
     void drop_client(int descriptor);
     void configure(WireReader& from);
+    void configure_gateway(WireReader& from);
     void acquire(int descriptor, WireReader& from, Frame& frame);
     void list(Client& client);
     void ask_for_stack(int descriptor, WireReader& from);
@@ -85,6 +87,7 @@ class Supervisor {
     std::map<int, Client> clients_{};
     Engines engines_{};
     std::list<ZygoteRecord> zygotes_{};
+    SupervisedGateway gateway_{};
     std::uint64_t last_number_ = 0;
     /// Engines of an earlier supervisor with this owner, which may still work: their folders.
     std::vector<pid_t> strays_{};

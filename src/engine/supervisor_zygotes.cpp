@@ -180,6 +180,7 @@ void Supervisor::replace_zygote(ZygoteRecord& zygote) {
 }
 
 void Supervisor::note_exit(pid_t pid, int status) {
+    if (gateway_.note_exit(pid, status)) return;
     const auto engine = std::find_if(engines_.begin(), engines_.end(),
                                      [&](const SupervisedEngine& each) { return each.pid == pid; });
     if (engine != engines_.end()) end_engine(engine, status);

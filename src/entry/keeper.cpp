@@ -1,6 +1,6 @@
 // The background worker that keeps the supervisor of the engines alive. It does nothing else: the
 // death of a child of the postmaster by a signal restarts the whole server, so whatever runs users'
-// code, or talks to what does, is further down.
+// code, or talks to what does, is further down. So is the REST gateway.
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -10,6 +10,7 @@
 #include <exception>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "core/call_stats.h"
 #include "engine/channel.h"
@@ -18,6 +19,7 @@
 #include "entry/keeper.h"
 #include "pg/background_worker.h"
 #include "pg/function_call.h"
+#include "pg/gateway_settings.h"
 #include "pg/settings.h"
 
 namespace {
@@ -37,6 +39,11 @@ void configure(Channel& supervisor) {
     body.number(static_cast<std::int64_t>(settings.preload.size()));
     for (const std::string& name : settings.preload) body.text(name);
     supervisor.put(epe::engine::ToSupervisor::kConfigure, body);
+    const std::vector<std::string> command = epe::pg::gateway_command();
+    epe::engine::WireWriter words;
+    words.number(static_cast<std::int64_t>(command.size()));
+    for (const std::string& word : command) words.text(word);
+    supervisor.put(epe::engine::ToSupervisor::kGateway, words);
     (void)supervisor.flush();
 }
 

@@ -4,11 +4,15 @@
 extern "C" {
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "catalog/pg_authid.h"
+#include "catalog/pg_database.h"
 #include "commands/dbcommands.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/lsyscache.h"
+#include "utils/syscache.h"
+#include "utils/timestamp.h"
 }
 
 #include "pg/boundary.h"
@@ -43,7 +47,31 @@ std::string text_of(Name name, std::uint32_t number) {
                                 : "unknown (OID " + std::to_string(number) + ")";
 }
 
+bool may_connect(Oid role) noexcept {
+#if PG_VERSION_NUM >= 160000
+    return object_aclcheck(DatabaseRelationId, MyDatabaseId, role, ACL_CONNECT) == ACLCHECK_OK;
+#else
+    return pg_database_aclcheck(MyDatabaseId, role, ACL_CONNECT) == ACLCHECK_OK;
+#endif
+}
+
+/// As authentication sees it: rolcanlogin, and a password that has not run out.
+bool may_log_in(Oid role) noexcept {
+    const HeapTuple row = SearchSysCache1(AUTHOID, ObjectIdGetDatum(role));
+    if (!HeapTupleIsValid(row)) return false;
+    bool is_null = false;
+    const Datum until = SysCacheGetAttr(AUTHOID, row, Anum_pg_authid_rolvaliduntil, &is_null);
+    const bool is_valid = is_null || DatumGetTimestampTz(until) >= GetCurrentTimestamp();
+    const bool may = is_valid && reinterpret_cast<Form_pg_authid>(GETSTRUCT(row))->rolcanlogin;
+    ReleaseSysCache(row);
+    return may && may_connect(role);
+}
+
 }  // namespace
+
+bool may_session_user_log_in() {
+    return guarded([]() noexcept { return may_log_in(GetSessionUserId()); });
+}
 
 std::string role_name(std::uint32_t role) {
     return text_of(guarded([=]() noexcept { return in_utf8(GetUserNameFromId(role, true)); }),

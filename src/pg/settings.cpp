@@ -13,6 +13,7 @@ extern "C" {
 }
 
 #include "pg/boundary.h"
+#include "pg/gateway_settings.h"
 
 #ifndef EPE_ENGINE_PROGRAM
 #define EPE_ENGINE_PROGRAM "oml_epe_engine"
@@ -226,6 +227,7 @@ void define_settings() noexcept {
     define_engine_settings();
     define_integers();
     define_sandbox_settings();
+    define_gateway_settings();
     DefineCustomStringVariable("oml_epe.gateway_url",
                                "What stands before the path in the URLs of jobs.", nullptr,
                                &gateway_url, "", PGC_USERSET, 0, nullptr, nullptr, nullptr);

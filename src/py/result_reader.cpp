@@ -203,39 +203,67 @@ Batch ResultFormat::xml(const Ref& result, const Call& call_of_result) {
     return name_and_value(call_of_result, utf8(text.get()), shape_);
 }
 
-Batch ResultFormat::png(const Ref& result, const Call& call_of_result) {
-    const Ref figures = captured_figures();
-    const Py_ssize_t count = PyList_Size(figures.get());
-    static PyObject* to_value = nullptr;
-    const Ref value =
-        count == 0
-            ? to_python("")
-            : call(runtime_function(to_value, "_oml_epe_runtime.render", "to_value"), result);
-    TextColumn name;
-    ColumnBuilder id(ColumnType{Kind::kInt64, {}}, false);
-    TextColumn values;
-    TextColumn title;
-    TextColumn image(Kind::kBinary);
-    for (Py_ssize_t i = 0; i < count; ++i) {
-        PyObject* const figure = PyList_GET_ITEM(figures.get(), i);
-        name.add(call_of_result.name);
-        require(id.append(std::int64_t{i + 1}));
-        values.add_python(value.get());
-        title.add_python(PyTuple_GetItem(figure, 0));
+namespace {
+
+/// The rows of 'PNG' while they grow.
+class FigureRows {
+   public:
+    explicit FigureRows(const OutputShape& shape) { batch_.schema = &shape.columns; }
+
+    /// A row without a figure.
+    void add(const Call& call, const Ref& value) {
+        start_row(call, value);
+        require(id_.append_null());
+        title_.add(std::nullopt);
+        image_.add(std::nullopt);
+    }
+    void add(const Call& call, const Ref& value, std::int64_t id, PyObject* figure) {
+        start_row(call, value);
+        require(id_.append(id));
+        title_.add_python(PyTuple_GetItem(figure, 0));
         char* bytes = nullptr;
         Py_ssize_t size = 0;
         checked(PyBytes_AsStringAndSize(PyTuple_GetItem(figure, 1), &bytes, &size));
-        image.add(std::string_view(bytes, static_cast<std::size_t>(size)));
+        image_.add(std::string_view(bytes, static_cast<std::size_t>(size)));
     }
-    Batch batch;
-    batch.schema = &shape_.columns;
-    batch.length = count;
-    batch.columns.push_back(name.finish());
-    batch.columns.push_back(id.finish());
-    batch.columns.push_back(values.finish());
-    batch.columns.push_back(title.finish());
-    batch.columns.push_back(image.finish());
-    return batch;
+    Batch finish() {
+        batch_.columns.push_back(name_.finish());
+        batch_.columns.push_back(id_.finish());
+        batch_.columns.push_back(value_.finish());
+        batch_.columns.push_back(title_.finish());
+        batch_.columns.push_back(image_.finish());
+        return std::move(batch_);
+    }
+
+   private:
+    void start_row(const Call& call, const Ref& value) {
+        ++batch_.length;
+        name_.add(call.name);
+        value_.add_python(value.get());
+    }
+
+    Batch batch_{};
+    TextColumn name_;
+    ColumnBuilder id_{ColumnType{Kind::kInt64, {}}, false};
+    TextColumn value_;
+    TextColumn title_;
+    TextColumn image_{Kind::kBinary};
+};
+
+}  // namespace
+
+Batch ResultFormat::png(const Ref& result, const Call& call_of_result) {
+    const Ref figures = captured_figures();
+    const Py_ssize_t count = PyList_Size(figures.get());
+    FigureRows rows(shape_);
+    if (count == 0 && !controls_.always_gives_row) return rows.finish();
+    static PyObject* to_value = nullptr;
+    const Ref value =
+        call(runtime_function(to_value, "_oml_epe_runtime.render", "to_value"), result);
+    if (count == 0) rows.add(call_of_result, value);
+    for (Py_ssize_t i = 0; i < count; ++i)
+        rows.add(call_of_result, value, i + 1, PyList_GET_ITEM(figures.get(), i));
+    return rows.finish();
 }
 
 Ref ResultFormat::pickle(const Ref& result) {

@@ -100,6 +100,14 @@ SELECT owner = current_user AS own, script, state, elapsed < '1 min' AS short, p
 FROM pyq_jobs WHERE id = :'job';
 SELECT * FROM pyq_eval(NULL, 'JSON', 'job_says') AS t(name text, value text);
 
+-- what it was submitted as
+SELECT * FROM pyq_eval('{"oml_async_flag": true, "oml_comments": 1}', NULL, 'job_says')
+    AS t(name text, value text);
+SELECT right(value, 36) AS job
+FROM pyq_index_eval('{"oml_async_flag": true, "oml_comments": "why"}', NULL, 2, 'job_index')
+    AS t(name text, value text) \gset
+SELECT function, par_lst, pyq_job_wait(id::text) FROM pyqsys.job_calls WHERE id = :'job';
+
 -- deleted and cancelled
 SELECT * FROM pyq_delete_job(:'job');
 \set VERBOSITY sqlstate

@@ -52,6 +52,19 @@ SELECT name, id, title
     FROM pyq_group_eval('fixed_input', '{"oml_graphics_flag": true}', NULL::pyq_png, 'grp', NULL,
                         'fixed_plot');
 SELECT count(*) FROM pyq_eval(NULL, NULL::pyq_png, 'fixed_frame');
+-- ... and with "always" the results of calls that drew none
+SELECT * FROM pyq_group_eval('fixed_input', '{"oml_graphics_flag": "always"}', NULL::pyq_png, 'grp', NULL,
+                             'fixed_count');
+SELECT * FROM pyq_eval('{"oml_graphics_flag": true}', NULL::pyq_png, 'fixed_frame');
+SELECT * FROM pyq_eval('{"oml_graphics_flag": "always"}', NULL::pyq_png, 'fixed_frame');
+SELECT * FROM pyq_eval('{"oml_graphics_flag": "never"}', NULL::pyq_png, 'fixed_frame');
+
+-- the AS list of an OUT_FMT
+SELECT pyqsys.output_columns('{"Name": "varchar2(4)", "x y": "number(5,2)", "d": "binary_double"}');
+SELECT pyqsys.output_columns('fixed_input');
+SELECT pyqsys.output_columns('{"a": "no_type"}');
+SELECT pyqsys.output_columns('JSON');
+SELECT pyqsys.output_columns(NULL);
 
 -- AS lists that do not fit
 SELECT * FROM pyq_eval(NULL, 'JSON', 'fixed_frame') AS t(value text);

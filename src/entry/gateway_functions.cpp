@@ -1,0 +1,21 @@
+// The SQL functions that the REST gateway calls beside those of everybody.
+#include "core/error.h"
+#include "core/request.h"
+#include "pg/column_map.h"
+#include "pg/function_call.h"
+#include "pg/result_target.h"
+#include "pg/session.h"
+
+// (out_fmt)
+EPE_FUNCTION(epe_output_columns) {
+    const epe::OutputFormat format = epe::parse_output_format(call.text(0));
+    const epe::Schema columns = epe::pg::mapped_columns(format);
+    if (columns.empty())
+        throw epe::Error(epe::sqlstate::kInvalidArgument, "argument \"out_fmt\" names no columns",
+                         "Give a JSON object of column names and types, or the name of a table, "
+                         "view or composite type.");
+    call.return_text(epe::pg::as_list(columns));
+}
+
+// ()
+EPE_FUNCTION(epe_may_log_in) { call.return_bool(epe::pg::may_session_user_log_in()); }
