@@ -1,8 +1,8 @@
 # oml_epe: embedded Python execution for PostgreSQL (PGXS).
 #
-#   make             build the library and the extension script
-#   make install     install both into the PostgreSQL of PG_CONFIG (needs the rights to write there)
-#   make unit        build and run test/unit under ASan and UBSan, without PostgreSQL
+#   make             build the library, the programs and the extension script
+#   make install     install them into the PostgreSQL of PG_CONFIG (needs the rights to write there)
+#   make unit        build and run test/unit and gateway/test/unit under ASan and UBSan, without PostgreSQL
 #   make regress     pg_regress of test/sql against the server of PGHOST (see tools/with-server)
 #   make isolation   isolation tests of test/isolation against the same server
 #   make lint        every static check            make tidy    clang-tidy alone
@@ -22,7 +22,7 @@ EXTENSION_VERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" $(EXT
 
 # ------------------------------------------------------------------------------------- sources
 # What only the engine program needs: it supervises, forks and confines engines and runs scripts.
-PROGRAM_ONLY := $(patsubst %,src/engine/%.cpp,engine_main engine_server engine_link remote_host supervisor supervisor_zygotes supervised_engine zygote warm_up sandbox sandbox_filter sandbox_landlock sandbox_namespaces)
+PROGRAM_ONLY := $(patsubst %,src/engine/%.cpp,engine_main engine_server engine_link remote_host supervisor supervisor_zygotes supervised_engine supervised_gateway zygote warm_up sandbox sandbox_filter sandbox_landlock sandbox_namespaces)
 SOURCES := $(sort $(filter-out $(PROGRAM_ONLY),$(wildcard $(patsubst %,src/%/*.cpp,core pg py engine jobs entry))))
 ENGINE_PROGRAM = oml_epe_engine
 PROGRAM_OBJS := $(patsubst %.cpp,%.o,$(wildcard $(patsubst %,src/%/*.cpp,core py)) \
@@ -68,6 +68,7 @@ comma := ,
 WARNINGS = -Wall -Wextra -Wshadow -Wno-register $(if $(filter 1,$(WERROR)),-Werror)
 DEFINES = -DEPE_PYTHON_EXECUTABLE='"$(PYTHON_EXECUTABLE)"' \
 	-DEPE_ENGINE_PROGRAM='"$(shell $(PG_CONFIG) --bindir)/oml_epe_engine"' \
+	-DEPE_GATEWAY_PROGRAM='"$(shell $(PG_CONFIG) --bindir)/oml_epe_gateway"' \
 	-DEPE_SITE_FOLDERS='"$(shell $(PYTHON_EXECUTABLE) -c 'import site; print(*site.getsitepackages(), sep=":")')"'
 
 PG_CPPFLAGS = -Isrc
@@ -180,9 +181,13 @@ build/tidy/%.ok: src/%.cpp $(ALL_HEADERS) .clang-tidy $(RUNTIME_INC)
 	@rm -f $@.err && touch $@
 
 format:
-	clang-format -i $(SOURCES) $(PROGRAM_ONLY) $(ALL_HEADERS) $(wildcard test/unit/*.cpp test/unit/*.h)
+	clang-format -i $(SOURCES) $(PROGRAM_ONLY) $(ALL_HEADERS) $(wildcard test/unit/*.cpp test/unit/*.h) \
+		$(GATEWAY_SOURCES) $(GATEWAY_HEADERS) $(GATEWAY_TESTS)
 	tools/python-tools ruff format
 	tools/python-tools ruff check --fix
 
 distclean:
 	rm -rf build
+
+# Last: it adds to the targets above.
+include gateway/gateway.mk

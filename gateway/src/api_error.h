@@ -1,0 +1,36 @@
+#pragma once
+
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+namespace epe::gateway {
+
+/// The errorCode of answers (spec/rest.md section 7).
+constexpr int kPlainFailure = 1;
+constexpr int kOutputTooLong = 1024;
+
+/// What a request is refused with: becomes {"errorCode": .., "errorMessage": ..}.
+///
+/// Handlers throw it; server.cpp catches it. `detail` is optional and becomes errorDetail: for the
+/// owner of what failed (a traceback of his own script, a hint), never about the gateway itself.
+class ApiError : public std::runtime_error {
+   public:
+    ApiError(int status, const std::string& message, std::string detail = {},
+             int code = kPlainFailure, std::string sqlstate = {})
+        : std::runtime_error(message), detail_(std::move(detail)), sqlstate_(std::move(sqlstate)),
+          status_(status), code_(code) {}
+
+    int status() const { return status_; }
+    int code() const { return code_; }
+    const std::string& detail() const { return detail_; }
+    const std::string& sqlstate() const { return sqlstate_; }  ///< empty: not of PostgreSQL
+
+   private:
+    std::string detail_;
+    std::string sqlstate_;
+    int status_;
+    int code_;
+};
+
+}  // namespace epe::gateway

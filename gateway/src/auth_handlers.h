@@ -1,0 +1,13 @@
+// The handlers of the token endpoint.
+#pragma once
+
+#include "route.h"
+
+namespace epe::gateway {
+
+/// POST .../token: the grants "password" and "refresh_token".
+void issue_token(Exchange& exchange);
+/// POST .../revoke: ends the token's chain.
+void revoke_token(Exchange& exchange);
+
+}  // namespace epe::gateway

@@ -1,0 +1,29 @@
+// Results with figures: what OUT_FMT 'PNG' returns, as the API shows it (spec/rest.md section 6).
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "database.h"
+#include "run_request.h"
+
+namespace epe::gateway {
+
+struct Figure {
+    std::string name{};   ///< of the chunk, group or index; empty for a lone call
+    Parameter id{};       ///< number in its call; null where the call drew nothing
+    std::string value{};  ///< what the call returned, JSON text
+    Parameter title{};
+    Parameter image{};  ///< PNG in base64, without line ends
+};
+
+/// What to select of a call with OUT_FMT 'PNG' for figures_of(): the columns, and the AS list.
+extern const char* const kFigureColumns;
+extern const char* const kFigureList;
+std::vector<Figure> figures_of(const QueryResult& rows);
+
+/// "result": an array of figures, or for row, group and index an object of such arrays by chunk,
+/// group or index. JSON text.
+std::string graphics_result(const std::vector<Figure>& figures, RunKind kind);
+
+}  // namespace epe::gateway

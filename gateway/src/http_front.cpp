@@ -1,0 +1,324 @@
+#include "http_front.h"
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <ctime>
+#include <memory>
+#include <optional>
+#include <random>
+
+#include "api_error.h"
+#include "bearer.h"
+#include "client_watch.h"
+#include "current_client.h"
+#include "error_answer.h"
+#include "log.h"
+#include "server.h"
+#include "status_of.h"
+
+namespace epe::gateway {
+
+namespace {
+
+constexpr int kOk = 200;
+constexpr int kBadRequest = 400;
+constexpr int kNotFound = 404;
+constexpr int kMethodNotAllowed = 405;
+constexpr int kTooLarge = 413;
+constexpr int kClientGone = 499;  // nobody sees it but the log
+constexpr int kInternal = 500;
+constexpr const char* kNoRoute = "(none)";
+constexpr const char* kOtherMethod = "the path does not take this method";
+
+std::string make_request_id() {
+    static const auto kStart = static_cast<unsigned long long>(std::random_device{}());
+    static std::atomic<unsigned long long> number{0};
+    std::array<char, 32> text{};
+    (void)std::snprintf(text.data(), text.size(), "%08llx-%llx", kStart, ++number);
+    return text.data();
+}
+
+bool is_body_method(const std::string& method) {
+    return method == "POST" || method == "PUT" || method == "PATCH" || method == "DELETE";
+}
+
+bool has_body_headers(const httplib::Request& request) {
+    return request.has_header("Transfer-Encoding") ||
+           (request.has_header("Content-Length") &&
+            request.get_header_value("Content-Length") != "0");
+}
+
+std::string http_date() {
+    const std::time_t now = std::time(nullptr);
+    std::tm parts{};
+    gmtime_r(&now, &parts);
+    std::array<char, 40> text{};
+    (void)std::strftime(text.data(), text.size(), "%a, %d %b %Y %H:%M:%S GMT", &parts);
+    return text.data();
+}
+
+}  // namespace
+
+/// One request on its way.
+struct HttpFront::Call {
+    ClientStream& client;
+    RouteMatch match{};
+    std::optional<ApiError> refusal{};  ///< that the head alone earned
+    bool is_body_unread = false;        ///< so that the connection cannot go on
+    bool is_v1 = false;
+    std::string path{};  ///< as httplib decoded it
+    std::string user{};  ///< of the token
+    std::string request_id{};
+    std::string method{};
+    std::string failure{};  ///< errorMessage, for the log
+    int status = 0;
+    std::unique_ptr<Users::Visit> visit{};  ///< until the answer is written
+    std::chrono::steady_clock::time_point start{std::chrono::steady_clock::now()};
+};
+
+HttpFront::Call*& HttpFront::current() {
+    static thread_local Call* call = nullptr;
+    return call;
+}
+
+HttpFront::HttpFront(Gateway& gateway, int listening) : gateway_(gateway), router_(routes()) {
+    svr_sock_ = listening;
+    const auto& options = gateway.options();
+    set_keep_alive_max_count(1'000'000);
+    set_keep_alive_timeout(options.keep_alive.count());
+    set_pre_routing_handler([this](const httplib::Request& request, httplib::Response& response) {
+        return begin(request, response);
+    });
+    set_post_routing_handler([this](const httplib::Request& request, httplib::Response& response) {
+        add_headers(request, response);
+    });
+    set_error_handler([this](const httplib::Request& request, httplib::Response& response) {
+        if (response.body.empty()) refuse_head(request, response);
+    });
+    set_logger([](const httplib::Request&, const httplib::Response& response) {
+        if (current() != nullptr) current()->status = response.status;
+    });
+    const auto read = [this](const httplib::Request& request, httplib::Response& response,
+                             const httplib::ContentReader& reader) {
+        read_body(request, response, reader);
+    };
+    // set_up() makes every path this one.
+    Post("/", read);
+    Put("/", read);
+    Patch("/", read);
+    Delete("/", read);
+}
+
+bool HttpFront::serve(ClientStream& client, bool is_last) {
+    Call call{client};
+    current() = &call;
+    const CurrentClient watched(client.socket());
+    client.begin_head();
+    bool is_closed = false;
+    bool is_kept = false;
+    try {
+        is_kept = process_request(client, is_last, is_closed,
+                                  [&](httplib::Request& request) { set_up(call, request); });
+        is_kept = client.flush() && is_kept;
+    } catch (const std::exception& error) {
+        // In the middle of a streamed answer, which only the connection's end can tell.
+        call.failure = error.what();
+        call.status = kInternal;
+        is_kept = false;
+    }
+    current() = nullptr;
+    if (call.status != 0) finish(call, client);
+    if (call.is_body_unread) client.linger();
+    return is_kept && !is_closed && !is_last && !call.is_body_unread && call.status != kClientGone;
+}
+
+// ------------------------------------------------------------------------------------ the head
+
+/// Finds the route, and keeps from httplib what it would do by itself: ranges, slow compression,
+/// routing by regular expressions, reading to the end of a connection.
+void HttpFront::set_up(Call& call, httplib::Request& request) const {
+    constexpr std::size_t kFraming = std::size_t{64} << 10;  // of a body in many small chunks
+    call.client.begin_body(2 * gateway_.options().max_body + kFraming);
+    call.start = std::chrono::steady_clock::now();
+    call.request_id = make_request_id();
+    call.method = request.method;
+    call.path = request.path;
+    const std::vector<std::string> path = split_target(request.target);
+    call.is_v1 = path.size() > 3 && path[2] == "py-scripts" && path[3] == "v1";
+    call.match = router_.find(request.method, path);
+    if (path.empty())
+        call.refusal.emplace(kBadRequest, "the path is malformed");
+    else if (call.match.path_template.empty())
+        call.refusal.emplace(kNotFound, "there is no such path");
+    else if (call.match.route == nullptr)
+        call.refusal.emplace(kMethodNotAllowed, kOtherMethod);
+    check_body_headers(call, request);
+    request.path = "/";
+    request.ranges.clear();
+    request.headers.erase("Range");
+    const bool takes_gzip =
+        request.get_header_value("Accept-Encoding").find("gzip") != std::string::npos;
+    request.headers.erase("Accept-Encoding");
+    if (takes_gzip) request.headers.emplace("Accept-Encoding", "gzip");
+    if (!has_body_headers(request) && !request.has_header("Content-Length"))
+        request.headers.emplace("Content-Length", "0");
+}
+
+void HttpFront::check_body_headers(Call& call, const httplib::Request& request) const {
+    const auto refuse = [&](int status, const char* message) {
+        call.refusal.emplace(status, message);
+        call.is_body_unread = true;
+    };
+    // Proxies must not be able to see other requests in the bytes than we do.
+    const bool is_chunked = request.has_header("Transfer-Encoding");
+    const std::string length = request.get_header_value("Content-Length");
+    if (request.get_header_value_count("Content-Length") > 1 ||
+        request.get_header_value_count("Transfer-Encoding") > 1 ||
+        (is_chunked && (request.has_header("Content-Length") ||
+                        request.get_header_value("Transfer-Encoding") != "chunked")))
+        return refuse(kBadRequest, "the length of the body is not clear");
+    constexpr std::size_t kMostDigits = 18;
+    if (length.find_first_not_of("0123456789") != std::string::npos ||
+        (length.empty() && request.has_header("Content-Length")) || length.size() > kMostDigits)
+        return refuse(kBadRequest, "Content-Length is not a number");
+    const std::size_t most = gateway_.options().max_body;
+    if (!length.empty() && std::stoull(length) > most)
+        return refuse(kTooLarge, "the body is too long");
+    if (request.get_header_value("Content-Type").starts_with("multipart/"))
+        return refuse(kBadRequest, "the body must be JSON");
+    // httplib does not read the bodies of these.
+    if (has_body_headers(request) && !is_body_method(request.method)) call.is_body_unread = true;
+}
+
+// ------------------------------------------------------------------------------------- answers
+
+/// What httplib refuses by itself: a head that is none, or is late, or names a method that it does
+/// not know. Where the next one starts cannot be told.
+void HttpFront::refuse_head(const httplib::Request& request, httplib::Response& response) {
+    Call& call = *current();
+    call.is_body_unread = true;
+    const RouteMatch match = router_.find(request.method, split_target(request.target));
+    const bool is_other_method =
+        call.method.empty() && match.route == nullptr && !match.path_template.empty();
+    if (is_other_method) {
+        fill_error(response, ApiError(kMethodNotAllowed, kOtherMethod));
+        response.set_header("Allow", match.allowed);
+    } else {
+        fill_error(response, ApiError(response.status, "the request is malformed or too late"));
+    }
+    response.set_header("Connection", "close");
+}
+
+HttpFront::HandlerResponse HttpFront::begin(const httplib::Request& request,
+                                            httplib::Response& response) {
+    Call& call = *current();
+    if (is_body_method(request.method) && !call.is_body_unread) return HandlerResponse::Unhandled;
+    answer(call, request, response);
+    return HandlerResponse::Handled;
+}
+
+void HttpFront::read_body(const httplib::Request& request, httplib::Response& response,
+                          const httplib::ContentReader& reader) {
+    Call& call = *current();
+    // httplib's request is not const: it only shows it so. What comes may have been compressed.
+    std::string& body = const_cast<httplib::Request&>(request).body;
+    bool is_too_long = false;
+    const bool is_whole = reader([&](const char* data, std::size_t size) {
+        is_too_long = body.size() + size > gateway_.options().max_body;
+        if (!is_too_long) body.append(data, size);
+        return !is_too_long;
+    });
+    if (!is_whole) {
+        call.is_body_unread = true;
+        if (!call.refusal)
+            call.refusal.emplace(is_too_long ? kTooLarge : kBadRequest,
+                                 is_too_long ? "the body is too long" : "the body is malformed");
+    }
+    answer(call, request, response);
+}
+
+void HttpFront::answer(Call& call, const httplib::Request& request, httplib::Response& response) {
+    response.status = -1;
+    const auto fail = [&](const ApiError& error) {
+        call.failure = error.what();
+        fill_error(response, error);
+    };
+    try {
+        run_handler(call, request, response);
+        if (response.status == -1) response.status = kOk;
+    } catch (const ApiError& error) {
+        fail(error);
+    } catch (const DatabaseError& error) {
+        fail(to_api_error(error));
+    } catch (const ClientGone&) {
+        gateway_.metrics().count_cancelled_statement();
+        fail(ApiError(kClientGone, "the client has gone"));
+    } catch (const std::exception& error) {
+        log_event(LogLevel::kError, "handler failed",
+                  {{"request", call.request_id}, {"message", error.what()}});
+        fail(ApiError(kInternal, std::string("internal error: ") + error.what()));
+    }
+    if (response.status == kMethodNotAllowed) response.set_header("Allow", call.match.allowed);
+    if (call.is_body_unread) response.set_header("Connection", "close");
+}
+
+void HttpFront::run_handler(Call& call, const httplib::Request& request,
+                            httplib::Response& response) {
+    if (call.refusal) throw ApiError(*call.refusal);
+    const_cast<httplib::Request&>(request).path = call.path;
+    const Route& route = *call.match.route;
+    if (route.access == Access::kToken) {
+        call.user = require_user(request, gateway_.tokens());
+        call.visit = gateway_.users().visit(call.user);
+        if (!call.visit) throw unauthorized("the token is not valid");
+    }
+    ClientWatch watch(request);
+    Exchange exchange{
+        request, response, call.match.path, watch, call.visit ? &call.visit->session() : nullptr,
+        gateway_};
+    route.handler(exchange);
+}
+
+/// Those of spec/rest.md section 0, where the handler has not set its own.
+void HttpFront::add_headers(const httplib::Request&, httplib::Response& response) const {
+    const auto add = [&](const char* name, const std::string& value) {
+        if (!value.empty() && !response.has_header(name)) response.set_header(name, value);
+    };
+    const auto& options = gateway_.options();
+    add("Date", http_date());
+    add("Cache-Control", "no-cache, no-store, must-revalidate");
+    add("Pragma", "no-cache");
+    add("Expires", "Thu, 01 Jan 1970 00:00:00 GMT");
+    add("X-Frame-Options", "SAMEORIGIN");
+    add("X-XSS-Protection", "1;mode=block");
+    add("X-Content-Type-Options", "nosniff");
+    add("Content-Security-Policy", "frame-ancestors 'none'");
+    if (options.has_tls()) add("Strict-Transport-Security", "max-age=31536000; includeSubDomains");
+    constexpr int kUnauthorized = 401;
+    if (response.status == kUnauthorized) add("WWW-Authenticate", "Bearer");
+    if (current() == nullptr) return;
+    add("X-Request-Id", current()->request_id);
+    if (!current()->is_v1) return;
+    add("Deprecation", options.v1_deprecation);
+    add("Sunset", options.v1_sunset);
+}
+
+void HttpFront::finish(const Call& call, const ClientStream& client) const {
+    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - call.start;
+    const std::string route =
+        call.match.path_template.empty() ? kNoRoute : call.match.path_template;
+    gateway_.metrics().count_request(route, call.method, call.status, seconds.count());
+    nlohmann::json line{
+        {"method", call.method},       {"path", route},
+        {"status", call.status},       {"milliseconds", std::round(seconds.count() * 1e6) / 1e3},
+        {"address", client.address()}, {"request", call.request_id}};
+    if (!call.user.empty()) line["user"] = call.user;
+    if (call.status >= kInternal && !call.failure.empty()) line["message"] = call.failure;
+    log_event(call.status >= kInternal ? LogLevel::kError : LogLevel::kInfo, "request",
+              std::move(line));
+}
+
+}  // namespace epe::gateway

@@ -1,0 +1,19 @@
+// IDs of jobs.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "route.h"
+
+namespace epe::gateway {
+
+/// {jobId} of the path. Throws ApiError 400 for what is no UUID.
+std::string job_in_path(const Exchange& exchange);
+
+/// The UUID that the URL of a submission ends in.
+std::string job_id_in_url(std::string_view url);
+
+bool is_job_id(std::string_view text);
+
+}  // namespace epe::gateway

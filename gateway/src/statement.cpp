@@ -1,0 +1,171 @@
+#include "statement.h"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <memory>
+
+#include <libpq-fe.h>
+#include <poll.h>
+
+#include "client_watch.h"
+#include "interruption.h"
+
+namespace epe::gateway {
+
+namespace {
+
+constexpr int kForever = -1;
+constexpr std::chrono::seconds kCancelPatience{5};
+
+struct ClearResult {
+    void operator()(PGresult* result) const { PQclear(result); }
+};
+using OwnedResult = std::unique_ptr<PGresult, ClearResult>;
+
+std::string field_of(const PGresult* result, int field) {
+    const char* text = PQresultErrorField(result, field);
+    return text != nullptr ? text : "";
+}
+
+/// The server waits for data, or for them to be taken, which nobody here does.
+bool is_copy(const PGresult* result) {
+    const ExecStatusType status = PQresultStatus(result);
+    return status == PGRES_COPY_IN || status == PGRES_COPY_OUT || status == PGRES_COPY_BOTH;
+}
+
+DatabaseError shutdown_error() {
+    DatabaseError error;
+    error.sqlstate = "57P01";
+    error.message = "the gateway is shutting down";
+    return error;
+}
+
+}  // namespace
+
+std::string trimmed(const char* text) {
+    std::string line = text != nullptr ? text : "";
+    while (!line.empty() && line.back() == '\n') line.pop_back();
+    std::erase(line, '\t');
+    std::replace(line.begin(), line.end(), '\n', ' ');
+    return line;
+}
+
+DatabaseError connection_error(const PGconn* connection) {
+    DatabaseError error;
+    error.sqlstate = "08006";
+    error.message = trimmed(PQerrorMessage(connection));
+    if (error.message.empty()) error.message = "the connection to the database is broken";
+    return error;
+}
+
+DatabaseError result_error(const PGresult* result) {
+    DatabaseError error;
+    error.sqlstate = field_of(result, PG_DIAG_SQLSTATE);
+    error.message = field_of(result, PG_DIAG_MESSAGE_PRIMARY);
+    error.detail = field_of(result, PG_DIAG_MESSAGE_DETAIL);
+    error.hint = field_of(result, PG_DIAG_MESSAGE_HINT);
+    error.context = field_of(result, PG_DIAG_CONTEXT);
+    // libpq's own: the connection broke, or memory was short.
+    if (error.sqlstate.empty()) error.sqlstate = "08006";
+    if (error.message.empty()) error.message = trimmed(PQresultErrorMessage(result));
+    return error;
+}
+
+void Statement::sent(int accepted) {
+    if (accepted == 0) throw connection_error(connection_);
+    while (true) {
+        const int left = PQflush(connection_);
+        if (left < 0) throw connection_error(connection_);
+        if (left == 0) return;
+        wait_for_server(/* is_writing */ true, kForever);
+        // A server that answers before it has read everything must not be made to wait.
+        if (PQconsumeInput(connection_) == 0) throw connection_error(connection_);
+    }
+}
+
+void Statement::wait_for_server(bool is_writing, int milliseconds) {
+    pollfd server{PQsocket(connection_), static_cast<short>(is_writing ? POLLIN | POLLOUT : POLLIN),
+                  0};
+    (void)poll(&server, 1, milliseconds);
+}
+
+void Statement::wait() {
+    const int client = watch_ != nullptr ? watch_->descriptor() : -1;
+    std::array<pollfd, 3> polled{{{PQsocket(connection_), POLLIN, 0},
+                                  {client, POLLRDHUP, 0},
+                                  {interruption_descriptor(), POLLIN, 0}}};
+    (void)poll(polled.data(), polled.size(), kForever);
+    if (polled[0].revents != 0) return;  // what is there already is worth more
+    if (polled[1].revents != 0) {
+        cancel();
+        throw ClientGone{};
+    }
+    if (polled[2].revents != 0) {
+        cancel();
+        throw shutdown_error();
+    }
+}
+
+PGresult* Statement::next_result() {
+    while (PQisBusy(connection_) != 0) {
+        wait();
+        if (PQconsumeInput(connection_) == 0) throw connection_error(connection_);
+    }
+    return PQgetResult(connection_);
+}
+
+/// Takes what follows the last result, so that the next statement can be sent.
+void Statement::finish() {
+    while (OwnedResult rest{next_result()}) {
+    }
+}
+
+QueryResult Statement::only_result() {
+    OwnedResult result{next_result()};
+    if (!result) throw connection_error(connection_);
+    switch (PQresultStatus(result.get())) {
+        case PGRES_TUPLES_OK:
+        case PGRES_COMMAND_OK:
+        case PGRES_EMPTY_QUERY:
+            finish();
+            return QueryResult(result.release());
+        case PGRES_COPY_IN:
+        case PGRES_COPY_OUT:
+        case PGRES_COPY_BOTH: {
+            DatabaseError error;  // the connection stays busy, hence is not used again
+            error.sqlstate = "0A000";
+            error.message = "COPY cannot be used here";
+            throw error;
+        }
+        default: {
+            DatabaseError error = result_error(result.get());
+            // A connection that has ended with the statement has no more results, but its end.
+            if (PQstatus(connection_) == CONNECTION_OK) finish();
+            throw error;
+        }
+    }
+}
+
+void Statement::cancel() {
+    PGcancel* handle = PQgetCancel(connection_);
+    if (handle == nullptr) return;
+    std::array<char, 256> why{};
+    (void)PQcancel(handle, why.data(), static_cast<int>(why.size()));
+    PQfreeCancel(handle);
+    const auto deadline = std::chrono::steady_clock::now() + kCancelPatience;
+    while (std::chrono::steady_clock::now() < deadline) {
+        if (PQisBusy(connection_) == 0) {
+            const OwnedResult result{PQgetResult(connection_)};
+            if (!result) return;
+            if (is_copy(result.get())) return;
+            continue;
+        }
+        constexpr int kTryMilliseconds = 100;
+        wait_for_server(/* is_writing */ false, kTryMilliseconds);
+        if (PQconsumeInput(connection_) == 0) return;
+    }
+    // The connection is still busy, hence not usable.
+}
+
+}  // namespace epe::gateway

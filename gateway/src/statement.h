@@ -1,0 +1,41 @@
+// One statement on its way: sent, waited for, cancelled when nobody wants it any more.
+#pragma once
+
+#include <string>
+
+#include "database.h"
+
+namespace epe::gateway {
+
+/// What libpq says of a broken connection, as an error: 08006, unless the server said better.
+DatabaseError connection_error(const PGconn* connection);
+DatabaseError result_error(const PGresult* result);
+/// libpq's texts end in a line feed and may have several lines: the first ones of them, joined.
+std::string trimmed(const char* text);
+
+/// Waits in poll() for the server, the client (when there is a watch) and the end of the program.
+/// Cancels the statement when one of the latter comes first, and then takes what is left of its
+/// results, so that the connection can go on.
+class Statement {
+   public:
+    Statement(PGconn* connection, ClientWatch* watch) : connection_(connection), watch_(watch) {}
+
+    /// `accepted`: what the sending function returned.
+    void sent(int accepted);
+    /// The one result; throws DatabaseError, ClientGone.
+    QueryResult only_result();
+
+    /// Requests the statement's end and drops its results, for a few seconds at most.
+    void cancel();
+
+   private:
+    PGresult* next_result();
+    void wait();
+    void wait_for_server(bool is_writing, int milliseconds);
+    void finish();
+
+    PGconn* connection_;
+    ClientWatch* watch_;
+};
+
+}  // namespace epe::gateway

@@ -1,0 +1,75 @@
+// Tables on their way out: columns, rows, and who writes them in which form.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "accept.h"
+#include "database.h"
+
+namespace epe::gateway {
+
+enum class ColumnKind : std::uint8_t {
+    kBool,
+    kInt16,
+    kInt32,
+    kInt64,
+    kFloat32,
+    kFloat64,
+    kDecimal,
+    kDate,
+    kTimestamp,
+    kTimestampUtc,
+    kBinary,
+    kUtf8,  ///< and everything that is none of the above, as PostgreSQL writes it
+};
+
+struct TableColumn {
+    std::string name;
+    ColumnKind kind = ColumnKind::kUtf8;
+    int precision = 0;  ///< of kDecimal
+    int scale = 0;
+};
+
+/// Some rows of a table. Values are in PostgreSQL's text form, dates and times in style ISO.
+class TableRows {
+   public:
+    virtual ~TableRows() = default;
+    virtual int rows() const = 0;
+    virtual bool is_null(int row, int column) const = 0;
+    virtual std::string_view value(int row, int column) const = 0;
+};
+
+class TableWriter {
+   public:
+    virtual ~TableWriter() = default;
+    virtual std::string begin() = 0;
+    /// Throws ApiError 400 for a value that the form cannot hold.
+    virtual std::string write(const TableRows& rows) = 0;
+    virtual std::string end() = 0;
+};
+
+/// `type` is not kJson.
+std::unique_ptr<TableWriter> make_table_writer(MediaType type, std::vector<TableColumn> columns);
+
+/// The rows of a result of SQL.
+class QueryRows final : public TableRows {
+   public:
+    explicit QueryRows(const QueryResult& result) : result_(result) {}
+    int rows() const override { return result_.rows(); }
+    bool is_null(int row, int column) const override { return result_.is_null(row, column); }
+    std::string_view value(int row, int column) const override {
+        return result_.value(row, column);
+    }
+
+   private:
+    const QueryResult& result_;
+};
+
+/// What PostgreSQL's types become.
+std::vector<TableColumn> columns_of(const QueryResult& result);
+
+}  // namespace epe::gateway

@@ -1,0 +1,43 @@
+// A result with typed columns, sent while it is read.
+//
+// The call runs in a transaction, behind a cursor. The first rows are fetched before anything is
+// sent, so that an error of the call is an answer like any other; what goes wrong later cuts the
+// answer off. The transaction commits before the answer ends: whoever got the end of the result
+// knows that what the script wrote is there.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "accept.h"
+#include "client_watch.h"
+#include "run_call.h"
+#include "session.h"
+#include "table_writer.h"
+
+namespace epe::gateway {
+
+class TypedStream {
+   public:
+    /// Runs `call`, whose OUT_FMT is `output_format`, and fetches the first rows.
+    TypedStream(std::unique_ptr<Lease> lease, const httplib::Request& request, const SqlCall& call,
+                const std::string& output_format, MediaType type);
+
+    /// The next piece of the answer; the last one once is_done().
+    std::string next();
+    bool is_done() const { return is_done_; }
+
+   private:
+    void fetch();
+
+    std::unique_ptr<Lease> lease_;
+    ClientWatch watch_;
+    std::unique_ptr<TableWriter> writer_{};
+    std::optional<QueryResult> rows_{};
+    int wanted_rows_ = 100;  // of the next FETCH
+    bool has_begun_ = false;
+    bool is_done_ = false;
+};
+
+}  // namespace epe::gateway

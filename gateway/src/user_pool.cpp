@@ -1,0 +1,300 @@
+#include "user_pool.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "api_error.h"
+#include "client_watch.h"
+#include "interruption.h"
+#include "log.h"
+
+namespace epe::gateway {
+
+namespace {
+
+constexpr int kUnauthorized = 401;
+constexpr int kInternal = 500;
+
+// The extension's, since a query of pg_roles takes longer than a trivial script.
+constexpr const char* kMayLogIn = "SELECT session_user, pyqsys.may_log_in()";
+
+}  // namespace
+
+class UserPool::Lent final : public Lease {
+   public:
+    Lent(UserPool& pool, OwnedPooled pooled) : pool_(pool), pooled_(std::move(pooled)) {
+        ++pool_.users_.in_use_;
+    }
+    ~Lent() override {
+        --pool_.users_.in_use_;
+        pool_.give_back(std::move(pooled_));
+    }
+    Connection& connection() override { return pooled_->connection; }
+    const std::string& schema() const override { return pooled_->schema; }
+
+   private:
+    UserPool& pool_;
+    OwnedPooled pooled_;
+};
+
+UserPool::UserPool(std::string user, Users& users) : user_(std::move(user)), users_(users) {}
+
+std::unique_ptr<Lease> UserPool::lease(ClientWatch* watch) {
+    while (true) {
+        OwnedPooled pooled = take(watch);
+        if (!pooled) {
+            pooled = log_in_again();
+        } else if (Clock::now() - pooled->logged_in > users_.options_.reauthenticate) {
+            // Its place is kept for the one that follows it.
+            pooled.reset();
+            pooled = log_in_again();
+        } else {
+            const Standing standing = ask_standing(*pooled, watch);
+            if (standing != Standing::kGood) close(std::move(pooled));
+            if (standing == Standing::kRefused) refuse();
+            if (standing == Standing::kAbandoned) throw ClientGone{};
+            if (standing == Standing::kBroken) continue;
+        }
+        return std::make_unique<Lent>(*this, std::move(pooled));
+    }
+}
+
+/// A connection that rests, or a null that stands for the right to open one.
+UserPool::OwnedPooled UserPool::take(ClientWatch* watch) {
+    const auto deadline = Clock::now() + users_.options_.connection_wait;
+    constexpr std::chrono::milliseconds kLook{100};
+    while (true) {
+        bool may_open = false;
+        {
+            std::unique_lock lock(mutex_);
+            if (idle_.empty() && open_ >= users_.options_.connections_per_user)
+                (void)returned_.wait_for(lock, kLook);
+            if (!idle_.empty()) {
+                OwnedPooled pooled = std::move(idle_.back());
+                idle_.pop_back();
+                return pooled;
+            }
+            may_open = open_ < users_.options_.connections_per_user;
+            if (may_open) ++open_;
+        }
+        if (may_open) {
+            if (users_.reserve_connection()) return nullptr;
+            std::unique_lock lock(mutex_);
+            --open_;
+            (void)returned_.wait_for(lock, kLook, [&] { return !idle_.empty(); });
+        }
+        if (watch != nullptr && watch->is_gone()) throw ClientGone{};
+        if (is_interrupted()) throw ApiError(kInternal, "the gateway is shutting down");
+        if (Clock::now() > deadline)
+            throw ApiError(kInternal, may_open
+                                          ? "all connections to the database are in use"
+                                          : "all of your connections to the database are in use");
+    }
+}
+
+/// In the place of a connection that take() has given out.
+UserPool::OwnedPooled UserPool::log_in_again() {
+    try {
+        Secret password;
+        {
+            const std::lock_guard lock(mutex_);
+            password = password_.copy();
+        }
+        if (password.is_empty()) throw LoginRefused{};
+        LoggedIn made = users_.login_.log_in(user_, password);
+        return std::make_unique<Pooled>(
+            Pooled{std::move(made.connection), std::move(made.schema), Clock::now(), Clock::now()});
+    } catch (const LoginRefused&) {
+        close(nullptr);
+        refuse();
+    } catch (...) {
+        close(nullptr);
+        throw;
+    }
+}
+
+UserPool::Standing UserPool::ask_standing(Pooled& pooled, ClientWatch* watch) {
+    try {
+        pooled.connection.finish_reset();
+        const QueryResult answer = pooled.connection.query(kMayLogIn, {}, watch);
+        const bool may_log_in =
+            answer.rows() == 1 && answer.value(0, 0) == user_ && answer.value(0, 1) == "t";
+        return may_log_in ? Standing::kGood : Standing::kRefused;
+    } catch (const ClientGone&) {
+        return Standing::kAbandoned;
+    } catch (const DatabaseError&) {
+        return Standing::kBroken;  // while it rested
+    }
+}
+
+void UserPool::refuse() {
+    log_event(LogLevel::kWarning, "tokens revoked",
+              {{"user", user_}, {"message", "the user may no longer log in"}});
+    users_.tokens_.revoke_user(user_);
+    forget();
+    throw ApiError(kUnauthorized, "the user may no longer log in");
+}
+
+void UserPool::give_back(OwnedPooled pooled) {
+    Connection& connection = pooled->connection;
+    bool is_kept = connection.is_usable();
+    if (is_kept) {
+        try {
+            if (connection.is_in_transaction()) (void)connection.query("ROLLBACK");
+            connection.start_reset();
+        } catch (const DatabaseError&) {
+            is_kept = false;
+        }
+    }
+    pooled->last_used = Clock::now();
+    if (is_kept) {
+        const std::lock_guard lock(mutex_);
+        if (!password_.is_empty()) idle_.push_back(std::move(pooled));
+    }
+    if (pooled)
+        close(std::move(pooled));
+    else
+        returned_.notify_one();
+}
+
+/// Closes it, when there is one, and gives its place to others.
+void UserPool::close(OwnedPooled pooled) {
+    pooled.reset();
+    --users_.open_;
+    {
+        const std::lock_guard lock(mutex_);
+        --open_;
+    }
+    returned_.notify_one();
+}
+
+void UserPool::welcome(Secret password, LoggedIn connection) {
+    bool is_changed = false;
+    {
+        const std::lock_guard lock(mutex_);
+        is_changed = !password_.is_empty() && !password_.equals(password);
+    }
+    if (is_changed) {
+        // Nobody says that the former password is still right: whoever came with it must log in.
+        log_event(LogLevel::kInfo, "tokens revoked",
+                  {{"user", user_}, {"message", "the user has logged in with another password"}});
+        users_.tokens_.revoke_user(user_);
+        forget();
+    }
+    {
+        const std::lock_guard lock(mutex_);
+        password_ = std::move(password);
+        if (open_ >= users_.options_.connections_per_user) return;
+        ++open_;
+    }
+    if (users_.reserve_connection()) {
+        give_back(std::make_unique<Pooled>(Pooled{std::move(connection.connection),
+                                                  std::move(connection.schema), Clock::now(),
+                                                  Clock::now()}));
+        return;
+    }
+    const std::lock_guard lock(mutex_);
+    --open_;
+}
+
+void UserPool::forget() {
+    {
+        const std::lock_guard lock(mutex_);
+        password_ = Secret();
+    }
+    while (close_one_idle()) {
+    }
+}
+
+void UserPool::close_idle(Clock::time_point last_used_before) {
+    std::vector<OwnedPooled> closed;
+    {
+        const std::lock_guard lock(mutex_);
+        const auto kept = std::find_if(idle_.begin(), idle_.end(), [&](const OwnedPooled& each) {
+            return each->last_used >= last_used_before;
+        });
+        std::move(idle_.begin(), kept, std::back_inserter(closed));
+        idle_.erase(idle_.begin(), kept);
+    }
+    for (OwnedPooled& each : closed) close(std::move(each));
+}
+
+bool UserPool::close_one_idle() {
+    OwnedPooled oldest;
+    {
+        const std::lock_guard lock(mutex_);
+        if (idle_.empty()) return false;
+        oldest = std::move(idle_.front());
+        idle_.erase(idle_.begin());
+    }
+    close(std::move(oldest));
+    return true;
+}
+
+// --------------------------------------------------------------------------------------- users
+
+Users::Visit::~Visit() {
+    const std::lock_guard lock(users_.mutex_);
+    --pool_.visits_;
+}
+
+std::unique_ptr<Users::Visit> Users::visit(const std::string& user) {
+    const std::lock_guard lock(mutex_);
+    const auto found = pools_.find(user);
+    if (found == pools_.end()) return nullptr;
+    ++found->second->visits_;
+    return std::make_unique<Visit>(*this, *found->second);
+}
+
+std::optional<Tokens::Issued> Users::log_in(const std::string& user, Secret password) {
+    LoggedIn connection = login_.log_in(user, password);
+    UserPool* pool = nullptr;
+    {
+        const std::lock_guard lock(mutex_);
+        std::unique_ptr<UserPool>& place = pools_[user];
+        if (!place) place = std::make_unique<UserPool>(user, *this);
+        pool = place.get();
+        ++pool->visits_;
+    }
+    const Visit visit(*this, *pool);
+    pool->welcome(std::move(password), std::move(connection));
+    return tokens_.issue(user);
+}
+
+void Users::sweep() {
+    tokens_.sweep();
+    std::vector<std::unique_ptr<Visit>> visits;
+    std::vector<std::unique_ptr<UserPool>> forgotten;
+    {
+        const std::lock_guard lock(mutex_);
+        const std::set<std::string> known = tokens_.users();
+        for (auto each = pools_.begin(); each != pools_.end();) {
+            const auto current = each++;
+            UserPool& pool = *current->second;
+            if (!known.contains(current->first) && pool.visits_ == 0) {
+                forgotten.push_back(std::move(current->second));
+                pools_.erase(current);
+            } else {
+                ++pool.visits_;
+                visits.push_back(std::make_unique<Visit>(*this, pool));
+            }
+        }
+    }
+    const auto idle_since = UserPool::Clock::now() - options_.connection_idle;
+    for (const auto& each : forgotten) each->forget();
+    for (const auto& each : visits) static_cast<UserPool&>(each->session()).close_idle(idle_since);
+}
+
+bool Users::reserve_connection() {
+    while (true) {
+        std::size_t open = open_;
+        while (open < options_.max_connections)
+            if (open_.compare_exchange_weak(open, open + 1)) return true;
+        const std::lock_guard lock(mutex_);
+        const bool has_closed = std::any_of(
+            pools_.begin(), pools_.end(), [](auto& each) { return each.second->close_one_idle(); });
+        if (!has_closed) return false;
+    }
+}
+
+}  // namespace epe::gateway
