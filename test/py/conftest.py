@@ -24,6 +24,7 @@ import sandbox_support
 from psycopg import sql
 
 ROOT = Path(__file__).resolve().parents[2]
+pytest_plugins = ("gateway_support",)
 
 
 def _load_with_server() -> ModuleType:
@@ -67,6 +68,16 @@ class Server:
             **options,
         )
 
+    @property
+    def tcp_port(self) -> int:
+        """The port of 127.0.0.1 that it listens on; the test is skipped when there is none."""
+        with self.connect() as connection:
+            row = connection.execute("SHOW listen_addresses").fetchone()
+            assert row is not None
+            if not row[0]:
+                pytest.skip("the server does not listen on TCP (tools/with-server --tcp)")
+            return connection.info.port
+
     def read_new_log(self) -> str:
         """Return what was logged since the last call."""
         with self.log_path.open("rb") as log:
@@ -96,7 +107,7 @@ def server() -> Iterator[Server]:
     # The same as in tools/check.
     preload = "shared_preload_libraries = 'oml_epe'"
     server_settings = [preload, f"oml_epe.environments_dir = '{folder or ''}'"]
-    with with_server.PrivateServer(server_settings, str(packages or "")) as private:
+    with with_server.PrivateServer(server_settings, str(packages or ""), tcp=True) as private:
         running = Server(private.environment)
         yield running
         private.stop()

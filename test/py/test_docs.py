@@ -7,6 +7,8 @@ extension (which is left to a file that says CREATE EXTENSION itself).
 * A block with `-- ERROR` or `-- ERROR 42704` in it must fail, with that SQLSTATE; others must not.
 * A ```text block that follows is what psql prints, messages included. A line `...` in it stands
   for any lines, `...` within a line for any text.
+
+test_docs_shell.py runs the ```sh blocks.
 """
 
 from __future__ import annotations
@@ -45,7 +47,7 @@ class Block:
 
 
 def read_blocks(path: Path) -> Iterator[Block]:
-    """Yield the fenced blocks of a page; a text block is also the output of the one before it."""
+    """Yield the fenced blocks of a page; text and json are also the output of the one before."""
     block: Block | None = None
     previous: Block | None = None
     last_text = ""
@@ -54,7 +56,7 @@ def read_blocks(path: Path) -> Iterator[Block]:
             block = Block(line[3:].strip(), number, is_skipped=last_text == NO_TEST)
         elif block is not None and line.startswith("```"):
             block.last_line = number
-            if block.language == "text" and previous is not None and not last_text:
+            if block.language in ("text", "json") and previous is not None and not last_text:
                 previous.output = block
             yield block
             previous, block, last_text = block, None, ""

@@ -41,7 +41,10 @@ def test_with_server_notices_a_killed_server_process():
     with with_server.PrivateServer() as private:
         environment = private.environment
         with psycopg.connect(
-            host=environment["PGHOST"], user=environment["PGUSER"], dbname="postgres"
+            host=environment["PGHOST"],
+            port=environment["PGPORT"],
+            user=environment["PGUSER"],
+            dbname="postgres",
         ) as connection:
             row = connection.execute(
                 "SELECT pid FROM pg_stat_activity WHERE backend_type = 'checkpointer'"

@@ -138,14 +138,14 @@ NETWORK = {
     "bind": "socket.create_server(('127.0.0.1', 0))",
     "Unix path": "socket.socket(socket.AF_UNIX).connect(unix_path)",
     "Unix name": "socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(b'x', '\\0' + unix_name)",
-    "server's socket": "socket.socket(socket.AF_UNIX).connect(server + '/.s.PGSQL.5432')",
+    "server's socket": "socket.socket(socket.AF_UNIX).connect(server)",
     "datagram pair to a name": """
 first, _ = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
 first.sendto(b"x", "\\0" + unix_name)
 """,
     "seqpacket pair": "socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)",
     "pair connected again": "socket.socketpair()[0].connect(unix_path)",
-    "pair connected to the server": "socket.socketpair()[0].connect(server + '/.s.PGSQL.5432')",
+    "pair connected to the server": "socket.socketpair()[0].connect(server)",
     "pair that listens": "socket.socketpair()[0].listen()",
     "pair bound to a name": "socket.socketpair()[0].bind('\\0epe-was-here')",
     "pair that accepts": "socket.socketpair()[0].accept()",
@@ -167,8 +167,9 @@ call("connect", own, address, 110)
 @needs_x86_64
 @pytest.mark.parametrize("code", NETWORK.values(), ids=NETWORK.keys())
 def test_network(code, scene):
-    row = scene.admin.execute("SHOW unix_socket_directories").fetchone()
-    outcome = scene.attack(f"import socket\n{code}\nresult = 1", server=row[0])
+    info = scene.admin.info
+    path = f"{info.host}/.s.PGSQL.{info.port}"
+    outcome = scene.attack(f"import socket\n{code}\nresult = 1", server=path)
     assert outcome.done is None, outcome
     # Names end in "gaierror", whose numbers are of their own.
     assert outcome.errno in REFUSED or outcome.error == "gaierror", outcome

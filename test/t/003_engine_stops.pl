@@ -52,7 +52,7 @@ for my $name (sort keys %$statements)
 	my $backend = $node->safe_psql('postgres',
 		"SELECT DISTINCT pid FROM pg_locks WHERE locktype = 'advisory' AND classid = 7004");
 	my $start = time;
-	kill 'KILL', $backend;
+	kill_process($backend);
 	ok(wait_until_gone($tree), "$name: no engine outlives its backend");
 	note(sprintf '%s: engines gone %d ms after the backend', $name, 1000 * (time - $start));
 	$session->{run}->finish;

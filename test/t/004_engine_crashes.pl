@@ -106,7 +106,7 @@ ok(wait_for('a zygote', sub { named($postmaster, 'epe_zygote') }), 'there is a z
 my $session = start_session($node, $statements->{c_loop}[0]);
 wait_until_reached($node, 1);
 $tree = engine_tree($postmaster);
-kill 'KILL', keeper();
+kill_process(keeper());
 ok(wait_until_gone($tree), 'nothing of the old tree is left when the keeper was killed');
 $session->{run}->finish;
 ok($node->poll_query_until('postgres', 'SELECT true'), 'the server is there again');
@@ -162,9 +162,9 @@ for my $way ('backend killed', 'fast', 'postmaster killed')
 	elsif ($way eq 'postmaster killed') { kill_postmaster(); }
 	else
 	{
-		kill 'KILL',
-		  $node->safe_psql('postgres',
-			"SELECT DISTINCT pid FROM pg_locks WHERE locktype = 'advisory' AND classid = 7004");
+		kill_process(
+			$node->safe_psql('postgres',
+				"SELECT DISTINCT pid FROM pg_locks WHERE locktype = 'advisory' AND classid = 7004"));
 	}
 	ok(wait_until_gone($tree), "$way: no engine survives its backend, own supervisor or not");
 	$session->{run}->finish;

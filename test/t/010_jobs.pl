@@ -2,6 +2,10 @@
 use strict;
 use warnings;
 
+use FindBin;
+use lib $FindBin::RealBin;
+
+use Engines;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -97,16 +101,6 @@ sub after_crash
 {
 	my ($what) = @_;
 	ok($node->poll_query_until('postgres', 'SELECT true'), "$what: the server is back");
-	return;
-}
-
-# Kills a server process and waits until the postmaster has noticed: from then on it accepts nobody
-# before the server has recovered.
-sub kill_process
-{
-	my ($pid) = @_;
-	kill 'KILL', $pid;
-	while (kill 0, $pid) { select undef, undef, undef, 0.01; }
 	return;
 }
 

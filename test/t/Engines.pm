@@ -11,7 +11,7 @@ use Time::HiRes qw(usleep);
 
 our @EXPORT =
   qw(processes tree_of engine_tree named alive wait_for wait_until_gone start_session wait_until_reached
-  store_hangs engine_folders postmaster_pid);
+  store_hangs engine_folders postmaster_pid kill_process);
 
 # What endless scripts do. reached() takes an advisory lock: other sessions see that they run.
 my $prelude = <<'EOP';
@@ -146,6 +146,16 @@ sub postmaster_pid
 }
 
 sub engine_folders { my ($node) = @_; return glob $node->data_dir . '/pgsql_tmp_oml_epe/*/*'; }
+
+# Kills a server process and waits until the postmaster has noticed: from then on it accepts nobody
+# before the server has recovered.
+sub kill_process
+{
+	my ($pid) = @_;
+	kill 'KILL', $pid;
+	while (kill 0, $pid) { usleep 10_000; }
+	return;
+}
 
 # Starts a session that runs a statement in an engine process.
 sub start_session
