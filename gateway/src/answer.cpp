@@ -35,15 +35,6 @@ void answer_json(Exchange& exchange, int status, const Json& body) {
     exchange.response.set_content(to_text(body), kJsonType);
 }
 
-void answer_result(Exchange& exchange, std::string_view result_text) {
-    std::string body;
-    body.reserve(result_text.size() + 16);
-    body.append(R"({"result":)").append(result_text).append("}");
-    exchange.response.status = 200;
-    exchange.response.body = std::move(body);
-    exchange.response.set_header("Content-Type", kJsonType);
-}
-
 std::string path_text(const Exchange& exchange, const char* name) {
     return without_zero(exchange.path.at(name), name);
 }

@@ -13,8 +13,6 @@ namespace epe::gateway {
 constexpr const char* kJsonType = "application/json";
 
 void answer_json(Exchange& exchange, int status, const Json& body);
-/// {"result": ...} of a text that is JSON already.
-void answer_result(Exchange& exchange, std::string_view result_text);
 
 /// A value of the path. Throws ApiError 400 for a zero byte, which SQL cannot have.
 std::string path_text(const Exchange& exchange, const char* name);

@@ -89,22 +89,6 @@ std::optional<Connection::Notification> Connection::await_notification(int milli
     }
 }
 
-std::string Connection::literal(std::string_view text) const {
-    char* quoted = PQescapeLiteral(connection_, text.data(), text.size());
-    if (quoted == nullptr) throw connection_error(connection_);
-    std::string made(quoted);
-    PQfreemem(quoted);
-    return made;
-}
-
-std::string Connection::identifier(std::string_view text) const {
-    char* quoted = PQescapeIdentifier(connection_, text.data(), text.size());
-    if (quoted == nullptr) throw connection_error(connection_);
-    std::string made(quoted);
-    PQfreemem(quoted);
-    return made;
-}
-
 void Connection::start_reset() {
     if (PQsendQuery(connection_, "DISCARD ALL") == 0 || PQflush(connection_) < 0)
         throw connection_error(connection_);

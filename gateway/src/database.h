@@ -68,10 +68,6 @@ class Connection {
     };
     std::optional<Notification> await_notification(int milliseconds, ClientWatch* watch);
 
-    /// quote_literal() and quote_identifier(), for statements that take no parameters.
-    std::string literal(std::string_view text) const;
-    std::string identifier(std::string_view text) const;
-
     bool is_usable() const;
     bool is_in_transaction() const;
 

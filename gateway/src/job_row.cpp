@@ -53,10 +53,6 @@ JobRow read_job(const QueryResult& rows, int row) {
     return job;
 }
 
-}  // namespace
-
-namespace {
-
 std::optional<JobRow> look_up_job(Lease& lease, const std::string& id, ClientWatch* watch) {
     const QueryResult rows = lease.connection().query(
         kColumns + lease.schema() + kWithCalls + "WHERE id = $1::uuid", {id}, watch);
