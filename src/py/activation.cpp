@@ -57,7 +57,7 @@ int report_last_exception() noexcept {
 
 }  // namespace
 
-Activation::Activation(const RequestLink& link)
+Activation::Activation(const RequestLink& link) try
     : link_(link), outer_(innermost), guard_(link.flags) {
     redirect_streams();
     if (outer_ != nullptr) {
@@ -66,6 +66,8 @@ Activation::Activation(const RequestLink& link)
         PyErr_SetExcInfo(nullptr, nullptr, nullptr);
     }
     innermost = this;
+} catch (const ScriptError&) {  // an earlier script has left Python unusable
+    throw take_error({});
 }
 
 Activation::~Activation() {

@@ -162,16 +162,17 @@ PyMethodDef python_handler_definition = {"on_signal", on_python_signal, METH_VAR
 
 /// PyErr_SetInterruptEx does nothing unless SIGINT has a Python-level handler. Setting it also
 /// installs a C-level handler, which is put back at once. Another language may have set one of
-/// its own meanwhile.
+/// its own meanwhile. The functions are those in C, which no trace function of a script's sees.
 void install_python_handler() {
     static PyObject* handler = nullptr;
     static PyObject* get_handler = nullptr;
     static PyObject* set_handler = nullptr;
     static PyObject* number = nullptr;
     if (handler == nullptr) {
-        get_handler = attribute(import_module("signal").get(), "getsignal").release();
-        const Ref install = attribute(import_module("_oml_epe_runtime.signals").get(), "install");
-        set_handler = call(install.get()).release();
+        const Ref functions = import_module("_signal");
+        get_handler = attribute(functions.get(), "getsignal").release();
+        set_handler = attribute(functions.get(), "signal").release();
+        call(attribute(import_module("_oml_epe_runtime.signals").get(), "install").get());
         number = to_python(std::int64_t{SIGINT}).release();
         handler = Ref::steal(PyCFunction_New(&python_handler_definition, nullptr)).release();
     }

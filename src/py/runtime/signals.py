@@ -50,4 +50,3 @@ def install():
         signal.pthread_sigmask = _without_masking(signal.pthread_sigmask)
     for name in ("alarm", "setitimer"):
         setattr(signal, name, _without_alarms(getattr(signal, name)))
-    return set_handler
