@@ -50,14 +50,20 @@ Connection& Connection::operator=(Connection&& other) noexcept {
 }
 Connection::~Connection() { PQfinish(connection_); }
 
-QueryResult Connection::query(const std::string& sql, const std::vector<Parameter>& parameters,
-                              ClientWatch* watch) {
+void Connection::send(Statement& statement, const std::string& sql,
+                      const std::vector<Parameter>& parameters, Form form) {
     std::vector<const char*> values;
     values.reserve(parameters.size());
     for (const Parameter& each : parameters) values.push_back(each ? each->c_str() : nullptr);
-    Statement statement(connection_, watch);
     statement.sent(PQsendQueryParams(connection_, sql.c_str(), static_cast<int>(values.size()),
-                                     nullptr, values.data(), nullptr, nullptr, 0));
+                                     nullptr, values.data(), nullptr, nullptr,
+                                     static_cast<int>(form)));
+}
+
+QueryResult Connection::query(const std::string& sql, const std::vector<Parameter>& parameters,
+                              ClientWatch* watch) {
+    Statement statement(connection_, watch);
+    send(statement, sql, parameters, Form::kText);
     try {
         return statement.only_result();
     } catch (const ClientGone&) {

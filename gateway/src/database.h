@@ -12,6 +12,8 @@ typedef struct pg_result PGresult;
 namespace epe::gateway {
 
 class ClientWatch;
+class RowStream;
+class Statement;
 
 /// An error of PostgreSQL, or of the connection to it (sqlstate 08006 when the server sent none).
 /// Text is what libpq gave; `context` holds the traceback of a failed script.
@@ -77,6 +79,11 @@ class Connection {
     void finish_reset();
 
    private:
+    friend class RowStream;
+    enum class Form : int { kText = 0, kBinary = 1 };  ///< of the values that come
+    void send(Statement& statement, const std::string& sql,
+              const std::vector<Parameter>& parameters, Form form);
+
     PGconn* connection_;
     /// A statement was broken off. It may have left Python half-way through an import, which
     /// nobody's next request should find.

@@ -42,9 +42,9 @@ Set seconds(Options::Seconds Options::*member, std::int64_t least = 1) {
     };
 }
 
-Set count(std::size_t Options::*member, std::int64_t most) {
+Set count(std::size_t Options::*member, std::int64_t most, std::int64_t least = 1) {
     return [=](Options& options, const std::string& text) {
-        options.*member = parse_number<std::size_t>(text, 1, most);
+        options.*member = parse_number<std::size_t>(text, least, most);
     };
 }
 
@@ -128,6 +128,8 @@ const std::vector<OptionRow>& rows() {
          [](Options& options, const std::string& value) {
              options.output_limit = parse_number<int>(value, 0, std::numeric_limits<int>::max());
          }},
+        {"--max-result", "BYTES", "longest JSON result (268435456); 0: the database's",
+         count(&Options::max_result, 1LL << 30, 0)},
         {"--public-url", "URL", "what clients put before a path (from the request)",
          text(&Options::public_url)},
         {"--v1-deprecation", "VALUE", "header Deprecation of v1 (none)",

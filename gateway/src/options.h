@@ -41,7 +41,8 @@ struct Options {
     std::size_t tokens_per_user = 1000;
     std::size_t max_tokens = 100'000;
 
-    int output_limit = 5000;  ///< oml_epe.output_limit of every session; 0: left alone
+    int output_limit = 5000;             ///< oml_epe.output_limit of every session; 0: left alone
+    std::size_t max_result = 256 << 20;  ///< oml_epe.output_bytes; 0: left alone
 
     std::string public_url{};      ///< what stands before a path in URLs; empty: from the request
     std::string v1_deprecation{};  ///< headers Deprecation and Sunset of v1; empty: none

@@ -115,9 +115,46 @@ PGresult* Statement::next_result() {
     return PQgetResult(connection_);
 }
 
-/// Takes what follows the last result, so that the next statement can be sent.
+/// Takes what follows the last result, so that the next statement can be sent: nothing, unless the
+/// transaction failed at its end.
 void Statement::finish() {
-    while (OwnedResult rest{next_result()}) {
+    while (const OwnedResult rest{next_result()})
+        if (PQresultStatus(rest.get()) == PGRES_FATAL_ERROR) fail(rest.get());
+}
+
+/// Throws what the result says, which is none of those that a statement ends well with.
+void Statement::fail(const PGresult* result) {
+    if (is_copy(result)) {
+        DatabaseError error;  // the connection stays busy, hence is not used again
+        error.sqlstate = "0A000";
+        error.message = "COPY cannot be used here";
+        throw error;
+    }
+    DatabaseError error = result_error(result);
+    // A connection that has ended with the statement has no more results, but its end.
+    if (PQstatus(connection_) == CONNECTION_OK)
+        while (const OwnedResult rest{next_result()}) continue;
+    throw error;
+}
+
+void Statement::read_by_row() {
+    // Fails only where no statement has been sent.
+    (void)PQsetSingleRowMode(connection_);
+}
+
+std::optional<QueryResult> Statement::next_row() {
+    OwnedResult result{next_result()};
+    if (!result) throw connection_error(connection_);
+    switch (PQresultStatus(result.get())) {
+        case PGRES_SINGLE_TUPLE:
+            return QueryResult(result.release());
+        case PGRES_TUPLES_OK:
+        case PGRES_COMMAND_OK:
+        case PGRES_EMPTY_QUERY:
+            finish();
+            return std::nullopt;
+        default:
+            fail(result.get());
     }
 }
 
@@ -130,20 +167,8 @@ QueryResult Statement::only_result() {
         case PGRES_EMPTY_QUERY:
             finish();
             return QueryResult(result.release());
-        case PGRES_COPY_IN:
-        case PGRES_COPY_OUT:
-        case PGRES_COPY_BOTH: {
-            DatabaseError error;  // the connection stays busy, hence is not used again
-            error.sqlstate = "0A000";
-            error.message = "COPY cannot be used here";
-            throw error;
-        }
-        default: {
-            DatabaseError error = result_error(result.get());
-            // A connection that has ended with the statement has no more results, but its end.
-            if (PQstatus(connection_) == CONNECTION_OK) finish();
-            throw error;
-        }
+        default:
+            fail(result.get());
     }
 }
 

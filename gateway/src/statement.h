@@ -1,6 +1,7 @@
 // One statement on its way: sent, waited for, cancelled when nobody wants it any more.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "database.h"
@@ -24,6 +25,10 @@ class Statement {
     void sent(int accepted);
     /// The one result; throws DatabaseError, ClientGone.
     QueryResult only_result();
+    /// Instead of it, after sent(): the rows one by one.
+    void read_by_row();
+    /// nullopt after the last one, behind the end of the transaction.
+    std::optional<QueryResult> next_row();
 
     /// Requests the statement's end and drops its results, for a few seconds at most.
     void cancel();
@@ -32,6 +37,7 @@ class Statement {
     PGresult* next_result();
     void wait();
     void wait_for_server(bool is_writing, int milliseconds);
+    [[noreturn]] void fail(const PGresult* result);
     void finish();
 
     PGconn* connection_;

@@ -29,13 +29,18 @@ TypedStream::TypedStream(std::unique_ptr<Lease> lease, const httplib::Request& r
     const QueryResult list =
         connection.query("SELECT pyqsys.output_columns($1::text)", {output_format}, &watch_);
     connection.query("BEGIN", {}, &watch_);
-    // ISO alone keeps the order of day and month that dates are read in.
-    connection.query("SELECT pg_catalog.set_config('DateStyle', 'ISO', true), "
-                     "pg_catalog.set_config('bytea_output', 'hex', true)",
-                     {}, &watch_);
-    connection.query("DECLARE epe_rows NO SCROLL CURSOR FOR SELECT * FROM " + call.function + " " +
+    connection.query("DECLARE epe_rows SCROLL CURSOR FOR SELECT * FROM " + call.function + " " +
                          std::string(list.value(0, 0)),
                      call.parameters, &watch_);
+    // Runs the script, whose SQL may change settings, before those are made that values are read
+    // with. ISO alone keeps the order of day and month that dates are read in.
+    connection.query("MOVE NEXT FROM epe_rows", {}, &watch_);
+    connection.query("MOVE PRIOR FROM epe_rows", {}, &watch_);
+    connection.query("SELECT pg_catalog.set_config('client_encoding', 'UTF8', true), "
+                     "pg_catalog.set_config('DateStyle', 'ISO', true), "
+                     "pg_catalog.set_config('bytea_output', 'hex', true), "
+                     "pg_catalog.set_config('extra_float_digits', '1', true)",
+                     {}, &watch_);
     fetch();
     writer_ = make_table_writer(type, columns_of(*rows_));
 }

@@ -39,6 +39,21 @@ std::size_t memory_size(const Batch& batch) noexcept {
     return size;
 }
 
+std::int64_t text_size(const Batch& batch) noexcept {
+    std::int64_t size = 0;
+    for (const Column& column : batch.columns) {
+        if (!column.has_dictionary) {
+            if (!column.offsets.empty() && column.children.empty())
+                size += static_cast<std::int64_t>(column.values.size());
+            continue;
+        }
+        const auto* codes = column.values.as<std::int32_t>();
+        for (std::int64_t row = 0; row < column.length; ++row)
+            if (codes[row] >= 0) size += column.children.front().bytes_length(codes[row]);
+    }
+    return size;
+}
+
 Column null_column(std::int64_t length) {
     Column column;
     column.type.kind = Kind::kNull;

@@ -1,7 +1,9 @@
 #include "core/pipeline.h"
 
 #include <algorithm>
+#include <string>
 
+#include "core/error.h"
 #include "core/json_result.h"
 
 namespace epe {
@@ -52,6 +54,29 @@ class TimedSink final : public ResultSink {
     CallStats& stats_;
 };
 
+/// Refuses more than OutputShape::most_bytes.
+class LimitedSink final : public ResultSink {
+   public:
+    LimitedSink(ResultSink& sink, std::int64_t most) : sink_(sink), left_(most), most_(most) {}
+    void add(CallResult result) override {
+        left_ -= text_size(result.batch);
+        if (left_ < 0) {
+            ErrorReport report;
+            report.sqlstate = sqlstate::kLimitExceeded;
+            report.message = "Output exceeds maximum size of " + std::to_string(most_) + " bytes";
+            report.hint = "Ask for rows instead: give a column map or a row type in place of the "
+                          "output format.";
+            throw Error(std::move(report));
+        }
+        sink_.add(std::move(result));
+    }
+
+   private:
+    ResultSink& sink_;
+    std::int64_t left_;
+    const std::int64_t most_;
+};
+
 void count_work(const Work& work, CallStats& stats) {
     stats.rows_in += work.batch.length;
     stats.calls += static_cast<std::int64_t>(work.calls.size());
@@ -66,6 +91,8 @@ CallStats run_pipeline(Cut& cut, Engine& engine, const CallPlan& plan, ResultSin
     JsonResult joined(plan.joined_as.value_or(plan.function), *plan.shape);
     ResultSink* target = &timed;
     if (joins_results) target = &joined;
+    LimitedSink limited(*target, plan.shape->most_bytes);
+    if (plan.shape->most_bytes > 0) target = &limited;
     const std::int64_t start = now_nanoseconds();
     engine.begin(plan);
     Work work;

@@ -201,6 +201,8 @@ void ResultTarget::take_fixed(Form form) {
     shape_.form = form;
     shape_.columns = std::move(wanted);
     shape_.most_items = output_limit();
+    shape_.most_bytes = output_bytes();
+    shape_.piece_bytes = output_piece();
 }
 
 ResultTarget ResultTarget::for_value(const FunctionCall& call) {

@@ -99,5 +99,18 @@ RESET oml_epe.engine;
 -- It is about rendered results only.
 SELECT count(*) FROM pyq_eval('{"n": 4}', NULL::int, 'count_up');
 RESET oml_epe.output_limit;
+
+-- oml_epe.output_bytes, of all calls together, and oml_epe.output_piece.
+SET oml_epe.output_bytes = 8;
+SELECT value FROM pyq_eval('{"n": 3}', 'JSON', 'count_up') AS t(name text, value text);
+SELECT value FROM pyq_eval('{"n": 4}', 'JSON', 'count_up') AS t(name text, value text);
+SELECT value FROM pyq_eval('{"n": 4}', 'XML', 'count_up') AS t(name text, value text);
+SELECT * FROM pyq_eval('{"n": 4, "oml_graphics_flag": "always"}', NULL::pyq_png, 'count_up');
+SELECT value FROM pyq_row_eval('SELECT 10 AS x FROM generate_series(1, 2)', '{}', NULL::pyq_json, 1, 'itself');
+SELECT count(*) FROM pyq_eval('{"n": 400}', NULL::int, 'count_up');
+RESET oml_epe.output_bytes;
+SET oml_epe.output_piece = 4;
+SELECT * FROM pyq_eval('{"n": 4}', 'JSON', 'count_up') AS t(name text, value text);
+RESET oml_epe.output_piece;
 SELECT pyq_script_drop('count_up');
 SELECT pyq_script_drop('itself');
