@@ -69,8 +69,10 @@ void ClientStream::begin_head() {
     deadline_ = Clock::now() + kHeadPatience;
 }
 
-void ClientStream::begin_body(std::size_t most_bytes) {
+void ClientStream::begin_body(std::size_t most_bytes, bool is_chunked) {
     is_head_ = false;
+    is_chunked_ = is_chunked;
+    chunks_ = ChunkScanner();
     left_ = most_bytes;
     deadline_ = Clock::now() + kBodyPatience;
 }
@@ -126,6 +128,7 @@ ssize_t ClientStream::hand_out(const char* bytes, ssize_t count) {
     const auto size = static_cast<std::size_t>(count);
     if (size > left_) return -1;
     left_ -= size;
+    if (!is_head_ && is_chunked_) return chunks_.take({bytes, size}) ? count : -1;
     const bool is_clear = !is_head_ || std::all_of(bytes, bytes + size,
                                                    [&](char each) { return scanner_.take(each); });
     return is_clear ? count : -1;

@@ -12,6 +12,7 @@
 
 #include "api_error.h"
 #include "bearer.h"
+#include "client_address.h"
 #include "client_watch.h"
 #include "current_client.h"
 #include "error_answer.h"
@@ -51,6 +52,13 @@ bool has_body_headers(const httplib::Request& request) {
             request.get_header_value("Content-Length") != "0");
 }
 
+std::vector<std::string> values_of(const httplib::Request& request, const char* name) {
+    std::vector<std::string> values;
+    const auto [first, end] = request.headers.equal_range(name);
+    for (auto each = first; each != end; ++each) values.push_back(each->second);
+    return values;
+}
+
 std::string http_date() {
     const std::time_t now = std::time(nullptr);
     std::tm parts{};
@@ -73,6 +81,7 @@ struct HttpFront::Call {
     std::string user{};  ///< of the token
     std::string request_id{};
     std::string method{};
+    std::string address{};  ///< of the client, which a trusted proxy may have named
     std::string failure{};  ///< errorMessage, for the log
     int status = 0;
     std::unique_ptr<Users::Visit> visit{};  ///< until the answer is written
@@ -141,7 +150,13 @@ bool HttpFront::serve(ClientStream& client, bool is_last) {
 /// routing by regular expressions, reading to the end of a connection.
 void HttpFront::set_up(Call& call, httplib::Request& request) const {
     constexpr std::size_t kFraming = std::size_t{64} << 10;  // of a body in many small chunks
-    call.client.begin_body(2 * gateway_.options().max_body + kFraming);
+    const auto& options = gateway_.options();
+    call.client.begin_body(2 * options.max_body + kFraming,
+                           request.has_header("Transfer-Encoding"));
+    if (!options.trusted_proxies.empty())
+        request.remote_addr = client_address(
+            call.client.address(), values_of(request, "X-Forwarded-For"), options.trusted_proxies);
+    call.address = request.remote_addr;
     call.start = std::chrono::steady_clock::now();
     call.request_id = make_request_id();
     call.method = request.method;
@@ -177,7 +192,7 @@ void HttpFront::check_body_headers(Call& call, const httplib::Request& request) 
     const std::string length = request.get_header_value("Content-Length");
     if (request.get_header_value_count("Content-Length") > 1 ||
         request.get_header_value_count("Transfer-Encoding") > 1 ||
-        (is_chunked && (request.has_header("Content-Length") ||
+        (is_chunked && (request.version == "HTTP/1.0" || request.has_header("Content-Length") ||
                         request.get_header_value("Transfer-Encoding") != "chunked")))
         return refuse(kBadRequest, "the length of the body is not clear");
     constexpr std::size_t kMostDigits = 18;
@@ -311,10 +326,12 @@ void HttpFront::finish(const Call& call, const ClientStream& client) const {
     const std::string route =
         call.match.path_template.empty() ? kNoRoute : call.match.path_template;
     gateway_.metrics().count_request(route, call.method, call.status, seconds.count());
-    nlohmann::json line{
-        {"method", call.method},       {"path", route},
-        {"status", call.status},       {"milliseconds", std::round(seconds.count() * 1e6) / 1e3},
-        {"address", client.address()}, {"request", call.request_id}};
+    nlohmann::json line{{"method", call.method},
+                        {"path", route},
+                        {"status", call.status},
+                        {"milliseconds", std::round(seconds.count() * 1e6) / 1e3},
+                        {"address", call.address.empty() ? client.address() : call.address},
+                        {"request", call.request_id}};
     if (!call.user.empty()) line["user"] = call.user;
     if (call.status >= kInternal && !call.failure.empty()) line["message"] = call.failure;
     log_event(call.status >= kInternal ? LogLevel::kError : LogLevel::kInfo, "request",

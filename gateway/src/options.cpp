@@ -66,6 +66,18 @@ void set_address(Options& options, const std::string& value) {
     options.host = host;
 }
 
+void add_proxies(Options& options, const std::string& value) {
+    std::size_t start = 0;
+    while (start <= value.size()) {
+        const std::size_t end = std::min(value.find(',', start), value.size());
+        const std::string each = value.substr(start, end - start);
+        const auto network = IpNetwork::parse(each);
+        if (!network) throw OptionError("\"" + each + "\" is no address and no network");
+        options.trusted_proxies.push_back(*network);
+        start = end + 1;
+    }
+}
+
 /// The gateway logs in as its users, as nobody else: a user or a password here would be a mistake.
 void set_database(Options& options, const std::string& value) {
     char* message = nullptr;
@@ -100,6 +112,9 @@ const std::vector<OptionRow>& rows() {
         {"--tls-key", "FILE", "its private key, PEM", text(&Options::tls_key)},
         {"--allow-plain-http", nullptr, "no TLS, though other machines can reach the address",
          [](Options& options, const std::string&) { options.allow_plain_http = true; }},
+        {"--trusted-proxy", "ADDRESS[/BITS]",
+         "a proxy whose X-Forwarded-For names the client; may be repeated, or a list with commas",
+         add_proxies},
         {"--max-clients", "N", "open HTTP connections (1024)",
          count(&Options::max_clients, 1'000'000)},
         {"--max-body", "BYTES", "longest body of a request (1048576)",

@@ -1,6 +1,7 @@
 #include "user_pool.h"
 
 #include <algorithm>
+#include <thread>
 #include <utility>
 
 #include "api_error.h"
@@ -168,7 +169,7 @@ void UserPool::close(OwnedPooled pooled) {
     returned_.notify_one();
 }
 
-void UserPool::welcome(Secret password, LoggedIn connection) {
+bool UserPool::welcome(Secret password, LoggedIn connection) {
     bool is_changed = false;
     {
         const std::lock_guard lock(mutex_);
@@ -184,17 +185,13 @@ void UserPool::welcome(Secret password, LoggedIn connection) {
     {
         const std::lock_guard lock(mutex_);
         password_ = std::move(password);
-        if (open_ >= users_.options_.connections_per_user) return;
+        if (open_ >= users_.options_.connections_per_user) return false;
         ++open_;
     }
-    if (users_.reserve_connection()) {
-        give_back(std::make_unique<Pooled>(Pooled{std::move(connection.connection),
-                                                  std::move(connection.schema), Clock::now(),
-                                                  Clock::now()}));
-        return;
-    }
-    const std::lock_guard lock(mutex_);
-    --open_;
+    give_back(
+        std::make_unique<Pooled>(Pooled{std::move(connection.connection),
+                                        std::move(connection.schema), Clock::now(), Clock::now()}));
+    return true;
 }
 
 void UserPool::forget() {
@@ -246,7 +243,34 @@ std::unique_ptr<Users::Visit> Users::visit(const std::string& user) {
     return std::make_unique<Visit>(*this, *found->second);
 }
 
+/// A connection's place among all, until it is kept for good.
+class Users::Place {
+   public:
+    /// Waits for it. Throws ApiError 500 when none becomes free.
+    explicit Place(Users& users) : users_(users) {
+        const auto deadline = UserPool::Clock::now() + users.options_.connection_wait;
+        while (!users.reserve_connection()) {
+            if (is_interrupted()) throw ApiError(kInternal, "the gateway is shutting down");
+            if (UserPool::Clock::now() > deadline)
+                throw ApiError(kInternal, "all connections to the database are in use");
+            constexpr std::chrono::milliseconds kLook{100};
+            std::this_thread::sleep_for(kLook);
+        }
+    }
+    Place(const Place&) = delete;
+    Place& operator=(const Place&) = delete;
+    ~Place() {
+        if (!is_kept_) --users_.open_;
+    }
+    void keep() { is_kept_ = true; }
+
+   private:
+    Users& users_;
+    bool is_kept_ = false;
+};
+
 std::optional<Tokens::Issued> Users::log_in(const std::string& user, Secret password) {
+    Place taken(*this);
     LoggedIn connection = login_.log_in(user, password);
     UserPool* pool = nullptr;
     {
@@ -257,7 +281,7 @@ std::optional<Tokens::Issued> Users::log_in(const std::string& user, Secret pass
         ++pool->visits_;
     }
     const Visit visit(*this, *pool);
-    pool->welcome(std::move(password), std::move(connection));
+    if (pool->welcome(std::move(password), std::move(connection))) taken.keep();
     return tokens_.issue(user);
 }
 

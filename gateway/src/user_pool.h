@@ -37,9 +37,10 @@ class UserPool final : public Session {
     const std::string& user() const override { return user_; }
     std::unique_ptr<Lease> lease(ClientWatch* watch) override;
 
-    /// After a log-in that brought a connection: the password that it took. When it is another than
-    /// before, the tokens that the former one brought end.
-    void welcome(Secret password, LoggedIn connection);
+    /// After a log-in that brought a connection, whose place is reserved: the password that it
+    /// took. When it is another than before, the tokens that the former one brought end. True: the
+    /// connection is kept, and its place with it.
+    bool welcome(Secret password, LoggedIn connection);
     /// Wipes the password and closes what rests.
     void forget();
     void close_idle(Clock::time_point last_used_before);
@@ -110,6 +111,7 @@ class Users {
 
    private:
     friend class UserPool;
+    class Place;
     /// Makes room for a connection, at the cost of an idle one of anybody's; false when all are in
     /// use. To be called without any lock.
     bool reserve_connection();

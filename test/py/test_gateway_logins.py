@@ -264,6 +264,37 @@ def test_brute_force_is_slowed(start_gateway, make_user):
         wait_for("another chance", lambda: alone.log_in(user.name, user.password).status == 200)
 
 
+def log_in_for(gateway: Gateway, name: str, password: str, forwarded: str) -> Answer:
+    grant = {"grant_type": "password", "username": name, "password": password}
+    return gateway.request("POST", TOKEN_PATH, grant, {"X-Forwarded-For": forwarded})
+
+
+def test_clients_of_a_trusted_proxy_are_told_apart(start_gateway):
+    alone = start_gateway("--trusted-proxy", "127.0.0.0/8,10.0.0.0/8")
+    name = "epe_gw_nobody"
+    for number in range(5):  # a header has many makers: only the last one who is trusted counts
+        log_in_for(alone, name, "wrong", f"192.0.2.{number}, 198.51.100.1, 10.0.0.1").refused(401)
+    log_in_for(alone, name, "wrong", "198.51.100.1").refused(429)
+    log_in_for(alone, name, "wrong", "198.51.100.2").refused(401)
+    assert {line["address"] for line in alone.log() if line["event"] == "request"} == {
+        "198.51.100.1",
+        "198.51.100.2",
+    }
+    log_in_for(alone, name, "wrong", "nonsense").refused(401)
+    assert alone.log()[-1]["address"] == "127.0.0.1"
+
+
+def test_nobody_else_says_who_a_client_is(start_gateway):
+    for alone in (start_gateway(), start_gateway("--trusted-proxy", "10.0.0.0/8")):
+        for number in range(5):
+            log_in_for(alone, "epe_gw_nobody", "wrong", f"198.51.100.{number}").refused(401)
+        log_in_for(alone, "epe_gw_nobody", "wrong", "203.0.113.1").refused(429)
+        assert {line["address"] for line in alone.log() if "address" in line} <= {
+            "127.0.0.1",
+            f"127.0.0.1:{alone.port}",
+        }
+
+
 def test_names_that_do_not_exist_are_slowed_too(start_gateway):
     until_slowed(start_gateway(), "epe_gw_nobody").refused(429)
 
