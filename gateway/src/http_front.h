@@ -27,7 +27,7 @@ class HttpFront final : private httplib::Server {
 
     static Call*& current();
     void set_up(Call& call, httplib::Request& request) const;
-    void check_body_headers(Call& call, const httplib::Request& request) const;
+    bool check_body_headers(Call& call, const httplib::Request& request) const;
     void refuse_head(const httplib::Request& request, httplib::Response& response);
     HandlerResponse begin(const httplib::Request& request, httplib::Response& response);
     void read_body(const httplib::Request& request, httplib::Response& response,
