@@ -40,25 +40,43 @@ std::string_view QueryResult::value(int row, int column) const {
 
 // ---------------------------------------------------------------------------------- connections
 
-Connection::Connection(PGconn* connection) : connection_(connection) {}
+Connection::Connection(PGconn* connection) : connection_(connection) {
+    (void)PQenterPipelineMode(connection_);
+}
 Connection::Connection(Connection&& other) noexcept
-    : connection_(std::exchange(other.connection_, nullptr)), is_spent_(other.is_spent_) {}
+    : connection_(std::exchange(other.connection_, nullptr)), is_spent_(other.is_spent_),
+      is_resetting_(other.is_resetting_) {}
 Connection& Connection::operator=(Connection&& other) noexcept {
     std::swap(connection_, other.connection_);
     std::swap(is_spent_, other.is_spent_);
+    std::swap(is_resetting_, other.is_resetting_);
     return *this;
 }
 Connection::~Connection() { PQfinish(connection_); }
 
-QueryResult Connection::query(const std::string& sql, const std::vector<Parameter>& parameters,
-                              ClientWatch* watch) {
+void Connection::send(const char* sql, const std::vector<Parameter>& parameters) {
     std::vector<const char*> values;
     values.reserve(parameters.size());
     for (const Parameter& each : parameters) values.push_back(each ? each->c_str() : nullptr);
+    if (PQsendQueryParams(connection_, sql, static_cast<int>(values.size()), nullptr, values.data(),
+                          nullptr, nullptr, 0) == 0)
+        throw connection_error(connection_);
+}
+
+void Connection::send_sync() {
+    if (PQpipelineSync(connection_) == 0) throw connection_error(connection_);
+}
+
+QueryResult Connection::query(const std::string& sql, const std::vector<Parameter>& parameters,
+                              ClientWatch* watch, const Escort& escort) {
+    if (escort.guard != nullptr) send(escort.guard, escort.guard_parameters);
+    send(sql.c_str(), parameters);
+    send_sync();
+    if (escort.is_last) send_reset();
     Statement statement(connection_, watch);
-    statement.sent(PQsendQueryParams(connection_, sql.c_str(), static_cast<int>(values.size()),
-                                     nullptr, values.data(), nullptr, nullptr, 0));
     try {
+        statement.flush();
+        if (escort.guard != nullptr) statement.pass_guard();
         return statement.only_result();
     } catch (const ClientGone&) {
         is_spent_ = true;
@@ -89,25 +107,34 @@ std::optional<Connection::Notification> Connection::await_notification(int milli
     }
 }
 
+void Connection::send_reset() {
+    send("DISCARD ALL", {});
+    send_sync();
+    is_resetting_ = true;
+}
+
 void Connection::start_reset() {
-    if (PQsendQuery(connection_, "DISCARD ALL") == 0 || PQflush(connection_) < 0)
-        throw connection_error(connection_);
+    if (is_resetting_) return;
+    if (PQtransactionStatus(connection_) != PQTRANS_IDLE) (void)query("ROLLBACK");
+    send_reset();
+    if (PQflush(connection_) < 0) throw connection_error(connection_);
 }
 
 void Connection::finish_reset() {
     Statement reset(connection_, nullptr);
-    reset.sent(1);
+    reset.flush();
+    reset.take_input();
     (void)reset.only_result();
+    is_resetting_ = false;
+    // What ends the connection may have come with the answer: only another look shows it.
+    reset.take_input();
 }
 
 bool Connection::is_usable() const {
     if (is_spent_ || connection_ == nullptr || PQstatus(connection_) != CONNECTION_OK) return false;
+    if (is_resetting_) return true;
     const PGTransactionStatusType status = PQtransactionStatus(connection_);
     return status != PQTRANS_ACTIVE && status != PQTRANS_UNKNOWN;
-}
-
-bool Connection::is_in_transaction() const {
-    return PQtransactionStatus(connection_) != PQTRANS_IDLE;
 }
 
 }  // namespace epe::gateway

@@ -16,14 +16,14 @@ std::string result_text(Exchange& exchange, Lease& lease, const ResultQuery& que
     const SqlCall call = query.call(query.wants_graphics ? "PNG" : "JSON");
     if (query.wants_graphics) {
         const QueryResult rows =
-            lease.connection().query(std::string("SELECT ") + kFigureColumns + " FROM " +
-                                         call.function + " AS " + kFigureList,
-                                     call.parameters, &exchange.watch);
+            lease.last_query(std::string("SELECT ") + kFigureColumns + " FROM " + call.function +
+                                 " AS " + kFigureList,
+                             call.parameters, &exchange.watch);
         return graphics_result(figures_of(rows), query.kind);
     }
-    const QueryResult rows = lease.connection().query("SELECT value FROM " + call.function +
-                                                          " AS t(name text, value text)",
-                                                      call.parameters, &exchange.watch);
+    const QueryResult rows =
+        lease.last_query("SELECT value FROM " + call.function + " AS t(name text, value text)",
+                         call.parameters, &exchange.watch);
     if (rows.rows() == 0 || rows.is_null(0, 0)) return "null";
     return std::string(rows.value(0, 0));
 }
