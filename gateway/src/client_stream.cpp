@@ -99,6 +99,13 @@ bool ClientStream::await(short events, Clock::time_point deadline) const {
 bool ClientStream::is_readable() const { return has_input() || await(POLLIN, deadline_); }
 
 ssize_t ClientStream::read(char* to, size_t size) {
+    // httplib takes heads byte by byte.
+    if (size == 1 && is_head_ && left_ > 0 && taken_ + 1 < input_.size() && output_.empty()) {
+        may_hold_ = true;
+        --left_;
+        *to = input_[taken_++];
+        return scanner_.take(*to) ? 1 : -1;
+    }
     // "100 Continue" must be out before the body is waited for.
     if (!flush()) return -1;
     may_hold_ = true;
@@ -232,11 +239,8 @@ void ClientStream::get_remote_ip_and_port(std::string& ip, int& port) const {
     port = port_;
 }
 
-void ClientStream::get_local_ip_and_port(std::string& ip, int& port) const {
-    sockaddr_storage address{};
-    socklen_t size = sizeof(address);
-    if (getsockname(socket_, reinterpret_cast<sockaddr*>(&address), &size) == 0)
-        tell_address(address, ip, port);
+void ClientStream::get_local_ip_and_port(std::string&, int&) const {
+    // httplib asks for each request, and nobody wants to know.
 }
 
 }  // namespace epe::gateway

@@ -44,7 +44,7 @@ class ClientStream final : public httplib::Stream {
     ssize_t read(char* to, size_t size) override;
     ssize_t write(const char* from, size_t size) override;
     void get_remote_ip_and_port(std::string& ip, int& port) const override;
-    void get_local_ip_and_port(std::string& ip, int& port) const override;
+    void get_local_ip_and_port(std::string&, int&) const override;
     socket_t socket() const override { return socket_; }
 
     /// The client's, without port; known even when it is gone.

@@ -9,6 +9,7 @@
 
 #include "client_watch.h"
 #include "interruption.h"
+#include "row_stream.h"
 #include "statement.h"
 
 namespace epe::gateway {
@@ -40,30 +41,57 @@ std::string_view QueryResult::value(int row, int column) const {
 
 // ---------------------------------------------------------------------------------- connections
 
-Connection::Connection(PGconn* connection) : connection_(connection) {}
+Connection::Connection(PGconn* connection) : connection_(connection) {
+    (void)PQenterPipelineMode(connection_);
+}
 Connection::Connection(Connection&& other) noexcept
-    : connection_(std::exchange(other.connection_, nullptr)), is_spent_(other.is_spent_) {}
+    : connection_(std::exchange(other.connection_, nullptr)), is_spent_(other.is_spent_),
+      is_resetting_(other.is_resetting_) {}
 Connection& Connection::operator=(Connection&& other) noexcept {
     std::swap(connection_, other.connection_);
     std::swap(is_spent_, other.is_spent_);
+    std::swap(is_resetting_, other.is_resetting_);
     return *this;
 }
 Connection::~Connection() { PQfinish(connection_); }
 
-void Connection::send(Statement& statement, const std::string& sql,
-                      const std::vector<Parameter>& parameters, Form form) {
+void Connection::send(const char* sql, const std::vector<Parameter>& parameters, bool is_binary) {
     std::vector<const char*> values;
     values.reserve(parameters.size());
     for (const Parameter& each : parameters) values.push_back(each ? each->c_str() : nullptr);
-    statement.sent(PQsendQueryParams(connection_, sql.c_str(), static_cast<int>(values.size()),
-                                     nullptr, values.data(), nullptr, nullptr,
-                                     static_cast<int>(form)));
+    if (PQsendQueryParams(connection_, sql, static_cast<int>(values.size()), nullptr, values.data(),
+                          nullptr, nullptr, is_binary ? 1 : 0) == 0)
+        throw connection_error(connection_);
+}
+
+void Connection::send_sync() {
+    if (PQpipelineSync(connection_) == 0) throw connection_error(connection_);
+}
+
+/// Sends the statement, and what travels with it, up to what counts.
+Statement Connection::start(const RowQuery& query, ClientWatch* watch, const Escort& escort) {
+    if (escort.guard != nullptr) send(escort.guard, escort.guard_parameters);
+    send(query.sql.c_str(), query.parameters, query.is_binary);
+    send_sync();
+    if (escort.is_last) send_reset();
+    Statement statement(connection_, watch);
+    try {
+        statement.flush();
+        if (escort.guard != nullptr) statement.pass_guard();
+    } catch (const ClientGone&) {
+        is_spent_ = true;
+        throw;
+    }
+    return statement;
+}
+
+RowStream Connection::rows(const RowQuery& query, ClientWatch* watch, const Escort& escort) {
+    return {*this, start(query, watch, escort)};
 }
 
 QueryResult Connection::query(const std::string& sql, const std::vector<Parameter>& parameters,
-                              ClientWatch* watch) {
-    Statement statement(connection_, watch);
-    send(statement, sql, parameters, Form::kText);
+                              ClientWatch* watch, const Escort& escort) {
+    Statement statement = start({sql, parameters}, watch, escort);
     try {
         return statement.only_result();
     } catch (const ClientGone&) {
@@ -95,25 +123,34 @@ std::optional<Connection::Notification> Connection::await_notification(int milli
     }
 }
 
+void Connection::send_reset() {
+    send("DISCARD ALL", {});
+    send_sync();
+    is_resetting_ = true;
+}
+
 void Connection::start_reset() {
-    if (PQsendQuery(connection_, "DISCARD ALL") == 0 || PQflush(connection_) < 0)
-        throw connection_error(connection_);
+    if (is_resetting_) return;
+    if (PQtransactionStatus(connection_) != PQTRANS_IDLE) (void)query("ROLLBACK");
+    send_reset();
+    if (PQflush(connection_) < 0) throw connection_error(connection_);
 }
 
 void Connection::finish_reset() {
     Statement reset(connection_, nullptr);
-    reset.sent(1);
+    reset.flush();
+    reset.take_input();
     (void)reset.only_result();
+    is_resetting_ = false;
+    // What ends the connection may have come with the answer: only another look shows it.
+    reset.take_input();
 }
 
 bool Connection::is_usable() const {
     if (is_spent_ || connection_ == nullptr || PQstatus(connection_) != CONNECTION_OK) return false;
+    if (is_resetting_) return true;
     const PGTransactionStatusType status = PQtransactionStatus(connection_);
     return status != PQTRANS_ACTIVE && status != PQTRANS_UNKNOWN;
-}
-
-bool Connection::is_in_transaction() const {
-    return PQtransactionStatus(connection_) != PQTRANS_IDLE;
 }
 
 }  // namespace epe::gateway

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 typedef struct pg_conn PGconn;
@@ -24,6 +25,13 @@ struct DatabaseError : std::exception {
 
 /// The client that asked went away while its statement ran; the statement has been cancelled.
 struct ClientGone : std::exception {};
+
+/// The server refused what went before a statement, which therefore has not run.
+struct NotBegun : std::exception {
+    explicit NotBegun(DatabaseError because) : why(std::move(because)) {}
+    const char* what() const noexcept override { return why.what(); }
+    DatabaseError why;
+};
 
 /// Rows that a statement returned. Owns the PGresult.
 class QueryResult {
@@ -48,11 +56,27 @@ class QueryResult {
 
 using Parameter = std::optional<std::string>;  ///< text form; nullopt is NULL
 
+/// What travels with a statement, in one round trip (libpq's pipeline).
+struct Escort {
+    /// Runs first, in the same transaction; the statement does not run when it fails.
+    const char* guard = nullptr;
+    std::vector<Parameter> guard_parameters{};
+    /// DISCARD ALL goes behind, whatever becomes of the statement, and is not waited for.
+    bool is_last = false;
+};
+
+/// A statement whose rows come one by one.
+struct RowQuery {
+    std::string sql;
+    std::vector<Parameter> parameters{};
+    bool is_binary = false;  ///< the form of its values
+};
+
 /// One authenticated connection. Not for two threads at once.
 ///
-/// Every statement is sent asynchronously and waited for in poll() on the server's and, with a
-/// watch, the client's socket. Whatever a statement throws, is_usable() tells whether the
-/// connection can go on.
+/// It is in libpq's pipeline mode. Every statement is sent asynchronously and waited for in poll()
+/// on the server's and, with a watch, the client's socket. Whatever a statement throws, is_usable()
+/// tells whether the connection can go on.
 class Connection {
    public:
     explicit Connection(PGconn* connection);
@@ -60,9 +84,14 @@ class Connection {
     Connection& operator=(Connection&& other) noexcept;
     ~Connection();
 
-    /// One statement with parameters; throws DatabaseError, ClientGone.
+    /// One statement with parameters; throws DatabaseError, ClientGone, with a guard NotBegun.
+    /// An error at its commit is the statement's. Behind the last one only finish_reset() may
+    /// follow.
     QueryResult query(const std::string& sql, const std::vector<Parameter>& parameters = {},
-                      ClientWatch* watch = nullptr);
+                      ClientWatch* watch = nullptr, const Escort& escort = {});
+
+    /// The same, row by row.
+    RowStream rows(const RowQuery& query, ClientWatch* watch, const Escort& escort = {});
 
     /// A NOTIFY that has arrived, or nullopt after `milliseconds` or when the client has gone.
     struct Notification {
@@ -71,23 +100,25 @@ class Connection {
     std::optional<Notification> await_notification(int milliseconds, ClientWatch* watch);
 
     bool is_usable() const;
-    bool is_in_transaction() const;
 
-    /// Sends DISCARD ALL without waiting for it; only finish_reset() may follow. For the pool
-    /// alone.
+    /// Rolls back, and sends DISCARD ALL without waiting for it, unless it went with the last
+    /// statement; only finish_reset() may follow. For the pool alone.
     void start_reset();
+    /// Throws DatabaseError, also when the server has closed the connection since.
     void finish_reset();
 
    private:
     friend class RowStream;
-    enum class Form : int { kText = 0, kBinary = 1 };  ///< of the values that come
-    void send(Statement& statement, const std::string& sql,
-              const std::vector<Parameter>& parameters, Form form);
+    void send(const char* sql, const std::vector<Parameter>& parameters, bool is_binary = false);
+    void send_sync();
+    void send_reset();
+    Statement start(const RowQuery& query, ClientWatch* watch, const Escort& escort);
 
     PGconn* connection_;
     /// A statement was broken off. It may have left Python half-way through an import, which
     /// nobody's next request should find.
     bool is_spent_ = false;
+    bool is_resetting_ = false;  // DISCARD ALL has been sent, and not been waited for
 };
 
 }  // namespace epe::gateway

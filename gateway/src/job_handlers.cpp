@@ -84,8 +84,8 @@ void delete_job(Exchange& exchange) {
     const std::string id = job_in_path(exchange);
     const auto lease = exchange.session->lease(&exchange.watch);
     (void)find_job(*lease, id, &exchange.watch);
-    lease->connection().query("SELECT FROM " + lease->schema() + ".pyq_delete_job($1::text)", {id},
-                              &exchange.watch);
+    lease->query("SELECT FROM " + lease->schema() + ".pyq_delete_job($1::text)", {id},
+                 &exchange.watch);
     Json body;
     body["result"] = "job deleted successfully";
     answer_json(exchange, 200, body);

@@ -4,15 +4,16 @@
 
 namespace epe::gateway {
 
-std::string json_query(const SqlCall& call) {
-    return "SELECT pg_catalog.convert_to(value, 'UTF8') FROM " + call.function +
-           " AS t(name text, value text)";
+RowQuery json_query(const SqlCall& call) {
+    return {"SELECT pg_catalog.convert_to(value, 'UTF8') FROM " + call.function +
+                " AS t(name text, value text)",
+            call.parameters, /* is_binary */ true};
 }
 
 JsonStream::JsonStream(std::unique_ptr<Lease> lease, const httplib::Request& request,
                        const SqlCall& call, std::string end)
     : lease_(std::move(lease)), watch_(request),
-      rows_(lease_->connection(), json_query(call), call.parameters, &watch_), ahead_(rows_.next()),
+      rows_(lease_->last_rows(json_query(call), &watch_)), ahead_(rows_.next()),
       end_(std::move(end)) {}
 
 std::string JsonStream::next() {

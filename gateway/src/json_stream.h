@@ -20,7 +20,7 @@ namespace epe::gateway {
 
 /// The statement that gives the result of a call as rows of its bytes in UTF-8. They are bytes for
 /// PostgreSQL: as text they would come in the encoding that the script's SQL has set.
-std::string json_query(const SqlCall& call);
+RowQuery json_query(const SqlCall& call);
 
 class JsonStream final : public PieceStream {
    public:

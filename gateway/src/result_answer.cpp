@@ -20,13 +20,12 @@ constexpr std::size_t kMostHeld = std::size_t{16} << 20;
 void limit_to_held(Exchange& exchange, Lease& lease) {
     const std::size_t most = options_of(exchange).max_result;
     if (most > 0 && most <= kMostHeld) return;
-    lease.connection().query("SELECT pg_catalog.set_config('oml_epe.output_bytes', $1, false)",
-                             {std::to_string(kMostHeld)}, &exchange.watch);
+    lease.query("SELECT pg_catalog.set_config('oml_epe.output_bytes', $1, false)",
+                {std::to_string(kMostHeld)}, &exchange.watch);
 }
 
 std::string whole_json(Exchange& exchange, Lease& lease, const ResultQuery& query) {
-    const SqlCall call = query.call("JSON");
-    RowStream rows(lease.connection(), json_query(call), call.parameters, &exchange.watch);
+    RowStream rows = lease.last_rows(json_query(query.call("JSON")), &exchange.watch);
     std::string text;
     while (const auto row = rows.next()) text += row->value(0, 0);
     return text.empty() ? "null" : text;
@@ -35,10 +34,10 @@ std::string whole_json(Exchange& exchange, Lease& lease, const ResultQuery& quer
 /// What the API makes of OUT_FMT 'PNG'.
 std::string whole_figures(Exchange& exchange, Lease& lease, const ResultQuery& query) {
     const SqlCall call = query.call("PNG");
-    RowStream rows(lease.connection(),
-                   std::string("SELECT ") + kFigureColumns + " FROM " + call.function + " AS " +
-                       kFigureList,
-                   call.parameters, &exchange.watch);
+    RowStream rows = lease.last_rows(
+        {std::string("SELECT ") + kFigureColumns + " FROM " + call.function + " AS " + kFigureList,
+         call.parameters, /* is_binary */ true},
+        &exchange.watch);
     std::vector<Figure> figures;
     while (const auto row = rows.next()) figures.push_back(figure_of(*row));
     return graphics_result(figures, query.kind);

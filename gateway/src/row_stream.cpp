@@ -2,18 +2,22 @@
 
 namespace epe::gateway {
 
-RowStream::RowStream(Connection& connection, const std::string& sql,
-                     const std::vector<Parameter>& parameters, ClientWatch* watch)
-    : connection_(connection), statement_(connection.connection_, watch) {
-    connection.send(statement_, sql, parameters, Connection::Form::kBinary);
+RowStream::RowStream(Connection& connection, Statement statement)
+    : connection_(connection), statement_(statement) {
     statement_.read_by_row();
+}
+
+RowStream::~RowStream() {
+    if (!has_ended_) connection_.is_spent_ = true;
 }
 
 std::optional<QueryResult> RowStream::next() {
     try {
-        return statement_.next_row();
-    } catch (const ClientGone&) {
-        connection_.is_spent_ = true;
+        auto row = statement_.next_row();
+        has_ended_ = !row;
+        return row;
+    } catch (const DatabaseError&) {
+        has_ended_ = true;  // the connection knows whether it can go on
         throw;
     }
 }

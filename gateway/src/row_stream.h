@@ -2,20 +2,20 @@
 #pragma once
 
 #include <optional>
-#include <string>
-#include <vector>
 
 #include "database.h"
 #include "statement.h"
 
 namespace epe::gateway {
 
-/// Sends a statement and gives its rows one by one, so that no more than one is held; the values
-/// are in binary form. One that is left before its end leaves its connection unusable.
+/// The rows of a statement that has been sent, one by one, so that no more than one is held. One
+/// that is left before its end leaves its connection unusable.
 class RowStream {
    public:
-    RowStream(Connection& connection, const std::string& sql,
-              const std::vector<Parameter>& parameters, ClientWatch* watch);
+    RowStream(Connection& connection, Statement statement);
+    RowStream(const RowStream&) = delete;
+    RowStream& operator=(const RowStream&) = delete;
+    ~RowStream();
 
     /// A result of one row; nullopt once all have come and what the statement did is committed.
     /// Throws DatabaseError, ClientGone.
@@ -24,6 +24,7 @@ class RowStream {
    private:
     Connection& connection_;
     Statement statement_;
+    bool has_ended_ = false;
 };
 
 }  // namespace epe::gateway

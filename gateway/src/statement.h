@@ -14,18 +14,22 @@ DatabaseError result_error(const PGresult* result);
 /// libpq's texts end in a line feed and may have several lines: the first ones of them, joined.
 std::string trimmed(const char* text);
 
-/// Waits in poll() for the server, the client (when there is a watch) and the end of the program.
-/// Cancels the statement when one of the latter comes first, and then takes what is left of its
-/// results, so that the connection can go on.
+/// What has been sent up to a Sync of the pipeline. Waits in poll() for the server, the client
+/// (when there is a watch) and the end of the program. Cancels the statement when one of the latter
+/// comes first, and then takes what is left of its results, so that the connection can go on.
 class Statement {
    public:
     Statement(PGconn* connection, ClientWatch* watch) : connection_(connection), watch_(watch) {}
 
-    /// `accepted`: what the sending function returned.
-    void sent(int accepted);
-    /// The one result; throws DatabaseError, ClientGone.
+    /// Hands the system what it has not taken yet.
+    void flush();
+    /// Takes what the server has sent, without waiting for more.
+    void take_input();
+    /// Of the statement before the one that counts; throws NotBegun when the server refused it.
+    void pass_guard();
+    /// The one result, behind which the transaction has ended; throws DatabaseError, ClientGone.
     QueryResult only_result();
-    /// Instead of it, after sent(): the rows one by one.
+    /// Instead of it: the rows one by one.
     void read_by_row();
     /// nullopt after the last one, behind the end of the transaction.
     std::optional<QueryResult> next_row();

@@ -25,29 +25,27 @@ int next_count(int rows, std::size_t size) {
 TypedStream::TypedStream(std::unique_ptr<Lease> lease, const httplib::Request& request,
                          const SqlCall& call, const std::string& output_format, MediaType type)
     : lease_(std::move(lease)), watch_(request) {
-    Connection& connection = lease_->connection();
     const QueryResult list =
-        connection.query("SELECT pyqsys.output_columns($1::text)", {output_format}, &watch_);
-    connection.query("BEGIN", {}, &watch_);
-    connection.query("DECLARE epe_rows SCROLL CURSOR FOR SELECT * FROM " + call.function + " " +
-                         std::string(list.value(0, 0)),
-                     call.parameters, &watch_);
+        lease_->query("SELECT pyqsys.output_columns($1::text)", {output_format}, &watch_);
+    lease_->query("BEGIN", {}, &watch_);
+    lease_->query("DECLARE epe_rows SCROLL CURSOR FOR SELECT * FROM " + call.function + " " +
+                      std::string(list.value(0, 0)),
+                  call.parameters, &watch_);
     // Runs the script, whose SQL may change settings, before those are made that values are read
     // with. ISO alone keeps the order of day and month that dates are read in.
-    connection.query("MOVE NEXT FROM epe_rows", {}, &watch_);
-    connection.query("MOVE PRIOR FROM epe_rows", {}, &watch_);
-    connection.query("SELECT pg_catalog.set_config('client_encoding', 'UTF8', true), "
-                     "pg_catalog.set_config('DateStyle', 'ISO', true), "
-                     "pg_catalog.set_config('bytea_output', 'hex', true), "
-                     "pg_catalog.set_config('extra_float_digits', '1', true)",
-                     {}, &watch_);
+    lease_->query("MOVE NEXT FROM epe_rows", {}, &watch_);
+    lease_->query("MOVE PRIOR FROM epe_rows", {}, &watch_);
+    lease_->query("SELECT pg_catalog.set_config('client_encoding', 'UTF8', true), "
+                  "pg_catalog.set_config('DateStyle', 'ISO', true), "
+                  "pg_catalog.set_config('bytea_output', 'hex', true), "
+                  "pg_catalog.set_config('extra_float_digits', '1', true)",
+                  {}, &watch_);
     fetch();
     writer_ = make_table_writer(type, columns_of(*rows_));
 }
 
 void TypedStream::fetch() {
-    rows_ = lease_->connection().query("FETCH " + std::to_string(wanted_rows_) + " FROM epe_rows",
-                                       {}, &watch_);
+    rows_ = lease_->query("FETCH " + std::to_string(wanted_rows_) + " FROM epe_rows", {}, &watch_);
 }
 
 std::string TypedStream::next() {
@@ -59,7 +57,7 @@ std::string TypedStream::next() {
     has_begun_ = true;
     if (rows_->rows() > 0) piece += writer_->write(QueryRows(*rows_));
     if (rows_->rows() < std::exchange(wanted_rows_, next_count(wanted_rows_, piece.size()))) {
-        lease_->connection().query("COMMIT", {}, &watch_);
+        lease_->query("COMMIT", {}, &watch_);
         piece += writer_->end();
         is_done_ = true;
     }

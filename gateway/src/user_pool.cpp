@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <thread>
+#include <type_traits>
 #include <utility>
 
 #include "api_error.h"
@@ -17,7 +18,11 @@ constexpr int kUnauthorized = 401;
 constexpr int kInternal = 500;
 
 // The extension's, since a query of pg_roles takes longer than a trivial script.
-constexpr const char* kMayLogIn = "SELECT session_user, pyqsys.may_log_in()";
+constexpr const char* kCheckLogIn = "SELECT pyqsys.check_log_in($1)";
+constexpr const char* kMayNotLogIn = "28000";  // what it raises
+
+// One that was used so lately is not worth a round trip of its own to see that it works.
+constexpr std::chrono::seconds kLately{1};
 
 }  // namespace
 
@@ -28,12 +33,54 @@ class UserPool::Lent final : public Lease {
     }
     ~Lent() override {
         --pool_.users_.in_use_;
-        pool_.give_back(std::move(pooled_));
+        if (pooled_) pool_.give_back(std::move(pooled_));
     }
-    Connection& connection() override { return pooled_->connection; }
+    QueryResult query(const std::string& sql, const std::vector<Parameter>& parameters,
+                      ClientWatch* watch) override {
+        return run(watch, /* is_last */ false, [&](Connection& connection, const Escort& escort) {
+            return connection.query(sql, parameters, watch, escort);
+        });
+    }
+    QueryResult last_query(const std::string& sql, const std::vector<Parameter>& parameters,
+                           ClientWatch* watch) override {
+        return run(watch, /* is_last */ true, [&](Connection& connection, const Escort& escort) {
+            return connection.query(sql, parameters, watch, escort);
+        });
+    }
+    RowStream rows(const RowQuery& query, ClientWatch* watch) override {
+        return run(watch, /* is_last */ false, [&](Connection& connection, const Escort& escort) {
+            return connection.rows(query, watch, escort);
+        });
+    }
+    RowStream last_rows(const RowQuery& query, ClientWatch* watch) override {
+        return run(watch, /* is_last */ true, [&](Connection& connection, const Escort& escort) {
+            return connection.rows(query, watch, escort);
+        });
+    }
+    std::optional<Connection::Notification> await_notification(int milliseconds,
+                                                               ClientWatch* watch) override {
+        return pooled_->connection.await_notification(milliseconds, watch);
+    }
     const std::string& schema() const override { return pooled_->schema; }
 
    private:
+    template <typename Send>
+    std::invoke_result_t<Send, Connection&, const Escort&> run(ClientWatch* watch, bool is_last,
+                                                               const Send& send) {
+        while (true) {
+            Escort escort{nullptr, {}, is_last};
+            if (!std::exchange(pooled_->has_standing, true))
+                escort = {kCheckLogIn, {pool_.user_}, is_last};
+            try {
+                return send(pooled_->connection, escort);
+            } catch (const NotBegun& refusal) {
+                pool_.close(std::move(pooled_));
+                if (refusal.why.sqlstate == kMayNotLogIn) pool_.refuse();
+                pooled_ = pool_.find(watch);
+            }
+        }
+    }
+
     UserPool& pool_;
     OwnedPooled pooled_;
 };
@@ -41,22 +88,24 @@ class UserPool::Lent final : public Lease {
 UserPool::UserPool(std::string user, Users& users) : user_(std::move(user)), users_(users) {}
 
 std::unique_ptr<Lease> UserPool::lease(ClientWatch* watch) {
+    return std::make_unique<Lent>(*this, find(watch));
+}
+
+/// A connection that can take a statement.
+UserPool::OwnedPooled UserPool::find(ClientWatch* watch) {
     while (true) {
         OwnedPooled pooled = take(watch);
-        if (!pooled) {
-            pooled = log_in_again();
-        } else if (Clock::now() - pooled->logged_in > users_.options_.reauthenticate) {
+        if (!pooled) return log_in_again();
+        if (Clock::now() - pooled->logged_in > users_.options_.reauthenticate) {
             // Its place is kept for the one that follows it.
             pooled.reset();
-            pooled = log_in_again();
-        } else {
-            const Standing standing = ask_standing(*pooled, watch);
-            if (standing != Standing::kGood) close(std::move(pooled));
-            if (standing == Standing::kRefused) refuse();
-            if (standing == Standing::kAbandoned) throw ClientGone{};
-            if (standing == Standing::kBroken) continue;
+            return log_in_again();
         }
-        return std::make_unique<Lent>(*this, std::move(pooled));
+        const Standing standing = prepare(*pooled, watch);
+        if (standing == Standing::kGood) return pooled;
+        close(std::move(pooled));
+        if (standing == Standing::kRefused) refuse();
+        if (standing == Standing::kAbandoned) throw ClientGone{};
     }
 }
 
@@ -114,17 +163,17 @@ UserPool::OwnedPooled UserPool::log_in_again() {
     }
 }
 
-UserPool::Standing UserPool::ask_standing(Pooled& pooled, ClientWatch* watch) {
+UserPool::Standing UserPool::prepare(Pooled& pooled, ClientWatch* watch) {
     try {
         pooled.connection.finish_reset();
-        const QueryResult answer = pooled.connection.query(kMayLogIn, {}, watch);
-        const bool may_log_in =
-            answer.rows() == 1 && answer.value(0, 0) == user_ && answer.value(0, 1) == "t";
-        return may_log_in ? Standing::kGood : Standing::kRefused;
+        pooled.has_standing = Clock::now() - pooled.last_used > kLately;
+        if (pooled.has_standing) (void)pooled.connection.query(kCheckLogIn, {user_}, watch);
+        return Standing::kGood;
     } catch (const ClientGone&) {
         return Standing::kAbandoned;
-    } catch (const DatabaseError&) {
-        return Standing::kBroken;  // while it rested
+    } catch (const DatabaseError& error) {
+        return error.sqlstate == kMayNotLogIn ? Standing::kRefused
+                                              : Standing::kBroken;  // while it rested
     }
 }
 
@@ -141,7 +190,6 @@ void UserPool::give_back(OwnedPooled pooled) {
     bool is_kept = connection.is_usable();
     if (is_kept) {
         try {
-            if (connection.is_in_transaction()) (void)connection.query("ROLLBACK");
             connection.start_reset();
         } catch (const DatabaseError&) {
             is_kept = false;
