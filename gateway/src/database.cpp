@@ -23,6 +23,7 @@ QueryResult& QueryResult::operator=(QueryResult&& other) noexcept {
 }
 QueryResult::~QueryResult() { PQclear(result_); }
 
+std::size_t QueryResult::bytes() const { return PQresultMemorySize(result_); }
 int QueryResult::rows() const { return PQntuples(result_); }
 int QueryResult::columns() const { return PQnfields(result_); }
 std::string QueryResult::column_name(int column) const {
@@ -46,11 +47,12 @@ Connection::Connection(PGconn* connection) : connection_(connection) {
 }
 Connection::Connection(Connection&& other) noexcept
     : connection_(std::exchange(other.connection_, nullptr)), is_spent_(other.is_spent_),
-      is_resetting_(other.is_resetting_) {}
+      is_resetting_(other.is_resetting_), is_notified_(other.is_notified_) {}
 Connection& Connection::operator=(Connection&& other) noexcept {
     std::swap(connection_, other.connection_);
     std::swap(is_spent_, other.is_spent_);
     std::swap(is_resetting_, other.is_resetting_);
+    std::swap(is_notified_, other.is_notified_);
     return *this;
 }
 Connection::~Connection() { PQfinish(connection_); }
@@ -74,7 +76,7 @@ Statement Connection::start(const RowQuery& query, ClientWatch* watch, const Esc
     send(query.sql.c_str(), query.parameters, query.is_binary);
     send_sync();
     if (escort.is_last) send_reset();
-    Statement statement(connection_, watch);
+    Statement statement(connection_, watch, is_notified_);
     try {
         statement.flush();
         if (escort.guard != nullptr) statement.pass_guard();
@@ -93,33 +95,30 @@ QueryResult Connection::query(const std::string& sql, const std::vector<Paramete
                               ClientWatch* watch, const Escort& escort) {
     Statement statement = start({sql, parameters}, watch, escort);
     try {
-        return statement.only_result();
+        QueryResult result = statement.only_result();
+        note_size(result);
+        return result;
     } catch (const ClientGone&) {
         is_spent_ = true;
         throw;
     }
 }
 
-std::optional<Connection::Notification> Connection::await_notification(int milliseconds,
-                                                                       ClientWatch* watch) {
+bool Connection::await_notification(int milliseconds, ClientWatch* watch) {
     using Clock = std::chrono::steady_clock;
     const auto deadline = Clock::now() + std::chrono::milliseconds(milliseconds);
     while (true) {
-        if (PQconsumeInput(connection_) == 0) throw connection_error(connection_);
-        if (PGnotify* notify = PQnotifies(connection_)) {
-            Notification notification{notify->relname, notify->extra};
-            PQfreemem(notify);
-            return notification;
-        }
+        Statement(connection_, watch, is_notified_).take_input();
+        if (std::exchange(is_notified_, false)) return true;
         const auto left =
             std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()).count();
-        if (left <= 0) return std::nullopt;
+        if (left <= 0) return false;
         const int client = watch != nullptr ? watch->descriptor() : -1;
         std::array<pollfd, 3> polled{{{PQsocket(connection_), POLLIN, 0},
                                       {client, POLLRDHUP, 0},
                                       {interruption_descriptor(), POLLIN, 0}}};
         (void)poll(polled.data(), polled.size(), static_cast<int>(left));
-        if (polled[1].revents != 0 || polled[2].revents != 0) return std::nullopt;
+        if (polled[1].revents != 0 || polled[2].revents != 0) return false;
     }
 }
 
@@ -137,13 +136,18 @@ void Connection::start_reset() {
 }
 
 void Connection::finish_reset() {
-    Statement reset(connection_, nullptr);
+    Statement reset(connection_, nullptr, is_notified_);
     reset.flush();
     reset.take_input();
     (void)reset.only_result();
     is_resetting_ = false;
     // What ends the connection may have come with the answer: only another look shows it.
     reset.take_input();
+}
+
+void Connection::note_size(const QueryResult& result) {
+    constexpr std::size_t kLarge = std::size_t{2} << 20;
+    if (result.bytes() > kLarge) is_spent_ = true;
 }
 
 bool Connection::is_usable() const {

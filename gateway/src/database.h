@@ -41,6 +41,7 @@ class QueryResult {
     QueryResult& operator=(QueryResult&& other) noexcept;
     ~QueryResult();
 
+    std::size_t bytes() const;  ///< that it takes in memory
     int rows() const;
     int columns() const;
     std::string column_name(int column) const;
@@ -93,11 +94,9 @@ class Connection {
     /// The same, row by row.
     RowStream rows(const RowQuery& query, ClientWatch* watch, const Escort& escort = {});
 
-    /// A NOTIFY that has arrived, or nullopt after `milliseconds` or when the client has gone.
-    struct Notification {
-        std::string channel, payload;
-    };
-    std::optional<Notification> await_notification(int milliseconds, ClientWatch* watch);
+    /// True when a NOTIFY has arrived since the last time; false after `milliseconds` or when the
+    /// client has gone.
+    bool await_notification(int milliseconds, ClientWatch* watch);
 
     bool is_usable() const;
 
@@ -112,6 +111,8 @@ class Connection {
     void send(const char* sql, const std::vector<Parameter>& parameters, bool is_binary = false);
     void send_sync();
     void send_reset();
+    /// libpq's buffers never shrink: after a large message the connection is not worth keeping.
+    void note_size(const QueryResult& result);
     Statement start(const RowQuery& query, ClientWatch* watch, const Escort& escort);
 
     PGconn* connection_;
@@ -119,6 +120,7 @@ class Connection {
     /// nobody's next request should find.
     bool is_spent_ = false;
     bool is_resetting_ = false;  // DISCARD ALL has been sent, and not been waited for
+    bool is_notified_ = false;
 };
 
 }  // namespace epe::gateway

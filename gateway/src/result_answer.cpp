@@ -13,8 +13,8 @@
 namespace epe::gateway {
 namespace {
 
-/// Most bytes of a result that we must hold as a whole: figures, tables made of JSON, and what goes
-/// to clients that know no chunks.
+/// Most bytes of what we must hold as a whole: a row with typed columns, figures, tables made of
+/// JSON, and what goes to clients that know no chunks.
 constexpr std::size_t kMostHeld = std::size_t{16} << 20;
 
 void limit_to_held(Exchange& exchange, Lease& lease) {
@@ -104,6 +104,7 @@ MediaType media_type_of(const Exchange& exchange, const ResultQuery& query) {
 void answer_with_result(Exchange& exchange, std::unique_ptr<Lease> lease, const ResultQuery& query,
                         MediaType type) {
     if (query.output_format) {
+        limit_to_held(exchange, *lease);  // each row
         answer_pieces(exchange,
                       std::make_unique<TypedStream>(std::move(lease), exchange.request,
                                                     query.call(query.output_format),

@@ -13,8 +13,8 @@ namespace epe::gateway {
 class RowStream {
    public:
     RowStream(Connection& connection, Statement statement);
-    RowStream(const RowStream&) = delete;
-    RowStream& operator=(const RowStream&) = delete;
+    RowStream(RowStream&& other) noexcept;
+    RowStream& operator=(RowStream&&) = delete;
     ~RowStream();
 
     /// A result of one row; nullopt once all have come and what the statement did is committed.

@@ -27,8 +27,7 @@ class Lease {
     virtual RowStream rows(const RowQuery& query, ClientWatch* watch) = 0;
     virtual RowStream last_rows(const RowQuery& query, ClientWatch* watch) = 0;
     /// As Connection::await_notification().
-    virtual std::optional<Connection::Notification> await_notification(int milliseconds,
-                                                                       ClientWatch* watch) = 0;
+    virtual bool await_notification(int milliseconds, ClientWatch* watch) = 0;
     /// The schema that the extension's functions stand in, quoted, e.g. `public`.
     virtual const std::string& schema() const = 0;
 };

@@ -88,6 +88,11 @@ void Statement::flush() {
 
 void Statement::take_input() {
     if (PQconsumeInput(connection_) == 0) throw connection_error(connection_);
+    // libpq keeps them, and a script may make millions.
+    while (PGnotify* notify = PQnotifies(connection_)) {
+        PQfreemem(notify);
+        is_notified_ = true;
+    }
 }
 
 void Statement::wait_for_server(bool is_writing, int milliseconds) {
@@ -222,7 +227,11 @@ void Statement::cancel() {
         }
         constexpr int kTryMilliseconds = 100;
         wait_for_server(/* is_writing */ false, kTryMilliseconds);
-        if (PQconsumeInput(connection_) == 0) return;
+        try {
+            take_input();
+        } catch (const DatabaseError&) {
+            return;
+        }
     }
     // The connection is still busy, hence not usable.
 }

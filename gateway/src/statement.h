@@ -19,7 +19,9 @@ std::string trimmed(const char* text);
 /// comes first, and then takes what is left of its results, so that the connection can go on.
 class Statement {
    public:
-    Statement(PGconn* connection, ClientWatch* watch) : connection_(connection), watch_(watch) {}
+    /// `is_notified` becomes true when a NOTIFY has come meanwhile.
+    Statement(PGconn* connection, ClientWatch* watch, bool& is_notified)
+        : connection_(connection), watch_(watch), is_notified_(is_notified) {}
 
     /// Hands the system what it has not taken yet.
     void flush();
@@ -46,6 +48,7 @@ class Statement {
 
     PGconn* connection_;
     ClientWatch* watch_;
+    bool& is_notified_;
 };
 
 }  // namespace epe::gateway

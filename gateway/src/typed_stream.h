@@ -13,6 +13,8 @@
 #include "accept.h"
 #include "client_watch.h"
 #include "piece_stream.h"
+#include "row_batch.h"
+#include "row_stream.h"
 #include "run_call.h"
 #include "session.h"
 #include "table_writer.h"
@@ -34,8 +36,10 @@ class TypedStream final : public PieceStream {
     std::unique_ptr<Lease> lease_;
     ClientWatch watch_;
     std::unique_ptr<TableWriter> writer_{};
-    std::optional<QueryResult> rows_{};
-    int wanted_rows_ = 100;  // of the next FETCH
+    std::optional<RowStream> rows_{};  ///< of the FETCH that goes on
+    RowBatch batch_{};
+    int fetched_ = 0;  // rows of that FETCH
+    bool has_all_ = false;
     bool has_begun_ = false;
     bool is_done_ = false;
 };

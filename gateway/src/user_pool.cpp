@@ -57,8 +57,7 @@ class UserPool::Lent final : public Lease {
             return connection.rows(query, watch, escort);
         });
     }
-    std::optional<Connection::Notification> await_notification(int milliseconds,
-                                                               ClientWatch* watch) override {
+    bool await_notification(int milliseconds, ClientWatch* watch) override {
         return pooled_->connection.await_notification(milliseconds, watch);
     }
     const std::string& schema() const override { return pooled_->schema; }

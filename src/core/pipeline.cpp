@@ -57,24 +57,43 @@ class TimedSink final : public ResultSink {
 /// Refuses more than OutputShape::most_bytes.
 class LimitedSink final : public ResultSink {
    public:
-    LimitedSink(ResultSink& sink, std::int64_t most) : sink_(sink), left_(most), most_(most) {}
+    LimitedSink(ResultSink& sink, const OutputShape& shape)
+        : sink_(sink), shape_(shape), left_(shape.most_bytes) {}
     void add(CallResult result) override {
-        left_ -= text_size(result.batch);
-        if (left_ < 0) {
-            ErrorReport report;
-            report.sqlstate = sqlstate::kLimitExceeded;
-            report.message = "Output exceeds maximum size of " + std::to_string(most_) + " bytes";
-            report.hint = "Ask for rows instead: give a column map or a row type in place of the "
-                          "output format.";
-            throw Error(std::move(report));
-        }
+        check(result.batch);
         sink_.add(std::move(result));
     }
 
+    static bool limits(const OutputShape& shape) {
+        const bool is_shown = shape.form == Form::kRelational || shape.form == Form::kJson ||
+                              shape.form == Form::kXml || shape.form == Form::kPng;
+        return is_shown && shape.most_bytes > 0;
+    }
+
    private:
+    using Form = OutputFormat::Form;
+
+    void check(const Batch& batch) {
+        ErrorReport report;
+        if (shape_.form == Form::kRelational) {
+            const bool is_small = memory_size(batch) <= static_cast<std::size_t>(shape_.most_bytes);
+            if (is_small || largest_row(batch) <= shape_.most_bytes) return;
+            report.detail = "A row of the result is larger.";
+        } else {
+            left_ -= text_size(batch);
+            if (left_ >= 0) return;
+            report.hint = "Ask for rows instead: give a column map or a row type in place of the "
+                          "output format.";
+        }
+        report.sqlstate = sqlstate::kLimitExceeded;
+        report.message =
+            "Output exceeds maximum size of " + std::to_string(shape_.most_bytes) + " bytes";
+        throw Error(std::move(report));
+    }
+
     ResultSink& sink_;
+    const OutputShape& shape_;
     std::int64_t left_;
-    const std::int64_t most_;
 };
 
 void count_work(const Work& work, CallStats& stats) {
@@ -91,8 +110,8 @@ CallStats run_pipeline(Cut& cut, Engine& engine, const CallPlan& plan, ResultSin
     JsonResult joined(plan.joined_as.value_or(plan.function), *plan.shape);
     ResultSink* target = &timed;
     if (joins_results) target = &joined;
-    LimitedSink limited(*target, plan.shape->most_bytes);
-    if (plan.shape->most_bytes > 0) target = &limited;
+    LimitedSink limited(*target, *plan.shape);
+    if (LimitedSink::limits(*plan.shape)) target = &limited;
     const std::int64_t start = now_nanoseconds();
     engine.begin(plan);
     Work work;

@@ -84,6 +84,59 @@ def test_what_must_be_held_has_a_limit(user, long_text, fields):
     assert user.run("do-eval", long_text, parameters={"n": 17 * MB}).status == 200
 
 
+def test_typed_rows_cost_little(start_gateway, make_user, store):
+    """Rows of 2 MB, which come one by one however many are asked for."""
+    store("gw_wide", "import pandas as pd\ndef f(n, m): return pd.DataFrame({'t': ['x' * n] * m})")
+    gateway = start_gateway()
+    user: User = make_user(gateway=gateway)
+    wide = {"outputFormat": {"t": "text"}, "accept": CSV}
+    assert user.run("do-eval", "gw_wide", parameters={"n": 1, "m": 1}, **wide).status == 200
+    before = peak_bytes(gateway)
+    answer = user.run("do-eval", "gw_wide", parameters={"n": 2 * MB, "m": 60}, **wide)
+    assert len(answer.body) == 2 + 60 * (2 * MB + 1)
+    assert peak_bytes(gateway) - before < 30 * MB
+    error = user.run("do-eval", "gw_wide", parameters={"n": 17 * MB, "m": 1}, **wide)
+    assert "maximum size of 16777216 bytes" in error.refused(400, code=1024)["errorMessage"]
+
+
+def test_notices_of_a_script_are_not_kept(start_gateway, make_user, store):
+    store(
+        "gw_notifies",
+        """
+import oml
+def f(n):
+    oml.cursor().execute("LISTEN gw_notices")
+    oml.cursor().execute("SELECT count(pg_notify('gw_notices', repeat('x', 7900) || i::text))"
+                         f" FROM generate_series(1, {n}) AS i")
+""",
+    )
+    gateway = start_gateway()
+    user: User = make_user(gateway=gateway)
+    assert user.run("do-eval", "gw_notifies", parameters={"n": 1}).status == 200
+    before = peak_bytes(gateway)
+    assert user.run("do-eval", "gw_notifies", parameters={"n": 6000}).status == 200
+    assert peak_bytes(gateway) - before < 10 * MB
+
+
+def test_errors_are_short(user, store):
+    """Those of PostgreSQL quote values of any size."""
+    store("gw_dat", "def f(dat): return 1")
+    query = "SELECT repeat('x', 1000000)::int AS a"
+    answer = user.run("table-apply", "gw_dat", input=query)
+    answer.refused(400, "invalid input syntax for type integer")
+    assert len(answer.body) < 100_000
+
+
+def test_an_object_of_many_members(user, store):
+    """Is refused: its keys are looked for one by one, which took minutes."""
+    store("gw_members", "def f(n): return [{str(i): 1 for i in range(n)}]")
+    many = user.run("do-eval", "gw_members", accept=CSV, parameters={"n": 100_000})
+    many.refused(400, "too many members")
+    assert user.run("do-eval", "gw_members", accept=CSV, parameters={"n": 10_000}).status == 200
+    body = {"parameters": {str(i): 1 for i in range(60_000)}}
+    user.run("do-eval", "gw_members", **body).refused(400, "too many members")
+
+
 def test_the_result_of_a_job(user, long_text):
     job = user.submit("do-eval", long_text, parameters={"n": 3 * MB})
     user.wait_for_job(job)
