@@ -28,6 +28,7 @@ struct ClientGone : std::exception {};
 
 /// The server refused what went before a statement, which therefore has not run.
 struct NotBegun : std::exception {
+    // NOLINTNEXTLINE(bugprone-throw-keyword-missing): the parameter is none that is made here
     explicit NotBegun(DatabaseError because) : why(std::move(because)) {}
     const char* what() const noexcept override { return why.what(); }
     DatabaseError why;

@@ -23,7 +23,7 @@ def long_text(store: Any) -> str:
 
 
 def test_long_results_cost_little(start_gateway, make_user, long_text):
-    """Eight of them at a time, taken by clients that read on only when all have their first bytes."""
+    """Eight at a time, by clients that read on only when all have their first bytes."""
     gateway = start_gateway()
     user: User = make_user(gateway=gateway)
     size = 24 * MB
