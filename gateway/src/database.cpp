@@ -78,8 +78,8 @@ Statement Connection::start(const RowQuery& query, ClientWatch* watch, const Esc
     try {
         statement.flush();
         if (escort.guard != nullptr) statement.pass_guard();
-    } catch (const ClientGone&) {
-        is_spent_ = true;
+    } catch (...) {
+        if (!statement.has_ended()) is_spent_ = true;
         throw;
     }
     return statement;
@@ -94,8 +94,8 @@ QueryResult Connection::query(const std::string& sql, const std::vector<Paramete
     Statement statement = start({sql, parameters}, watch, escort);
     try {
         return statement.only_result();
-    } catch (const ClientGone&) {
-        is_spent_ = true;
+    } catch (...) {
+        if (!statement.has_ended()) is_spent_ = true;
         throw;
     }
 }

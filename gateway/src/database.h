@@ -115,8 +115,8 @@ class Connection {
     Statement start(const RowQuery& query, ClientWatch* watch, const Escort& escort);
 
     PGconn* connection_;
-    /// A statement was broken off. It may have left Python half-way through an import, which
-    /// nobody's next request should find.
+    /// A statement was broken off, or its answer not taken to the end. It may have left Python
+    /// half-way through an import, which nobody's next request should find.
     bool is_spent_ = false;
     bool is_resetting_ = false;  // DISCARD ALL has been sent, and not been waited for
 };

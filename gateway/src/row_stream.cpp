@@ -8,18 +8,9 @@ RowStream::RowStream(Connection& connection, Statement statement)
 }
 
 RowStream::~RowStream() {
-    if (!has_ended_) connection_.is_spent_ = true;
+    if (!statement_.has_ended()) connection_.is_spent_ = true;
 }
 
-std::optional<QueryResult> RowStream::next() {
-    try {
-        auto row = statement_.next_row();
-        has_ended_ = !row;
-        return row;
-    } catch (const DatabaseError&) {
-        has_ended_ = true;  // the connection knows whether it can go on
-        throw;
-    }
-}
+std::optional<QueryResult> RowStream::next() { return statement_.next_row(); }
 
 }  // namespace epe::gateway

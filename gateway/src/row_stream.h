@@ -24,7 +24,6 @@ class RowStream {
    private:
     Connection& connection_;
     Statement statement_;
-    bool has_ended_ = false;
 };
 
 }  // namespace epe::gateway

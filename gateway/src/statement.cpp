@@ -133,6 +133,7 @@ void Statement::finish() {
         if (rest && !failure && PQresultStatus(rest.get()) == PGRES_FATAL_ERROR)
             failure = std::move(rest);
     }
+    has_ended_ = true;
     if (failure) throw result_error(failure.get());
 }
 
