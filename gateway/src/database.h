@@ -4,7 +4,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 typedef struct pg_conn PGconn;
@@ -28,9 +27,8 @@ struct ClientGone : std::exception {};
 
 /// The server refused what went before a statement, which therefore has not run.
 struct NotBegun : std::exception {
-    explicit NotBegun(DatabaseError because) : why(std::move(because)) {}
+    DatabaseError why{};
     const char* what() const noexcept override { return why.what(); }
-    DatabaseError why;
 };
 
 /// Rows that a statement returned. Owns the PGresult.

@@ -167,8 +167,10 @@ void Statement::pass_guard() {
     try {
         fail(result.get());
     } catch (const DatabaseError& error) {
-        if (is_refused) throw NotBegun(error);
-        throw;
+        if (!is_refused) throw;
+        NotBegun refusal;
+        refusal.why = error;
+        throw refusal;
     }
 }
 

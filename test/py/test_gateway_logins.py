@@ -117,7 +117,7 @@ def steps(conn: Connection[Any], store: Callable[..., str]) -> Iterator[Callable
 
 @pytest.mark.parametrize("loss", ["NOLOGIN", "VALID UNTIL '2001-01-01'"])
 def test_a_call_does_not_begin_without_the_right(conn, start_gateway, make_user, steps, loss):
-    """Not even on a connection that was used a moment ago, where the check travels with the call."""
+    """Not even on a connection just used, where the check travels with the call."""
     user = make_user(gateway=start_gateway("--connections-per-user", "1"))
     for number in (1, 2):
         assert user.run("do-eval", "gw_step").result == number
