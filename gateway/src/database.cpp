@@ -80,8 +80,8 @@ Statement Connection::start(const RowQuery& query, ClientWatch* watch, const Esc
     try {
         statement.flush();
         if (escort.guard != nullptr) statement.pass_guard();
-    } catch (const ClientGone&) {
-        is_spent_ = true;
+    } catch (...) {
+        if (!statement.has_ended()) is_spent_ = true;
         throw;
     }
     return statement;
@@ -98,8 +98,8 @@ QueryResult Connection::query(const std::string& sql, const std::vector<Paramete
         QueryResult result = statement.only_result();
         note_size(result);
         return result;
-    } catch (const ClientGone&) {
-        is_spent_ = true;
+    } catch (...) {
+        if (!statement.has_ended()) is_spent_ = true;
         throw;
     }
 }

@@ -4,7 +4,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 typedef struct pg_conn PGconn;
@@ -28,10 +27,8 @@ struct ClientGone : std::exception {};
 
 /// The server refused what went before a statement, which therefore has not run.
 struct NotBegun : std::exception {
-    // NOLINTNEXTLINE(bugprone-throw-keyword-missing): the parameter is none that is made here
-    explicit NotBegun(DatabaseError because) : why(std::move(because)) {}
+    DatabaseError why{};
     const char* what() const noexcept override { return why.what(); }
-    DatabaseError why;
 };
 
 /// Rows that a statement returned. Owns the PGresult.
@@ -117,8 +114,8 @@ class Connection {
     Statement start(const RowQuery& query, ClientWatch* watch, const Escort& escort);
 
     PGconn* connection_;
-    /// A statement was broken off. It may have left Python half-way through an import, which
-    /// nobody's next request should find.
+    /// A statement was broken off, or its answer not taken to the end. It may have left Python
+    /// half-way through an import, which nobody's next request should find.
     bool is_spent_ = false;
     bool is_resetting_ = false;  // DISCARD ALL has been sent, and not been waited for
     bool is_notified_ = false;

@@ -5,28 +5,21 @@
 namespace epe::gateway {
 
 RowStream::RowStream(Connection& connection, Statement statement)
-    : connection_(connection), statement_(statement) {
+    : connection_(&connection), statement_(statement) {
     statement_.read_by_row();
 }
 
 RowStream::RowStream(RowStream&& other) noexcept
-    : connection_(other.connection_), statement_(other.statement_),
-      has_ended_(std::exchange(other.has_ended_, true)) {}
+    : connection_(std::exchange(other.connection_, nullptr)), statement_(other.statement_) {}
 
 RowStream::~RowStream() {
-    if (!has_ended_) connection_.is_spent_ = true;
+    if (connection_ != nullptr && !statement_.has_ended()) connection_->is_spent_ = true;
 }
 
 std::optional<QueryResult> RowStream::next() {
-    try {
-        auto row = statement_.next_row();
-        has_ended_ = !row;
-        if (row) connection_.note_size(*row);
-        return row;
-    } catch (const DatabaseError&) {
-        has_ended_ = true;  // the connection knows whether it can go on
-        throw;
-    }
+    auto row = statement_.next_row();
+    if (row) connection_->note_size(*row);
+    return row;
 }
 
 }  // namespace epe::gateway

@@ -22,9 +22,8 @@ class RowStream {
     std::optional<QueryResult> next();
 
    private:
-    Connection& connection_;
+    Connection* connection_;  // null: moved from
     Statement statement_;
-    bool has_ended_ = false;
 };
 
 }  // namespace epe::gateway

@@ -138,6 +138,7 @@ void Statement::finish() {
         if (rest && !failure && PQresultStatus(rest.get()) == PGRES_FATAL_ERROR)
             failure = std::move(rest);
     }
+    has_ended_ = true;
     if (failure) throw result_error(failure.get());
 }
 
@@ -171,8 +172,10 @@ void Statement::pass_guard() {
     try {
         fail(result.get());
     } catch (const DatabaseError& error) {
-        if (is_refused) throw NotBegun(error);
-        throw;
+        if (!is_refused) throw;
+        NotBegun refusal;
+        refusal.why = error;
+        throw refusal;
     }
 }
 

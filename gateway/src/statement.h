@@ -36,6 +36,9 @@ class Statement {
     /// nullopt after the last one, behind the end of the transaction.
     std::optional<QueryResult> next_row();
 
+    /// Whether all of the answer has been taken, so that another statement may follow.
+    bool has_ended() const { return has_ended_; }
+
     /// Requests the statement's end and drops its results, for a few seconds at most.
     void cancel();
 
@@ -49,6 +52,7 @@ class Statement {
     PGconn* connection_;
     ClientWatch* watch_;
     bool& is_notified_;
+    bool has_ended_ = false;
 };
 
 }  // namespace epe::gateway

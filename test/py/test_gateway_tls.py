@@ -132,8 +132,7 @@ def test_ipv6(start_gateway, make_user, store):
     store("gw_one", "def f(): return 1")
     user = make_user(gateway=started)
     assert user.run("do-eval", "gw_one").result == 1
-    request = [line for line in started.log() if line["event"] == "request"][-1]
-    assert request["address"] == "::1"
+    wait_for("the line of the log", lambda: '"address":"::1"' in started.log_path.read_text())
     versions = user.get(API).json()
     assert f"http://[::1]:{started.port}/" in str(versions)
 
