@@ -2,6 +2,7 @@
 #include "engine/engine_process.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -187,6 +188,13 @@ void EngineProcess::signal(int number) const noexcept {
 }
 
 void EngineProcess::kill() const noexcept { signal(SIGKILL); }
+
+/// Both are looked at: the supervisor may not have told of the process yet, and a process that the
+/// engine has started may hold its connection.
+bool EngineProcess::is_gone() const noexcept {
+    pollfd ends[] = {{process.get(), POLLIN, 0}, {channel_.descriptor(), 0, 0}};
+    return poll(ends, 2, 0) > 0;
+}
 
 void EngineProcess::describe(const EngineOptions& options, const std::string& script) noexcept {
     page_->sequence.fetch_add(1);
