@@ -70,6 +70,7 @@ class Waiter {
 struct InterruptFlags {
     bool (*is_pending)() noexcept = nullptr;  ///< anything to be handled by check_interrupts()
     bool (*is_cancel)() noexcept = nullptr;   ///< the statement must end: cancel or terminate
+    bool (*is_last)() noexcept = nullptr;     ///< the process ends: nothing is needed afterwards
 };
 
 }  // namespace epe
