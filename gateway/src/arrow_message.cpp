@@ -173,15 +173,6 @@ std::string frame(FlatBufferBuilder& builder, Header type, Offset header,
     return message;
 }
 
-/// A vector of structs of two int64.
-template <typename Struct>
-Offset write_structs(FlatBufferBuilder& builder, const std::vector<Struct>& structs) {
-    builder.StartVector(structs.size() * sizeof(Struct) / kAlignment, kAlignment);
-    builder.PushBytes(reinterpret_cast<const std::uint8_t*>(structs.data()),
-                      structs.size() * sizeof(Struct));
-    return {builder.EndVector(structs.size())};
-}
-
 }  // namespace
 
 std::string arrow_schema_message(const std::vector<TableColumn>& columns) {
@@ -197,8 +188,8 @@ std::string arrow_schema_message(const std::vector<TableColumn>& columns) {
 std::string arrow_batch_message(std::int64_t rows, const std::vector<ArrowNode>& nodes,
                                 const std::vector<ArrowBuffer>& buffers, std::int64_t body_length) {
     FlatBufferBuilder builder;
-    const Offset buffer_vector = write_structs(builder, buffers);
-    const Offset node_vector = write_structs(builder, nodes);
+    const Offset buffer_vector{builder.CreateVectorOfStructs(buffers.data(), buffers.size()).o};
+    const Offset node_vector{builder.CreateVectorOfStructs(nodes.data(), nodes.size()).o};
     const Offset batch = write_table(
         builder, [&] { builder.AddElement<std::int64_t>(kBatchLength, rows, 0); },
         [&] { builder.AddOffset(kBatchNodes, node_vector); },

@@ -112,6 +112,16 @@ HttpFront::HttpFront(Gateway& gateway, int listening) : gateway_(gateway), route
     Delete("/", read);
 }
 
+/// Newer versions of httplib want addresses as well, to tell handlers.
+template <typename Front, typename SetUp>
+bool HttpFront::process(Front& front, ClientStream& client, bool is_last, bool& is_closed,
+                        SetUp set_up) {
+    if constexpr (requires { front.process_request(client, is_last, is_closed, set_up); })
+        return front.process_request(client, is_last, is_closed, set_up);
+    else
+        return front.process_request(client, {}, 0, {}, 0, is_last, is_closed, set_up);
+}
+
 bool HttpFront::serve(ClientStream& client, bool is_last) {
     Call call{client};
     current() = &call;
@@ -120,8 +130,8 @@ bool HttpFront::serve(ClientStream& client, bool is_last) {
     bool is_closed = false;
     bool is_kept = false;
     try {
-        is_kept = process_request(client, is_last, is_closed,
-                                  [&](httplib::Request& request) { set_up(call, request); });
+        is_kept = process(*this, client, is_last, is_closed,
+                          [&](httplib::Request& request) { set_up(call, request); });
         is_kept = client.flush() && is_kept;
     } catch (const std::exception& error) {
         // In the middle of a streamed answer, which only the connection's end can tell.

@@ -26,6 +26,9 @@ class HttpFront final : private httplib::Server {
     struct Call;
 
     static Call*& current();
+    template <typename Front, typename SetUp>
+    static bool process(Front& front, ClientStream& client, bool is_last, bool& is_closed,
+                        SetUp set_up);
     void set_up(Call& call, httplib::Request& request) const;
     void check_body_headers(Call& call, const httplib::Request& request) const;
     void refuse_head(const httplib::Request& request, httplib::Response& response);

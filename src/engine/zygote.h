@@ -1,6 +1,7 @@
 // A process with Python and its packages loaded, from which engines are forked.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 

@@ -4,6 +4,12 @@
 
 #include "pg/datum_reader_internal.h"
 
+#if PG_VERSION_NUM >= 160000
+extern "C" {
+#include "varatt.h"
+}
+#endif
+
 namespace epe::pg {
 
 namespace {

@@ -32,7 +32,11 @@ WHERE p.proname LIKE 'pyq\_%'
 -- everything has a comment, but for what PostgreSQL adds itself
 SELECT pg_describe_object(classid, objid, 0) AS without_comment
 FROM member
-WHERE obj_description(objid, classid::regclass::name) IS NULL;
+WHERE obj_description(objid, classid::regclass::name) IS NULL
+    AND NOT EXISTS (  -- row types of tables and array types, members since PostgreSQL 17
+        SELECT FROM pg_type AS t LEFT JOIN pg_class AS c ON c.oid = t.typrelid
+        WHERE classid = 'pg_type'::regclass AND t.oid = objid
+            AND (t.typcategory = 'A' OR c.relkind <> 'c'));
 SELECT a.attrelid::regclass AS relation, a.attname AS without_comment
 FROM pg_attribute AS a
     JOIN pg_class AS c ON c.oid = a.attrelid
