@@ -258,4 +258,12 @@ std::string describe_exit(const std::optional<EngineExit>& exit) {
     return "exited with status " + std::to_string(WEXITSTATUS(exit->status));
 }
 
+/// The server kills no engine that it still wants to hear of.
+std::string hint_at_killer(const std::optional<EngineExit>& exit) {
+    if (!exit || exit->status == -1 || !WIFSIGNALED(exit->status) ||
+        WTERMSIG(exit->status) != SIGKILL)
+        return {};
+    return "When the machine has no memory left the kernel kills engines first; its log says so.";
+}
+
 }  // namespace epe::engine

@@ -110,5 +110,7 @@ std::string memory_limit_detail(std::uint64_t bytes);
 
 /// "was terminated by signal 11 (Segmentation fault)", "exited with status 3", ...
 std::string describe_exit(const std::optional<EngineExit>& exit);
+/// Who may have been it, for one that was killed (SIGKILL); else empty.
+std::string hint_at_killer(const std::optional<EngineExit>& exit);
 
 }  // namespace epe::engine

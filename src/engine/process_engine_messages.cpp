@@ -274,6 +274,7 @@ void ProcessEngine::throw_death(Worker& worker) {
     ErrorReport report;
     report.sqlstate = sqlstate::kScriptFailed;
     report.message = "Python engine " + describe_exit(worker.process->exit);
+    report.hint = hint_at_killer(worker.process->exit);
     report.engine_failure = EngineFailure::kDied;
     if (!worker.slices.empty()) {
         // The call after the one that gave the last result, or one whose predecessors' results

@@ -278,6 +278,7 @@ def test_kill_from_outside(store, neighbour, connect, house):
     error = running.result()
     assert isinstance(error, psycopg.errors.ExternalRoutineException)
     assert error.diag.message_primary == "Python engine was terminated by signal 9 (Killed)"
+    assert "no memory left" in (error.diag.message_hint or "")
     assert_works(session)
 
 
