@@ -107,7 +107,7 @@ def test_cancel_waits_for_the_import(module, make_script, connect, observer, fol
     """The module is made once and whole, and what comes after the import is stopped."""
     (folder / "epe_slow.py").write_text(
         f"""
-import os
+import os, warnings
 
 with open({str(folder / "started")!r}, "a") as file:
     file.write("x")
@@ -115,6 +115,8 @@ while not os.path.exists({str(folder / "cancelled")!r}):
     pass
 for number in range(10000):
     str(number)
+print("made")
+warnings.warn("made as well")
 is_whole = True
 """
     )
