@@ -1012,6 +1012,13 @@ CREATE FUNCTION @extschema@.pyq_job_result(job_id text, out_row anyelement)
 COMMENT ON FUNCTION @extschema@.pyq_job_result(text, anyelement) IS
     'The result of a finished job, of out_row''s type; raises the error of a failed one';
 
+-- For the gateway, whose users want to see what a call returned that drew nothing.
+CREATE FUNCTION pyqsys.job_figures(job_id text) RETURNS SETOF record
+    LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000 ROWS 1000
+    AS 'MODULE_PATHNAME', 'epe_job_figures';
+COMMENT ON FUNCTION pyqsys.job_figures(text) IS
+    'pyq_job_result as PNG, with a row for each call that drew nothing as well';
+
 -- ------------------------------------------------------------------------- Oracle's folded names
 
 -- pyqsys.pyqTableEval(...) is pyq_table_eval(...), and so on for every function above. What

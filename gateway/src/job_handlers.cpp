@@ -66,7 +66,10 @@ void show_job_result(Exchange& exchange) {
     query.output_format = query_text(exchange, "outputFormat");
     query.wants_graphics = asks_for_figures(job.parameters);
     query.comments = comments_of(job);
-    query.call = [&id, schema = lease->schema()](const Parameter& format) {
+    query.call = [&id, draws = query.wants_graphics,
+                  schema = lease->schema()](const Parameter& format) {
+        // Submitted in SQL, it may have asked for figures, and not for what drew none.
+        if (draws) return SqlCall{"pyqsys.job_figures($1::text)", {id}};
         return SqlCall{schema + ".pyq_job_result($1::text, $2::text)", {id, format}};
     };
     const MediaType type = media_type_of(exchange, query);
