@@ -8,12 +8,14 @@ import signal
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+import places
 import psycopg
 import pytest
 from engine_support import PRELUDE, REACHED, EngineHouse, wait_for
 from psycopg import Connection
 from sessions import Background
 
+NUMPY_CORE = "_core" if places.PROCESS.major_version("numpy") >= 2 else "core"
 RELEASE = 99  # the advisory lock that a patient call waits for
 
 
@@ -96,7 +98,7 @@ CRASHES = {
     ),
     "all memory in numpy": Crash(
         "np.ones(1 << 30)",
-        "numpy.core._exceptions._ArrayMemoryError",
+        f"numpy.{NUMPY_CORE}._exceptions._ArrayMemoryError",
         "53200",
         "np.ones",
         LIMIT_DETAIL,
