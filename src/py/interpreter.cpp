@@ -78,7 +78,7 @@ void start_interpreter(const std::string& environment) {
 }
 
 /// plpython3u registers its module too late for a running interpreter: unless `plpy` counts as
-/// builtin, it cannot start after us.
+/// builtin, it cannot start after us. late_modules.cpp has the same for Python 3.12 and later.
 void announce_plpy() {
     PyObject* const names = PySys_GetObject("builtin_module_names");
     if (names == nullptr || !PyTuple_Check(names)) return;
@@ -116,6 +116,11 @@ void require_interpreter(const std::string& environment) {
     static bool is_ready = false;
     if (is_ready) return;
     const bool is_joining = Py_IsInitialized() != 0;
+    if (has_idle_plpython())
+        throw Error(sqlstate::kNotInState,
+                    "plpython3u has been loaded into this session, but has not run yet",
+                    "With Python 3.12 and later it cannot start behind oml_epe. Run "
+                    "DO LANGUAGE plpython3u 'pass' first, or begin a new session.");
     if (!is_joining) start_interpreter(environment);
     try {
         if (!is_joining) announce_plpy();

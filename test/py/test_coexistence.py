@@ -294,6 +294,18 @@ def test_ours_starts_inside_theirs(session):
     start_theirs(session)
 
 
+def test_theirs_is_loaded_before_ours_starts(session):
+    """Nobody's Python runs yet; without preloading, not even our library is there."""
+    session.execute("LOAD 'plpython3'")
+    try:
+        start_ours(session)
+    except psycopg.errors.ObjectNotInPrerequisiteState as error:
+        assert "DO LANGUAGE plpython3u 'pass'" in str(error)
+        session.execute("DO LANGUAGE plpython3u 'pass'")
+        start_ours(session)
+    start_theirs(session)
+
+
 def test_a_script_cannot_reach_plpy_before_plpython_runs(session):
     """The name that lets plpython3u start after us is no module of ours."""
     session.execute(
