@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import sys
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -81,8 +82,14 @@ CRASHES = {
         return sorted([1], key=deeper)
     deeper(1)
 """,
+        "Python engine was terminated by signal 11 (Segmentation fault)"
+        if sys.version_info < (3, 14)
+        else "RecursionError: Stack overflow",
+        stack=r"File .*die.*, line \d+,? in deeper",
+    ),
+    "stack overflow in C": Crash(
+        "ctypes.CDLL(None).regcomp(bytes(1000), b'(' * 1000000, 1)",
         "Python engine was terminated by signal 11 (Segmentation fault)",
-        stack=r"File .*die.*, line \d+ in deeper",
     ),
     "all memory": Crash("bytearray(1 << 40)", "MemoryError", "53200", "bytearray", LIMIT_DETAIL),
     "all memory in pieces": Crash(
