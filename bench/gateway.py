@@ -1,6 +1,6 @@
 """The gateway: added latency, requests a second, memory of idle connections, large results.
 
-    tools/with-server --tcp -c "shared_preload_libraries = 'oml_epe'" \
+    tools/with-server -c "shared_preload_libraries = 'oml_epe'" \
         /usr/bin/python3 bench/gateway.py [--rounds 5] [--seconds 5] [--rows 1000000] [--only ...]
 
 wrk (package wrk) makes the load. The peer is FastAPI + uvicorn + psycopg calling plpython3u
@@ -60,13 +60,23 @@ CREATE OR REPLACE FUNCTION peer_bench_trivial(parameters text) RETURNS int LANGU
 
 
 def connect(user: str = "") -> psycopg.Connection[Any]:
-    options = {"host": "127.0.0.1", "user": user, "password": PASSWORD} if user else {}
+    options = {"user": user, "password": PASSWORD} if user else {}
     return psycopg.connect(autocommit=True, **options)
+
+
+def ask_for_password(connection: psycopg.Connection[Any]) -> None:
+    """Everybody comes by the same socket, where the gateway takes no log-in without a password."""
+    row = connection.execute("SHOW hba_file").fetchone()
+    assert row is not None
+    rules = Path(row[0])
+    rules.write_text(f"local all {USER} scram-sha-256\n{rules.read_text()}")
+    connection.execute("SELECT pg_reload_conf()")
 
 
 def prepare(rows: int) -> str:
     """Make data and functions; return why the peer cannot take part."""
     with connect() as connection:
+        ask_for_password(connection)
         for statement in SETUP.split(";\n"):
             if statement.strip():
                 connection.execute(statement.replace("%s", str(rows)))  # type: ignore[arg-type]
@@ -105,7 +115,8 @@ def wait_for(condition: Callable[[], Any], process: subprocess.Popen[bytes]) -> 
 def gateway() -> Iterator[Gateway]:
     """The gateway, for a server that knows the password of USER."""
     bindir = subprocess.run(["pg_config", "--bindir"], capture_output=True, text=True, check=True)
-    place = f"host=127.0.0.1 port={os.environ['PGPORT']} dbname={os.environ['PGDATABASE']}"
+    place = " ".join(f"{name}={os.environ['PG' + name.upper()]}" for name in ("host", "port"))
+    place += f" dbname={os.environ['PGDATABASE']}"
     command = [f"{bindir.stdout.strip()}/oml_epe_gateway", "--listen", "127.0.0.1:0", "--db", place]
     command += ["--max-clients", str(4 * IDLE), "--output-limit", "0"]
     with tempfile.NamedTemporaryFile("w+") as log, running(command, stderr=log) as process:

@@ -948,11 +948,11 @@ COMMENT ON COLUMN pyqsys.job_data.data IS 'The piece';
 GRANT SELECT ON pyqsys.job_data TO PUBLIC;
 
 -- What the gateway asks before every request: a look-up in caches.
-CREATE FUNCTION pyqsys.may_log_in() RETURNS boolean
+CREATE FUNCTION pyqsys.check_log_in(user_name text) RETURNS void
     LANGUAGE C VOLATILE PARALLEL RESTRICTED
-    AS 'MODULE_PATHNAME', 'epe_may_log_in';
-COMMENT ON FUNCTION pyqsys.may_log_in() IS
-    'Whether session_user might log in to this database again';
+    AS 'MODULE_PATHNAME', 'epe_check_log_in';
+COMMENT ON FUNCTION pyqsys.check_log_in(text) IS
+    'Raises an error unless session_user has that name and might log in to this database again';
 
 -- A UUID cannot be guessed: that a job exists is no secret to who knows its ID.
 CREATE FUNCTION pyqsys.job_exists(job_id uuid) RETURNS boolean
@@ -1011,6 +1011,13 @@ CREATE FUNCTION @extschema@.pyq_job_result(job_id text, out_row anyelement)
     AS 'MODULE_PATHNAME', 'epe_job_result_row';
 COMMENT ON FUNCTION @extschema@.pyq_job_result(text, anyelement) IS
     'The result of a finished job, of out_row''s type; raises the error of a failed one';
+
+-- For the gateway, whose users want to see what a call returned that drew nothing.
+CREATE FUNCTION pyqsys.job_figures(job_id text) RETURNS SETOF record
+    LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000 ROWS 1000
+    AS 'MODULE_PATHNAME', 'epe_job_figures';
+COMMENT ON FUNCTION pyqsys.job_figures(text) IS
+    'pyq_job_result as PNG, with a row for each call that drew nothing as well';
 
 -- ------------------------------------------------------------------------- Oracle's folded names
 

@@ -69,8 +69,10 @@ void ClientStream::begin_head() {
     deadline_ = Clock::now() + kHeadPatience;
 }
 
-void ClientStream::begin_body(std::size_t most_bytes) {
+void ClientStream::begin_body(std::size_t most_bytes, bool is_chunked) {
     is_head_ = false;
+    is_chunked_ = is_chunked;
+    chunks_ = ChunkScanner();
     left_ = most_bytes;
     deadline_ = Clock::now() + kBodyPatience;
 }
@@ -97,6 +99,13 @@ bool ClientStream::await(short events, Clock::time_point deadline) const {
 bool ClientStream::is_readable() const { return has_input() || await(POLLIN, deadline_); }
 
 ssize_t ClientStream::read(char* to, size_t size) {
+    // httplib takes heads byte by byte.
+    if (size == 1 && is_head_ && left_ > 0 && taken_ + 1 < input_.size() && output_.empty()) {
+        may_hold_ = true;
+        --left_;
+        *to = input_[taken_++];
+        return scanner_.take(*to) ? 1 : -1;
+    }
     // "100 Continue" must be out before the body is waited for.
     if (!flush()) return -1;
     may_hold_ = true;
@@ -126,6 +135,7 @@ ssize_t ClientStream::hand_out(const char* bytes, ssize_t count) {
     const auto size = static_cast<std::size_t>(count);
     if (size > left_) return -1;
     left_ -= size;
+    if (!is_head_ && is_chunked_) return chunks_.take({bytes, size}) ? count : -1;
     const bool is_clear = !is_head_ || std::all_of(bytes, bytes + size,
                                                    [&](char each) { return scanner_.take(each); });
     return is_clear ? count : -1;
@@ -229,11 +239,8 @@ void ClientStream::get_remote_ip_and_port(std::string& ip, int& port) const {
     port = port_;
 }
 
-void ClientStream::get_local_ip_and_port(std::string& ip, int& port) const {
-    sockaddr_storage address{};
-    socklen_t size = sizeof(address);
-    if (getsockname(socket_, reinterpret_cast<sockaddr*>(&address), &size) == 0)
-        tell_address(address, ip, port);
+void ClientStream::get_local_ip_and_port(std::string&, int&) const {
+    // httplib asks for each request, and nobody wants to know.
 }
 
 }  // namespace epe::gateway

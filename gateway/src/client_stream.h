@@ -6,6 +6,7 @@
 
 #include <httplib.h>
 
+#include "chunk_scanner.h"
 #include "head_scanner.h"
 #include "tls.h"
 
@@ -27,7 +28,7 @@ class ClientStream final : public httplib::Stream {
     /// Before a request: its head must be here in a few seconds, and be short.
     void begin_head();
     /// Behind the head: the body has more time, and so many bytes with what frames its chunks.
-    void begin_body(std::size_t most_bytes);
+    void begin_body(std::size_t most_bytes, bool is_chunked);
     /// Whether bytes of a next request are here already.
     bool has_input() const;
     /// Waits that long for a next request.
@@ -43,7 +44,7 @@ class ClientStream final : public httplib::Stream {
     ssize_t read(char* to, size_t size) override;
     ssize_t write(const char* from, size_t size) override;
     void get_remote_ip_and_port(std::string& ip, int& port) const override;
-    void get_local_ip_and_port(std::string& ip, int& port) const override;
+    void get_local_ip_and_port(std::string&, int&) const override;
     socket_t socket() const override { return socket_; }
 
     /// The client's, without port; known even when it is gone.
@@ -67,6 +68,8 @@ class ClientStream final : public httplib::Stream {
     std::size_t left_ = 0;   // bytes that the head or the body may still have
     bool is_head_ = true;
     HeadScanner scanner_{};
+    bool is_chunked_ = false;
+    ChunkScanner chunks_{};
     std::string output_;    // an answer's first piece: its head
     bool may_hold_ = true;  // nothing of the answer has been written yet
     Clock::time_point deadline_{};

@@ -29,10 +29,10 @@ constexpr std::chrono::seconds kCheck{2};
 class JobEvents {
    public:
     JobEvents(std::unique_ptr<Lease> lease, const Exchange& exchange, const std::string& id)
-        : lease_(std::move(lease)), request_(exchange.request), tokens_(exchange.gateway.tokens()),
-          watch_(exchange.request) {
+        : lease_(std::move(lease)), user_(exchange.session->user()), request_(exchange.request),
+          tokens_(exchange.gateway.tokens()), watch_(exchange.request) {
         // Before the first look, so that no change falls between the two.
-        lease_->connection().query("LISTEN pyq_job", {}, &watch_);
+        lease_->query("LISTEN pyq_job", {}, &watch_);
         job_ = find_job(*lease_, id, &watch_);
     }
 
@@ -61,7 +61,7 @@ class JobEvents {
             std::max(std::min(job_.state == "running" ? kPoll : std::chrono::milliseconds(kCheck),
                               until_heartbeat),
                      std::chrono::milliseconds(1));
-        (void)lease_->connection().await_notification(static_cast<int>(pause.count()), &watch_);
+        (void)lease_->await_notification(static_cast<int>(pause.count()), &watch_);
         if (watch_.is_gone()) throw ClientGone();
         check_right();
         // Whatever woke it, of this job or not: a deletion makes no notice.
@@ -73,9 +73,12 @@ class JobEvents {
         if (Clock::now() < next_check_) return;
         next_check_ = Clock::now() + kCheck;
         (void)require_user(request_, tokens_);
-        const QueryResult answer =
-            lease_->connection().query("SELECT pyqsys.may_log_in()", {}, &watch_);
-        if (answer.value(0, 0) != "t") throw unauthorized("the user may no longer log in");
+        try {
+            (void)lease_->query("SELECT pyqsys.check_log_in($1)", {user_}, &watch_);
+        } catch (const DatabaseError& error) {
+            if (error.sqlstate != "28000") throw;
+            throw unauthorized("the user may no longer log in");
+        }
     }
 
     std::string event(const char* type, const Json& data) {
@@ -101,6 +104,7 @@ class JobEvents {
     }
 
     std::unique_ptr<Lease> lease_;
+    const std::string user_;
     const httplib::Request& request_;
     const Tokens& tokens_;
     ClientWatch watch_;

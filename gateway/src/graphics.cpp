@@ -3,21 +3,17 @@
 namespace epe::gateway {
 
 const char* const kFigureColumns =
-    "name, id, value, title, pg_catalog.translate(pg_catalog.encode(image, 'base64'), E'\\n', '')";
+    "pg_catalog.convert_to(name, 'UTF8'), id::pg_catalog.text, "
+    "pg_catalog.convert_to(value, 'UTF8'), pg_catalog.convert_to(title, 'UTF8'), "
+    "pg_catalog.translate(pg_catalog.encode(image, 'base64'), E'\\n', '')";
 const char* const kFigureList = "t(name text, id int, value text, title text, image bytea)";
 
-std::vector<Figure> figures_of(const QueryResult& rows) {
-    std::vector<Figure> figures;
-    figures.reserve(static_cast<std::size_t>(rows.rows()));
-    for (int row = 0; row < rows.rows(); ++row) {
-        const auto text = [&](int column) -> Parameter {
-            if (rows.is_null(row, column)) return std::nullopt;
-            return std::string(rows.value(row, column));
-        };
-        figures.push_back(
-            {text(0).value_or(""), text(1), text(2).value_or("null"), text(3), text(4)});
-    }
-    return figures;
+Figure figure_of(const QueryResult& row) {
+    const auto text = [&](int column) -> Parameter {
+        if (row.is_null(0, column)) return std::nullopt;
+        return std::string(row.value(0, column));
+    };
+    return {text(0).value_or(""), text(1), text(2).value_or("null"), text(3), text(4)};
 }
 
 namespace {

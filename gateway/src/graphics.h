@@ -17,10 +17,11 @@ struct Figure {
     Parameter image{};  ///< PNG in base64, without line ends
 };
 
-/// What to select of a call with OUT_FMT 'PNG' for figures_of(): the columns, and the AS list.
+/// What to select of a call with OUT_FMT 'PNG' for figure_of(): the columns, and the AS list. Texts
+/// are bytes in UTF-8, whatever the session's encoding is by then.
 extern const char* const kFigureColumns;
 extern const char* const kFigureList;
-std::vector<Figure> figures_of(const QueryResult& rows);
+Figure figure_of(const QueryResult& row);
 
 /// "result": an array of figures, or for row, group and index an object of such arrays by chunk,
 /// group or index. JSON text.

@@ -9,9 +9,13 @@
 #include <memory>
 #include <optional>
 #include <random>
+#include <string_view>
+
+#include <strings.h>
 
 #include "api_error.h"
 #include "bearer.h"
+#include "client_address.h"
 #include "client_watch.h"
 #include "current_client.h"
 #include "error_answer.h"
@@ -45,10 +49,39 @@ bool is_body_method(const std::string& method) {
     return method == "POST" || method == "PUT" || method == "PATCH" || method == "DELETE";
 }
 
-bool has_body_headers(const httplib::Request& request) {
-    return request.has_header("Transfer-Encoding") ||
-           (request.has_header("Content-Length") &&
-            request.get_header_value("Content-Length") != "0");
+/// What a head says of its body. Collected in one pass: each look-up in httplib's map folds the
+/// case of names again and again.
+struct BodyHeaders {
+    std::size_t lengths = 0;
+    std::size_t codings = 0;
+    std::string_view length{};  ///< Content-Length
+    std::string_view coding{};  ///< Transfer-Encoding
+    bool is_multipart = false;
+
+    bool have_body() const { return codings > 0 || (lengths > 0 && length != "0"); }
+};
+
+BodyHeaders body_headers_of(const httplib::Request& request) {
+    BodyHeaders found;
+    for (const auto& [name, value] : request.headers) {
+        if (strcasecmp(name.c_str(), "Content-Length") == 0) {
+            ++found.lengths;
+            found.length = value;
+        } else if (strcasecmp(name.c_str(), "Transfer-Encoding") == 0) {
+            ++found.codings;
+            found.coding = value;
+        } else if (strcasecmp(name.c_str(), "Content-Type") == 0) {
+            found.is_multipart = found.is_multipart || value.starts_with("multipart/");
+        }
+    }
+    return found;
+}
+
+std::vector<std::string> values_of(const httplib::Request& request, const char* name) {
+    std::vector<std::string> values;
+    const auto [first, end] = request.headers.equal_range(name);
+    for (auto each = first; each != end; ++each) values.push_back(each->second);
+    return values;
 }
 
 std::string http_date() {
@@ -73,6 +106,7 @@ struct HttpFront::Call {
     std::string user{};  ///< of the token
     std::string request_id{};
     std::string method{};
+    std::string address{};  ///< of the client, which a trusted proxy may have named
     std::string failure{};  ///< errorMessage, for the log
     int status = 0;
     std::unique_ptr<Users::Visit> visit{};  ///< until the answer is written
@@ -151,7 +185,13 @@ bool HttpFront::serve(ClientStream& client, bool is_last) {
 /// routing by regular expressions, reading to the end of a connection.
 void HttpFront::set_up(Call& call, httplib::Request& request) const {
     constexpr std::size_t kFraming = std::size_t{64} << 10;  // of a body in many small chunks
-    call.client.begin_body(2 * gateway_.options().max_body + kFraming);
+    const auto& options = gateway_.options();
+    call.client.begin_body(2 * options.max_body + kFraming,
+                           request.has_header("Transfer-Encoding"));
+    if (!options.trusted_proxies.empty())
+        request.remote_addr = client_address(
+            call.client.address(), values_of(request, "X-Forwarded-For"), options.trusted_proxies);
+    call.address = request.remote_addr;
     call.start = std::chrono::steady_clock::now();
     call.request_id = make_request_id();
     call.method = request.method;
@@ -165,7 +205,7 @@ void HttpFront::set_up(Call& call, httplib::Request& request) const {
         call.refusal.emplace(kNotFound, "there is no such path");
     else if (call.match.route == nullptr)
         call.refusal.emplace(kMethodNotAllowed, kOtherMethod);
-    check_body_headers(call, request);
+    const bool is_length_missing = !check_body_headers(call, request);
     request.path = "/";
     request.ranges.clear();
     request.headers.erase("Range");
@@ -173,34 +213,33 @@ void HttpFront::set_up(Call& call, httplib::Request& request) const {
         request.get_header_value("Accept-Encoding").find("gzip") != std::string::npos;
     request.headers.erase("Accept-Encoding");
     if (takes_gzip) request.headers.emplace("Accept-Encoding", "gzip");
-    if (!has_body_headers(request) && !request.has_header("Content-Length"))
-        request.headers.emplace("Content-Length", "0");
+    if (is_length_missing) request.headers.emplace("Content-Length", "0");
 }
 
-void HttpFront::check_body_headers(Call& call, const httplib::Request& request) const {
+/// False: the head says nothing of a body.
+bool HttpFront::check_body_headers(Call& call, const httplib::Request& request) const {
+    const BodyHeaders headers = body_headers_of(request);
     const auto refuse = [&](int status, const char* message) {
         call.refusal.emplace(status, message);
         call.is_body_unread = true;
+        return true;
     };
     // Proxies must not be able to see other requests in the bytes than we do.
-    const bool is_chunked = request.has_header("Transfer-Encoding");
-    const std::string length = request.get_header_value("Content-Length");
-    if (request.get_header_value_count("Content-Length") > 1 ||
-        request.get_header_value_count("Transfer-Encoding") > 1 ||
-        (is_chunked && (request.has_header("Content-Length") ||
-                        request.get_header_value("Transfer-Encoding") != "chunked")))
+    if (headers.lengths > 1 || headers.codings > 1 ||
+        (headers.codings > 0 &&
+         (headers.lengths > 0 || request.version == "HTTP/1.0" || headers.coding != "chunked")))
         return refuse(kBadRequest, "the length of the body is not clear");
     constexpr std::size_t kMostDigits = 18;
-    if (length.find_first_not_of("0123456789") != std::string::npos ||
-        (length.empty() && request.has_header("Content-Length")) || length.size() > kMostDigits)
+    if (headers.length.find_first_not_of("0123456789") != std::string::npos ||
+        (headers.length.empty() && headers.lengths > 0) || headers.length.size() > kMostDigits)
         return refuse(kBadRequest, "Content-Length is not a number");
     const std::size_t most = gateway_.options().max_body;
-    if (!length.empty() && std::stoull(length) > most)
+    if (!headers.length.empty() && std::stoull(std::string(headers.length)) > most)
         return refuse(kTooLarge, "the body is too long");
-    if (request.get_header_value("Content-Type").starts_with("multipart/"))
-        return refuse(kBadRequest, "the body must be JSON");
+    if (headers.is_multipart) return refuse(kBadRequest, "the body must be JSON");
     // httplib does not read the bodies of these.
-    if (has_body_headers(request) && !is_body_method(request.method)) call.is_body_unread = true;
+    if (headers.have_body() && !is_body_method(request.method)) call.is_body_unread = true;
+    return headers.lengths + headers.codings > 0;
 }
 
 // ------------------------------------------------------------------------------------- answers
@@ -294,18 +333,20 @@ void HttpFront::run_handler(Call& call, const httplib::Request& request,
 
 /// Those of spec/rest.md section 0, where the handler has not set its own.
 void HttpFront::add_headers(const httplib::Request&, httplib::Response& response) const {
+    static const httplib::Headers kAlways{{"Cache-Control", "no-cache, no-store, must-revalidate"},
+                                          {"Pragma", "no-cache"},
+                                          {"Expires", "Thu, 01 Jan 1970 00:00:00 GMT"},
+                                          {"X-Frame-Options", "SAMEORIGIN"},
+                                          {"X-XSS-Protection", "1;mode=block"},
+                                          {"X-Content-Type-Options", "nosniff"},
+                                          {"Content-Security-Policy", "frame-ancestors 'none'"}};
+    for (const auto& each : kAlways)
+        if (!response.headers.contains(each.first)) response.headers.insert(each);
     const auto add = [&](const char* name, const std::string& value) {
         if (!value.empty() && !response.has_header(name)) response.set_header(name, value);
     };
     const auto& options = gateway_.options();
     add("Date", http_date());
-    add("Cache-Control", "no-cache, no-store, must-revalidate");
-    add("Pragma", "no-cache");
-    add("Expires", "Thu, 01 Jan 1970 00:00:00 GMT");
-    add("X-Frame-Options", "SAMEORIGIN");
-    add("X-XSS-Protection", "1;mode=block");
-    add("X-Content-Type-Options", "nosniff");
-    add("Content-Security-Policy", "frame-ancestors 'none'");
     if (options.has_tls()) add("Strict-Transport-Security", "max-age=31536000; includeSubDomains");
     constexpr int kUnauthorized = 401;
     if (response.status == kUnauthorized) add("WWW-Authenticate", "Bearer");
@@ -321,14 +362,16 @@ void HttpFront::finish(const Call& call, const ClientStream& client) const {
     const std::string route =
         call.match.path_template.empty() ? kNoRoute : call.match.path_template;
     gateway_.metrics().count_request(route, call.method, call.status, seconds.count());
-    nlohmann::json line{
-        {"method", call.method},       {"path", route},
-        {"status", call.status},       {"milliseconds", std::round(seconds.count() * 1e6) / 1e3},
-        {"address", client.address()}, {"request", call.request_id}};
-    if (!call.user.empty()) line["user"] = call.user;
-    if (call.status >= kInternal && !call.failure.empty()) line["message"] = call.failure;
-    log_event(call.status >= kInternal ? LogLevel::kError : LogLevel::kInfo, "request",
-              std::move(line));
+    LogLine line(call.status >= kInternal ? LogLevel::kError : LogLevel::kInfo, "request");
+    line.add("request", call.request_id)
+        .add("method", call.method)
+        .add("path", route)
+        .add("status", call.status)
+        .add("milliseconds", std::round(seconds.count() * 1e6) / 1e3)
+        .add("address", call.address.empty() ? client.address() : call.address);
+    if (!call.user.empty()) line.add("user", call.user);
+    if (call.status >= kInternal && !call.failure.empty()) line.add("message", call.failure);
+    line.write();
 }
 
 }  // namespace epe::gateway

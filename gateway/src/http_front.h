@@ -30,7 +30,7 @@ class HttpFront final : private httplib::Server {
     static bool process(Front& front, ClientStream& client, bool is_last, bool& is_closed,
                         SetUp set_up);
     void set_up(Call& call, httplib::Request& request) const;
-    void check_body_headers(Call& call, const httplib::Request& request) const;
+    bool check_body_headers(Call& call, const httplib::Request& request) const;
     void refuse_head(const httplib::Request& request, httplib::Response& response);
     HandlerResponse begin(const httplib::Request& request, httplib::Response& response);
     void read_body(const httplib::Request& request, httplib::Response& response,

@@ -66,7 +66,10 @@ void show_job_result(Exchange& exchange) {
     query.output_format = query_text(exchange, "outputFormat");
     query.wants_graphics = asks_for_figures(job.parameters);
     query.comments = comments_of(job);
-    query.call = [&id, schema = lease->schema()](const Parameter& format) {
+    query.call = [&id, draws = query.wants_graphics,
+                  schema = lease->schema()](const Parameter& format) {
+        // Submitted in SQL, it may have asked for figures, and not for what drew none.
+        if (draws) return SqlCall{"pyqsys.job_figures($1::text)", {id}};
         return SqlCall{schema + ".pyq_job_result($1::text, $2::text)", {id, format}};
     };
     const MediaType type = media_type_of(exchange, query);
@@ -84,8 +87,8 @@ void delete_job(Exchange& exchange) {
     const std::string id = job_in_path(exchange);
     const auto lease = exchange.session->lease(&exchange.watch);
     (void)find_job(*lease, id, &exchange.watch);
-    lease->connection().query("SELECT FROM " + lease->schema() + ".pyq_delete_job($1::text)", {id},
-                              &exchange.watch);
+    lease->query("SELECT FROM " + lease->schema() + ".pyq_delete_job($1::text)", {id},
+                 &exchange.watch);
     Json body;
     body["result"] = "job deleted successfully";
     answer_json(exchange, 200, body);

@@ -54,15 +54,14 @@ JobRow read_job(const QueryResult& rows, int row) {
 }
 
 std::optional<JobRow> look_up_job(Lease& lease, const std::string& id, ClientWatch* watch) {
-    const QueryResult rows = lease.connection().query(
-        kColumns + lease.schema() + kWithCalls + "WHERE id = $1::uuid", {id}, watch);
+    const QueryResult rows =
+        lease.query(kColumns + lease.schema() + kWithCalls + "WHERE id = $1::uuid", {id}, watch);
     if (rows.rows() == 0) return std::nullopt;
     return read_job(rows, 0);
 }
 
 [[noreturn]] void throw_unknown(Lease& lease, const std::string& id, ClientWatch* watch) {
-    const QueryResult exists =
-        lease.connection().query("SELECT pyqsys.job_exists($1::uuid)", {id}, watch);
+    const QueryResult exists = lease.query("SELECT pyqsys.job_exists($1::uuid)", {id}, watch);
     const std::string job = "job \"" + id + "\"";
     if (exists.value(0, 0) == "t") throw ApiError(401, job + " belongs to another user");
     throw ApiError(500, job + " does not exist");
@@ -85,9 +84,9 @@ JobRow look_again(Lease& lease, const JobRow& job, ClientWatch* watch) {
 
 std::vector<JobRow> own_jobs(Lease& lease, ClientWatch* watch) {
     const QueryResult rows =
-        lease.connection().query(kColumns + lease.schema() + kWithCalls +
-                                     "WHERE owner = current_user ORDER BY submitted DESC, id",
-                                 {}, watch);
+        lease.query(kColumns + lease.schema() + kWithCalls +
+                        "WHERE owner = current_user ORDER BY submitted DESC, id",
+                    {}, watch);
     std::vector<JobRow> jobs;
     jobs.reserve(static_cast<std::size_t>(rows.rows()));
     for (int row = 0; row < rows.rows(); ++row) jobs.push_back(read_job(rows, row));

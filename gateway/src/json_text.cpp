@@ -1,11 +1,27 @@
 #include "json_text.h"
 
+#include <algorithm>
+#include <vector>
+
 #include "api_error.h"
 
 namespace epe::gateway {
 
 Json parse_json(std::string_view text, const std::string& what) {
-    const auto check_depth = [&](int depth, Json::parse_event_t event, Json&) {
+    // A key is looked for among those of its object so far, one by one.
+    constexpr std::size_t kMostLooks = 100'000'000;
+    std::size_t looks = 0;
+    std::vector<std::size_t> keys;  // of the open objects, by depth
+    const auto check = [&](int depth, Json::parse_event_t event, Json&) {
+        const auto level = static_cast<std::size_t>(depth);
+        if (event == Json::parse_event_t::object_start) {
+            keys.resize(std::max(keys.size(), level + 2));
+            keys[level + 1] = 0;
+        } else if (event == Json::parse_event_t::key) {
+            looks += keys[level]++;
+            if (looks > kMostLooks)
+                throw ApiError(400, what + " has an object of too many members");
+        }
         const bool opens =
             event == Json::parse_event_t::object_start || event == Json::parse_event_t::array_start;
         if (opens && depth >= kDeepestJson)
@@ -18,7 +34,7 @@ Json parse_json(std::string_view text, const std::string& what) {
         throw ApiError(400, what + " is not valid JSON in UTF-8: error at byte " +
                                 std::to_string(zero + 1));
     try {
-        return Json::parse(text, check_depth);
+        return Json::parse(text, check);
     } catch (const Json::parse_error& error) {
         // The parser's own message repeats bytes that may be no UTF-8.
         throw ApiError(400, what + " is not valid JSON in UTF-8: error at byte " +

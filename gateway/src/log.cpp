@@ -1,6 +1,8 @@
 #include "log.h"
 
+#include <algorithm>
 #include <array>
+#include <charconv>
 #include <chrono>
 #include <cstdio>
 #include <ctime>
@@ -11,7 +13,7 @@ namespace epe::gateway {
 
 namespace {
 
-std::string timestamp() {
+void append_timestamp(std::string& line) {
     const auto now = std::chrono::system_clock::now();
     const std::time_t seconds = std::chrono::system_clock::to_time_t(now);
     const auto milliseconds =
@@ -23,7 +25,7 @@ std::string timestamp() {
     const std::size_t length = std::strftime(text.data(), text.size(), "%FT%T", &parts);
     std::array<char, 8> fraction{};
     (void)std::snprintf(fraction.data(), fraction.size(), ".%03dZ", static_cast<int>(milliseconds));
-    return std::string(text.data(), length) + fraction.data();
+    line.append(text.data(), length).append(fraction.data());
 }
 
 const char* level_name(LogLevel level) {
@@ -38,17 +40,75 @@ const char* level_name(LogLevel level) {
     return "";
 }
 
+/// A JSON string of it, at the end of `line`.
+void append_quoted(std::string& line, std::string_view text) {
+    const bool is_plain = std::all_of(text.begin(), text.end(), [](char each) {
+        return each >= ' ' && each <= '~' && each != '"' && each != '\\';
+    });
+    if (is_plain)
+        line.append("\"").append(text).append("\"");
+    else
+        line += nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+template <typename Number>
+void append_number(std::string& line, Number number) {
+    std::array<char, 32> text{};
+    line.append(text.data(), std::to_chars(text.data(), text.data() + text.size(), number).ptr);
+}
+
 }  // namespace
 
-void log_event(LogLevel level, std::string_view event, nlohmann::json members) {
-    nlohmann::ordered_json line{
-        {"time", timestamp()}, {"level", level_name(level)}, {"event", event}};
-    for (auto& [name, value] : members.items()) line[name] = value;
-    const std::string text =
-        line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+LogLine::LogLine(LogLevel level, std::string_view event) {
+    constexpr std::size_t kUsualSize = 320;
+    text_.reserve(kUsualSize);
+    text_ += R"({"time":")";
+    append_timestamp(text_);
+    text_ += '"';
+    add("level", level_name(level));
+    add("event", event);
+}
+
+void LogLine::begin_member(std::string_view name) {
+    text_.append(",\"").append(name).append("\":");
+}
+
+LogLine& LogLine::add(std::string_view name, std::string_view text) {
+    begin_member(name);
+    append_quoted(text_, text);
+    return *this;
+}
+
+LogLine& LogLine::add(std::string_view name, int number) {
+    begin_member(name);
+    append_number(text_, number);
+    return *this;
+}
+
+LogLine& LogLine::add(std::string_view name, double number) {
+    begin_member(name);
+    append_number(text_, number);
+    return *this;
+}
+
+LogLine& LogLine::add_json(std::string_view name, const std::string& value) {
+    begin_member(name);
+    text_ += value;
+    return *this;
+}
+
+void LogLine::write() {
+    text_ += "}\n";
     // One write, so that lines of threads do not mix; a log that cannot be written stops nobody.
-    const ssize_t written = write(STDERR_FILENO, text.data(), text.size());
+    const ssize_t written = ::write(STDERR_FILENO, text_.data(), text_.size());
     (void)written;
+}
+
+void log_event(LogLevel level, std::string_view event, const nlohmann::json& members) {
+    LogLine line(level, event);
+    for (const auto& [name, value] : members.items())
+        line.add_json(name, value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+    line.write();
 }
 
 }  // namespace epe::gateway

@@ -101,6 +101,11 @@ Login::Login(const Options& options) {
     settings += " -c client_min_messages=error";
     if (options.output_limit > 0)
         settings += " -c oml_epe.output_limit=" + std::to_string(options.output_limit);
+    if (options.max_result > 0)
+        settings += " -c oml_epe.output_bytes=" + std::to_string(options.max_result);
+    // Pieces that cost little to hold, in each of many connections, and little to ask for.
+    constexpr int kPieceBytes = 256 << 10;
+    settings += " -c oml_epe.output_piece=" + std::to_string(kPieceBytes);
     fields_.push_back({"options", settings});
     fields_.push_back({"client_encoding", "UTF8"});
     if (value_of("application_name") == nullptr) fields_.push_back({"application_name", kNobody});

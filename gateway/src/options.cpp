@@ -42,9 +42,9 @@ Set seconds(Options::Seconds Options::*member, std::int64_t least = 1) {
     };
 }
 
-Set count(std::size_t Options::*member, std::int64_t most) {
+Set count(std::size_t Options::*member, std::int64_t most, std::int64_t least = 1) {
     return [=](Options& options, const std::string& text) {
-        options.*member = parse_number<std::size_t>(text, 1, most);
+        options.*member = parse_number<std::size_t>(text, least, most);
     };
 }
 
@@ -64,6 +64,18 @@ void set_address(Options& options, const std::string& value) {
         throw OptionError("an IPv6 address stands in brackets: [" + host + "]:" + port);
     if (host.empty()) throw OptionError("\"" + value + "\" names no host; 0.0.0.0 stands for all");
     options.host = host;
+}
+
+void add_proxies(Options& options, const std::string& value) {
+    std::size_t start = 0;
+    while (start <= value.size()) {
+        const std::size_t end = std::min(value.find(',', start), value.size());
+        const std::string each = value.substr(start, end - start);
+        const auto network = IpNetwork::parse(each);
+        if (!network) throw OptionError("\"" + each + "\" is no address and no network");
+        options.trusted_proxies.push_back(*network);
+        start = end + 1;
+    }
 }
 
 /// The gateway logs in as its users, as nobody else: a user or a password here would be a mistake.
@@ -100,6 +112,9 @@ const std::vector<OptionRow>& rows() {
         {"--tls-key", "FILE", "its private key, PEM", text(&Options::tls_key)},
         {"--allow-plain-http", nullptr, "no TLS, though other machines can reach the address",
          [](Options& options, const std::string&) { options.allow_plain_http = true; }},
+        {"--trusted-proxy", "ADDRESS[/BITS]",
+         "a proxy whose X-Forwarded-For names the client; may be repeated, or a list with commas",
+         add_proxies},
         {"--max-clients", "N", "open HTTP connections (1024)",
          count(&Options::max_clients, 1'000'000)},
         {"--max-body", "BYTES", "longest body of a request (1048576)",
@@ -128,6 +143,8 @@ const std::vector<OptionRow>& rows() {
          [](Options& options, const std::string& value) {
              options.output_limit = parse_number<int>(value, 0, std::numeric_limits<int>::max());
          }},
+        {"--max-result", "BYTES", "longest JSON result (268435456); 0: the database's",
+         count(&Options::max_result, 1LL << 30, 0)},
         {"--public-url", "URL", "what clients put before a path (from the request)",
          text(&Options::public_url)},
         {"--v1-deprecation", "VALUE", "header Deprecation of v1 (none)",

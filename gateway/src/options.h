@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "client_address.h"
+
 namespace epe::gateway {
 
 /// An option that cannot be: the text is for the operator.
@@ -25,10 +27,11 @@ struct Options {
     std::string tls_key{};
     bool allow_plain_http = false;  ///< on addresses beyond this machine
 
-    std::size_t max_clients = 1024;  ///< open HTTP connections
-    std::size_t max_body = 1 << 20;  ///< bytes of a request's body
-    Seconds keep_alive{60};          ///< after which an idle HTTP connection is closed
-    Seconds grace{30};               ///< that running requests get at the end
+    std::size_t max_clients = 1024;            ///< open HTTP connections
+    std::size_t max_body = 1 << 20;            ///< bytes of a request's body
+    std::vector<IpNetwork> trusted_proxies{};  ///< whose X-Forwarded-For counts
+    Seconds keep_alive{60};                    ///< after which an idle HTTP connection is closed
+    Seconds grace{30};                         ///< that running requests get at the end
 
     std::size_t connections_per_user = 8;  ///< to the database
     std::size_t max_connections = 100;     ///< to the database, in all
@@ -41,7 +44,8 @@ struct Options {
     std::size_t tokens_per_user = 1000;
     std::size_t max_tokens = 100'000;
 
-    int output_limit = 5000;  ///< oml_epe.output_limit of every session; 0: left alone
+    int output_limit = 5000;             ///< oml_epe.output_limit of every session; 0: left alone
+    std::size_t max_result = 256 << 20;  ///< oml_epe.output_bytes; 0: left alone
 
     std::string public_url{};      ///< what stands before a path in URLs; empty: from the request
     std::string v1_deprecation{};  ///< headers Deprecation and Sunset of v1; empty: none

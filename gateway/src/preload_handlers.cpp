@@ -13,9 +13,9 @@ namespace {
 /// Throws ApiError 400 for an environment that does not exist.
 void require_environment(Exchange& exchange, const std::string& name) {
     const auto lease = exchange.session->lease(&exchange.watch);
-    const QueryResult rows = lease->connection().query(
-        "SELECT FROM " + lease->schema() + ".pyq_list_envs() AS e WHERE e.name = $1", {name},
-        &exchange.watch);
+    const QueryResult rows =
+        lease->query("SELECT FROM " + lease->schema() + ".pyq_list_envs() AS e WHERE e.name = $1",
+                     {name}, &exchange.watch);
     if (rows.rows() == 0) throw ApiError(400, "environment \"" + name + "\" does not exist");
 }
 
@@ -42,9 +42,9 @@ void preload_environment(Exchange& exchange) {
 
 void list_preloaded(Exchange& exchange) {
     const auto lease = exchange.session->lease(&exchange.watch);
-    const QueryResult rows = lease->connection().query("SELECT name FROM " + lease->schema() +
-                                                           ".pyq_list_envs() ORDER BY name",
-                                                       {}, &exchange.watch);
+    const QueryResult rows =
+        lease->query("SELECT name FROM " + lease->schema() + ".pyq_list_envs() ORDER BY name", {},
+                     &exchange.watch);
     Json body;
     body["environments"] = Json::array();
     for (int row = 0; row < rows.rows(); ++row) {

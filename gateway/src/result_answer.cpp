@@ -4,28 +4,43 @@
 
 #include "api_error.h"
 #include "graphics.h"
+#include "json_stream.h"
 #include "log.h"
+#include "options.h"
 #include "table_result.h"
 #include "typed_stream.h"
 
 namespace epe::gateway {
 namespace {
 
-/// The text of OUT_FMT 'JSON' or, from 'PNG', what the API makes of it.
-std::string result_text(Exchange& exchange, Lease& lease, const ResultQuery& query) {
-    const SqlCall call = query.call(query.wants_graphics ? "PNG" : "JSON");
-    if (query.wants_graphics) {
-        const QueryResult rows =
-            lease.connection().query(std::string("SELECT ") + kFigureColumns + " FROM " +
-                                         call.function + " AS " + kFigureList,
-                                     call.parameters, &exchange.watch);
-        return graphics_result(figures_of(rows), query.kind);
-    }
-    const QueryResult rows = lease.connection().query("SELECT value FROM " + call.function +
-                                                          " AS t(name text, value text)",
-                                                      call.parameters, &exchange.watch);
-    if (rows.rows() == 0 || rows.is_null(0, 0)) return "null";
-    return std::string(rows.value(0, 0));
+/// Most bytes of what we must hold as a whole: a row with typed columns, figures, tables made of
+/// JSON, and what goes to clients that know no chunks.
+constexpr std::size_t kMostHeld = std::size_t{16} << 20;
+
+void limit_to_held(Exchange& exchange, Lease& lease) {
+    const std::size_t most = options_of(exchange).max_result;
+    if (most > 0 && most <= kMostHeld) return;
+    lease.query("SELECT pg_catalog.set_config('oml_epe.output_bytes', $1, false)",
+                {std::to_string(kMostHeld)}, &exchange.watch);
+}
+
+std::string whole_json(Exchange& exchange, Lease& lease, const ResultQuery& query) {
+    RowStream rows = lease.last_rows(json_query(query.call("JSON")), &exchange.watch);
+    std::string text;
+    while (const auto row = rows.next()) text += row->value(0, 0);
+    return text.empty() ? "null" : text;
+}
+
+/// What the API makes of OUT_FMT 'PNG'.
+std::string whole_figures(Exchange& exchange, Lease& lease, const ResultQuery& query) {
+    const SqlCall call = query.call("PNG");
+    RowStream rows = lease.last_rows(
+        {std::string("SELECT ") + kFigureColumns + " FROM " + call.function + " AS " + kFigureList,
+         call.parameters, /* is_binary */ true},
+        &exchange.watch);
+    std::vector<Figure> figures;
+    while (const auto row = rows.next()) figures.push_back(figure_of(*row));
+    return graphics_result(figures, query.kind);
 }
 
 void answer_text(Exchange& exchange, MediaType type, std::string text) {
@@ -34,18 +49,16 @@ void answer_text(Exchange& exchange, MediaType type, std::string text) {
     exchange.response.set_header("Content-Type", media_type_name(type));
 }
 
-void answer_typed(Exchange& exchange, std::unique_ptr<Lease> lease, const ResultQuery& query,
-                  MediaType type) {
-    // shared_ptr: the content provider is a std::function, which must be copyable.
-    const auto stream =
-        std::make_shared<TypedStream>(std::move(lease), exchange.request,
-                                      query.call(query.output_format), *query.output_format, type);
-    const auto first = std::make_shared<std::string>(stream->next());
-    if (stream->is_done()) {
-        answer_text(exchange, type, std::move(*first));
+void answer_pieces(Exchange& exchange, std::unique_ptr<PieceStream> pieces, MediaType type) {
+    std::string start = pieces->next();
+    if (pieces->is_done()) {
+        answer_text(exchange, type, std::move(start));
         return;
     }
     exchange.response.status = 200;
+    // shared_ptr: the content provider is a std::function, which must be copyable.
+    const auto stream = std::shared_ptr<PieceStream>(std::move(pieces));
+    const auto first = std::make_shared<std::string>(std::move(start));
     exchange.response.set_chunked_content_provider(
         media_type_name(type), [stream, first](std::size_t, httplib::DataSink& sink) {
             try {
@@ -64,6 +77,18 @@ void answer_typed(Exchange& exchange, std::unique_ptr<Lease> lease, const Result
         });
 }
 
+std::string table_of(const std::string& text, RunKind kind, MediaType type) {
+    const TableResult table(parse_json(text, "the result"), kind);
+    const auto writer = make_table_writer(type, table.columns());
+    return writer->begin() + writer->write(table) + writer->end();
+}
+
+/// What follows "result".
+std::string end_of(const ResultQuery& query) {
+    if (!query.comments) return "}";
+    return R"(,"comments":)" + to_text(Json(*query.comments)) + "}";
+}
+
 }  // namespace
 
 MediaType media_type_of(const Exchange& exchange, const ResultQuery& query) {
@@ -79,19 +104,29 @@ MediaType media_type_of(const Exchange& exchange, const ResultQuery& query) {
 void answer_with_result(Exchange& exchange, std::unique_ptr<Lease> lease, const ResultQuery& query,
                         MediaType type) {
     if (query.output_format) {
-        answer_typed(exchange, std::move(lease), query, type);
+        limit_to_held(exchange, *lease);  // each row
+        answer_pieces(exchange,
+                      std::make_unique<TypedStream>(std::move(lease), exchange.request,
+                                                    query.call(query.output_format),
+                                                    *query.output_format, type),
+                      type);
         return;
     }
-    const std::string text = result_text(exchange, *lease, query);
-    if (type != MediaType::kJson) {
-        const TableResult table(parse_json(text, "the result"), query.kind);
-        const auto writer = make_table_writer(type, table.columns());
-        answer_text(exchange, type, writer->begin() + writer->write(table) + writer->end());
+    const bool is_table = type != MediaType::kJson;
+    const bool takes_chunks = exchange.request.version != "HTTP/1.0";
+    if (!query.wants_graphics && !is_table && takes_chunks) {
+        answer_pieces(exchange,
+                      std::make_unique<JsonStream>(std::move(lease), exchange.request,
+                                                   query.call("JSON"), end_of(query)),
+                      type);
         return;
     }
-    std::string body = R"({"result":)" + text;
-    if (query.comments) body += R"(,"comments":)" + to_text(Json(*query.comments));
-    answer_text(exchange, type, std::move(body) + "}");
+    limit_to_held(exchange, *lease);
+    const std::string text = query.wants_graphics ? whole_figures(exchange, *lease, query)
+                                                  : whole_json(exchange, *lease, query);
+    answer_text(exchange, type,
+                is_table ? table_of(text, query.kind, type)
+                         : R"({"result":)" + text + end_of(query));
 }
 
 }  // namespace epe::gateway

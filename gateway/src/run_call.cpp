@@ -60,7 +60,7 @@ SqlCall make_call(const RunRequest& request, const ScriptName& script, const std
     return call.finish();
 }
 
-std::string make_par_lst(const RunRequest& request, Connection& connection, ClientWatch& watch) {
+std::string make_par_lst(const RunRequest& request, Lease& lease, ClientWatch& watch) {
     const bool is_cut = request.parallel && request.parallel_flag.value_or(true);
     if (!is_cut) return request.par_lst(std::nullopt);
     const std::string service = request.service.value_or("LOW");
@@ -68,8 +68,8 @@ std::string make_par_lst(const RunRequest& request, Connection& connection, Clie
                                      [&](const Level& each) { return each.name == service; });
     // A server that does not preload the library knows no setting before the first call.
     const QueryResult setting =
-        connection.query("SELECT coalesce(pg_catalog.current_setting($1, true), $2)",
-                         {level->setting, std::to_string(level->engines)}, &watch);
+        lease.query("SELECT coalesce(pg_catalog.current_setting($1, true), $2)",
+                    {level->setting, std::to_string(level->engines)}, &watch);
     const std::int32_t most = std::stoi(std::string(setting.value(0, 0)));
     return request.par_lst(std::min(*request.parallel, most));
 }

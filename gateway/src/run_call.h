@@ -28,6 +28,6 @@ SqlCall make_call(const RunRequest& request, const ScriptName& script, const std
                   const std::string& schema, const Parameter& output_format);
 
 /// PAR_LST, with `parallel` cut to what the settings of the session's server allow.
-std::string make_par_lst(const RunRequest& request, Connection& connection, ClientWatch& watch);
+std::string make_par_lst(const RunRequest& request, Lease& lease, ClientWatch& watch);
 
 }  // namespace epe::gateway

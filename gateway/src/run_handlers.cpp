@@ -17,9 +17,9 @@ namespace {
 
 /// Answers 201 with the address of the job.
 void submit(Exchange& exchange, Lease& lease, const SqlCall& call, ApiVersion version) {
-    const QueryResult rows = lease.connection().query("SELECT value FROM " + call.function +
-                                                          " AS t(name text, value text)",
-                                                      call.parameters, &exchange.watch);
+    const QueryResult rows =
+        lease.last_query("SELECT value FROM " + call.function + " AS t(name text, value text)",
+                         call.parameters, &exchange.watch);
     const std::string job = job_id_in_url(rows.value(0, 0));
     exchange.response.status = 201;
     exchange.response.set_header("Location", version_url(exchange, version) + "/jobs/" + job);
@@ -37,7 +37,7 @@ void run_script(Exchange& exchange, RunKind kind, ApiVersion version) {
     const MediaType type = request.is_async ? MediaType::kJson : media_type_of(exchange, query);
 
     std::unique_ptr<Lease> lease = exchange.session->lease(&exchange.watch);
-    const std::string par_lst = make_par_lst(request, lease->connection(), exchange.watch);
+    const std::string par_lst = make_par_lst(request, *lease, exchange.watch);
     // The call outlives the lease's owner here: it keeps its own copy of the name.
     query.call = [&request, &script, &par_lst, schema = lease->schema()](const Parameter& format) {
         return make_call(request, script, par_lst, schema, format);

@@ -101,8 +101,8 @@ const char* sql_bool(bool value) { return value ? "true" : "false"; }
 
 void list_scripts(Exchange& exchange) {
     const auto lease = exchange.session->lease(&exchange.watch);
-    const QueryResult rows = lease->connection().query(
-        std::string(kColumns) + "ORDER BY owner_name, name", {}, &exchange.watch);
+    const QueryResult rows =
+        lease->query(std::string(kColumns) + "ORDER BY owner_name, name", {}, &exchange.watch);
     Json body;
     body["result"] = Json::array();
     for (int row = 0; row < rows.rows(); ++row) body["result"].push_back(script_object(rows, row));
@@ -112,11 +112,11 @@ void list_scripts(Exchange& exchange) {
 void show_script(Exchange& exchange) {
     const ScriptName script = script_in_path(exchange);
     const auto lease = exchange.session->lease(&exchange.watch);
-    const QueryResult rows = lease->connection().query(
-        std::string(kColumns) +
-            "WHERE name = $1 AND CASE WHEN $2::text IS NULL THEN is_own OR is_global "
-            "ELSE owner_name = $2 END ORDER BY is_own DESC LIMIT 1",
-        {script.name, script.owner}, &exchange.watch);
+    const QueryResult rows =
+        lease->query(std::string(kColumns) +
+                         "WHERE name = $1 AND CASE WHEN $2::text IS NULL THEN is_own OR is_global "
+                         "ELSE owner_name = $2 END ORDER BY is_own DESC LIMIT 1",
+                     {script.name, script.owner}, &exchange.watch);
     if (rows.rows() == 0) throw_unknown(script);
     answer_json(exchange, 200, script_object(rows, 0));
 }
@@ -127,7 +127,7 @@ void store_script(Exchange& exchange) {
     const bool is_global = is_global_target(exchange, name, script.is_global);
     const auto lease = exchange.session->lease(&exchange.watch);
     // One statement: what it sees of the view is from before the creation.
-    const QueryResult rows = lease->connection().query(
+    const QueryResult rows = lease->query(
         "SELECT EXISTS (SELECT FROM pyqsys.readable_scripts AS s WHERE s.name = $1 AND "
         "CASE WHEN $3::boolean THEN s.is_global ELSE s.is_own END), " +
             lease->schema() + ".pyq_script_create($1::text, $2, $3::boolean, $4, $5)",
@@ -146,9 +146,8 @@ void drop_script(Exchange& exchange) {
         is_global_target(exchange, script, is_true(query_text(exchange, "global")));
     const auto lease = exchange.session->lease(&exchange.watch);
     try {
-        lease->connection().query("SELECT " + lease->schema() +
-                                      ".pyq_script_drop($1::text, $2::boolean)",
-                                  {script.name, sql_bool(is_global)}, &exchange.watch);
+        lease->query("SELECT " + lease->schema() + ".pyq_script_drop($1::text, $2::boolean)",
+                     {script.name, sql_bool(is_global)}, &exchange.watch);
     } catch (const DatabaseError& error) {
         if (error.sqlstate == "42704") throw_unknown(script);
         throw;

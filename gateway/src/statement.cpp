@@ -28,6 +28,9 @@ std::string field_of(const PGresult* result, int field) {
     return text != nullptr ? text : "";
 }
 
+/// The answer to a Sync, behind which nothing is left of what was sent before it.
+bool is_end(const PGresult* result) { return PQresultStatus(result) == PGRES_PIPELINE_SYNC; }
+
 /// The server waits for data, or for them to be taken, which nobody here does.
 bool is_copy(const PGresult* result) {
     const ExecStatusType status = PQresultStatus(result);
@@ -72,15 +75,23 @@ DatabaseError result_error(const PGresult* result) {
     return error;
 }
 
-void Statement::sent(int accepted) {
-    if (accepted == 0) throw connection_error(connection_);
+void Statement::flush() {
     while (true) {
         const int left = PQflush(connection_);
         if (left < 0) throw connection_error(connection_);
         if (left == 0) return;
         wait_for_server(/* is_writing */ true, kForever);
         // A server that answers before it has read everything must not be made to wait.
-        if (PQconsumeInput(connection_) == 0) throw connection_error(connection_);
+        take_input();
+    }
+}
+
+void Statement::take_input() {
+    if (PQconsumeInput(connection_) == 0) throw connection_error(connection_);
+    // libpq keeps them, and a script may make millions.
+    while (PGnotify* notify = PQnotifies(connection_)) {
+        PQfreemem(notify);
+        is_notified_ = true;
     }
 }
 
@@ -107,17 +118,85 @@ void Statement::wait() {
     }
 }
 
+/// Null behind a statement's last result.
 PGresult* Statement::next_result() {
     while (PQisBusy(connection_) != 0) {
         wait();
-        if (PQconsumeInput(connection_) == 0) throw connection_error(connection_);
+        take_input();
     }
     return PQgetResult(connection_);
 }
 
-/// Takes what follows the last result, so that the next statement can be sent.
+/// Takes what follows up to the Sync, so that the next statement can be sent. An error there is
+/// that of the commit: deferred constraints, serialization.
 void Statement::finish() {
-    while (OwnedResult rest{next_result()}) {
+    OwnedResult failure;
+    while (true) {
+        OwnedResult rest{next_result()};
+        if (rest && is_end(rest.get())) break;
+        if (PQstatus(connection_) != CONNECTION_OK) throw connection_error(connection_);
+        if (rest && !failure && PQresultStatus(rest.get()) == PGRES_FATAL_ERROR)
+            failure = std::move(rest);
+    }
+    has_ended_ = true;
+    if (failure) throw result_error(failure.get());
+}
+
+/// Throws what the result says, which is none of those that a statement ends well with.
+void Statement::fail(const PGresult* result) {
+    if (is_copy(result)) {
+        DatabaseError error;  // the connection stays busy, hence is not used again
+        error.sqlstate = "0A000";
+        error.message = "COPY cannot be used here";
+        throw error;
+    }
+    DatabaseError error = result_error(result);
+    try {
+        finish();
+    } catch (const DatabaseError&) {
+        // The connection has ended with the statement, whose error says more.
+    }
+    throw error;
+}
+
+void Statement::pass_guard() {
+    const OwnedResult result{next_result()};
+    if (!result) throw connection_error(connection_);
+    if (PQresultStatus(result.get()) == PGRES_TUPLES_OK) {
+        while (const OwnedResult rest{next_result()}) {
+        }
+        return;
+    }
+    // Without the server's word nobody knows how far it has come.
+    const bool is_refused = PQresultErrorField(result.get(), PG_DIAG_SQLSTATE) != nullptr;
+    try {
+        fail(result.get());
+    } catch (const DatabaseError& error) {
+        if (!is_refused) throw;
+        NotBegun refusal;
+        refusal.why = error;
+        throw refusal;
+    }
+}
+
+void Statement::read_by_row() {
+    // Fails only where no statement has been sent.
+    (void)PQsetSingleRowMode(connection_);
+}
+
+std::optional<QueryResult> Statement::next_row() {
+    OwnedResult result{next_result()};
+    if (!result) throw connection_error(connection_);
+    switch (PQresultStatus(result.get())) {
+        case PGRES_SINGLE_TUPLE:
+            return QueryResult(result.release());
+        case PGRES_TUPLES_OK:
+        case PGRES_COMMAND_OK:
+        case PGRES_EMPTY_QUERY:
+            finish();
+            return std::nullopt;
+        default:
+            fail(result.get());
     }
 }
 
@@ -130,20 +209,8 @@ QueryResult Statement::only_result() {
         case PGRES_EMPTY_QUERY:
             finish();
             return QueryResult(result.release());
-        case PGRES_COPY_IN:
-        case PGRES_COPY_OUT:
-        case PGRES_COPY_BOTH: {
-            DatabaseError error;  // the connection stays busy, hence is not used again
-            error.sqlstate = "0A000";
-            error.message = "COPY cannot be used here";
-            throw error;
-        }
-        default: {
-            DatabaseError error = result_error(result.get());
-            // A connection that has ended with the statement has no more results, but its end.
-            if (PQstatus(connection_) == CONNECTION_OK) finish();
-            throw error;
-        }
+        default:
+            fail(result.get());
     }
 }
 
@@ -157,13 +224,17 @@ void Statement::cancel() {
     while (std::chrono::steady_clock::now() < deadline) {
         if (PQisBusy(connection_) == 0) {
             const OwnedResult result{PQgetResult(connection_)};
-            if (!result) return;
-            if (is_copy(result.get())) return;
+            if (result && (is_end(result.get()) || is_copy(result.get()))) return;
+            if (PQstatus(connection_) != CONNECTION_OK) return;
             continue;
         }
         constexpr int kTryMilliseconds = 100;
         wait_for_server(/* is_writing */ false, kTryMilliseconds);
-        if (PQconsumeInput(connection_) == 0) return;
+        try {
+            take_input();
+        } catch (const DatabaseError&) {
+            return;
+        }
     }
     // The connection is still busy, hence not usable.
 }

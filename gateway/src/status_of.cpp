@@ -13,9 +13,9 @@ constexpr int kBadRequest = 400;
 constexpr int kUnauthorized = 401;
 constexpr int kInternal = 500;
 
-/// The extension's limit of a result (spec/rest.md section 6).
+/// One of the extension's limits of a result (spec/rest.md section 6).
 bool is_output_limit(const DatabaseError& error) {
-    return error.sqlstate == "54000" && error.message.starts_with("Output exceeds maximum length ");
+    return error.sqlstate == "54000" && error.message.starts_with("Output exceeds maximum ");
 }
 
 }  // namespace

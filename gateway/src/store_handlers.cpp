@@ -26,7 +26,7 @@ void answer_list(Exchange& exchange, Json list) {
 
 void list_environments(Exchange& exchange) {
     const auto lease = exchange.session->lease(&exchange.watch);
-    const QueryResult rows = lease->connection().query(
+    const QueryResult rows = lease->query(
         "SELECT name, size, description, number_of_installed_packages, python_version FROM " +
             lease->schema() + ".pyq_list_envs() ORDER BY name",
         {}, &exchange.watch);
@@ -48,7 +48,7 @@ void list_environments(Exchange& exchange) {
 
 void list_datastores(Exchange& exchange) {
     const auto lease = exchange.session->lease(&exchange.watch);
-    const QueryResult rows = lease->connection().query(
+    const QueryResult rows = lease->query(
         "SELECT dsname, dsowner, nobj, dssize, "
         "pg_catalog.to_char(cdate AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS'), description, "
         "grantable FROM " +
@@ -73,12 +73,12 @@ void show_datastore(Exchange& exchange) {
     const std::string name = path_text(exchange, "datastoreName");
     const Parameter owner = query_text(exchange, "owner");
     const auto lease = exchange.session->lease(&exchange.watch);
-    const QueryResult stores = lease->connection().query(
+    const QueryResult stores = lease->query(
         "SELECT dsowner FROM " + lease->schema() +
             ".all_pyq_datastores WHERE dsname = $1 AND dsowner = coalesce($2, current_user::text)",
         {name, owner}, &exchange.watch);
     if (stores.rows() == 0) throw ApiError(404, "datastore \"" + name + "\" does not exist");
-    const QueryResult rows = lease->connection().query(
+    const QueryResult rows = lease->query(
         "SELECT objname, class, objsize, length, nrow, ncol FROM " + lease->schema() +
             ".all_pyq_datastore_contents WHERE dsname = $1 AND dsowner = $2 ORDER BY objname",
         {name, std::string(stores.value(0, 0))}, &exchange.watch);

@@ -83,13 +83,13 @@ void TableResult::add_row(const Json& row, const std::string* group) {
 }
 
 void TableResult::add_value(const std::string& name, const Json& value) {
-    const auto found = std::find_if(columns_.begin(), columns_.end(),
-                                    [&](const TableColumn& each) { return each.name == name; });
-    const auto index = static_cast<std::size_t>(found - columns_.begin());
-    if (found == columns_.end()) {
+    const auto found = places_.find(name);
+    const std::size_t index = found == places_.end() ? columns_.size() : found->second;
+    if (found == places_.end()) {
         if ((columns_.size() + 1) * static_cast<std::size_t>(rows_ + 1) > kMostCells)
             throw ApiError(400, "the result is too large for a table without \"outputFormat\"");
         columns_.push_back({name});
+        places_.emplace(name, index);
         is_typed_.push_back(false);
         cells_.emplace_back();
     }

@@ -1,6 +1,8 @@
 // The JSON result of a call as a table.
 #pragma once
 
+#include <unordered_map>
+
 #include "json_text.h"
 #include "run_request.h"
 #include "table_writer.h"
@@ -30,8 +32,9 @@ class TableResult final : public TableRows {
     const Parameter& cell(int row, int column) const;
 
     std::vector<TableColumn> columns_{};
-    std::vector<bool> is_typed_{};  ///< whether a column has had a value
-    std::vector<Cells> cells_{};    ///< by column; shorter than rows_ where the rest is null
+    std::unordered_map<std::string, std::size_t> places_{};  ///< of columns, by name
+    std::vector<bool> is_typed_{};                           ///< whether a column has had a value
+    std::vector<Cells> cells_{};  ///< by column; shorter than rows_ where the rest is null
     int rows_ = 0;
 };
 

@@ -2,47 +2,57 @@
 
 #include <httplib.h>
 
-#include <algorithm>
 #include <utility>
 
 namespace epe::gateway {
 namespace {
 
-constexpr int kMostRows = 10000;  // of a FETCH
-constexpr std::size_t kPieceBytes = std::size_t{4} << 20;
-
-/// How many rows to fetch next, after so many made a piece of `size` bytes.
-int next_count(int rows, std::size_t size) {
-    constexpr std::size_t kGrowth = 10;
-    const std::size_t fitting =
-        static_cast<std::size_t>(rows) * kPieceBytes / std::max<std::size_t>(size, 1);
-    return static_cast<int>(std::clamp<std::size_t>(
-        std::min(fitting, kGrowth * static_cast<std::size_t>(rows)), 1, kMostRows));
-}
+constexpr int kMostRows = 10000;  // of a FETCH, and of a piece
+constexpr const char* kFetch = "FETCH 10000 FROM epe_rows";
+constexpr std::size_t kPieceBytes = std::size_t{2} << 20;
 
 }  // namespace
 
 TypedStream::TypedStream(std::unique_ptr<Lease> lease, const httplib::Request& request,
                          const SqlCall& call, const std::string& output_format, MediaType type)
     : lease_(std::move(lease)), watch_(request) {
-    Connection& connection = lease_->connection();
     const QueryResult list =
-        connection.query("SELECT pyqsys.output_columns($1::text)", {output_format}, &watch_);
-    connection.query("BEGIN", {}, &watch_);
-    // ISO alone keeps the order of day and month that dates are read in.
-    connection.query("SELECT pg_catalog.set_config('DateStyle', 'ISO', true), "
-                     "pg_catalog.set_config('bytea_output', 'hex', true)",
-                     {}, &watch_);
-    connection.query("DECLARE epe_rows NO SCROLL CURSOR FOR SELECT * FROM " + call.function + " " +
-                         std::string(list.value(0, 0)),
-                     call.parameters, &watch_);
+        lease_->query("SELECT pyqsys.output_columns($1::text)", {output_format}, &watch_);
+    lease_->query("BEGIN", {}, &watch_);
+    lease_->query("DECLARE epe_rows SCROLL CURSOR FOR SELECT * FROM " + call.function + " " +
+                      std::string(list.value(0, 0)),
+                  call.parameters, &watch_);
+    // Runs the script, whose SQL may change settings, before those are made that values are read
+    // with. ISO alone keeps the order of day and month that dates are read in.
+    lease_->query("MOVE NEXT FROM epe_rows", {}, &watch_);
+    lease_->query("MOVE PRIOR FROM epe_rows", {}, &watch_);
+    lease_->query("SELECT pg_catalog.set_config('client_encoding', 'UTF8', true), "
+                  "pg_catalog.set_config('DateStyle', 'ISO', true), "
+                  "pg_catalog.set_config('bytea_output', 'hex', true), "
+                  "pg_catalog.set_config('extra_float_digits', '1', true)",
+                  {}, &watch_);
+    writer_ =
+        make_table_writer(type, columns_of(lease_->query("FETCH 0 FROM epe_rows", {}, &watch_)));
     fetch();
-    writer_ = make_table_writer(type, columns_of(*rows_));
 }
 
+/// Fills the batch, which is only then not full when all rows are in it.
 void TypedStream::fetch() {
-    rows_ = lease_->connection().query("FETCH " + std::to_string(wanted_rows_) + " FROM epe_rows",
-                                       {}, &watch_);
+    batch_.clear();
+    while (batch_.bytes() < kPieceBytes && batch_.rows() < kMostRows) {
+        if (!rows_) {
+            rows_.emplace(lease_->rows({kFetch}, &watch_));
+            fetched_ = 0;
+        }
+        if (const auto row = rows_->next()) {
+            batch_.add(*row);
+            ++fetched_;
+            continue;
+        }
+        rows_.reset();
+        has_all_ = fetched_ < kMostRows;
+        if (has_all_) return;
+    }
 }
 
 std::string TypedStream::next() {
@@ -52,9 +62,9 @@ std::string TypedStream::next() {
     else
         fetch();
     has_begun_ = true;
-    if (rows_->rows() > 0) piece += writer_->write(QueryRows(*rows_));
-    if (rows_->rows() < std::exchange(wanted_rows_, next_count(wanted_rows_, piece.size()))) {
-        lease_->connection().query("COMMIT", {}, &watch_);
+    if (batch_.rows() > 0) piece += writer_->write(batch_);
+    if (has_all_) {
+        lease_->last_query("COMMIT", {}, &watch_);
         piece += writer_->end();
         is_done_ = true;
     }

@@ -12,21 +12,23 @@
 
 #include "accept.h"
 #include "client_watch.h"
+#include "piece_stream.h"
+#include "row_batch.h"
+#include "row_stream.h"
 #include "run_call.h"
 #include "session.h"
 #include "table_writer.h"
 
 namespace epe::gateway {
 
-class TypedStream {
+class TypedStream final : public PieceStream {
    public:
     /// Runs `call`, whose OUT_FMT is `output_format`, and fetches the first rows.
     TypedStream(std::unique_ptr<Lease> lease, const httplib::Request& request, const SqlCall& call,
                 const std::string& output_format, MediaType type);
 
-    /// The next piece of the answer; the last one once is_done().
-    std::string next();
-    bool is_done() const { return is_done_; }
+    std::string next() override;
+    bool is_done() const override { return is_done_; }
 
    private:
     void fetch();
@@ -34,8 +36,10 @@ class TypedStream {
     std::unique_ptr<Lease> lease_;
     ClientWatch watch_;
     std::unique_ptr<TableWriter> writer_{};
-    std::optional<QueryResult> rows_{};
-    int wanted_rows_ = 100;  // of the next FETCH
+    std::optional<RowStream> rows_{};  ///< of the FETCH that goes on
+    RowBatch batch_{};
+    int fetched_ = 0;  // rows of that FETCH
+    bool has_all_ = false;
     bool has_begun_ = false;
     bool is_done_ = false;
 };

@@ -1,6 +1,8 @@
 #include "user_pool.h"
 
 #include <algorithm>
+#include <thread>
+#include <type_traits>
 #include <utility>
 
 #include "api_error.h"
@@ -16,7 +18,11 @@ constexpr int kUnauthorized = 401;
 constexpr int kInternal = 500;
 
 // The extension's, since a query of pg_roles takes longer than a trivial script.
-constexpr const char* kMayLogIn = "SELECT session_user, pyqsys.may_log_in()";
+constexpr const char* kCheckLogIn = "SELECT pyqsys.check_log_in($1)";
+constexpr const char* kMayNotLogIn = "28000";  // what it raises
+
+// One that was used so lately is not worth a round trip of its own to see that it works.
+constexpr std::chrono::seconds kLately{1};
 
 }  // namespace
 
@@ -27,12 +33,53 @@ class UserPool::Lent final : public Lease {
     }
     ~Lent() override {
         --pool_.users_.in_use_;
-        pool_.give_back(std::move(pooled_));
+        if (pooled_) pool_.give_back(std::move(pooled_));
     }
-    Connection& connection() override { return pooled_->connection; }
+    QueryResult query(const std::string& sql, const std::vector<Parameter>& parameters,
+                      ClientWatch* watch) override {
+        return run(watch, /* is_last */ false, [&](Connection& connection, const Escort& escort) {
+            return connection.query(sql, parameters, watch, escort);
+        });
+    }
+    QueryResult last_query(const std::string& sql, const std::vector<Parameter>& parameters,
+                           ClientWatch* watch) override {
+        return run(watch, /* is_last */ true, [&](Connection& connection, const Escort& escort) {
+            return connection.query(sql, parameters, watch, escort);
+        });
+    }
+    RowStream rows(const RowQuery& query, ClientWatch* watch) override {
+        return run(watch, /* is_last */ false, [&](Connection& connection, const Escort& escort) {
+            return connection.rows(query, watch, escort);
+        });
+    }
+    RowStream last_rows(const RowQuery& query, ClientWatch* watch) override {
+        return run(watch, /* is_last */ true, [&](Connection& connection, const Escort& escort) {
+            return connection.rows(query, watch, escort);
+        });
+    }
+    bool await_notification(int milliseconds, ClientWatch* watch) override {
+        return pooled_->connection.await_notification(milliseconds, watch);
+    }
     const std::string& schema() const override { return pooled_->schema; }
 
    private:
+    template <typename Send>
+    std::invoke_result_t<Send, Connection&, const Escort&> run(ClientWatch* watch, bool is_last,
+                                                               const Send& send) {
+        while (true) {
+            Escort escort{nullptr, {}, is_last};
+            if (!std::exchange(pooled_->has_standing, true))
+                escort = {kCheckLogIn, {pool_.user_}, is_last};
+            try {
+                return send(pooled_->connection, escort);
+            } catch (const NotBegun& refusal) {
+                pool_.close(std::move(pooled_));
+                if (refusal.why.sqlstate == kMayNotLogIn) pool_.refuse();
+                pooled_ = pool_.find(watch);
+            }
+        }
+    }
+
     UserPool& pool_;
     OwnedPooled pooled_;
 };
@@ -40,22 +87,24 @@ class UserPool::Lent final : public Lease {
 UserPool::UserPool(std::string user, Users& users) : user_(std::move(user)), users_(users) {}
 
 std::unique_ptr<Lease> UserPool::lease(ClientWatch* watch) {
+    return std::make_unique<Lent>(*this, find(watch));
+}
+
+/// A connection that can take a statement.
+UserPool::OwnedPooled UserPool::find(ClientWatch* watch) {
     while (true) {
         OwnedPooled pooled = take(watch);
-        if (!pooled) {
-            pooled = log_in_again();
-        } else if (Clock::now() - pooled->logged_in > users_.options_.reauthenticate) {
+        if (!pooled) return log_in_again();
+        if (Clock::now() - pooled->logged_in > users_.options_.reauthenticate) {
             // Its place is kept for the one that follows it.
             pooled.reset();
-            pooled = log_in_again();
-        } else {
-            const Standing standing = ask_standing(*pooled, watch);
-            if (standing != Standing::kGood) close(std::move(pooled));
-            if (standing == Standing::kRefused) refuse();
-            if (standing == Standing::kAbandoned) throw ClientGone{};
-            if (standing == Standing::kBroken) continue;
+            return log_in_again();
         }
-        return std::make_unique<Lent>(*this, std::move(pooled));
+        const Standing standing = prepare(*pooled, watch);
+        if (standing == Standing::kGood) return pooled;
+        close(std::move(pooled));
+        if (standing == Standing::kRefused) refuse();
+        if (standing == Standing::kAbandoned) throw ClientGone{};
     }
 }
 
@@ -113,17 +162,17 @@ UserPool::OwnedPooled UserPool::log_in_again() {
     }
 }
 
-UserPool::Standing UserPool::ask_standing(Pooled& pooled, ClientWatch* watch) {
+UserPool::Standing UserPool::prepare(Pooled& pooled, ClientWatch* watch) {
     try {
         pooled.connection.finish_reset();
-        const QueryResult answer = pooled.connection.query(kMayLogIn, {}, watch);
-        const bool may_log_in =
-            answer.rows() == 1 && answer.value(0, 0) == user_ && answer.value(0, 1) == "t";
-        return may_log_in ? Standing::kGood : Standing::kRefused;
+        pooled.has_standing = Clock::now() - pooled.last_used > kLately;
+        if (pooled.has_standing) (void)pooled.connection.query(kCheckLogIn, {user_}, watch);
+        return Standing::kGood;
     } catch (const ClientGone&) {
         return Standing::kAbandoned;
-    } catch (const DatabaseError&) {
-        return Standing::kBroken;  // while it rested
+    } catch (const DatabaseError& error) {
+        return error.sqlstate == kMayNotLogIn ? Standing::kRefused
+                                              : Standing::kBroken;  // while it rested
     }
 }
 
@@ -140,7 +189,6 @@ void UserPool::give_back(OwnedPooled pooled) {
     bool is_kept = connection.is_usable();
     if (is_kept) {
         try {
-            if (connection.is_in_transaction()) (void)connection.query("ROLLBACK");
             connection.start_reset();
         } catch (const DatabaseError&) {
             is_kept = false;
@@ -168,7 +216,7 @@ void UserPool::close(OwnedPooled pooled) {
     returned_.notify_one();
 }
 
-void UserPool::welcome(Secret password, LoggedIn connection) {
+bool UserPool::welcome(Secret password, LoggedIn connection) {
     bool is_changed = false;
     {
         const std::lock_guard lock(mutex_);
@@ -184,17 +232,13 @@ void UserPool::welcome(Secret password, LoggedIn connection) {
     {
         const std::lock_guard lock(mutex_);
         password_ = std::move(password);
-        if (open_ >= users_.options_.connections_per_user) return;
+        if (open_ >= users_.options_.connections_per_user) return false;
         ++open_;
     }
-    if (users_.reserve_connection()) {
-        give_back(std::make_unique<Pooled>(Pooled{std::move(connection.connection),
-                                                  std::move(connection.schema), Clock::now(),
-                                                  Clock::now()}));
-        return;
-    }
-    const std::lock_guard lock(mutex_);
-    --open_;
+    give_back(
+        std::make_unique<Pooled>(Pooled{std::move(connection.connection),
+                                        std::move(connection.schema), Clock::now(), Clock::now()}));
+    return true;
 }
 
 void UserPool::forget() {
@@ -246,7 +290,34 @@ std::unique_ptr<Users::Visit> Users::visit(const std::string& user) {
     return std::make_unique<Visit>(*this, *found->second);
 }
 
+/// A connection's place among all, until it is kept for good.
+class Users::Place {
+   public:
+    /// Waits for it. Throws ApiError 500 when none becomes free.
+    explicit Place(Users& users) : users_(users) {
+        const auto deadline = UserPool::Clock::now() + users.options_.connection_wait;
+        while (!users.reserve_connection()) {
+            if (is_interrupted()) throw ApiError(kInternal, "the gateway is shutting down");
+            if (UserPool::Clock::now() > deadline)
+                throw ApiError(kInternal, "all connections to the database are in use");
+            constexpr std::chrono::milliseconds kLook{100};
+            std::this_thread::sleep_for(kLook);
+        }
+    }
+    Place(const Place&) = delete;
+    Place& operator=(const Place&) = delete;
+    ~Place() {
+        if (!is_kept_) --users_.open_;
+    }
+    void keep() { is_kept_ = true; }
+
+   private:
+    Users& users_;
+    bool is_kept_ = false;
+};
+
 std::optional<Tokens::Issued> Users::log_in(const std::string& user, Secret password) {
+    Place taken(*this);
     LoggedIn connection = login_.log_in(user, password);
     UserPool* pool = nullptr;
     {
@@ -257,7 +328,7 @@ std::optional<Tokens::Issued> Users::log_in(const std::string& user, Secret pass
         ++pool->visits_;
     }
     const Visit visit(*this, *pool);
-    pool->welcome(std::move(password), std::move(connection));
+    if (pool->welcome(std::move(password), std::move(connection))) taken.keep();
     return tokens_.issue(user);
 }
 

@@ -24,10 +24,12 @@ class Users;
 /// The connections of one user. They log in with the password that his last log-in brought, which
 /// is kept in memory for that and wiped when his last token ends.
 ///
-/// A connection rests between requests, reset so that nothing of one is seen by the next. It is
-/// lent out only after the database has said again that the user may log in; and when its own
-/// log-in was a while ago a new one takes its place, so that a new password, pg_hba.conf or a
-/// revoked CONNECT count as well. When either says no all of the user's tokens end.
+/// A connection rests between requests, reset so that nothing of one is seen by the next. Each
+/// request's first statement runs only when the database says again that the user may log in: one
+/// that has rested for a while is asked before it is lent, since it may be broken, and then another
+/// takes its place; the others along with the statement. When its own log-in was a while ago a new
+/// connection takes its place, so that a new password, pg_hba.conf or a revoked CONNECT count as
+/// well. When either says no all of the user's tokens end.
 class UserPool final : public Session {
    public:
     using Clock = std::chrono::steady_clock;
@@ -37,9 +39,10 @@ class UserPool final : public Session {
     const std::string& user() const override { return user_; }
     std::unique_ptr<Lease> lease(ClientWatch* watch) override;
 
-    /// After a log-in that brought a connection: the password that it took. When it is another than
-    /// before, the tokens that the former one brought end.
-    void welcome(Secret password, LoggedIn connection);
+    /// After a log-in that brought a connection, whose place is reserved: the password that it
+    /// took. When it is another than before, the tokens that the former one brought end. True: the
+    /// connection is kept, and its place with it.
+    bool welcome(Secret password, LoggedIn connection);
     /// Wipes the password and closes what rests.
     void forget();
     void close_idle(Clock::time_point last_used_before);
@@ -54,13 +57,15 @@ class UserPool final : public Session {
         std::string schema;
         Clock::time_point logged_in;
         Clock::time_point last_used;
+        bool has_standing = true;  ///< the database has said so for this request
     };
     using OwnedPooled = std::unique_ptr<Pooled>;
 
+    OwnedPooled find(ClientWatch* watch);
     OwnedPooled take(ClientWatch* watch);
     OwnedPooled log_in_again();
     enum class Standing { kGood, kBroken, kRefused, kAbandoned };
-    Standing ask_standing(Pooled& pooled, ClientWatch* watch);
+    Standing prepare(Pooled& pooled, ClientWatch* watch);
     void give_back(OwnedPooled pooled);
     void close(OwnedPooled pooled);
     [[noreturn]] void refuse();
@@ -110,6 +115,7 @@ class Users {
 
    private:
     friend class UserPool;
+    class Place;
     /// Makes room for a connection, at the cost of an idle one of anybody's; false when all are in
     /// use. To be called without any lock.
     bool reserve_connection();

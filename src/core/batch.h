@@ -77,6 +77,12 @@ std::int64_t count_set_bits(const Buffer& bits, std::int64_t first, std::int64_t
 /// Bytes that a batch takes, about.
 std::size_t memory_size(const Batch& batch) noexcept;
 
+/// Bytes of all texts and binary values, each as often as it occurs.
+std::int64_t text_size(const Batch& batch) noexcept;
+
+/// Bytes of the largest row, about: those of texts, binary values and what is in lists.
+std::int64_t largest_row(const Batch& batch);
+
 /// Makes `column` all NULL of `length` rows.
 Column null_column(std::int64_t length);
 

@@ -17,6 +17,7 @@ inline constexpr const char* kUndefinedTable = "42P01";
 inline constexpr const char* kUndefinedColumn = "42703";
 inline constexpr const char* kAmbiguousColumn = "42702";
 inline constexpr const char* kDuplicateObject = "42710";
+inline constexpr const char* kInvalidAuthorization = "28000";
 inline constexpr const char* kInsufficientPrivilege = "42501";
 inline constexpr const char* kUnsupported = "0A000";
 inline constexpr const char* kDatatypeMismatch = "42804";

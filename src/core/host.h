@@ -25,6 +25,16 @@ struct HostResult {
     std::int64_t row_count = 0;  ///< rows returned or affected
 };
 
+/// Somebody for whom work is done here, and who may have gone before it is done.
+class Asker {
+   public:
+    /// Safe in a signal handler.
+    virtual bool is_gone() const noexcept = 0;
+
+   protected:
+    ~Asker() = default;
+};
+
 /// What a running script may ask of PostgreSQL. Every method may throw PgError; called only on
 /// the thread that called the engine.
 class Host {
@@ -38,6 +48,10 @@ class Host {
                                const std::vector<HostParameter>& parameters) = 0;
     /// Handles pending interrupts; throws when one of them ends the statement.
     virtual void check_interrupts() = 0;
+    /// From now on, until unwatch(), what this process does is cancelled (PgError 57014) within a
+    /// second when the asker goes; it is borrowed. A Host in the asker's own process need not.
+    virtual void watch(const Asker&) {}
+    virtual void unwatch() noexcept {}
 };
 
 /// Waits that PostgreSQL may interrupt.
@@ -56,6 +70,7 @@ class Waiter {
 struct InterruptFlags {
     bool (*is_pending)() noexcept = nullptr;  ///< anything to be handled by check_interrupts()
     bool (*is_cancel)() noexcept = nullptr;   ///< the statement must end: cancel or terminate
+    bool (*is_last)() noexcept = nullptr;     ///< the process ends: nothing is needed afterwards
 };
 
 }  // namespace epe

@@ -1,4 +1,4 @@
-// Joins the JSON results of several calls into the one row of OUT_FMT 'JSON'.
+// Joins the JSON results of several calls into the one text of OUT_FMT 'JSON'.
 #include "core/json_result.h"
 
 #include <new>
@@ -62,9 +62,31 @@ std::string_view records_of(std::string_view array) {
 [[nodiscard]] Column text_column() {
     Column column;
     column.type.kind = Kind::kText;
-    column.length = 1;
     if (!column.offsets.push(std::int64_t{0})) throw std::bad_alloc();
     return column;
+}
+
+void add_row(Column& column, std::size_t end) {
+    ++column.length;
+    if (!column.offsets.push(static_cast<std::int64_t>(end))) throw std::bad_alloc();
+}
+
+void add_null(Column& column) {
+    if (column.length % 8 == 0 && !column.validity.push(std::uint8_t{0})) throw std::bad_alloc();
+    ++column.null_count;
+    add_row(column, 0);
+}
+
+/// Where a piece of at most `most` bytes that starts there ends: not within a character.
+std::size_t piece_end(std::string_view text, std::size_t start, std::size_t most) {
+    if (text.size() - start <= most) return text.size();
+    const auto is_within = [&](std::size_t at) {
+        return (static_cast<unsigned char>(text[at]) & 0xC0U) == 0x80U;
+    };
+    std::size_t end = start + most;
+    while (end > start + 1 && is_within(end)) --end;
+    while (end < text.size() && is_within(end)) ++end;  // a character is longer than the piece
+    return end;
 }
 
 }  // namespace
@@ -121,19 +143,23 @@ CallResult JsonResult::finish() {
         append("null");  // an engine that gave nothing for the one call
     append(frame.closing);
 
+    const std::string_view text(text_.as<char>(), text_.size());
+    const std::size_t most =
+        shape_->piece_bytes > 0 ? static_cast<std::size_t>(shape_->piece_bytes) : text.size();
     Column name = text_column();
-    name.null_count = 1;
     Column value = text_column();
-    const auto size = static_cast<std::int64_t>(text_.size());
-    if (!name.validity.push(std::uint8_t{0}) || !name.offsets.push(std::int64_t{0}) ||
-        !value.offsets.push(size))
-        throw std::bad_alloc();
+    std::size_t end = 0;
+    do {
+        end = piece_end(text, end, most);
+        add_row(value, end);
+        add_null(name);
+    } while (end < text.size());
     value.values = std::move(text_);
 
     CallResult result;
     result.call_number = 1;
     result.batch.schema = &shape_->columns;
-    result.batch.length = 1;
+    result.batch.length = value.length;
     result.batch.columns.push_back(std::move(name));
     result.batch.columns.push_back(std::move(value));
     return result;

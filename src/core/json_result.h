@@ -1,4 +1,4 @@
-// Joins the JSON results of several calls into the one row of OUT_FMT 'JSON'.
+// Joins the JSON results of several calls into the one text of OUT_FMT 'JSON'.
 #pragma once
 
 #include <cstddef>
@@ -25,7 +25,8 @@ class JsonResult final : public ResultSink {
     /// Throws Error 54000 when the text grows beyond the limit, 22023 for a second group of one
     /// name.
     void add(CallResult result) override;
-    /// One row: NAME NULL, VALUE the joined text, which this object then no longer has.
+    /// NAME NULL, VALUE the joined text, which this object then no longer has: one row, or rows of
+    /// piece_bytes that make it one after the other, each of them whole UTF-8.
     CallResult finish();
 
    private:

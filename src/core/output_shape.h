@@ -22,6 +22,12 @@ struct OutputShape {
     bool by_position = false;
     /// JSON, XML, PNG: most rows or items of what a call returns (oml_epe.output_limit); 0: any.
     std::int64_t most_items = 0;
+    /// JSON, XML, PNG: most bytes of all rows together (oml_epe.output_bytes); relational: of each
+    /// row, about; 0: any.
+    std::int64_t most_bytes = 0;
+    /// JSON: most bytes of a row, so that whoever reads it need not hold the whole
+    /// (oml_epe.output_piece); 0: one row.
+    std::int64_t piece_bytes = 0;
 };
 
 }  // namespace epe

@@ -1,7 +1,9 @@
 #include "core/pipeline.h"
 
 #include <algorithm>
+#include <string>
 
+#include "core/error.h"
 #include "core/json_result.h"
 
 namespace epe {
@@ -52,6 +54,48 @@ class TimedSink final : public ResultSink {
     CallStats& stats_;
 };
 
+/// Refuses more than OutputShape::most_bytes.
+class LimitedSink final : public ResultSink {
+   public:
+    LimitedSink(ResultSink& sink, const OutputShape& shape)
+        : sink_(sink), shape_(shape), left_(shape.most_bytes) {}
+    void add(CallResult result) override {
+        check(result.batch);
+        sink_.add(std::move(result));
+    }
+
+    static bool limits(const OutputShape& shape) {
+        const bool is_shown = shape.form == Form::kRelational || shape.form == Form::kJson ||
+                              shape.form == Form::kXml || shape.form == Form::kPng;
+        return is_shown && shape.most_bytes > 0;
+    }
+
+   private:
+    using Form = OutputFormat::Form;
+
+    void check(const Batch& batch) {
+        ErrorReport report;
+        if (shape_.form == Form::kRelational) {
+            const bool is_small = memory_size(batch) <= static_cast<std::size_t>(shape_.most_bytes);
+            if (is_small || largest_row(batch) <= shape_.most_bytes) return;
+            report.detail = "A row of the result is larger.";
+        } else {
+            left_ -= text_size(batch);
+            if (left_ >= 0) return;
+            report.hint = "Ask for rows instead: give a column map or a row type in place of the "
+                          "output format.";
+        }
+        report.sqlstate = sqlstate::kLimitExceeded;
+        report.message =
+            "Output exceeds maximum size of " + std::to_string(shape_.most_bytes) + " bytes";
+        throw Error(std::move(report));
+    }
+
+    ResultSink& sink_;
+    const OutputShape& shape_;
+    std::int64_t left_;
+};
+
 void count_work(const Work& work, CallStats& stats) {
     stats.rows_in += work.batch.length;
     stats.calls += static_cast<std::int64_t>(work.calls.size());
@@ -66,6 +110,8 @@ CallStats run_pipeline(Cut& cut, Engine& engine, const CallPlan& plan, ResultSin
     JsonResult joined(plan.joined_as.value_or(plan.function), *plan.shape);
     ResultSink* target = &timed;
     if (joins_results) target = &joined;
+    LimitedSink limited(*target, *plan.shape);
+    if (LimitedSink::limits(*plan.shape)) target = &limited;
     const std::int64_t start = now_nanoseconds();
     engine.begin(plan);
     Work work;

@@ -2,6 +2,7 @@
 #include "engine/engine_process.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -188,6 +189,13 @@ void EngineProcess::signal(int number) const noexcept {
 
 void EngineProcess::kill() const noexcept { signal(SIGKILL); }
 
+/// Both are looked at: the supervisor may not have told of the process yet, and a process that the
+/// engine has started may hold its connection.
+bool EngineProcess::is_gone() const noexcept {
+    pollfd ends[] = {{process.get(), POLLIN, 0}, {channel_.descriptor(), 0, 0}};
+    return poll(ends, 2, 0) > 0;
+}
+
 void EngineProcess::describe(const EngineOptions& options, const std::string& script) noexcept {
     page_->sequence.fetch_add(1);
     page_->role = options.role;
@@ -248,6 +256,14 @@ std::string describe_exit(const std::optional<EngineExit>& exit) {
                ")";
     }
     return "exited with status " + std::to_string(WEXITSTATUS(exit->status));
+}
+
+/// The server kills no engine that it still wants to hear of.
+std::string hint_at_killer(const std::optional<EngineExit>& exit) {
+    if (!exit || exit->status == -1 || !WIFSIGNALED(exit->status) ||
+        WTERMSIG(exit->status) != SIGKILL)
+        return {};
+    return "When the machine has no memory left the kernel kills engines first; its log says so.";
 }
 
 }  // namespace epe::engine

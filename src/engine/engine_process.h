@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "core/host.h"
 #include "engine/arena.h"
 #include "engine/channel.h"
 #include "engine/engine_options.h"
@@ -25,7 +26,7 @@ struct EngineExit {
 
 /// The backend's side of a connection, its arenas and its status page. Values are sent by put();
 /// nothing waits. What the engine says is read by process_engine.cpp, and not believed.
-class EngineProcess {
+class EngineProcess final : public Asker {
    public:
     /// Creates the connection and greets: the engine may not exist yet.
     EngineProcess(std::uint64_t id, std::string key, const EngineOptions& options);
@@ -66,6 +67,8 @@ class EngineProcess {
 
     void signal(int number) const noexcept;
     void kill() const noexcept;
+    /// The process has ended, or has closed the connection.
+    bool is_gone() const noexcept override;
 
     /// From idle to busy, for a call of `script`. False when the supervisor has taken it away.
     bool take(const EngineOptions& options, const std::string& script) noexcept;
@@ -107,5 +110,7 @@ std::string memory_limit_detail(std::uint64_t bytes);
 
 /// "was terminated by signal 11 (Segmentation fault)", "exited with status 3", ...
 std::string describe_exit(const std::optional<EngineExit>& exit);
+/// Who may have been it, for one that was killed (SIGKILL); else empty.
+std::string hint_at_killer(const std::optional<EngineExit>& exit);
 
 }  // namespace epe::engine

@@ -22,6 +22,18 @@ constexpr std::int64_t kGraceNanoseconds = 50'000'000;
 /// What all times of a request are taken for at most: an engine may claim any.
 constexpr std::int64_t kLongestTime = std::int64_t{1} << 60;
 
+/// While it lives, what PostgreSQL does is for an engine, and is of no use when that has died.
+class Watched {
+   public:
+    Watched(Host& host, const Asker& asker) : host_(host) { host.watch(asker); }
+    ~Watched() { host_.unwatch(); }
+    Watched(const Watched&) = delete;
+    Watched& operator=(const Watched&) = delete;
+
+   private:
+    Host& host_;
+};
+
 }  // namespace
 
 void ProcessEngine::receive_from(Worker& worker) {
@@ -193,8 +205,10 @@ void ProcessEngine::execute(Worker& worker, WireReader& from) {
     }
     try {
         if (!is_clean_utf8(sql)) throw Error("22021", "SQL must be UTF-8 without null characters");
+        const Watched watched(host_, process);
         send_result(process, host_.execute(sql, parameters));
     } catch (const Error& error) {
+        if (process.is_gone()) throw_death(worker);
         if (typeid(error) != typeid(Error)) throw;  // PostgreSQL's own, which ends the statement
         WireWriter reply;
         reply.number(ReplyStatus::kError);
@@ -215,12 +229,22 @@ void ProcessEngine::send_result(EngineProcess& process, const HostResult& result
         process.put_rows(ToEngine::kReply, std::move(reply), result.batch, 0, result.batch.length);
 }
 
+bool ProcessEngine::next_batch(Worker& worker, Batch& batch) {
+    try {
+        const Watched watched(host_, *worker.process);
+        return stream_->next(batch);
+    } catch (const Error&) {
+        if (worker.process->is_gone()) throw_death(worker);
+        throw;
+    }
+}
+
 void ProcessEngine::give_batch(Worker& worker) {
     EngineProcess& process = *worker.process;
     if (stream_ == nullptr || worker.slices.empty()) WireReader::fail("question");
     process.take_question();
     Batch batch;
-    const bool has_batch = stream_->next(batch);
+    const bool has_batch = next_batch(worker, batch);
     WireWriter reply;
     reply.boolean(has_batch);
     process.count_rows(batch.length, 0);
@@ -241,13 +265,16 @@ void ProcessEngine::throw_refused(const Worker& worker) const {
     throw error;
 }
 
-/// What a script did, or what was done to it: an error of the statement, no more.
+/// What a script did, or what was done to it: an error of the statement, no more. It may come in
+/// the place of PostgreSQL's error that has ended what was done for the engine, and rolls back what
+/// that would have.
 void ProcessEngine::throw_death(Worker& worker) {
     session_.wait_for_exit(*worker.process, waiter_);
     if (worker.process->refusal) throw_refused(worker);
     ErrorReport report;
     report.sqlstate = sqlstate::kScriptFailed;
     report.message = "Python engine " + describe_exit(worker.process->exit);
+    report.hint = hint_at_killer(worker.process->exit);
     report.engine_failure = EngineFailure::kDied;
     if (!worker.slices.empty()) {
         // The call after the one that gave the last result, or one whose predecessors' results

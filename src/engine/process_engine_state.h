@@ -96,6 +96,7 @@ class ProcessEngine final : public Engine {
     void finish_slice(Worker& worker, WireReader& from);
     void execute(Worker& worker, WireReader& from);
     static void send_result(EngineProcess& process, const HostResult& result);
+    bool next_batch(Worker& worker, Batch& batch);
     void give_batch(Worker& worker);
     void check_ready(const Worker& worker) const;
     [[noreturn]] void throw_refused(const Worker& worker) const;

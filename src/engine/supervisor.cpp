@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "core/call_stats.h"
+#include "engine/child_signals.h"
 #include "engine/supervisor_state.h"
 
 namespace epe::engine {
@@ -57,10 +58,8 @@ void Supervisor::wait_for_events() {
         }
     for (const SupervisedEngine& engine : engines_)
         if (engine.stack_client >= 0) polled.push_back({engine.stack.get(), POLLIN, 0});
-    sigset_t none;
-    sigemptyset(&none);
     const timespec tick{kTickMilliseconds / 1000, 0};
-    const int ready = ppoll(polled.data(), polled.size(), &tick, &none);
+    const int ready = poll_or_child(polled.data(), polled.size(), &tick);
     const std::int64_t now = now_nanoseconds();
     retire_idle();
     for (SupervisedEngine& engine : engines_)

@@ -12,6 +12,7 @@
 #include <system_error>
 #include <utility>
 
+#include "engine/child_signals.h"
 #include "engine/environments.h"
 #include "engine/supervisor_state.h"
 
@@ -20,8 +21,6 @@ namespace epe::engine {
 namespace {
 
 constexpr int kUnknownStatus = -1;
-
-void on_child(int) noexcept {}  // only so that a wait ends
 
 rlimit given_descriptors{};  // what zygotes get back
 
@@ -250,14 +249,7 @@ void supervise(SupervisorBirth birth) {
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     take_more_descriptors();
     signal(SIGPIPE, SIG_IGN);
-    struct sigaction action {};
-    action.sa_handler = on_child;
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGCHLD, &action, nullptr);
-    sigset_t children;
-    sigemptyset(&children);
-    sigaddset(&children, SIGCHLD);
-    sigprocmask(SIG_BLOCK, &children, nullptr);
+    hold_child_signals();
     try {
         Supervisor(std::move(birth)).run();
     } catch (const std::exception& error) {

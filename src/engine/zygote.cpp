@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "engine/channel.h"
+#include "engine/child_signals.h"
 #include "engine/engine_server.h"
 #include "engine/sandbox.h"
 #include "engine/sandbox_filter.h"
@@ -25,8 +26,6 @@
 namespace epe::engine {
 
 namespace {
-
-void on_child(int) noexcept {}  // only so that a wait ends
 
 class Zygote {
    public:
@@ -60,14 +59,7 @@ void Zygote::say(FromZygote type, const WireWriter& body, std::initializer_list<
 }
 
 void Zygote::start() {
-    struct sigaction action {};
-    action.sa_handler = on_child;
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGCHLD, &action, nullptr);
-    sigset_t children;
-    sigemptyset(&children);
-    sigaddset(&children, SIGCHLD);
-    sigprocmask(SIG_BLOCK, &children, nullptr);
+    hold_child_signals();
     try {
         namespaces_ = enter_namespaces(birth_.kind.has_network);
         filter_.emplace(SystemCallFilter::prepare());
@@ -96,9 +88,7 @@ void Zygote::serve() {
 
 void Zygote::wait_for_event() {
     pollfd socket{channel_.descriptor(), POLLIN, 0};
-    sigset_t none;
-    sigemptyset(&none);
-    if (ppoll(&socket, 1, nullptr, &none) <= 0) return;
+    if (poll_or_child(&socket, 1, nullptr) <= 0) return;
     if (!channel_.receive()) _exit(0);
 }
 

@@ -17,5 +17,10 @@ EPE_FUNCTION(epe_output_columns) {
     call.return_text(epe::pg::as_list(columns));
 }
 
-// ()
-EPE_FUNCTION(epe_may_log_in) { call.return_bool(epe::pg::may_session_user_log_in()); }
+// (user_name)
+EPE_FUNCTION(epe_check_log_in) {
+    const std::string user = call.text(0).value_or("");
+    if (!epe::pg::may_session_user_log_in(user))
+        throw epe::Error(epe::sqlstate::kInvalidAuthorization,
+                         "role \"" + user + "\" may not log in");
+}

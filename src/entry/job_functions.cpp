@@ -71,6 +71,12 @@ EPE_FUNCTION(epe_job_result_row) {
     const epe::jobs::JobRecord job = finished_job(call);
     epe::replay_result(job, ResultTarget::from_row_type(call, 1));
 }
+// (job_id)
+EPE_FUNCTION(epe_job_figures) {
+    const epe::jobs::JobRecord job = finished_job(call);
+    const epe::OutputFormat format = epe::parse_output_format("PNG");
+    epe::replay_result(job, ResultTarget::from_format(call, format), /* always_gives_row */ true);
+}
 
 // ()
 EPE_FUNCTION(epe_job_slots) {

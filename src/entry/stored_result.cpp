@@ -90,10 +90,12 @@ Request replay_request(const jobs::JobRecord& job, const Request& original) {
 
 }  // namespace
 
-void replay_result(const jobs::JobRecord& job, const pg::ResultTarget& target) {
+void replay_result(const jobs::JobRecord& job, const pg::ResultTarget& target,
+                   bool always_gives_row) {
     const Request original = make_request(job.request.function, job.request.arguments);
     Request request = replay_request(job, original);
     request.controls.unknown.clear();
+    if (always_gives_row) request.controls.always_gives_row = true;
     const bool is_trusted = job.is_trusted && pg::is_trusted_owner(job.owner);
     Script script;
     script.owner = original.script_owner.value_or("");

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "jobs/shared_state.h"
+#include "pg/background_worker.h"
 #include "pg/settings.h"
 
 extern "C" {
@@ -167,7 +168,7 @@ void wait_a_while(int milliseconds) noexcept {
 
 void register_launcher(const char* function, const char* worker_function) noexcept {
     worker_symbol = worker_function;
-    if (!process_shared_preload_libraries_in_progress) return;
+    if (!pg::may_register_workers()) return;
     BackgroundWorker worker{};
     worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
     worker.bgw_start_time = BgWorkerStart_RecoveryFinished;

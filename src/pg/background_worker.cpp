@@ -29,8 +29,12 @@ bool is_registered = false;
 
 }  // namespace
 
+bool may_register_workers() noexcept {
+    return process_shared_preload_libraries_in_progress && !IsBinaryUpgrade;
+}
+
 void register_worker(const char* name, const char* function) noexcept {
-    if (!process_shared_preload_libraries_in_progress) return;
+    if (!may_register_workers()) return;
     BackgroundWorker worker{};
     worker.bgw_flags = BGWORKER_SHMEM_ACCESS;
     worker.bgw_start_time = BgWorkerStart_PostmasterStart;

@@ -5,8 +5,10 @@
 
 namespace epe::pg {
 
-/// Registers the worker whose body is the C symbol `function`, when the library is being loaded by
-/// shared_preload_libraries; nothing otherwise. A leaf.
+/// Whether background workers may be registered now: the library is being loaded by
+/// shared_preload_libraries, and not for pg_upgrade, whose servers nothing may change but itself.
+bool may_register_workers() noexcept;
+/// Registers the worker whose body is the C symbol `function`, when it may; else nothing. A leaf.
 void register_worker(const char* name, const char* function) noexcept;
 /// True when the server has loaded the library so, and so keeps the worker.
 bool has_worker() noexcept;

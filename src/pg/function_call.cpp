@@ -58,8 +58,26 @@ struct Outcome {
     bool is_from_postgres = false;
 };
 
-Outcome failed(const ErrorReport& report, bool is_from_postgres) noexcept {
+/// Cuts a text of an error that nobody reads to its end, and every client and log would hold: a
+/// value of any size may be quoted in it.
+void shorten(std::string& text) {
+    constexpr std::size_t kLongest = 32768;  // as errors.py has it
+    if (text.size() <= kLongest) return;
+    std::size_t end = kLongest;
+    while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U) --end;
+    text.resize(end);
+    text += " ...";
+}
+
+Outcome failed(ErrorReport report, bool is_from_postgres) noexcept {
     Outcome outcome;
+    try {
+        for (std::string* each : {&report.message, &report.detail, &report.hint, &report.context})
+            shorten(*each);
+    } catch (const std::bad_alloc&) {
+        outcome.is_out_of_memory = true;
+        return outcome;
+    }
     outcome.error = to_error_data(report);
     outcome.is_out_of_memory = outcome.error == nullptr;
     outcome.is_from_postgres = is_from_postgres;

@@ -1,6 +1,7 @@
 // What a script running in this backend may ask of PostgreSQL.
 #include "pg/host.h"
 
+#include "pg/asker_watch.h"
 #include "pg/batch_receiver_internal.h"
 #include "pg/boundary.h"
 #include "pg/column_types_internal.h"
@@ -187,6 +188,9 @@ class BackendHost final : public Host {
         guarded([]() noexcept { CHECK_FOR_INTERRUPTS(); });
     }
 
+    void watch(const Asker& asker) override { watch_.begin(asker); }
+    void unwatch() noexcept override { watch_.end(); }
+
    private:
     static HostResult execute_now(const std::string& sql,
                                   const std::vector<HostParameter>& parameters) {
@@ -223,6 +227,8 @@ class BackendHost final : public Host {
         guarded([]() noexcept { SPI_finish(); });
         return result;
     }
+
+    AskerWatch watch_{};
 };
 
 }  // namespace

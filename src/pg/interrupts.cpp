@@ -13,6 +13,7 @@ InterruptFlags interrupt_flags() noexcept {
     InterruptFlags flags;
     flags.is_pending = []() noexcept { return InterruptPending != 0; };
     flags.is_cancel = []() noexcept { return QueryCancelPending != 0 || ProcDiePending != 0; };
+    flags.is_last = []() noexcept { return ProcDiePending != 0; };
     return flags;
 }
 

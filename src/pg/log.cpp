@@ -1,10 +1,16 @@
-// Messages to the client. PostgreSQL handles interrupts while it sends one, so each may throw.
+// Messages to the client. PostgreSQL handles interrupts while it sends one, so each may throw. Not
+// a cancel, though: a line that a script prints may come out of the middle of an import, which a
+// cancel waits for (py/interrupt.cpp).
 #include "pg/log.h"
 
 #include <algorithm>
 
 #include "pg/boundary.h"
 #include "pg/text_internal.h"
+
+extern "C" {
+#include "miscadmin.h"
+}
 
 namespace epe::pg {
 
@@ -15,7 +21,9 @@ void send(int level, std::string message, int code = 0) {
     char* utf8 = message.data();
     guarded([=]() noexcept {
         char* text = to_message(utf8);
+        HOLD_CANCEL_INTERRUPTS();
         ereport(level, (code == 0 ? 0 : errcode(code), errmsg_internal("%s", text)));
+        RESUME_CANCEL_INTERRUPTS();
         if (text != utf8) pfree(text);
     });
 }

@@ -1,4 +1,5 @@
-// Messages to the client. PostgreSQL handles interrupts while it sends one, so each may throw.
+// Messages to the client. PostgreSQL handles interrupts, but for cancels, while it sends one, so
+// each may throw.
 #pragma once
 
 #include <string>

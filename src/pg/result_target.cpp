@@ -201,6 +201,7 @@ void ResultTarget::take_fixed(Form form) {
     shape_.form = form;
     shape_.columns = std::move(wanted);
     shape_.most_items = output_limit();
+    shape_.piece_bytes = output_piece();
 }
 
 ResultTarget ResultTarget::for_value(const FunctionCall& call) {
@@ -229,6 +230,7 @@ ResultTarget ResultTarget::for_value(const FunctionCall& call) {
 }
 
 void ResultTarget::take_result(Schema result) {
+    shape_.most_bytes = output_bytes();
     columns_.reserve(result.size());
     int attribute = 0;
     for (const Field& field : result) {

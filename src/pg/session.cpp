@@ -69,8 +69,13 @@ bool may_log_in(Oid role) noexcept {
 
 }  // namespace
 
-bool may_session_user_log_in() {
-    return guarded([]() noexcept { return may_log_in(GetSessionUserId()); });
+bool may_session_user_log_in(const std::string& name) {
+    return guarded([wanted = name.c_str()]() noexcept {
+        const Oid role = GetSessionUserId();
+        const char* found = GetUserNameFromId(role, /* noerr */ true);
+        return found != nullptr && std::strcmp(in_utf8(found).text, wanted) == 0 &&
+               may_log_in(role);
+    });
 }
 
 std::string role_name(std::uint32_t role) {

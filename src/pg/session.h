@@ -13,9 +13,9 @@ std::uint32_t current_database() noexcept;
 std::string role_name(std::uint32_t role);
 std::string database_name(std::uint32_t database);
 bool is_current_role_or_superuser(std::uint32_t role);
-/// Whether the role that the session belongs to could log in to this database again, as far as its
-/// attributes and the right to connect say.
-bool may_session_user_log_in();
+/// Whether the role that the session belongs to has that name and could log in to this database
+/// again, as far as its attributes and the right to connect say.
+bool may_session_user_log_in(const std::string& name);
 /// Whether the current role may see what another one does, as in pg_stat_activity.
 bool may_see_role(std::uint32_t role);
 

@@ -46,6 +46,8 @@ int job_timeout = 0;
 int job_timeout_min = 0;
 int job_timeout_max = 0;
 int most_output_items = 0;
+int most_output_bytes = 0;
+int output_piece_bytes = 0;
 char* gateway_url = nullptr;
 
 const config_enum_entry kEngineChoices[] = {
@@ -198,6 +200,11 @@ void define_integers() noexcept {
         {"oml_epe.output_limit",
          "Most rows or items of a result as JSON, XML or PNG; 0: any number.", &most_output_items,
          0, 0, kMost, PGC_USERSET, 0},
+        {"oml_epe.output_bytes",
+         "Most bytes of a result as JSON, XML or PNG; 0: as many as a value can have.",
+         &most_output_bytes, 0, 0, kMost, PGC_USERSET, GUC_UNIT_BYTE},
+        {"oml_epe.output_piece", "Most bytes of a row of a JSON result; 0: it is one row.",
+         &output_piece_bytes, 0, 0, kMost, PGC_USERSET, GUC_UNIT_BYTE},
     };
     for (const IntegerSetting& each : settings)
         DefineCustomIntVariable(each.name, each.text, nullptr, each.value, each.standard,
@@ -266,6 +273,8 @@ JobSettings job_settings() {
 }
 
 std::int64_t output_limit() { return most_output_items; }
+std::int64_t output_bytes() { return most_output_bytes; }
+std::int64_t output_piece() { return output_piece_bytes; }
 
 std::string engine_folder() { return std::string(DataDir) + "/pgsql_tmp_oml_epe"; }
 

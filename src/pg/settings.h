@@ -46,8 +46,10 @@ struct JobSettings {
 };
 JobSettings job_settings();
 
-/// oml_epe.output_limit, OutputShape::most_items.
+/// oml_epe.output_limit, output_bytes and output_piece: what OutputShape has of them.
 std::int64_t output_limit();
+std::int64_t output_bytes();
+std::int64_t output_piece();
 
 /// Where engines keep what they need on disk: below the data folder, under a name that base
 /// backups leave out. Absolute.

@@ -57,6 +57,8 @@ int report_last_exception() noexcept {
 
 }  // namespace
 
+// cppcheck does not see the initializers of a constructor that is one try block.
+// cppcheck-suppress uninitMemberVar
 Activation::Activation(const RequestLink& link) try
     : link_(link), outer_(innermost), guard_(link.flags) {
     redirect_streams();

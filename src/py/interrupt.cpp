@@ -11,6 +11,11 @@
 // The handlers are not taken away after a call, because eight sigaction calls cost more than a
 // trivial script. With no script running they do nothing but call PostgreSQL's. Code that puts
 // handlers of its own in their place is found out: after long calls and before later ones.
+//
+// An exception in the middle of an import would leave modules half made for the rest of the
+// process: numpy refuses to be loaded again, pandas stays "partially initialized". Taking out of
+// sys.modules what was being imported does not help, since C extensions keep what they have set up.
+// So a cancel waits for the end of the import, for a bounded time, in case that never comes.
 #include "py/interrupt_internal.h"
 
 #include <pthread.h>
@@ -23,6 +28,7 @@
 
 #include "py/activation_internal.h"
 #include "py/error_internal.h"
+#include "py/imports_internal.h"
 
 namespace epe::py {
 
@@ -39,6 +45,9 @@ constexpr std::int64_t kVerifyMilliseconds = 10;
 /// So many times a script may clean up in peace; then it is interrupted at every step, so that
 /// no loop around `except BaseException` goes on.
 constexpr int kPatience = 3;
+/// So long imports may put off what ends the statement. scikit-learn takes a second or two on a
+/// machine that is busy.
+constexpr std::int64_t kImportMilliseconds = 5000;
 
 // Plain data: handlers read it. Written by the engine's thread only; what a handler needs is
 // complete before depth becomes 1.
@@ -55,7 +64,8 @@ struct State {
     timer_t timer;
     bool has_timer;
     int timer_signal;
-    int raised;  // exceptions raised in the script for what is pending now
+    int raised;            // exceptions raised in the script for what is pending now
+    std::int64_t put_off;  // since when, in milliseconds; 0: nothing was
 };
 State state{};
 
@@ -186,6 +196,20 @@ void install_python_handler() {
     Ref::steal(old);
 }
 
+std::int64_t now_in_milliseconds() noexcept {
+    struct timespec now {};
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    return std::int64_t{now.tv_sec} * 1000 + now.tv_nsec / 1'000'000;
+}
+
+/// Whether what ends the statement has to wait for an import. The timer asks again.
+bool waits_for_import(const InterruptFlags& flags) noexcept {
+    if (flags.is_last() || state.raised > kPatience || !is_importing()) return false;
+    const std::int64_t now = now_in_milliseconds();
+    if (state.put_off == 0) state.put_off = now;
+    return now - state.put_off < kImportMilliseconds;
+}
+
 /// Raises the exception that ends the script. Never returns.
 [[noreturn]] void raise_in_script(PyObject* type, const char* message) {
     if (++state.raised > kPatience) trip_python();
@@ -195,12 +219,6 @@ void install_python_handler() {
 
 bool is_ours(const struct sigaction& action) noexcept {
     return (action.sa_flags & SA_SIGINFO) != 0 && action.sa_sigaction == on_signal;
-}
-
-std::int64_t now_in_milliseconds() noexcept {
-    struct timespec now {};
-    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-    return std::int64_t{now.tv_sec} * 1000 + now.tv_nsec / 1'000'000;
 }
 
 /// Puts our handlers in place where others stand. Before a script they are PostgreSQL's, or those
@@ -230,6 +248,7 @@ void enter_first(const InterruptFlags& flags) {
     state.thread = pthread_self();
     state.is_doomed = 0;
     state.raised = 0;
+    state.put_off = 0;
 }
 
 void leave_last() noexcept {
@@ -269,12 +288,17 @@ PyObject* on_python_signal(PyObject*, PyObject*) noexcept {
         Activation* const active = Activation::current();
         // A trip that was left over may be noticed by the next Python code, whosever it is.
         if (active == nullptr || !is_guarded_thread()) return Ref::none();
-        if (active->is_doomed())
-            raise_in_script(exception_types.host_error, "the statement has failed and must end");
-        if (active->flags().is_pending() && active->flags().is_cancel())
+        const InterruptFlags& flags = active->flags();
+        if (active->is_doomed() || (flags.is_pending() && flags.is_cancel())) {
+            if (waits_for_import(flags)) return Ref::none();
+            if (active->is_doomed())
+                raise_in_script(exception_types.host_error,
+                                "the statement has failed and must end");
             raise_in_script(exception_types.cancelled, "the statement is cancelled");
+        }
         state.raised = 0;
-        if (!active->flags().is_pending()) return Ref::none();
+        state.put_off = 0;
+        if (!flags.is_pending()) return Ref::none();
         Activation::host().check_interrupts();
         return Ref::none();
     });

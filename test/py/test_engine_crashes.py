@@ -14,7 +14,7 @@ import psycopg
 import pytest
 from engine_support import PRELUDE, REACHED, EngineHouse, wait_for
 from psycopg import Connection
-from sessions import Background
+from sessions import Background, wait_until
 
 NUMPY_CORE = "_core" if places.PROCESS.major_version("numpy") >= 2 else "core"
 RELEASE = 99  # the advisory lock that a patient call waits for
@@ -287,7 +287,91 @@ def test_kill_from_outside(store, neighbour, connect, house):
     error = running.result()
     assert isinstance(error, psycopg.errors.ExternalRoutineException)
     assert error.diag.message_primary == "Python engine was terminated by signal 9 (Killed)"
+    assert "no memory left" in (error.diag.message_hint or "")
     assert_works(session)
+
+
+EVAL = "SELECT * FROM pyq_eval(NULL, NULL::int, 'waits')"
+WAITS = {
+    "lock": (
+        f'oml.cursor().execute("SELECT pg_advisory_lock({REACHED}, {RELEASE})")',
+        EVAL,
+    ),
+    "sleep": ('oml.cursor().execute("SELECT pg_sleep(600)")', EVAL),
+    "sleep that may be handled": (
+        """
+    try:
+        oml.cursor().execute("SELECT pg_sleep(600)")
+    except BaseException:
+        time.sleep(600)
+""",
+        EVAL,
+    ),
+    "call of another engine": (
+        """
+    oml.cursor().execute("SELECT * FROM pyq_eval(NULL, NULL::int, 'within')")
+""",
+        EVAL,
+    ),
+    "input": (
+        "return sum(len(batch) for batch in dat)",
+        "SELECT * FROM pyq_table_eval('SELECT x, pg_sleep(600 * (x / 50000))"
+        " FROM generate_series(1, 100000) AS x',"
+        " '{\"oml_input_type\": \"iterator\"}', NULL::int, 'waits')",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WAITS)
+def test_kill_while_its_sql_waits(name, store, neighbour, connect, house):
+    """It is noticed at once, not when the SQL has come to its end."""
+    body, call = WAITS[name]
+    store("within", PRELUDE + "def within():\n    time.sleep(600)\n")
+    store("waits", f"{PRELUDE}\ndef waits(dat=None):\n    reached(2)\n    {body}\n")
+    session = open_session(connect)
+    pid = session.info.backend_pid
+    running = Background(session, call)
+    house.wait_until_reached(pid)
+    (engine,) = house.engines(pid, "busy")[:1]
+    if name == "call of another engine":
+        wait_for("two engines", lambda: len(house.engines(pid, "busy")) == 2)
+        (engine,) = set(house.engines(pid)) - {inner_engine(house, pid)}
+    else:
+        wait_until(
+            house.observer,
+            "wait_event IN ('advisory', 'PgSleep') FROM pg_stat_activity WHERE pid = %s",
+            pid,
+        )
+    os.kill(engine, signal.SIGKILL)
+    error = running.result()
+    assert isinstance(error, psycopg.errors.ExternalRoutineException)
+    assert error.diag.message_primary == "Python engine was terminated by signal 9 (Killed)"
+    assert error.diag.context.splitlines()[0].startswith('script "postgres.waits"')
+    assert_works(session)
+    wait_for("one engine", lambda: len(house.engines(pid)) == 1)
+
+
+def inner_engine(house: EngineHouse, backend: int) -> int:
+    row = house.observer.execute(
+        "SELECT max(pid) FROM pyq_engines WHERE backend_pid = %s AND script = 'postgres.within'",
+        (backend,),
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def test_cancel_while_its_sql_waits(store, connect, house):
+    """Nothing but the death of an engine is taken for it."""
+    store(
+        "waits", PRELUDE + "def waits(n):\n    oml.cursor().execute('SELECT pg_sleep($1)', (n,))\n"
+    )
+    session = open_session(connect)
+    call = "SELECT * FROM pyq_eval(%s::jsonb, NULL::int, 'waits')"
+    session.execute("SET statement_timeout = '700ms'")
+    with pytest.raises(psycopg.errors.QueryCanceled):
+        session.execute(call, ('{"n": 600}',))
+    session.execute("SET statement_timeout = 0")
+    session.execute(call, ('{"n": 0.5}',))  # longer than the watch's period
 
 
 def test_kill_of_an_idle_engine(store, connect, house):

@@ -231,6 +231,38 @@ def test_a_body_that_comes_in_chunks(user):
     assert json.loads(received.split(b"\r\n\r\n", 1)[1]) == {"result": {}}
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"+2\r\n{}\r\n0\r\n\r\n",
+        b"-2\r\n{}\r\n0\r\n\r\n",
+        b" 2\r\n{}\r\n0\r\n\r\n",
+        b"2 \r\n{}\r\n0\r\n\r\n",
+        b"0x2\r\n{}\r\n0\r\n\r\n",
+        b"2\n{}\n0\n\n",
+        b"2\r\n{}\n0\r\n\r\n",
+        b"2z\r\n{}\r\n0\r\n\r\n",
+        b"1\r\n{}\r\n0\r\n\r\n",
+        b"2\r\n{}GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"10000000000000002\r\n{}\r\n0\r\n\r\n",
+        b"2;a\rb\r\n{}\r\n0\r\n\r\n",
+        b"2\r\n{}\r\n0\r\nContent-Length: 5\r\n\r\n",
+    ],
+)
+def test_chunks_that_others_read_otherwise(user, body):
+    """Each is refused, and nothing behind it is taken for a request."""
+    lines = ("Transfer-Encoding: chunked", "Content-Type: application/json")
+    inner = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+    received = raw(user, head(user, *lines) + body + inner)
+    assert received.startswith(b"HTTP/1.1 400"), received
+    assert received.count(b"HTTP/1.1 ") == 1, received
+
+
+def test_http_1_0_has_no_chunks(user):
+    text = head(user, "Transfer-Encoding: chunked").replace(b"HTTP/1.1", b"HTTP/1.0")
+    assert raw(user, text + b"2\r\n{}\r\n0\r\n\r\n").startswith(b"HTTP/1.1 400")
+
+
 def test_two_requests_at_once_on_a_connection(user):
     """Pipelined: both are answered, in order."""
     one = head(user, "Content-Length: 2", path=f"{API}/v1/do-eval/gw_any")

@@ -113,6 +113,24 @@ def test_a_client_that_half_closes_still_gets_its_answer_or_an_end(conn, user, h
     wait_for("its end", lambda: not is_running(conn, user))
 
 
+def test_a_log_in_takes_a_place(conn, start_gateway, make_user, hold):
+    """There is never one connection more than --max-connections, not even for a log-in."""
+    full = start_gateway("--max-connections", "1", "--connection-wait", "1")
+    user, other = make_user(gateway=full), make_user(gateway=full)
+    wire = send(user, "gw_waits")
+    wait_for("the statement", lambda: is_running(conn, user, "eval"))
+    refused = full.log_in(other.name, other.password).refused(500)
+    assert refused["errorMessage"] == "all connections to the database are in use"
+    full.log_in(other.name, "wrong").refused(500)
+    hold()
+    assert wire.recv(4096).startswith(b"HTTP/1.1 200")
+    # Now one rests, and makes room.
+    assert other.get(f"{API}/v1/scripts").status == 200
+    assert user.get(f"{API}/v1/scripts").status == 200
+    full.log_in(other.name, "wrong").refused(401)
+    assert other.get(f"{API}/v1/scripts").status == 200
+
+
 def test_a_client_that_stops_reading_a_stream(conn, user, store):
     store("gw_endless", "import pandas as pd\ndef f():\n    while True:\n"
           "        yield pd.DataFrame({'x': range(100000)})")  # fmt: skip

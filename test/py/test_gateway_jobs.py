@@ -209,6 +209,27 @@ def test_images_of_a_job(user, store):
     assert len(json.loads(images[0]["DATA"])) == 9
 
 
+@pytest.mark.parametrize("flag", ["true", '"always"'])
+def test_job_of_sql_that_draws_nothing(user, store, sql_as, flag):
+    """What it returned is there, as when the gateway has submitted it."""
+    store("gw_plain", "def f(i):\n    return i * 10\n")
+    row = (
+        sql_as(user)
+        .execute(
+            "SELECT right(value, 36) FROM pyq_index_eval(%s::text, NULL, 2, 'gw_plain')"
+            " AS t(name text, value text)",
+            (f'{{"oml_async_flag": true, "oml_graphics_flag": {flag}}}',),
+        )
+        .fetchone()
+    )
+    path = f"/oml/api/py-scripts/v1/jobs/{row[0]}"
+    user.wait_for_job(path)
+    assert user.get(path + "/result").result == {
+        "1": [{"IMAGE": None, "DATA": "10", "ID": None}],
+        "2": [{"IMAGE": None, "DATA": "20", "ID": None}],
+    }
+
+
 def test_comments(user, store):
     store(
         "gw_note", "import oml\ndef f():\n    oml.output_comments('from the script')\n    return 1"

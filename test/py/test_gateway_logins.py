@@ -95,6 +95,57 @@ def test_a_rule_of_pg_hba(conn, strict, make_user):
     assert user.get(SCRIPTS).status == 200
 
 
+@pytest.fixture
+def steps(conn: Connection[Any], store: Callable[..., str]) -> Iterator[Callable[[], int]]:
+    """Script gw_step takes a number that no rollback brings back; a function tells the last one."""
+    conn.execute("CREATE SEQUENCE gw_steps")
+    conn.execute("GRANT USAGE ON SEQUENCE gw_steps TO PUBLIC")
+    store(
+        "gw_step",
+        "import oml\ndef f():\n    cursor = oml.cursor()\n"
+        "    cursor.execute(\"SELECT nextval('gw_steps')\")\n    return cursor.fetchone()[0]",
+    )
+
+    def last() -> int:
+        row = conn.execute("SELECT last_value FROM gw_steps").fetchone()
+        assert row is not None
+        return int(row[0])
+
+    yield last
+    conn.execute("DROP SEQUENCE gw_steps")
+
+
+@pytest.mark.parametrize("loss", ["NOLOGIN", "VALID UNTIL '2001-01-01'"])
+def test_a_call_does_not_begin_without_the_right(conn, start_gateway, make_user, steps, loss):
+    """Not even on a connection just used, where the check travels with the call."""
+    user = make_user(gateway=start_gateway("--connections-per-user", "1"))
+    for number in (1, 2):
+        assert user.run("do-eval", "gw_step").result == number
+    alter(conn, user.name, loss)
+    user.run("do-eval", "gw_step").refused(401)
+    assert steps() == 2
+    # All tokens have ended, and the connection with them.
+    user.get(SCRIPTS).refused(401)
+
+
+def test_a_check_that_fails_otherwise(conn, start_gateway, make_user, steps):
+    """No answer about the right to log in: a connection that logs in anew runs the call, once."""
+    user = make_user(gateway=start_gateway("--connections-per-user", "1"))
+    sessions = "SELECT pid FROM pg_stat_activity WHERE usename = %s"
+    assert user.run("do-eval", "gw_step").result == 1
+    before = conn.execute(sessions, (user.name,)).fetchall()
+    conn.execute("REVOKE EXECUTE ON FUNCTION pyqsys.check_log_in FROM PUBLIC")
+    try:
+        assert user.run("do-eval", "gw_step").result == 2
+    finally:
+        conn.execute("GRANT EXECUTE ON FUNCTION pyqsys.check_log_in TO PUBLIC")
+    assert steps() == 2
+    wait_for(
+        "the other connection",
+        lambda: before != conn.execute(sessions, (user.name,)).fetchall(),
+    )
+
+
 def test_the_interval_of_authentication(conn, start_gateway, make_user):
     """A connection from before the change serves no longer than the interval."""
     patient = start_gateway("--reauthenticate", "1")
@@ -262,6 +313,38 @@ def test_brute_force_is_slowed(start_gateway, make_user):
     assert alone.log_in(other.name, other.password).status == 200
     if int(answer.headers["Retry-After"]) <= 5:
         wait_for("another chance", lambda: alone.log_in(user.name, user.password).status == 200)
+
+
+def log_in_for(gateway: Gateway, name: str, password: str, forwarded: str) -> Answer:
+    grant = {"grant_type": "password", "username": name, "password": password}
+    return gateway.request("POST", TOKEN_PATH, grant, {"X-Forwarded-For": forwarded})
+
+
+def test_clients_of_a_trusted_proxy_are_told_apart(start_gateway):
+    alone = start_gateway("--trusted-proxy", "127.0.0.0/8,10.0.0.0/8")
+    name = "epe_gw_nobody"
+    for number in range(5):  # a header has many makers: only the last one who is trusted counts
+        log_in_for(alone, name, "wrong", f"192.0.2.{number}, 198.51.100.1, 10.0.0.1").refused(401)
+    log_in_for(alone, name, "wrong", "198.51.100.1").refused(429)
+    log_in_for(alone, name, "wrong", "198.51.100.2").refused(401)
+    log_in_for(alone, name, "wrong", "nonsense").refused(401)
+
+    def addresses() -> set[str]:
+        return {line["address"] for line in alone.log() if line["event"] == "request"}
+
+    wanted = {"198.51.100.1", "198.51.100.2", "127.0.0.1"}
+    wait_for("the lines of the log", lambda: addresses() == wanted)
+
+
+def test_nobody_else_says_who_a_client_is(start_gateway):
+    for alone in (start_gateway(), start_gateway("--trusted-proxy", "10.0.0.0/8")):
+        for number in range(5):
+            log_in_for(alone, "epe_gw_nobody", "wrong", f"198.51.100.{number}").refused(401)
+        log_in_for(alone, "epe_gw_nobody", "wrong", "203.0.113.1").refused(429)
+        assert {line["address"] for line in alone.log() if "address" in line} <= {
+            "127.0.0.1",
+            f"127.0.0.1:{alone.port}",
+        }
 
 
 def test_names_that_do_not_exist_are_slowed_too(start_gateway):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import shutil
 import signal
 import socket
@@ -104,7 +105,11 @@ def refusal(server: object, database: str, *options: str) -> str:
     return done.stderr
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "[::]", "192.0.2.1", "example.com"])
+@pytest.mark.parametrize(
+    "host",
+    ["0.0.0.0", "[::]", "[::0]", "[2001:db8::1]", "[fe80::1]", "[::ffff:0.0.0.0]", "192.0.2.1",
+     "example.com"],
+)  # fmt: skip
 def test_plain_http_is_for_this_machine_only(server, database, host):
     assert "TLS" in refusal(server, database, "--listen", f"{host}:0")
 
@@ -113,6 +118,23 @@ def test_plain_http_beyond_when_asked_for(start_gateway):
     open_to_all = start_gateway("--listen", "0.0.0.0:0", "--allow-plain-http")
     assert open_to_all.get("/healthz").status == 200
     assert open_to_all.get(f"{API}/v1/scripts").status == 401
+
+
+def test_ipv6(start_gateway, make_user, store):
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        pytest.skip("the machine has no IPv6")
+    started = start_gateway("--listen", "[::1]:0")
+    assert started.log()[0]["address"] == f"[::1]:{started.port}"
+    started.connection = lambda: http.client.HTTPConnection("::1", started.port, timeout=60)
+    store("gw_one", "def f(): return 1")
+    user = make_user(gateway=started)
+    assert user.run("do-eval", "gw_one").result == 1
+    wait_for("the line of the log", lambda: '"address":"::1"' in started.log_path.read_text())
+    versions = user.get(API).json()
+    assert f"http://[::1]:{started.port}/" in str(versions)
 
 
 def test_addresses_of_this_machine(start_gateway):
@@ -138,6 +160,7 @@ def test_addresses_of_this_machine(start_gateway):
         ("stray",),
         ("--max-body", "-1"),
         ("--max-body", "x"),
+        ("--trusted-proxy", "10.0.0.0/33"),
         ("--db", "host=x user=postgres"),
         ("--db", "host=x password=secret"),
         ("--db", "nonsense =="),

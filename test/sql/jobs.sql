@@ -81,6 +81,12 @@ SELECT right(value, 36) AS job FROM pyq_index_eval('{"oml_async_flag": true}', N
     'job_index') AS t(name text, value text) \gset
 SELECT pyq_job_wait(:'job');
 SELECT * FROM pyq_job_result(:'job') AS t(name text, value text);
+-- nothing was drawn
+SELECT count(*) FROM pyq_job_result(:'job', 'PNG')
+    AS t(name text, id int, value text, title text, image bytea);
+SELECT * FROM pyqsys.job_figures(:'job')
+    AS t(name text, id int, value text, title text, image bytea);
+SELECT * FROM pyqsys.job_figures(:'job') AS t(name text);
 \set SHOW_CONTEXT never
 SELECT * FROM pyq_job_result(:'job', NULL) AS t(a int, b int);
 \set SHOW_CONTEXT errors

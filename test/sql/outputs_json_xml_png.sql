@@ -99,5 +99,33 @@ RESET oml_epe.engine;
 -- It is about rendered results only.
 SELECT count(*) FROM pyq_eval('{"n": 4}', NULL::int, 'count_up');
 RESET oml_epe.output_limit;
+
+-- oml_epe.output_bytes, of all calls together, and oml_epe.output_piece.
+SET oml_epe.output_bytes = 8;
+SELECT value FROM pyq_eval('{"n": 3}', 'JSON', 'count_up') AS t(name text, value text);
+SELECT value FROM pyq_eval('{"n": 4}', 'JSON', 'count_up') AS t(name text, value text);
+SELECT value FROM pyq_eval('{"n": 4}', 'XML', 'count_up') AS t(name text, value text);
+SELECT * FROM pyq_eval('{"n": 4, "oml_graphics_flag": "always"}', NULL::pyq_png, 'count_up');
+SELECT value FROM pyq_row_eval('SELECT 10 AS x FROM generate_series(1, 2)', '{}', NULL::pyq_json, 1, 'itself');
+SELECT count(*) FROM pyq_eval('{"n": 400}', NULL::int, 'count_up');
+-- Of typed results each row.
+SELECT pyq_script_create('texts', 'import pandas as pd
+def texts(n, size): return pd.DataFrame({"t": ["x" * size] * n, "a": [["y" * size]] * n})');
+SET oml_epe.output_bytes = 2000;
+SELECT count(*) FROM pyq_eval('{"n": 500, "size": 900}', '{"t": "text", "a": "text[]"}', 'texts') AS x(t text, a text[]);
+SELECT count(*) FROM pyq_eval('{"n": 500, "size": 1000}', '{"t": "text", "a": "text[]"}', 'texts') AS x(t text, a text[]);
+SELECT count(*) FROM pyq_eval('{"n": 500, "size": 1000}', '{"t": "text"}', 'texts') AS x(t text);
+SELECT pyq_script_drop('texts');
+-- Errors quote no more than can be read.
+SELECT pyq_script_create('nothing', 'def nothing(dat): pass');
+DO $$ BEGIN
+    PERFORM * FROM pyq_table_eval('SELECT repeat(''x'', 1000000)::int AS a', NULL, NULL::pyq_json, 'nothing');
+EXCEPTION WHEN invalid_text_representation THEN RAISE NOTICE '%', length(SQLERRM);
+END $$;
+SELECT pyq_script_drop('nothing');
+RESET oml_epe.output_bytes;
+SET oml_epe.output_piece = 4;
+SELECT * FROM pyq_eval('{"n": 4}', 'JSON', 'count_up') AS t(name text, value text);
+RESET oml_epe.output_piece;
 SELECT pyq_script_drop('count_up');
 SELECT pyq_script_drop('itself');

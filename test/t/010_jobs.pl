@@ -221,6 +221,16 @@ for my $blow (sort keys %blows)
 	kill 'KILL', $node->safe_psql('postgres', "SELECT pid FROM pyq_engines WHERE state = 'busy'");
 	is(outcome($id), 'finished', 'with retries left it is run again');
 	is(effects('engine'), 1, 'and has worked once');
+
+	my $session = hold(7);
+	$id = submit('engine that waits', '"lock": 7');
+	is_waiting('the SQL of a job waits');
+	kill 'KILL', $node->safe_psql('postgres', "SELECT pid FROM pyq_engines WHERE state = 'busy'");
+	is(outcome($id), 'failed', 'the death of an engine ends its SQL');
+	like(
+		$node->safe_psql('postgres', "SELECT error FROM pyq_jobs WHERE id = '$id'"),
+		qr/signal 9/, 'and is what the job has failed of');
+	$session->quit;
 }
 
 # Deleting and cancelling a running job stops it at once.

@@ -1,6 +1,8 @@
 // Tests of core/json_result: how the JSON of several calls becomes one text.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "core/json_result.h"
 #include "error_support.h"
 
@@ -156,6 +158,29 @@ TEST_F(JsonResultTest, HasALimit) {
     EXPECT_NE(report.hint, "");
     error_of("54000", [&] { over.add(result("3", "1")); });
     EXPECT_LE(JsonResult::kMostBytes, 0x3fffffffU - 4);
+}
+
+TEST_F(JsonResultTest, ComesInPieces) {
+    const std::string text = "\"a\xC3\xA9\xF0\x9F\x90\x98z\"";  // of 1, 1, 2, 4, 1 and 1 bytes
+    for (std::int64_t most = 1; most <= 11; ++most) {
+        shape_.piece_bytes = most;
+        JsonResult joined(EvalFunction::kEval, shape_);
+        joined.add(result("1", text));
+        const CallResult result = joined.finish();
+        const Column& pieces = result.batch.columns[1];
+        EXPECT_EQ(result.batch.length, pieces.length);
+        EXPECT_EQ(result.batch.columns[0].length, pieces.length);
+        EXPECT_EQ(result.batch.columns[0].null_count, pieces.length);
+        std::string whole;
+        for (std::int64_t row = 0; row < pieces.length; ++row) {
+            EXPECT_TRUE(result.batch.columns[0].is_null(row));
+            EXPECT_LE(pieces.bytes_length(row), std::max<std::int64_t>(most, 4));
+            EXPECT_NE(static_cast<unsigned char>(*pieces.bytes_at(row)) & 0xC0U, 0x80U);
+            whole.append(pieces.bytes_at(row), static_cast<std::size_t>(pieces.bytes_length(row)));
+        }
+        EXPECT_EQ(whole, text);
+        EXPECT_EQ(pieces.length == 1, most >= 10);
+    }
 }
 
 TEST_F(JsonResultTest, RefusesWhatBreaksTheContract) {

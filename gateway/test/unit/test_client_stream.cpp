@@ -119,7 +119,7 @@ TEST_F(ClientStreamTest, AClientThatHasGoneIsNotWritable) {
 }
 
 TEST_F(ClientStreamTest, ABodyHasAnEndHoweverItIsFramed) {
-    stream_->begin_body(10);
+    stream_->begin_body(10, /* is_chunked */ false);
     ask("12345");
     const std::string text = "678901";
     EXPECT_EQ(send(client_, text.data(), text.size(), 0), 6);

@@ -66,6 +66,15 @@ TEST(Options, PlainHttpIsForThisMachine) {
     }
 }
 
+TEST(Options, NamesTrustedProxies) {
+    const Options options =
+        parse_options({"--trusted-proxy", "10.0.0.0/8,::1", "--trusted-proxy=192.0.2.1"});
+    EXPECT_EQ(options.trusted_proxies.size(), 3U);
+    for (const char* text : {"", "10.0.0.0/40", "proxy.example.org", "10.0.0.1,", ",10.0.0.1",
+                             "10.0.0.1, 10.0.0.2", "[::1]"})
+        EXPECT_NE(refusal({"--trusted-proxy", text}), "") << text;
+}
+
 TEST(Options, TheDatabaseNamesNobody) {
     EXPECT_EQ(refusal({"--db", "postgresql://host:1/name?sslmode=require"}), "");
     for (const char* text : {"user=x", "password=x", "passfile=/x", "service=x",
