@@ -441,12 +441,13 @@ def create_types(pandas: Any) -> None:
     assert proxy["tz"].pull() == values["tz"]
     assert proxy["cat"].pull() == ["u", None, "v"] and proxy["Int"].pull() == [1, None, 3]
     got = proxy[["when", "span"]].pull()
-    pandas.testing.assert_frame_equal(got, frame[["when", "span"]], check_dtype=False)
+    wanted = frame[["when", "span"]]
+    pandas.testing.assert_frame_equal(got.astype(wanted.dtypes), wanted)
     assert isinstance(proxy["when"], oml.Datetime) and isinstance(proxy["zone"], oml.Timezone)
     times = oml.push(frame[["when", "zone"]].iloc[[1, 0]]).pull()  # of fixed width only
     wanted = frame[["when", "zone"]].iloc[[1, 0]].reset_index(drop=True)
     wanted["zone"] = wanted["zone"].dt.tz_convert("UTC")
-    pandas.testing.assert_frame_equal(times, wanted, check_dtype=False)
+    pandas.testing.assert_frame_equal(times.astype(wanted.dtypes), wanted)
     assert proxy["zone"].pull() == list(frame["zone"])
 
 

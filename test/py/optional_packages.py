@@ -13,10 +13,12 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from importlib.metadata import version
 from pathlib import Path
 
-# The last pyarrow that takes the numpy 1 of Debian 12.
-PACKAGES = {"pyarrow": "pyarrow<19", "polars": "polars"}
+# pyarrow 18 is the last that takes the numpy 1 of Debian 12.
+HAS_NUMPY_1 = version("numpy").startswith("1.")
+PACKAGES = {"pyarrow": "pyarrow<19" if HAS_NUMPY_1 else "pyarrow", "polars": "polars"}
 PIP_INSTALL = ("-m", "pip", "install", "-q", "--only-binary=:all:", "--retries=1", "--timeout=30")
 BUILD = Path(__file__).resolve().parents[2] / "build"
 # Names the directory the server was given; set by tools/check and conftest.

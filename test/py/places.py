@@ -7,6 +7,7 @@ engine processes, where EPE_TEST_ENGINE says: EPE_TEST_ENGINE=process tools/chec
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
 from collections.abc import Iterator
@@ -36,6 +37,12 @@ class Place(NamedTuple):
             return {"options": f"-c oml_epe.engine={self.engine}"}
         environments.require(self.environment)
         return {"cursor_factory": _cursor_of(self.environment)}
+
+    def major_version(self, package: str) -> int:
+        """Return the first number of the version of pandas or numpy that scripts have here."""
+        if self.environment:
+            return {"pandas": 3, "numpy": 2}[package]
+        return int(importlib.import_module(package).__version__.split(".")[0])
 
     def require_package(self, package: str) -> None:
         """Skip the running test unless scripts can import the package here."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -57,6 +58,10 @@ def assert_usable(conn: Connection[Any]) -> None:
 
 # --------------------------------------------------------------------------- message and SQLSTATE
 
+# Python looks for notes, and from 3.13 on says what happens there.
+TRAP_MESSAGE = "Trap: mine" + (
+    "\nIgnored error getting __notes__: ZeroDivisionError()" if sys.version_info >= (3, 13) else ""
+)
 RAISED = {
     "plain": ("raise ValueError('broken')", "38000", "ValueError: broken"),
     "without a text": ("raise ValueError", "38000", "ValueError"),
@@ -88,7 +93,7 @@ RAISED = {
     "a SQLSTATE that is none": ("raise Wrong('mine')", "38000", "Wrong: mine"),
     "own __str__ that raises": ("raise Rude()", "38000", None),
     "own __str__ that returns no text": ("raise Mute()", "38000", None),
-    "attributes that raise": ("raise Trap('mine')", "38000", "Trap: mine"),
+    "attributes that raise": ("raise Trap('mine')", "38000", TRAP_MESSAGE),
 }
 CLASSES = """
 class Own(Exception):
@@ -460,7 +465,7 @@ def test_closed_stream_is_the_script_s_own_problem(conn, script, notices):
 
 # ------------------------------------------------------------------- blocks, savepoints, statements
 
-FAILING = "def script(n=0):\n    return 1 // n\n"
+FAILING = "def script(n=0):\n    return int(1 / n)\n"
 
 
 def test_plpgsql_exception_block(conn, script):
@@ -498,7 +503,7 @@ def test_do_block_sees_the_message(conn, script, notices):
     assert notices == [
         (
             "NOTICE",
-            '38000 ZeroDivisionError: integer division or modulo by zero script "postgres.script"',
+            '38000 ZeroDivisionError: division by zero script "postgres.script"',
         )
     ]
 

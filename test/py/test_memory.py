@@ -241,6 +241,8 @@ def session(server: Any, database: str) -> Iterator[Connection[Any]]:
         connection.execute("SET client_min_messages = error")
         connection.execute("SET log_min_messages = fatal")
         connection.execute("SET jit = off")  # LLVM is large
+        # A set of rows is kept in memory up to this: less than what the warming up makes.
+        connection.execute("SET work_mem = '1MB'")
         for name, source in SCRIPTS.items():
             connection.execute("SELECT pyq_script_create(%s, %s, false, true)", (name, source))
         yield connection

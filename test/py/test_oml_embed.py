@@ -641,7 +641,7 @@ def test_func_value_types(run: Callable[..., Any]) -> None:
                     "b": [1, 2, 3],
                     "c": ["x", None, "z"],
                     "d": [True, False, None],
-                    "e": pd.to_datetime(["2024-01-02 03:04:05", None, "2024-01-03"]),
+                    "e": pd.to_datetime(["2024-01-02 03:04:05", None, "2024-01-03 00:00:00"]),
                 }
             )
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import places
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from psycopg import Connection, Error
 
@@ -79,7 +79,8 @@ SCALARS = [
 BOXED = ["box(np.array([1.5]))", "box(box(np.array([[1.5]])))", "box([1.5])"]
 MISSING = ["None", "np.array(None, object)", "box(box(None))", "np.ma.masked"]
 BROKEN = ["own", "ring", "np.zeros((1,) * 7)", "np.array([own], object)"]
-REFUSALS = {"42804", "22023", "54000"}
+# The last where an array before it decides: there is no cast from float8[] to interval[].
+REFUSALS = {"42804", "22023", "54000", "42846"}
 
 
 @pytest.fixture(scope="module")
@@ -191,6 +192,7 @@ def test_scalars_among_arrays(
     items=some(WITH_DIMENSIONS, MISSING), odd=st.sampled_from(BROKEN), form=FORM,
     sql_type=st.sampled_from(["float8[]", "text[]", "float8", "interval[]"]),
 )  # fmt: skip
+@example(items=["np.array([1.5, 2.5])"], odd="own", form="generator", sql_type="interval[]")
 def test_what_is_no_array(
     giver: Connection[Any], items: list[str], odd: str, form: str, sql_type: str
 ) -> None:
