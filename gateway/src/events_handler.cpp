@@ -1,10 +1,12 @@
 // GET .../jobs/{jobId}/events: what happens to a job, as server-sent events.
 //
-// Event "state" comes at the beginning and at each change of state, "progress" when the script has
-// said something new. The stream ends after the job's last state, or when it is deleted. Changes of
-// state arrive by NOTIFY; progress is looked for while the job runs.
+// Event "state" comes at each change of state, the first time at the beginning or, of a job that
+// has ended, at the end; "progress" when the script has said something new. The stream ends after
+// the job's last state, or when it is deleted. Changes of state arrive by NOTIFY; progress is
+// looked for while the job runs.
 #include <httplib.h>
 
+#include <algorithm>
 #include <chrono>
 
 #include "answer.h"
@@ -42,10 +44,13 @@ class JobEvents {
             is_first_ = false;
         else
             wait();
+        // The last state comes last: who has read it may hang up.
+        const bool has_ended = !job_.is_pending();
         std::string text;
-        if (job_.state != said_state_) text += state_event();
+        if (job_.state != said_state_ && !has_ended) text += state_event();
         if (job_.progress != said_progress_ || job_.comment != said_comment_)
             text += progress_event();
+        if (job_.state != said_state_) text += state_event();
         if (text.empty() && Clock::now() >= next_heartbeat_) text = ":\n\n";
         if (!text.empty()) next_heartbeat_ = Clock::now() + kHeartbeat;
         return text;

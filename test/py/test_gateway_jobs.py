@@ -327,10 +327,11 @@ def test_events(gateway, user, hold):
     assert not events.is_alive(), "the events did not end with the job"
     name, last = events.events[-1]
     assert (name, last["state"]) == ("state", "finished")
-    # Of a job that has ended: its state, and the end.
+    # Of a job that has ended: what it said, its state, and the end.
     again = Events(gateway, user, path)
     again.join(20)
     assert not again.is_alive()
+    assert [name for name, _ in again.events] == ["progress", "state"]
     assert again.has("state", state="finished")
 
 
