@@ -1,5 +1,6 @@
 #include "listener.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>

@@ -1,4 +1,6 @@
 // The schemas of the OpenAPI document (names as in spec/rest.md sections 3, 5 and 7).
+#include <algorithm>
+
 #include "openapi.h"
 #include "run_request.h"
 

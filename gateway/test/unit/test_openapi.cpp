@@ -1,6 +1,7 @@
 // The OpenAPI document: complete, and whole in itself.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <set>
 
 #include "openapi.h"
