@@ -15,6 +15,8 @@ class ChunkScanner {
     /// The next bytes of the body. False: it is none that everybody reads alike. Then it stays
     /// false.
     bool take(std::string_view bytes);
+    /// Whether the last chunk and the line behind it have been taken.
+    bool is_done() const { return place_ == Place::kDone; }
 
    private:
     enum class Place {

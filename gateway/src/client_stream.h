@@ -29,6 +29,8 @@ class ClientStream final : public httplib::Stream {
     void begin_head();
     /// Behind the head: the body has more time, and so many bytes with what frames its chunks.
     void begin_body(std::size_t most_bytes, bool is_chunked);
+    /// False while a body in chunks has not been read to its end, or when it is none.
+    bool has_whole_body() const { return !is_chunked_ || chunks_.is_done(); }
     /// Whether bytes of a next request are here already.
     bool has_input() const;
     /// Waits that long for a next request.

@@ -188,10 +188,11 @@ void HttpFront::set_up(Call& call, httplib::Request& request) const {
     const auto& options = gateway_.options();
     call.client.begin_body(2 * options.max_body + kFraming,
                            request.has_header("Transfer-Encoding"));
+    call.address = call.client.address();
     if (!options.trusted_proxies.empty())
-        request.remote_addr = client_address(
-            call.client.address(), values_of(request, "X-Forwarded-For"), options.trusted_proxies);
-    call.address = request.remote_addr;
+        call.address = client_address(call.address, values_of(request, "X-Forwarded-For"),
+                                      options.trusted_proxies);
+    request.remote_addr = call.address;
     call.start = std::chrono::steady_clock::now();
     call.request_id = make_request_id();
     call.method = request.method;
@@ -280,7 +281,8 @@ void HttpFront::read_body(const httplib::Request& request, httplib::Response& re
         if (!is_too_long) body.append(data, size);
         return !is_too_long;
     });
-    if (!is_whole) {
+    // Newer versions of httplib take a body for whole when what follows its last chunk is refused.
+    if (!is_whole || !call.client.has_whole_body()) {
         call.is_body_unread = true;
         if (!call.refusal)
             call.refusal.emplace(is_too_long ? kTooLarge : kBadRequest,

@@ -127,6 +127,20 @@ TEST_F(ClientStreamTest, ABodyHasAnEndHoweverItIsFramed) {
     EXPECT_EQ(stream_->read(taken.data(), 6), -1);
 }
 
+TEST_F(ClientStreamTest, ABodyInChunksIsWholeAtItsEnd) {
+    const std::string whole = "2\r\n{}\r\n0\r\n\r\n";
+    for (const std::string& text :
+         {whole, whole.substr(0, 10), std::string("2\r\n{}\r\n0\r\nA: b\r\n\r\n")}) {
+        stream_->begin_body(100, /* is_chunked */ true);
+        EXPECT_EQ(send(client_, text.data(), text.size(), 0), static_cast<ssize_t>(text.size()));
+        std::string taken(text.size(), ' ');
+        (void)stream_->read(taken.data(), taken.size());
+        EXPECT_EQ(stream_->has_whole_body(), text == whole) << text;
+    }
+    stream_->begin_body(100, /* is_chunked */ false);
+    EXPECT_TRUE(stream_->has_whole_body());
+}
+
 TEST_F(ClientStreamTest, AHeadThatIsNoneIsRefused) {
     const std::string text = "GET / HTTP/1.1\r\nContent-Length : 5\r\n";
     EXPECT_EQ(send(client_, text.data(), text.size(), 0), static_cast<ssize_t>(text.size()));
