@@ -33,6 +33,9 @@ ALL_HEADERS := $(wildcard src/*/*.h)
 
 DATA_built = sql/$(EXTENSION)--$(EXTENSION_VERSION).sql
 DATA = $(wildcard sql/$(EXTENSION)--*--*.sql)
+# The scripts of earlier versions, from which the tests upgrade. They are not installed otherwise:
+# a new database gets the current version.
+UPGRADE_BASES = $(wildcard test/upgrade/$(EXTENSION)--*.sql)
 
 # Python that is compiled in: the runtime, and the package oml.
 RUNTIME_SOURCES := $(sort $(wildcard src/py/runtime/*.py) $(shell find python/oml -name '*.py' 2> /dev/null))
@@ -113,6 +116,10 @@ install: install-program
 install-program: $(ENGINE_PROGRAM)
 	$(MKDIR_P) '$(DESTDIR)$(bindir)'
 	$(INSTALL_PROGRAM) $(ENGINE_PROGRAM) '$(DESTDIR)$(bindir)/'
+.PHONY: install-upgrade-bases
+install-upgrade-bases:
+	$(MKDIR_P) '$(DESTDIR)$(datadir)/$(datamoduledir)'
+	$(INSTALL_DATA) $(UPGRADE_BASES) '$(DESTDIR)$(datadir)/$(datamoduledir)/'
 uninstall: uninstall-program
 uninstall-program:
 	rm -f '$(DESTDIR)$(bindir)/$(ENGINE_PROGRAM)'

@@ -19,7 +19,7 @@ from oml._cursor import Cursor
 from oml._errors import DatabaseError, ScriptError
 from oml._jobs import output_comments, progress
 
-__version__ = "1.0.0"
+__version__ = "1.1.0"
 
 __all__ = [
     "Cursor",

@@ -78,6 +78,16 @@ SPIPlanPtr execute(const char* sql, SPIPlanPtr kept, const View* views, int coun
     return plan;
 }
 
+SPIPlanPtr execute_guarded(const char* sql, SPIPlanPtr kept, const View* views, int count,
+                           Sees sees) {
+    try {
+        return guarded([=]() noexcept { return execute(sql, kept, views, count, sees); });
+    } catch (pg::PgError& error) {
+        pg::add_update_hint(error);
+        throw;
+    }
+}
+
 View value_at(std::uint64_t row, int column) noexcept {
     const char* text = SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column);
     if (text == nullptr) return {"", 0, true, false};
@@ -130,7 +140,7 @@ std::vector<Row> run(const char* sql, const std::vector<Parameter>& parameters, 
 
     const pg::OwnerRights rights;
     const int level = guarded([]() noexcept { return set_own_settings(); });
-    SPIPlanPtr plan = guarded([=]() noexcept { return execute(sql, kept, first, count, sees); });
+    SPIPlanPtr plan = execute_guarded(sql, kept, first, count, sees);
     if (kept == nullptr) plans->emplace(sql, plan);
     std::vector<Row> rows = take_rows();
     guarded([=]() noexcept {

@@ -1,6 +1,9 @@
 // Tables that nobody but their owner may touch, written for the user who calls.
 #include "pg/owner_rights.h"
 
+#include <algorithm>
+#include <iterator>
+
 #include "pg/boundary.h"
 #include "pg/owner_rights_internal.h"
 #include "pg/script_table_internal.h"
@@ -46,8 +49,18 @@ OwnerRights::OwnerRights() {
 
 OwnerRights::~OwnerRights() { SetUserIdAndSecContext(user_, context_); }
 
-std::uint64_t execute_as_owner(const OwnerStatement& statement) {
-    const OwnerRights rights;
+void add_update_hint(Error& error) {
+    constexpr std::string_view kMissing[] = {"42P01", "42703", "42883", "42704"};
+    ErrorReport& report = error.report();
+    if (std::find(std::begin(kMissing), std::end(kMissing), report.sqlstate) == std::end(kMissing))
+        return;
+    report.hint = "Objects of extension \"oml_epe\" are older than its library: run "
+                  "ALTER EXTENSION oml_epe UPDATE in this database.";
+}
+
+namespace {
+
+std::uint64_t execute(const OwnerStatement& statement) {
     return guarded([statement]() noexcept {
         SPI_connect();
         const int status =
@@ -58,6 +71,18 @@ std::uint64_t execute_as_owner(const OwnerStatement& statement) {
         SPI_finish();
         return rows;
     });
+}
+
+}  // namespace
+
+std::uint64_t execute_as_owner(const OwnerStatement& statement) {
+    const OwnerRights rights;
+    try {
+        return execute(statement);
+    } catch (PgError& error) {
+        add_update_hint(error);
+        throw;
+    }
 }
 
 Datum text_datum(std::string_view utf8) noexcept {

@@ -3,6 +3,10 @@
 
 #include <cstdint>
 
+namespace epe {
+class Error;
+}
+
 namespace epe::pg {
 
 /// While it lives, statements run with the rights of the repository's owner. What they name,
@@ -19,5 +23,9 @@ class OwnerRights {
     std::uint32_t user_ = 0;
     int context_ = 0;
 };
+
+/// Adds a hint to an error about a missing object of the extension: the library is newer than the
+/// objects of the database until ALTER EXTENSION UPDATE has run there.
+void add_update_hint(Error& error);
 
 }  // namespace epe::pg
