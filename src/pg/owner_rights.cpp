@@ -24,6 +24,8 @@ namespace {
 
 constexpr std::size_t kMaxNameLength = 128;  // characters; sql/oml_epe.sql checks it too
 
+int holders = 0;
+
 Oid tables_owner() noexcept {
     const Oid table = script_tables().scripts;
     const HeapTuple row = SearchSysCache1(RELOID, ObjectIdGetDatum(table));
@@ -45,9 +47,15 @@ OwnerRights::OwnerRights() {
     const Oid owner = guarded([]() noexcept { return tables_owner(); });
     GetUserIdAndSecContext(&user_, &context_);
     SetUserIdAndSecContext(owner, context_ | SECURITY_LOCAL_USERID_CHANGE);
+    ++holders;
 }
 
-OwnerRights::~OwnerRights() { SetUserIdAndSecContext(user_, context_); }
+OwnerRights::~OwnerRights() {
+    --holders;
+    SetUserIdAndSecContext(user_, context_);
+}
+
+bool OwnerRights::are_held() noexcept { return holders > 0; }
 
 void add_update_hint(Error& error) {
     constexpr std::string_view kMissing[] = {"42P01", "42703", "42883", "42704"};

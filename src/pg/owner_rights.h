@@ -19,6 +19,9 @@ class OwnerRights {
     OwnerRights(const OwnerRights&) = delete;
     OwnerRights& operator=(const OwnerRights&) = delete;
 
+    /// Whether one lives: the running statement is the extension's own.
+    static bool are_held() noexcept;
+
    private:
     std::uint32_t user_ = 0;
     int context_ = 0;

@@ -1,4 +1,4 @@
-"""ALTER EXTENSION oml_epe UPDATE: what 1.0.0 has stored stays, the catalog is that of a new install."""
+"""ALTER EXTENSION UPDATE: what 1.0.0 has stored stays, the catalog is that of a new install."""
 
 from __future__ import annotations
 
@@ -45,7 +45,8 @@ CATALOG = {
     "relation privilege": """
         SELECT concat_ws(' ', c.oid::regclass, a.grantee::regrole, a.privilege_type),
                concat_ws(' ', a.grantor::regrole, a.is_grantable)
-        FROM pg_class AS c JOIN members AS m ON m.classid = 'pg_class'::regclass AND m.objid = c.oid,
+        FROM pg_class AS c
+            JOIN members AS m ON m.classid = 'pg_class'::regclass AND m.objid = c.oid,
             aclexplode(coalesce(c.relacl, acldefault(
                 CASE WHEN c.relkind = 'S' THEN 's' ELSE 'r' END::"char", c.relowner))) AS a
         WHERE c.relkind <> 'c'
@@ -80,7 +81,8 @@ CATALOG = {
             JOIN members AS m ON m.classid = 'pg_class'::regclass AND m.objid = t.tgrelid
     """,
     "rule": """
-        SELECT r.ev_class::regclass || '.' || r.rulename, concat_ws(' ', pg_get_ruledef(r.oid), r.ev_enabled)
+        SELECT r.ev_class::regclass || '.' || r.rulename,
+               concat_ws(' ', pg_get_ruledef(r.oid), r.ev_enabled)
         FROM pg_rewrite AS r
             JOIN members AS m ON m.classid = 'pg_class'::regclass AND m.objid = r.ev_class
     """,
