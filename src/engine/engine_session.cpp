@@ -27,7 +27,9 @@ std::string key_of(const EngineOptions& options, const Script& script) {
     WireWriter key;
     key.number(options.role);
     key.boolean(options.is_trusted);
+    key.number(script.owner_role);
     key.text(script.owner);
+    key.text(script.engine_group);
     key.text(options.environment);
     key.text(environment_stamp(options.environment));
     write(key, Greeting{kProtocolVersion, options.sandbox, options.requires_sandbox});

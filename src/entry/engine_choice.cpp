@@ -70,8 +70,8 @@ std::unique_ptr<Engine> choose_engine(const Request& request, EngineRules rules,
     const int engines = wanted_engines(request, settings);
     const bool has_default =
         request.environment.empty() || request.environment == engine::kDefaultEnvironment;
-    const bool may_stay = rules.is_trusted && !rules.is_job && engines == 1 && has_default &&
-                          settings.engine == pg::EngineChoice::kBackend;
+    const bool may_stay = rules.is_trusted && !rules.is_job && !rules.is_apart && engines == 1 &&
+                          has_default && settings.engine == pg::EngineChoice::kBackend;
     if (may_stay)
         return py::make_script_engine(host, pg::interrupt_flags(), py::EnginePlace::kBackend);
     engine::EngineOptions options = engine_options(request.environment);
