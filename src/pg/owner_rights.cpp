@@ -14,6 +14,7 @@ extern "C" {
 #include "catalog/pg_class.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/syscache.h"
 }
@@ -107,7 +108,10 @@ Oid grantee_of(std::optional<std::string_view> name) {
     };
     const Answer answer = guarded([text = *name]() noexcept {
         const char* role_name = server_name(text);
-        if (pg_strcasecmp(role_name, "public") == 0) return Answer{InvalidOid, true};
+        // A role may be named "PUBLIC", but not "public".
+        const bool is_everybody = pg_strcasecmp(role_name, "public") == 0 &&
+                                  !OidIsValid(get_role_oid(role_name, true));
+        if (is_everybody) return Answer{InvalidOid, true};
         const Oid role = find_role(role_name);
         return Answer{role, OidIsValid(role)};
     });

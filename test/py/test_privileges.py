@@ -593,3 +593,22 @@ def keep():
     finally:
         with server.connect() as main:
             main.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(name)))
+
+
+def test_a_grant_to_a_role_named_public_is_for_that_role(admin, server):
+    create(admin)
+    admin.execute("SELECT pyq_script_create('one', 'def one(): return 1')")
+    with server.connect() as main:
+        main.execute('CREATE ROLE "PUBLIC"')
+    try:
+        admin.execute("SELECT pyq_grant('one', 'pyqscript', 'PUBLIC')")
+        granted = admin.execute("SELECT grantee::text FROM pyqsys.script_grants").fetchall()
+        assert granted == [('"PUBLIC"',)]
+        admin.execute("SELECT pyq_revoke('one', 'pyqscript', 'PUBLIC')")
+        for name in "public", "Public":
+            admin.execute("SELECT pyq_grant('one', 'pyqscript', %s)", (name,))
+            granted = admin.execute("SELECT grantee::text FROM pyqsys.script_grants").fetchall()
+            assert granted == [("-",)]
+    finally:
+        with server.connect() as main:
+            main.execute('DROP ROLE "PUBLIC"')
