@@ -110,12 +110,13 @@ void EngineServer::greet(EngineBirth& birth) {
     greeting.sandbox.temp_folder = birth.temp_folder;
     for (std::string& folder : birth.python_folders)
         greeting.sandbox.read_paths.push_back(std::move(folder));
+    py::prepare_interrupts();
     Ready ready{kProtocolVersion, py::python_version(),
                 confine(greeting.sandbox, birth.namespaces, *birth.filter)};
     if (ready.report.is_complete()) place_ = py::EnginePlace::kSandbox;
     py::become_engine(birth.stack.get(), birth.temp_folder);
     start_watching(link_.descriptor());
-    limit_threads(birth.namespaces);
+    limit_threads(birth.namespaces, ready.report);
     WireWriter body;
     write(body, ready);
     link_.put(ToBackend::kReady, body);
