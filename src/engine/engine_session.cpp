@@ -218,6 +218,9 @@ EngineProcess& EngineSession::acquire(const EngineOptions& options, const Script
         body.number(engine.id());
         body.text(options.environment);
         body.boolean(!options.sandbox.tcp_ports.empty());
+        body.number(options.session_role);
+        body.number(std::int64_t{options.most_engines_of_role});
+        body.boolean(options.is_first);
         const Descriptor far_end = engine.take_far_end();
         supervisor_.put(ToSupervisor::kAcquire, body, {far_end.get(), engine.page_descriptor()});
         flush(waiter);

@@ -25,6 +25,7 @@ ProcessEngine::~ProcessEngine() { abandon(); }
 
 Worker& ProcessEngine::add_worker(const Script& script) {
     std::list<Worker> added(1);
+    options_.is_first = workers_.empty();
     EngineProcess& process = session_.acquire(options_, script, waiter_);
     added.front().process = &process;
     workers_.splice(workers_.end(), added);  // from here on abandon() gives it back

@@ -79,6 +79,14 @@ std::int64_t ProcessEngine::wait_limit() {
     report.detail = "The server runs as many engines as \"oml_epe.max_engines\" allows.";
     report.hint = "Try again later, raise \"oml_epe.max_engines\", or wait longer with "
                   "\"oml_epe.engine_wait_timeout\".";
+    if (options_.most_engines_of_role > 0) {
+        report.detail =
+            "The server runs as many engines as \"oml_epe.max_engines\" allows, or as many for the "
+            "role of this session as \"oml_epe.max_engines_per_role\" (" +
+            std::to_string(options_.most_engines_of_role) + ") allows.";
+        report.hint = "Try again later, end other calls of the role, or wait longer with "
+                      "\"oml_epe.engine_wait_timeout\". A superuser can raise the limits.";
+    }
     throw Error(std::move(report));
 }
 

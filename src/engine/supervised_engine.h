@@ -38,6 +38,9 @@ struct EngineOrder {
     int client = -1;              ///< descriptor of the client's connection; -1: it is gone
     std::uint64_t client_id = 0;  ///< the client's name for it
     ZygoteKind kind{};
+    std::uint32_t role = 0;         ///< OID: whose limit it counts for
+    std::int64_t most_of_role = 0;  ///< 0: no limit
+    bool is_first = true;           ///< its request waits for it
 };
 
 class SupervisedEngine {

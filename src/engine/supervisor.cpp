@@ -192,9 +192,14 @@ void Supervisor::acquire(int descriptor, WireReader& from, Frame& frame) {
     ZygoteKind kind;
     kind.environment = from.text();
     kind.has_network = from.boolean();
+    EngineOrder order{0, descriptor, id, std::move(kind)};
+    order.role = from.number<std::uint32_t>();
+    order.most_of_role = from.number<std::int64_t>();
+    order.is_first = from.boolean();
     if (frame.descriptors.size() != 2) WireReader::fail("request for an engine");
-    engines_.emplace_back(EngineOrder{++last_number_, descriptor, id, std::move(kind)},
-                          std::move(frame.descriptors[0]), frame.descriptors[1].get());
+    order.number = ++last_number_;
+    engines_.emplace_back(std::move(order), std::move(frame.descriptors[0]),
+                          frame.descriptors[1].get());
 }
 
 void Supervisor::list(Client& client) {
@@ -253,85 +258,6 @@ void Supervisor::say(int client, FromSupervisor type, const WireWriter& body,
     if (found == clients_.end()) return;
     found->second.channel.put(type, body, fds);
     (void)found->second.channel.flush();
-}
-
-// ----------------------------------------------------------------------------------- the queue
-
-std::int64_t Supervisor::engines_of(int client) const {
-    return std::count_if(engines_.begin(), engines_.end(), [&](const SupervisedEngine& engine) {
-        return engine.order.client == client && engine.phase != EnginePhase::kQueued;
-    });
-}
-
-/// The oldest request of the client with the fewest engines.
-Supervisor::Engines::iterator Supervisor::next_in_queue() {
-    auto best = engines_.end();
-    std::int64_t fewest = 0;
-    for (auto each = engines_.begin(); each != engines_.end(); ++each) {
-        if (each->phase != EnginePhase::kQueued) continue;
-        const std::int64_t count = engines_of(each->order.client);
-        if (best != engines_.end() && count >= fewest) continue;
-        best = each;
-        fewest = count;
-    }
-    return best;
-}
-
-/// A call inside calls that have all engines would wait for itself.
-bool Supervisor::refuse_hopeless(std::int64_t running) {
-    const auto hopeless =
-        std::find_if(engines_.begin(), engines_.end(), [&](const SupervisedEngine& engine) {
-            return engine.phase == EnginePhase::kQueued &&
-                   engines_of(engine.order.client) == running;
-        });
-    if (hopeless == engines_.end()) return false;
-    refuse(hopeless, "all " + std::to_string(running) +
-                         " of \"oml_epe.max_engines\" run calls that wait for this one");
-    return true;
-}
-
-void Supervisor::schedule() {
-    while (true) {
-        const auto running =
-            std::count_if(engines_.begin(), engines_.end(), [](const SupervisedEngine& engine) {
-                return engine.phase != EnginePhase::kQueued;
-            });
-        const auto next = next_in_queue();
-        if (next == engines_.end()) return;
-        if (running >= configuration_.most_engines) {
-            // An exit brings us back.
-            if (std::any_of(engines_.begin(), engines_.end(),
-                            [](const SupervisedEngine& engine) { return engine.is_ending(); }) ||
-                retire_one() || !refuse_hopeless(running))
-                return;
-            continue;
-        }
-        const ZygoteRecord& zygote = zygote_of(next->order.kind);
-        if (zygote.pid != 0) {
-            fork_engine(*next);
-            continue;
-        }
-        refuse(next, zygote.failure);
-        zygotes_.remove_if([](const ZygoteRecord& each) { return each.pid == 0; });
-    }
-}
-
-bool Supervisor::retire_one() {
-    auto oldest = engines_.end();
-    for (auto each = engines_.begin(); each != engines_.end(); ++each)
-        if (each->is_idle() &&
-            (oldest == engines_.end() || each->idle_since() < oldest->idle_since()))
-            oldest = each;
-    return oldest != engines_.end() && oldest->retire();
-}
-
-void Supervisor::retire_idle() {
-    if (configuration_.idle_seconds == 0) return;
-    timespec now{};
-    clock_gettime(CLOCK_REALTIME, &now);
-    const std::int64_t oldest = (now.tv_sec - configuration_.idle_seconds) * 1'000'000;
-    for (SupervisedEngine& engine : engines_)
-        if (engine.is_idle() && engine.idle_since() < oldest) (void)engine.retire();
 }
 
 }  // namespace epe::engine

@@ -5,9 +5,9 @@
 // is started at once, and its engines go on: the supervisor is then their parent (subreaper).
 //
 // A client (a backend) asks for an engine: Acquire brings the engine's end of a socket pair and a
-// status page. When the server's limit is reached, requests wait: the client with the fewest
-// engines is served first, and idle engines of other sessions are retired for it. When a client
-// is gone, its engines are killed.
+// status page. When the server's limit is reached, or that of the client's role, requests wait: the
+// client with the fewest engines is served first, and idle engines of other sessions are retired
+// for it. When a client is gone, its engines are killed.
 //
 // It also starts and watches the REST gateway, when the server's settings want one.
 //
@@ -25,8 +25,10 @@ namespace epe::engine {
 /// Client to supervisor.
 enum class ToSupervisor : std::uint8_t {
     kConfigure = 1,  ///< from the owner only: most engines, idle seconds, preload
-    kAcquire,        ///< id, environment, network; descriptors: engine's socket, status page
-    kForget,         ///< id: kill the engine, or drop the request
+    /// id, environment, network, role that it counts for, most engines of that role (0: any), first
+    /// of its request; descriptors: engine's socket, status page
+    kAcquire,
+    kForget,  ///< id: kill the engine, or drop the request
     kList,
     kStack,    ///< pid
     kGateway,  ///< from the owner only: command, as SupervisedGateway::configure() takes it

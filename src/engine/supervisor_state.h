@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <list>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -61,10 +62,16 @@ class Supervisor {
 
     void schedule();
     std::int64_t engines_of(int client) const;
+    std::int64_t running() const;
+    bool is_role_full(const SupervisedEngine& request) const;
+    bool is_in_way(const SupervisedEngine& engine, const SupervisedEngine& request) const;
+    bool is_blocked_by(const SupervisedEngine& request, const std::set<int>& clients) const;
+    std::set<int> stuck_clients() const;
     Engines::iterator next_in_queue();
     void retire_idle();
-    bool retire_one();
-    bool refuse_hopeless(std::int64_t running);
+    bool retire_one(const SupervisedEngine& request);
+    void retire_for_roles();
+    bool refuse_stuck();
 
     ZygoteRecord& zygote_of(const ZygoteKind& kind);
     void start_zygote(ZygoteRecord& zygote);

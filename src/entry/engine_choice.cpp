@@ -60,6 +60,8 @@ engine::EngineOptions engine_options(const std::string& environment) {
     options.requires_sandbox = false;  // of trusted scripts
     options.wait_milliseconds = settings.wait_milliseconds;
     options.role = pg::current_role();
+    options.session_role = pg::session_role();
+    options.most_engines_of_role = settings.most_engines_of_role;
     options.database = pg::current_database();
     return options;
 }

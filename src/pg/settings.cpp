@@ -35,6 +35,7 @@ int low_engines = 0;
 int medium_engines = 0;
 int high_engines = 0;
 int max_engines = 0;
+int max_engines_per_role = 0;
 int engine_idle_timeout = 0;
 int engine_wait_timeout = 0;
 int engine_memory_limit = 0;
@@ -174,6 +175,9 @@ void define_integers() noexcept {
          &high_engines, 8, 1, kMostEngines, PGC_SUSET, 0},
         {"oml_epe.max_engines", "Most engine processes of the server.", &max_engines, 16, 1,
          kMostEngines, PGC_SIGHUP, 0},
+        {"oml_epe.max_engines_per_role",
+         "Most engine processes of the sessions of one role; 0: no limit of their own.",
+         &max_engines_per_role, 0, 0, kMostEngines, PGC_SUSET, 0},
         {"oml_epe.engine_idle_timeout",
          "How long a session keeps an engine process that it does not use; 0: until its end.",
          &engine_idle_timeout, 300, 0, kMost / 1000, PGC_SIGHUP, GUC_UNIT_S},
@@ -260,6 +264,7 @@ EngineSettings engine_settings() {
     settings.medium_engines = medium_engines;
     settings.high_engines = high_engines;
     settings.most_engines = max_engines;
+    settings.most_engines_of_role = max_engines_per_role;
     settings.idle_seconds = engine_idle_timeout;
     settings.wait_milliseconds = engine_wait_timeout;
     settings.memory_bytes = std::int64_t{engine_memory_limit} << 20;

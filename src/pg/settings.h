@@ -25,7 +25,8 @@ struct EngineSettings {
     int low_engines = 0;
     int medium_engines = 0;
     int high_engines = 0;
-    int most_engines = 0;  ///< of the server
+    int most_engines = 0;          ///< of the server
+    int most_engines_of_role = 0;  ///< of the session's role in the server; 0: no limit
     int idle_seconds = 0;
     int wait_milliseconds = 0;
     std::int64_t memory_bytes = 0;
