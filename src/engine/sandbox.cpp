@@ -24,6 +24,7 @@
 #include "engine/sandbox_filter.h"
 #include "engine/sandbox_landlock.h"
 #include "engine/sandbox_namespaces.h"
+#include "engine/watch_guard.h"
 
 namespace epe::engine {
 namespace {
@@ -168,6 +169,20 @@ void report_limits(SandboxReport& report, const SandboxPlan& plan,
     report.protections.push_back({"namespaces", namespaces.has_user, false, namespaces.detail});
 }
 
+/// Does without the guard where the kernel, or a filter that is in force already, allows none.
+int load_filter(const SystemCallFilter& filter, FilterChoice& choice, int guard_socket) {
+    Descriptor listener;
+    int error = filter.load(choice, listener);
+    if (error != 0 && choice.has_watch_guard) {
+        choice.has_watch_guard = false;
+        error = filter.load(choice, listener);
+    }
+    if (listener && !give_listener(guard_socket, std::move(listener))) {
+        fail("its guard is gone", EPIPE);
+    }
+    return error;
+}
+
 }  // namespace
 
 void limit_threads(const NamespaceReport& namespaces, const SandboxReport& report) {
@@ -191,8 +206,9 @@ SandboxReport confine(const SandboxPlan& plan, const NamespaceReport& namespaces
     if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) fail("no_new_privs", errno);
     keep_own_proc_folder();
     const int landlock_error = restrict_files_and_ports(plan, landlock_abi);
-    const FilterChoice choice{!plan.tcp_ports.empty(), tree_error == 0};
-    const int filter_error = filter.load(choice);
+    FilterChoice choice{!plan.tcp_ports.empty(), tree_error == 0, false};
+    choice.has_watch_guard = ask_guard(plan.guard_socket, plan.guard);
+    const int filter_error = load_filter(filter, choice, plan.guard_socket);
 
     SandboxReport report;
     report.is_counted_alone = user_error == 0;
@@ -207,6 +223,10 @@ SandboxReport confine(const SandboxPlan& plan, const NamespaceReport& namespaces
     report.protections.push_back(
         {"limits per user", report.is_counted_alone, false,
          report.is_counted_alone ? "counted for each engine" : "shared with other processes"});
+    report.protections.push_back({"epoll watches", choice.has_watch_guard, false,
+                                  choice.has_watch_guard
+                                      ? std::to_string(kMostWatches) + " for each engine"
+                                      : "as many as the server's account may have"});
     return report;
 }
 

@@ -36,6 +36,9 @@ struct SandboxPlan {
     /// and the stacks of threads (usually 8 MB each) count.
     std::uint64_t memory_bytes = 0;
     int niceness = 0;  ///< the nice value itself, up to 19; lower than now has no effect
+    /// A connection to the guard of watches (watch_guard.h), which is used up; -1: none.
+    int guard_socket = -1;
+    std::int32_t guard = 0;  ///< its process
 };
 
 /// One protection: whether it is in force in this process, and what it is or why it is not.

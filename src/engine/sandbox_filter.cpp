@@ -12,6 +12,7 @@
 #include <netinet/tcp.h>
 #include <sched.h>
 #include <seccomp.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -50,9 +51,9 @@ constexpr const char* kAllowed[] = {
     "sync_file_range", "sendfile", "copy_file_range", "getxattr", "lgetxattr", "fgetxattr",
     "listxattr", "llistxattr", "flistxattr",
     // waiting, pipes, what a script waits with
-    "select", "pselect6", "poll", "ppoll", "epoll_create", "epoll_create1", "epoll_ctl",
-    "epoll_wait", "epoll_pwait", "epoll_pwait2", "eventfd", "eventfd2", "signalfd", "signalfd4",
-    "pipe", "pipe2", "timerfd_create", "timerfd_settime", "timerfd_gettime",
+    "select", "pselect6", "poll", "ppoll", "epoll_create", "epoll_create1", "epoll_wait",
+    "epoll_pwait", "epoll_pwait2", "eventfd", "eventfd2", "signalfd", "signalfd4", "pipe", "pipe2",
+    "timerfd_create", "timerfd_settime", "timerfd_gettime",
     // memory
     "brk", "munmap", "mremap", "mprotect", "msync", "mincore", "get_mempolicy", "mseal",
     // threads
@@ -114,15 +115,6 @@ constexpr std::uint64_t kRequests[] = {FIONREAD, FIONBIO, FIOCLEX, FIONCLEX, TCG
 constexpr std::uint64_t kFileCommands[] = {F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD,      F_SETFD,
                                            F_GETFL, F_GETLK,         F_GETPIPE_SZ, F_GET_SEALS};
 
-// Barriers between the threads of this process. The global ones interrupt every processor.
-constexpr std::uint64_t kBarriers[] = {0 /* QUERY */,
-                                       1 << 3 /* PRIVATE_EXPEDITED */,
-                                       1 << 4 /* REGISTER_PRIVATE_EXPEDITED */,
-                                       1 << 5 /* PRIVATE_EXPEDITED_SYNC_CORE */,
-                                       1 << 6 /* REGISTER_PRIVATE_EXPEDITED_SYNC_CORE */,
-                                       1 << 7 /* PRIVATE_EXPEDITED_RSEQ */,
-                                       1 << 8 /* REGISTER_PRIVATE_EXPEDITED_RSEQ */};
-
 constexpr std::uint64_t kProcessOptions[] = {PR_SET_NAME,      PR_GET_NAME,         PR_GET_DUMPABLE,
                                              PR_GET_SECCOMP,   PR_GET_NO_NEW_PRIVS, PR_CAPBSET_READ,
                                              PR_GET_PDEATHSIG, 0x53564d41 /* PR_SET_VMA: names */};
@@ -169,6 +161,9 @@ class FilterBuilder {
 
     void allow(const char* name, std::initializer_list<scmp_arg_cmp> conditions = {}) {
         add(SCMP_ACT_ALLOW, name, conditions);
+    }
+    void notify(const char* name, std::initializer_list<scmp_arg_cmp> conditions) {
+        add(SCMP_ACT_NOTIFY, name, conditions);
     }
     void report_missing(const char* name) { add(SCMP_ACT_ERRNO(ENOSYS), name, {}); }
     /// The call returns `error`, or succeeds without effect when that is 0.
@@ -239,7 +234,12 @@ void allow_threads_only(FilterBuilder& rules) {
     constexpr std::uint64_t kUnshareTable = 1 << 1;  // CLOSE_RANGE_UNSHARE
     rules.allow("clone", {equals_in(0, kShared | kNamespaces, kShared)});
     rules.allow("close_range", {equals_in(2, kUnshareTable, 0)});
-    for (const std::uint64_t barrier : kBarriers) rules.allow("membarrier", {equals(0, barrier)});
+    // Barriers between the threads of this process, from PRIVATE_EXPEDITED to its registration for
+    // RSEQ. The global ones interrupt every processor.
+    rules.allow("membarrier", {equals(0, 0 /* QUERY */)});
+    for (unsigned bit = 3; bit <= 8; ++bit) {
+        rules.allow("membarrier", {equals(0, std::uint64_t{1} << bit)});
+    }
 }
 
 /// No holes: pages that are taken out of an arena, which no seal forbids, are missed by the backend
@@ -308,10 +308,27 @@ void allow_sockets(FilterBuilder& rules, bool with_network) {
     rules.allow("connect");
 }
 
+void allow_watches(FilterBuilder& rules, bool has_guard) {
+    rules.allow("epoll_ctl", {equals(1, EPOLL_CTL_MOD)});
+    rules.allow("epoll_ctl", {equals(1, EPOLL_CTL_DEL)});
+    if (has_guard) {
+        rules.notify("epoll_ctl", {equals(1, EPOLL_CTL_ADD)});
+    } else {
+        rules.allow("epoll_ctl", {equals(1, EPOLL_CTL_ADD)});
+    }
+}
+
+/// Whether libseccomp and the kernel know listeners.
+bool can_notify() noexcept {
+    constexpr unsigned kFirstLevel = 5;
+    return seccomp_api_get() >= kFirstLevel;
+}
+
 }  // namespace
 
 std::size_t SystemCallFilter::index_of(const FilterChoice& choice) noexcept {
-    return (choice.with_network ? 1U : 0U) + (choice.is_tree_read_only ? 2U : 0U);
+    return (choice.with_network ? 1U : 0U) + (choice.is_tree_read_only ? 2U : 0U) +
+           (choice.has_watch_guard ? 4U : 0U);
 }
 
 SystemCallFilter::Program SystemCallFilter::build(const FilterChoice& choice) {
@@ -330,6 +347,7 @@ SystemCallFilter::Program SystemCallFilter::build(const FilterChoice& choice) {
     allow_file_commands(rules);
     allow_options(rules);
     allow_sockets(rules, choice.with_network);
+    allow_watches(rules, choice.has_watch_guard);
     return rules.program();
 }
 
@@ -337,14 +355,19 @@ SystemCallFilter SystemCallFilter::prepare() {
     SystemCallFilter filter;
     for (const bool with_network : {false, true}) {
         for (const bool is_tree_read_only : {false, true}) {
-            const FilterChoice choice{with_network, is_tree_read_only};
+            FilterChoice choice{with_network, is_tree_read_only, false};
             filter.programs_[index_of(choice)] = build(choice);
+            choice.has_watch_guard = true;
+            if (can_notify()) filter.programs_[index_of(choice)] = build(choice);
         }
     }
     return filter;
 }
 
-int SystemCallFilter::load(const FilterChoice& choice) const {
+int SystemCallFilter::load(const FilterChoice& choice, Descriptor& listener) const {
+    constexpr unsigned long kNewListener = 1 << 3;
+    constexpr unsigned long kReportThreads = 1 << 4;    // ESRCH instead of its number
+    constexpr unsigned long kWaitUntilKilled = 1 << 5;  // Linux 5.19
     Program program = programs_[index_of(choice)];
     const auto own_pid = static_cast<std::uint32_t>(::getpid());
     for (sock_filter& step : program) {
@@ -354,11 +377,24 @@ int SystemCallFilter::load(const FilterChoice& choice) const {
         }
     }
     const sock_fprog code{static_cast<unsigned short>(program.size()), program.data()};
+    if (program.empty()) return EINVAL;
     // TSYNC: with a thread that has a filter of its own it fails rather than leave that one free.
-    const long result =
-        ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &code);
-    if (result > 0) return ESRCH;
-    return result == 0 ? 0 : errno;
+    if (!choice.has_watch_guard) {
+        const long result =
+            ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &code);
+        if (result > 0) return ESRCH;
+        return result == 0 ? 0 : errno;
+    }
+    for (const unsigned long more : {kWaitUntilKilled, 0UL}) {
+        const long result =
+            ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
+                      SECCOMP_FILTER_FLAG_TSYNC | kReportThreads | kNewListener | more, &code);
+        if (result < 0 && errno == EINVAL && more != 0) continue;
+        if (result < 0) return errno;
+        listener = Descriptor(static_cast<int>(result));
+        return 0;
+    }
+    return EINVAL;
 }
 
 }  // namespace epe::engine

@@ -21,6 +21,7 @@
 #include "engine/sandbox.h"
 #include "engine/sandbox_filter.h"
 #include "engine/warm_up.h"
+#include "engine/watch_guard.h"
 #include "py/engine_process.h"
 
 namespace epe::engine {
@@ -39,7 +40,7 @@ class Zygote {
     void wait_for_event();
     void handle(Frame& frame);
     void fork_one(std::uint64_t id, Descriptor socket);
-    [[noreturn]] void become_child(Descriptor socket, Descriptor stack, Descriptor gate);
+    [[noreturn]] void become_child(EngineBirth birth, Descriptor gate);
     void reap();
     void say(FromZygote type, const WireWriter& body, std::initializer_list<int> fds = {});
 
@@ -48,6 +49,7 @@ class Zygote {
     NamespaceReport namespaces_{};
     std::vector<std::string> python_folders_{};
     std::optional<SystemCallFilter> filter_{};
+    WatchGuard guard_{};
 };
 
 void Zygote::say(FromZygote type, const WireWriter& body, std::initializer_list<int> fds) {
@@ -62,6 +64,7 @@ void Zygote::start() {
     hold_child_signals();
     try {
         namespaces_ = enter_namespaces(birth_.kind.has_network);
+        guard_.start();
         filter_.emplace(SystemCallFilter::prepare());
         py::start_engine_python(birth_.kind.environment, birth_.preload);
         python_folders_ = py::python_folders();
@@ -103,6 +106,7 @@ void Zygote::fork_one(std::uint64_t id, Descriptor socket) {
     int ends[2] = {-1, -1};
     int gate_ends[2] = {-1, -1};
     pid_t child = -1;
+    Descriptor guard = guard_.connect();
     // Nobody reads while an engine runs: a full pipe must not stop it.
     if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) == 0 && pipe2(gate_ends, O_CLOEXEC) == 0)
         child = py::fork_python();
@@ -113,7 +117,13 @@ void Zygote::fork_one(std::uint64_t id, Descriptor socket) {
     if (child == 0) {
         stack_reader.close();
         gate_writer.close();
-        become_child(std::move(socket), std::move(stack_writer), std::move(gate_reader));
+        guard_.leave();
+        EngineBirth birth;
+        birth.socket = std::move(socket);
+        birth.stack = std::move(stack_writer);
+        birth.guard_socket = std::move(guard);
+        birth.guard = guard_.pid();
+        become_child(std::move(birth), std::move(gate_reader));
     }
     WireWriter body;
     body.number(id);
@@ -138,7 +148,7 @@ void Zygote::fork_one(std::uint64_t id, Descriptor socket) {
 
 /// Passes the gate once the supervisor knows of this engine. Before that it touches nothing: if the
 /// zygote dies without having told, the request is the next one's.
-void Zygote::become_child(Descriptor socket, Descriptor stack, Descriptor gate) {
+void Zygote::become_child(EngineBirth birth, Descriptor gate) {
     channel_ = Channel();  // with what has arrived there for other engines
     prctl(PR_SET_NAME, "epe_engine");
     char byte = 0;
@@ -149,9 +159,6 @@ void Zygote::become_child(Descriptor socket, Descriptor stack, Descriptor gate) 
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, nullptr);
-    EngineBirth birth;
-    birth.socket = std::move(socket);
-    birth.stack = std::move(stack);
     birth.namespaces = namespaces_;
     birth.filter = &*filter_;
     birth.python_folders = python_folders_;

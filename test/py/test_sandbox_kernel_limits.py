@@ -8,7 +8,9 @@ from __future__ import annotations
 import ast
 import errno
 import fcntl
+import os
 import platform
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -16,8 +18,10 @@ from typing import Any
 
 import psycopg
 import pytest
+from engine_support import read_process
+from optional_packages import require
 from psycopg import Connection
-from sandbox_support import Scene, run_attack
+from sandbox_support import Scene, children_of, run_attack, store_attack
 
 needs_x86_64 = pytest.mark.skipif(
     platform.machine() != "x86_64", reason="the numbers of system calls are x86-64's"
@@ -294,6 +298,137 @@ def test_one_table_of_descriptors(name, scene):
     """Each further table would have the limit of descriptors for itself."""
     outcome = scene.attack(f"{TABLES[name]}\nresult = 1")
     assert (outcome.done, outcome.errno) == (None, errno.EPERM), outcome
+
+
+# A watch is an instance, a file and a number: 40 files under 100 numbers in each instance. Closed
+# instances keep theirs as long as something waits for them, or they are in flight.
+WATCHES = """
+import array, errno, socket
+pipes = [os.pipe() for _ in range(40)]
+first, second = socket.socketpair()
+libc = ctypes.CDLL(None, use_errno=True)
+event = (ctypes.c_char * 12)(1)
+made = refused = 0
+while not refused and made < 200000:
+    instance = libc.epoll_create1(0)
+    for number in range(150, 250):
+        for reader, _ in pipes:
+            libc.dup2(reader, number)
+            if libc.epoll_ctl(instance, 1, number, event) == 0:
+                made += 1
+            else:
+                refused = ctypes.get_errno()
+                break
+        if refused: break
+    first.sendmsg(
+        [b"x"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [instance]))])
+    libc.close(instance)
+os.closerange(150, 250)
+assert refused == errno.ENOSPC, refused
+assert made <= 2048, made
+"""
+
+
+def has_watch_guard(scene: Scene) -> bool:
+    rows = scene.admin.execute("SELECT protection, enforced FROM pyq_sandbox_status()").fetchall()
+    return bool(dict(rows)["epoll watches"])
+
+
+def test_epoll_watches(scene, holding, connect):
+    if not has_watch_guard(scene):
+        pytest.skip("the kernel, or the container's profile, allows no guard")
+    with holding(WATCHES) as session:
+        assert_others_work(session, connect)
+        assert run_attack(session, EPOLL).done == EPOLL_SEEN
+
+
+# What libraries do with epoll, and what the kernel would have answered.
+EPOLL = """
+import asyncio, select
+reader, writer = os.pipe()
+instance = select.epoll()
+instance.register(reader, select.EPOLLIN)
+errors = []
+for number in (reader, 9999, os.open("/dev/null", os.O_RDONLY), instance.fileno()):
+    try:
+        instance.register(number, select.EPOLLIN)
+    except OSError as error:
+        errors.append(error.errno)
+for arguments in ((-1, 1, reader, 0), (reader, 1, writer, event), (instance.fileno(), 9, 0, 0)):
+    try:
+        call("epoll_ctl", *arguments)
+    except OSError as error:
+        errors.append(error.errno)
+os.write(writer, b"x")
+seen = [[one == reader for one, _ in instance.poll(10)]]
+instance.modify(reader, select.EPOLLIN | select.EPOLLET)
+seen += [len(instance.poll(10)), len(instance.poll(0))]
+instance.unregister(reader)
+seen.append(len(instance.poll(0)))
+async def wait():
+    await asyncio.sleep(0)
+    return await asyncio.to_thread(abs, -3)
+seen.append(asyncio.run(wait()))
+result = seen, errors
+""".replace("event)", "(ctypes.c_char * 12)(1))")
+EPOLL_SEEN = repr(
+    (
+        [[True], 1, 0, 0, 3],
+        [
+            errno.EEXIST, errno.EBADF, errno.EPERM, errno.EINVAL,
+            errno.EFAULT, errno.EINVAL, errno.EPERM,
+        ],
+    )
+)  # fmt: skip
+
+
+def test_epoll_goes_on_working(scene):
+    assert scene.attack(EPOLL).done == EPOLL_SEEN
+
+
+def test_instances_that_are_closed_with_watches(scene):
+    """Far more than an engine may have at a time."""
+    outcome = scene.attack("""
+import select
+reader, writer = os.pipe()
+for count in range(5000):
+    instance = select.epoll()
+    instance.register(reader, select.EPOLLIN)
+    instance.close()
+result = count
+""")
+    assert outcome.done == "4999", outcome
+
+
+def test_guard_that_is_killed(scene, connect):
+    """The next engine gets another guard."""
+    if not has_watch_guard(scene):
+        pytest.skip("the kernel, or the container's profile, allows no guard")
+    for pid in children_of(scene.pids["zygote"]):
+        process = read_process(pid)
+        if process is not None and process.name == "epe_guard":
+            os.kill(pid, signal.SIGKILL)
+            scene.wait_for_end(pid)
+    session = connect(user=scene.victim.info.user)
+    assert run_attack(session, EPOLL).done == EPOLL_SEEN
+    assert has_watch_guard(scene)
+
+
+def test_polars_takes_epoll(connect, make_role):
+    require("polars")
+    session = connect(user=make_role())
+    store_attack(session)
+    outcome = run_attack(
+        session,
+        """
+import polars
+frame = polars.DataFrame({"a": [1, 1, 2], "b": [1, 2, 3]})
+frame.write_csv("data.csv")
+summed = polars.scan_csv("data.csv").group_by("a").agg(polars.col("b").sum()).sort("a").collect()
+result = summed.rows()
+""",
+    )
+    assert outcome.done == "[(1, 3), (2, 3)]", outcome
 
 
 IN_FLIGHT = """
