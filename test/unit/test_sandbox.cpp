@@ -220,7 +220,10 @@ TEST_P(Sandbox, IsCountedAloneWhereTheKernelDoesSo) {
                       has_namespaces() ? enter_namespaces(false) : NamespaceReport{};
                   const SandboxReport report = confine(plan_, namespaces, prepared_filter());
                   if (report.is_counted_alone != namespaces.can_count_alone) return 1;
-                  return report.protections.back().is_enforced == report.is_counted_alone ? 0 : 2;
+                  for (const engine::Protection& each : report.protections)
+                      if (each.name == "limits per user")
+                          return each.is_enforced == report.is_counted_alone ? 0 : 2;
+                  return 3;
               }),
               0);
 }
