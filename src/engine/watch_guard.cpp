@@ -170,10 +170,10 @@ bool Guarded::may_look(const Hello& hello) noexcept {
 
 bool Guarded::serve_socket() {
     Hello hello;
-    Descriptor received;
-    const std::size_t size = receive_message(socket_.get(), &hello, sizeof hello, received);
-    if (received) {
-        listener_ = move_up(std::move(received));
+    Descriptor none;
+    const std::size_t size = receive_message(socket_.get(), &hello, sizeof hello, none);
+    if (size == sizeof hello.pid && process_) {  // the number of the listener
+        listener_ = move_up(fetch(hello.pid));
         const char answer = listener_ ? 1 : 0;
         (void)send_message(socket_.get(), &answer, 1, -1);
         socket_.close();
@@ -374,9 +374,11 @@ bool ask_guard(int socket, pid_t guard) noexcept {
 }
 
 bool give_listener(int socket, Descriptor listener) noexcept {
+    // By its number: an engine cannot send descriptors while others have too many in flight.
+    const std::int32_t number = listener.get();
     char answer = 0;
     Descriptor none;
-    return send_message(socket, "", 1, listener.get()) &&
+    return send_message(socket, &number, sizeof number, -1) &&
            receive_message(socket, &answer, 1, none) == 1 && answer == 1;
 }
 

@@ -16,7 +16,7 @@
 //                                                         <- Hello (pid, where a number is)
 //                          tries whether it may look
 //                          Answer (whether it guards)     ->
-//                                                         <- the filter's listener
+//                                                         <- number of the filter's listener
 //                          Answer                         ->
 //
 // The engine does this before it runs a script, and closes the socket. When the guard is killed,
