@@ -264,7 +264,7 @@ try:
         taken += socket.socketpair()
 except OSError as error:
     assert error.errno == errno.EMFILE, error
-for each in taken:
+for each in taken[:16]:
     each.setblocking(False)
     each.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 30)
     try:
@@ -277,7 +277,7 @@ for each in taken: each.close()
     count, total = ast.literal_eval(outcome.done)
     assert 200 <= count <= 300, outcome
     most = int(Path("/proc/sys/net/core/wmem_max").read_text()) * 2
-    assert 0 < total <= count * most, outcome
+    assert 0 < total <= 16 * most, outcome
 
 
 # ------------------------------------------------------------------------------- descriptors
