@@ -823,6 +823,7 @@ CREATE TABLE pyqsys.jobs (
     progress float8,
     comment text,
     error text[],
+    login boolean NOT NULL DEFAULT true,
     CONSTRAINT jobs_key PRIMARY KEY (id)
 ) WITH (fillfactor = 70);
 CREATE INDEX jobs_queue ON pyqsys.jobs (owner, number) WHERE state = 'queued';
@@ -856,6 +857,32 @@ COMMENT ON COLUMN pyqsys.jobs.settings IS 'Names and values, in turn, of the sub
 COMMENT ON COLUMN pyqsys.jobs.error IS 'SQLSTATE, message, detail, hint, context';
 COMMENT ON COLUMN pyqsys.jobs.trusted IS
     'Whether its result may be unpickled in the server''s process';
+
+COMMENT ON COLUMN pyqsys.jobs.login IS
+    'Whether its owner must have the right to log in when it starts';
+
+-- Changes of jobs whose rows were locked by another session: made when they are free.
+CREATE TABLE pyqsys.job_changes (
+    number bigint NOT NULL DEFAULT nextval('pyqsys.job_numbers'),
+    job uuid NOT NULL,
+    attempt int,
+    state text COLLATE "C" NOT NULL,
+    error text[],
+    progress float8,
+    comment text,
+    CONSTRAINT job_changes_key PRIMARY KEY (number)
+);
+CREATE INDEX job_changes_job ON pyqsys.job_changes (job);
+COMMENT ON TABLE pyqsys.job_changes IS
+    'Outcomes, cancellations and deletions of jobs that wait for the lock of the job''s row';
+COMMENT ON COLUMN pyqsys.job_changes.number IS 'Order of the changes';
+COMMENT ON COLUMN pyqsys.job_changes.job IS 'ID of the job';
+COMMENT ON COLUMN pyqsys.job_changes.attempt IS 'Attempt that it is of; NULL: of a session';
+COMMENT ON COLUMN pyqsys.job_changes.state IS 'State that the job gets, or deleted';
+COMMENT ON COLUMN pyqsys.job_changes.error IS 'As in pyqsys.jobs';
+COMMENT ON COLUMN pyqsys.job_changes.progress IS 'As in pyqsys.jobs';
+COMMENT ON COLUMN pyqsys.job_changes.comment IS 'As in pyqsys.jobs';
+REVOKE ALL ON pyqsys.job_changes FROM PUBLIC;
 
 -- No foreign key: a job's results are deleted with it by what deletes the job.
 CREATE TABLE pyqsys.job_results (

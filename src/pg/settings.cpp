@@ -41,6 +41,7 @@ int engine_memory_limit = 0;
 int engine_temp_limit = 0;
 int engine_nice = 0;
 int max_jobs = 0;
+int max_jobs_per_role = 0;
 int job_retention = 0;
 int job_timeout = 0;
 int job_timeout_min = 0;
@@ -189,6 +190,9 @@ void define_integers() noexcept {
          0},
         {"oml_epe.max_jobs", "Most jobs of the server that run at a time; 0: none starts.",
          &max_jobs, 4, 0, kMostJobs, PGC_SIGHUP, 0},
+        {"oml_epe.max_jobs_per_role",
+         "Most jobs of a role that run at a time, in all databases; 0: as many as of the server.",
+         &max_jobs_per_role, 0, 0, kMostJobs, PGC_SUSET, 0},
         {"oml_epe.job_retention", "How long ended jobs and their results are kept; 0: for ever.",
          &job_retention, kHalfYear, 0, kMost, PGC_SIGHUP, GUC_UNIT_S},
         {"oml_epe.job_timeout", "How long a job may run when \"timeout\" is not given.",
@@ -269,7 +273,8 @@ EngineSettings engine_settings() {
 }
 
 JobSettings job_settings() {
-    return {max_jobs, job_retention, job_timeout, job_timeout_min, job_timeout_max, gateway_url};
+    return {max_jobs,        max_jobs_per_role, job_retention, job_timeout,
+            job_timeout_min, job_timeout_max,   gateway_url};
 }
 
 std::int64_t output_limit() { return most_output_items; }

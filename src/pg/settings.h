@@ -38,7 +38,8 @@ EngineSettings engine_settings();
 inline constexpr int kMostJobs = 64;
 struct JobSettings {
     int most_jobs = 0;
-    int retention_seconds = 0;  ///< 0: for ever
+    int most_jobs_per_role = 0;  ///< 0: as many; of the session's role
+    int retention_seconds = 0;   ///< 0: for ever
     int timeout_seconds = 0;
     int least_timeout = 0;
     int largest_timeout = 0;
