@@ -22,7 +22,7 @@ EXTENSION_VERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" $(EXT
 
 # ------------------------------------------------------------------------------------- sources
 # What only the engine program needs: it supervises, forks and confines engines and runs scripts.
-PROGRAM_ONLY := $(patsubst %,src/engine/%.cpp,engine_main engine_server engine_link remote_host supervisor supervisor_zygotes supervised_engine supervised_gateway zygote warm_up sandbox sandbox_filter sandbox_landlock sandbox_namespaces)
+PROGRAM_ONLY := $(patsubst %,src/engine/%.cpp,engine_main engine_server engine_link remote_host supervisor supervisor_zygotes supervisor_strays supervised_engine supervised_gateway zygote warm_up sandbox sandbox_filter sandbox_landlock sandbox_namespaces)
 SOURCES := $(sort $(filter-out $(PROGRAM_ONLY),$(wildcard $(patsubst %,src/%/*.cpp,core pg py engine jobs entry))))
 ENGINE_PROGRAM = oml_epe_engine
 PROGRAM_OBJS := $(patsubst %.cpp,%.o,$(wildcard $(patsubst %,src/%/*.cpp,core py)) \
@@ -138,7 +138,7 @@ $(DATA_built): sql/$(EXTENSION).sql
 .PHONY: install-program uninstall-program unit regress isolation lint tidy format FORCE
 
 # The engine's files that need no Python.
-UNIT_ENGINE := $(filter-out $(patsubst %,src/engine/%.cpp,engine_main engine_server warm_up zygote supervisor_zygotes supervisor),$(wildcard src/engine/*.cpp))
+UNIT_ENGINE := $(filter-out $(patsubst %,src/engine/%.cpp,engine_main engine_server warm_up zygote supervisor_zygotes supervisor_strays supervisor),$(wildcard src/engine/*.cpp))
 UNIT_OBJS = $(patsubst %.cpp,build/unit/%.o,$(wildcard test/unit/*.cpp) $(wildcard src/core/*.cpp) $(UNIT_ENGINE))
 UNIT_FLAGS = -std=c++20 -O1 -g $(WARNINGS) -Isrc -Itest/unit -fno-omit-frame-pointer \
 	-fsanitize=address,undefined -fno-sanitize-recover=all

@@ -9,6 +9,11 @@
 // engines is served first, and idle engines of other sessions are retired for it. When a client
 // is gone, its engines are killed.
 //
+// A supervisor may be killed at any time. What it knew is kept by others: its owner starts the next
+// one with the same folder, sessions ask it again for what they wait for, with the time of their
+// first request, and tell it of the engines that they have. Engines whose session is gone, and
+// whatever else the last one has left, it finds and ends by itself (see leftovers.h).
+//
 // It also starts and watches the REST gateway, when the server's settings want one.
 //
 // Without a keeper a backend starts a supervisor of its own, which serves it alone.
@@ -25,11 +30,12 @@ namespace epe::engine {
 /// Client to supervisor.
 enum class ToSupervisor : std::uint8_t {
     kConfigure = 1,  ///< from the owner only: most engines, idle seconds, preload
-    kAcquire,        ///< id, environment, network; descriptors: engine's socket, status page
-    kForget,         ///< id: kill the engine, or drop the request
+    kAcquire,  ///< EngineRequest; descriptors: engine's socket, status page, engine's lifeline
+    kForget,   ///< id: kill the engine, or drop the request
     kList,
     kStack,    ///< pid
     kGateway,  ///< from the owner only: command, as SupervisedGateway::configure() takes it
+    kAdopt,    ///< EngineRequest, pid; descriptors: status page, pidfd
 };
 
 /// Supervisor to client.
@@ -39,6 +45,16 @@ enum class FromSupervisor : std::uint8_t {
     kExited,       ///< id, wait status, what the engine wrote of its stack
     kEngines,      ///< see EngineRow
     kStackText,    ///< pid, found, text
+    kHello,        ///< first: the supervisor serves this client
+    kUnavailable,  ///< text: why there is no supervisor; the keeper says so in its place
+};
+
+/// What a client wants, or has got from an earlier supervisor.
+struct EngineRequest {
+    std::uint64_t id = 0;       ///< the client's name for it
+    std::string environment{};  ///< as in EngineOptions
+    bool has_network = false;
+    std::int64_t asked = 0;  ///< when it was asked for first, by now_nanoseconds()
 };
 
 struct SupervisorConfiguration {
@@ -65,7 +81,7 @@ struct EngineRow {
 struct SupervisorBirth {
     Descriptor owner{};     ///< who started it: it ends with that
     Descriptor listener{};  ///< where backends connect; none for a backend's own
-    std::string folder{};   ///< for temporary folders; absolute
+    std::string folder{};   ///< the owner's, for folders of engines; absolute
 };
 
 [[noreturn]] void supervise(SupervisorBirth birth);

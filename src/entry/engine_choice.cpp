@@ -3,10 +3,12 @@
 
 #include <algorithm>
 
+#include "engine/engine_session.h"
 #include "engine/environments.h"
 #include "engine/process_engine.h"
 #include "pg/background_worker.h"
 #include "pg/interrupts.h"
+#include "pg/process_end.h"
 #include "pg/session.h"
 #include "pg/settings.h"
 #include "py/engine_process.h"
@@ -61,6 +63,8 @@ engine::EngineOptions engine_options(const std::string& environment) {
     options.wait_milliseconds = settings.wait_milliseconds;
     options.role = pg::current_role();
     options.database = pg::current_database();
+    // The supervisor does so, too, unless it has died meanwhile.
+    pg::at_process_end([]() noexcept { engine::EngineSession::current().end_engines(); });
     return options;
 }
 
