@@ -28,8 +28,8 @@ struct EngineExit {
 /// nothing waits. What the engine says is read by process_engine.cpp, and not believed.
 ///
 /// Only the greeting is sent before the supervisor has said that the engine has started, so that
-/// the engine confines itself meanwhile. If the supervisor dies before it has said so, an engine that
-/// it may have started knows nothing of the request, which the next supervisor is asked for.
+/// the engine confines itself meanwhile. If the supervisor dies before it has said so, an engine
+/// that it may have started knows nothing of the request, which the next supervisor is asked for.
 class EngineProcess final : public Asker {
    public:
     /// The engine does not exist yet; make_far_ends() connects it.
