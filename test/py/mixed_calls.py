@@ -1,6 +1,6 @@
 """A mix of all kinds of calls, and what it leaves in the processes that serve them.
 
-Used by test_mixed_calls.py, a short run with bounds, and by bench/flat.py, which makes 100 000 calls.
+Used by test_mixed_calls.py, a short run with bounds, and by bench/flat.py, a run of 100 000 calls.
 """
 
 from __future__ import annotations

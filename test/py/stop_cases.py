@@ -315,8 +315,10 @@ def fast_shutdown(server: Any, connect: Callable[[], Connection[Any]], kinds: li
         session.execute("SET oml_epe.engine = 'process'")
         statement = STATEMENT.replace("'hang'", f"'hang_{number}'")
         running.append(Background(session, statement))
-    for number in range(len(kinds)):
-        wait_for(f"{kinds[number]} is under way", lambda n=number: house.has_reached(number=n + 1))
+    wait_for(
+        "all are under way",
+        lambda: all(house.has_reached(number=each + 1) for each in range(len(kinds))),
+    )
     tree = house.processes()
     start = time.monotonic()
     was_polite = server.stop()
