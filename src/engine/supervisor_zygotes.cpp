@@ -179,6 +179,7 @@ void Supervisor::replace_zygote(ZygoteRecord& zygote) {
 }
 
 void Supervisor::note_exit(pid_t pid, int status) {
+    if (pid <= 0) return;  // no process: engines that wait have this number
     if (gateway_.note_exit(pid, status)) return;
     const auto engine = std::find_if(engines_.begin(), engines_.end(),
                                      [&](const SupervisedEngine& each) { return each.pid == pid; });
