@@ -4,12 +4,10 @@
 // Whatever comes, the answer is one that a client can read, and a 500 only says that there is no
 // database.
 #include <fcntl.h>
-#include <sanitizer/common_interface_defs.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <array>
-#include <cstdint>
 #include <cstdlib>
 #include <string>
 #include <string_view>
@@ -18,6 +16,7 @@
 #include "client_stream.h"
 #include "http_front.h"
 #include "options.h"
+#include "quiet_log.h"
 #include "server.h"
 #include "target.h"
 
@@ -51,24 +50,6 @@ void check_answers(const std::string& text) {
     require(text.find("\r\n\r\n") != std::string::npos, "an answer without the end of its head");
 }
 
-/// Away with the log while it lives: one line for each request. Sanitizers keep their way out.
-class QuietLog {
-   public:
-    QuietLog() {
-        static const int kept = dup(STDERR_FILENO);
-        static const int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
-        __sanitizer_set_report_fd(reinterpret_cast<void*>(static_cast<std::intptr_t>(kept)));
-        kept_ = kept;
-        (void)dup2(nowhere, STDERR_FILENO);
-    }
-    ~QuietLog() { (void)dup2(kept_, STDERR_FILENO); }
-    QuietLog(const QuietLog&) = delete;
-    QuietLog& operator=(const QuietLog&) = delete;
-
-   private:
-    int kept_ = -1;
-};
-
 void run(std::string_view input) {
     static Gateway gateway{options_of()};
     static HttpFront front(gateway, STDERR_FILENO);
@@ -84,7 +65,7 @@ void run(std::string_view input) {
     std::string answers;
     std::thread reader([&] { answers = read_all(ends[0]); });
     {
-        const QuietLog quiet;
+        const epe::fuzz::QuietLog quiet;
         (void)fcntl(ends[1], F_SETFL, O_NONBLOCK);
         ClientStream client(ends[1], nullptr);
         for (int i = 0; i < kMostRequests && front.serve(client, i + 1 == kMostRequests);) ++i;

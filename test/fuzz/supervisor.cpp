@@ -19,6 +19,7 @@
 #include "engine/supervisor_state.h"
 #include "messages.h"
 #include "private_member.h"
+#include "quiet_log.h"
 
 namespace epe::engine {
 
@@ -147,10 +148,12 @@ void run(std::string_view input) {
                 tell_as_owner(house, message);
             } else if (speaker == 1) {
                 epe::fuzz::send_message(house.zygote, message, {number, number, number, number});
+                const epe::fuzz::QuietLog quiet;
                 (void)(house.supervisor.*member(epe::fuzz::ServeZygote()))(
                     (house.supervisor.*member(epe::fuzz::ZygotesMember())).front());
             } else {
                 epe::fuzz::send_message(house.client, message, {number, number, number, number});
+                const epe::fuzz::QuietLog quiet;
                 (house.supervisor.*member(epe::fuzz::ServeClient()))(house.client_descriptor);
             }
             // What it answers is read, so that its queue does not grow.
