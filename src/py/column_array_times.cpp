@@ -1,6 +1,7 @@
 // Columns from numpy arrays of datetime64 and timedelta64, whatever their unit.
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cstring>
 
 #include "py/column_parts_internal.h"
@@ -149,15 +150,20 @@ bool TimeUnit::to_microseconds(std::int64_t value, std::int64_t& result) const n
 }
 
 TimeUnit time_unit_of(PyObject* dtype) {
-    const Ref data =
-        call(attribute(import_module("numpy").get(), "datetime_data").get(), Ref::borrow(dtype));
-    const std::string_view name = utf8(PyTuple_GetItem(data.get(), 0));
-    const long long count = PyLong_AsLongLong(PyTuple_GetItem(data.get(), 1));
+    // As <M8[25us]: numpy.datetime_data() would say it, but a script can replace that.
+    const Ref text = attribute(dtype, "str");
+    const std::string_view all = utf8(text.get());
+    const std::size_t open = all.find('[');
+    if (open == std::string_view::npos || !all.ends_with(']')) return {.is_none = true};
+    std::string_view name = all.substr(open + 1, all.size() - open - 2);
+    std::int32_t count = 1;
+    const auto [end, problem] = std::from_chars(name.data(), name.data() + name.size(), count);
+    if (problem == std::errc()) name.remove_prefix(static_cast<std::size_t>(end - name.data()));
     const auto* const found = std::find_if(kUnits.begin(), kUnits.end(),
                                            [=](const UnitName& unit) { return unit.name == name; });
     if (found == kUnits.end()) return {.is_none = true};
     TimeUnit unit = found->unit;
-    unit.multiply *= count;  // both small: numpy's count is an int32
+    unit.multiply *= problem == std::errc() ? count : 1;  // both small
     return unit;
 }
 

@@ -10,6 +10,14 @@ namespace {
 
 constexpr std::int64_t kExactInFloat = std::int64_t{1} << 53;
 
+/// A subclass of Decimal may say anything in the place of its digits.
+std::string checked_decimal(PyObject* value, const Target& target, std::int64_t index) {
+    std::string text = decimal_text(value);
+    for (const char byte : text)
+        if (byte <= ' ' || byte > '~') fail_type(target, value, index);
+    return text;
+}
+
 Column decimal_column(const Objects& values, const Target& target) {
     BytesWriter writer(Kind::kDecimal, values.count);
     Classifier classifier(target.keeps_nan());
@@ -25,7 +33,7 @@ Column decimal_column(const Objects& values, const Target& target) {
                 writer.append(utf8(Ref::steal(PyNumber_ToBase(values[i], 10)).get()));
                 break;
             default:
-                writer.append(decimal_text(values[i]));
+                writer.append(checked_decimal(values[i], target, i));
         }
     }
     return writer.finish();

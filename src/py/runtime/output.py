@@ -6,6 +6,8 @@ import warnings
 
 import _oml_epe
 
+from _oml_epe_runtime.errors import LONGEST_MESSAGE, encodable, shorten
+
 
 class _Bytes(io.RawIOBase):
     """What `sys.stdout.buffer` is: bytes are taken for UTF-8."""
@@ -69,7 +71,8 @@ def install_showwarning():
 
     def showwarning(message, category, filename, lineno, file=None, line=None):
         if file is None:
-            text = f"{category.__name__}: {message}"
+            text = shorten(f"{category.__name__}: {message}", LONGEST_MESSAGE)
+            text = encodable(text)
             if _oml_epe.show_warning(text, f"{text}\n{lineno}"):
                 return
         before(message, category, filename, lineno, file, line)

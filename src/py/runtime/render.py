@@ -44,8 +44,20 @@ from typing import Any
 
 try:
     from _oml_epe import Error
+
+    from _oml_epe_runtime.checks import checked_stream, plain_array, validated
 except ImportError:  # outside an engine: the tests of this module
     Error = Exception
+
+    def plain_array(array: Any) -> Any:
+        return sys.modules["numpy"].ndarray.view(array, sys.modules["numpy"].ndarray)
+
+    def checked_stream(exporter: Any) -> Any:
+        return exporter
+
+    def validated(value: Any) -> Any:
+        return value
+
 
 __all__ = ["RenderError", "limited", "to_json", "to_value", "to_xml"]
 
@@ -190,6 +202,8 @@ def _as_frame(value: Any) -> _Frame | None:
         return _Frame(value.columns.tolist(), lambda i: value.iloc[:, i], len(value))
     numpy = sys.modules.get("numpy")
     if numpy is not None and isinstance(value, numpy.ndarray):
+        if not isinstance(value, numpy.ma.MaskedArray):
+            value = plain_array(value)
         names = value.dtype.names
         if names is None:
             return None
@@ -206,6 +220,7 @@ def _as_frame(value: Any) -> _Frame | None:
         value = _arrow_table(value)
     pyarrow = sys.modules.get("pyarrow")
     if pyarrow is not None and isinstance(value, (pyarrow.Table, pyarrow.RecordBatch)):
+        value = validated(value)
         return _Frame(value.schema.names, lambda i: value.column(i).to_pylist(), value.num_rows)
     return None
 
@@ -218,7 +233,7 @@ def _arrow_table(value: Any) -> Any:
         import pyarrow
     except ImportError:
         return value
-    return pyarrow.table(value)
+    return pyarrow.table(checked_stream(value))
 
 
 _PLAIN = frozenset((int, float, str, bool, type(None), bytes, list, tuple, dict, set))
@@ -255,6 +270,7 @@ def _column_texts(values: Any) -> Iterable[str]:
         array = values if isinstance(values, numpy.ndarray) else values.to_numpy()
         if isinstance(array, numpy.ma.MaskedArray):
             return _values(_unmasked(numpy, array))
+        array = plain_array(array)
         if array.ndim == 1:
             texts = _array_texts(numpy, array)
             if texts is not None:
@@ -275,7 +291,8 @@ def _pandas_texts(values: Any) -> list[Any]:
 
 def _unmasked(numpy: Any, array: Any) -> Any:
     """Masked elements become None."""
-    return numpy.where(numpy.ma.getmaskarray(array), None, array.data.astype(object))
+    mask = plain_array(numpy.ma.getmaskarray(array))
+    return numpy.where(mask, None, plain_array(array).astype(object))
 
 
 def _array_texts(numpy: Any, array: Any) -> Iterable[str] | None:
@@ -375,15 +392,15 @@ def _frame_array(value: Any) -> str:
 
 
 def _ndarray(values: Any) -> str:
+    if not isinstance(values, sys.modules["numpy"].ma.MaskedArray):
+        values = plain_array(values)
     if values.dtype.names is not None:
         return _frame_array(values)
     if values.ndim == 0:
         return _encode(values[()])
     if values.ndim == 1:
         return "[" + ",".join(_column_texts(values)) + "]"
-    if isinstance(values, sys.modules["numpy"].ma.MaskedArray):
-        return "[" + ",".join(_located(_ndarray, values)) + "]"
-    return "[" + ",".join(_located(_ndarray, sys.modules["numpy"].asarray(values))) + "]"
+    return "[" + ",".join(_located(_ndarray, values)) + "]"
 
 
 def _located(encode: Callable[[Any], str], values: Iterable[Any]) -> Iterator[str]:
@@ -508,7 +525,7 @@ def _foreign_encoder(kind: type) -> _Encoder | None:
     if root in ("pyarrow", "polars"):
         for method in ("as_py", "to_pylist", "to_list"):
             if hasattr(kind, method) and not hasattr(kind, "columns"):
-                return lambda value: _encode(getattr(value, method)())
+                return lambda value: _encode(getattr(validated(value), method)())
         return _frame_array
     return _frame_array if hasattr(kind, "__arrow_c_stream__") else None
 
@@ -691,6 +708,8 @@ def _plain(value: Any) -> Any:
     if encoder is _always_null:
         return None
     if encoder in (_ndarray, _pandas_values):
+        if encoder is _ndarray and not isinstance(value, sys.modules["numpy"].ma.MaskedArray):
+            value = plain_array(value)
         if getattr(value, "ndim", 1) == 0:
             return _plain(value[()])
         return list(value)
@@ -706,7 +725,7 @@ def _plain(value: Any) -> Any:
         return list(value)
     for method in ("as_py", "to_pylist", "to_list"):
         if hasattr(type(value), method):
-            return getattr(value, method)()
+            return getattr(validated(value), method)()
     return value
 
 
@@ -785,6 +804,8 @@ def _xml_cells(values: Any) -> Iterable[str]:
         values = _pandas_texts(values)
     elif numpy is not None and isinstance(dtype, numpy.dtype) and dtype.kind in "biufM":
         array = values if isinstance(values, numpy.ndarray) else values.to_numpy()
+        if not isinstance(array, numpy.ma.MaskedArray):
+            array = plain_array(array)
         if array.ndim == 1 and not isinstance(array, numpy.ma.MaskedArray):
             texts = _array_texts(numpy, array)
             if dtype.kind == "f" and not numpy.isinf(array).any():

@@ -5,7 +5,7 @@ import linecache
 import sys
 import types
 
-from _oml_epe_runtime.errors import SCRIPT_MODULES, EpeError
+from _oml_epe_runtime.errors import LONGEST_LINE, SCRIPT_MODULES, EpeError
 
 
 def _compile(name, filename, source):
@@ -18,7 +18,7 @@ def _compile(name, filename, source):
         detail = f"Line {error.lineno}: " if error.lineno else ""
         detail += f"{type(error).__name__}: {error.msg}"
         if error.text:
-            text = error.text.rstrip("\n")
+            text = error.text[:LONGEST_LINE].rstrip("\n")
             stripped = text.lstrip(" \t\f")
             detail += f"\n    {stripped}"
             column = (error.offset or 0) - 1 - (len(text) - len(stripped))
