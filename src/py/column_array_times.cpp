@@ -84,6 +84,7 @@ Column date_column(const Int64View& view, const TimeUnit& unit, const Target& ta
     Column column = fixed_column(Kind::kDate, view.count());
     auto* const out = column.values.as<std::int32_t>();
     for (std::int64_t i = 0; i < column.length; ++i) {
+        check_now_and_then(i);
         out[i] = 0;
         if (view[i] == kNat) {
             mark_null(column, i);
@@ -112,6 +113,7 @@ Column microsecond_column(Kind kind, const Int64View& view, const TimeUnit& unit
         }
     } else {
         for (std::int64_t i = 0; i < column.length; ++i) {
+            check_now_and_then(i);
             out[i] = kNat;
             if (view[i] != kNat && !unit.to_microseconds(view[i], out[i]))
                 target.place.fail_time_range(i);

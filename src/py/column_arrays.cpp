@@ -1,4 +1,5 @@
 // Columns from numpy arrays of numbers, booleans and texts, through the buffer protocol.
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstring>
@@ -96,6 +97,8 @@ Column with_type(char kind, std::size_t width, PyObject* array, const Target& ta
     fail_type(target, Ref::steal(PySequence_GetItem(array, 0)).get(), 0);
 }
 
+constexpr std::int64_t kPiece = std::int64_t{1} << 20;  // values between looks at interrupts
+
 /// The element as its column holds it.
 template <typename Out, typename In>
 Out converted(In value) noexcept {
@@ -111,11 +114,19 @@ Column copied(const ArrayView& view, Kind kind) {
     auto* const out = column.values.as<Out>();
     if constexpr (std::is_same_v<In, Out>) {
         if (view.is_dense()) {
-            if (view.count() > 0) std::memcpy(out, view.at(0), column.values.size());
+            for (std::int64_t i = 0; i < column.length; i += kPiece) {
+                const std::int64_t count = std::min(kPiece, column.length - i);
+                std::memcpy(out + i, view.at(i), static_cast<std::size_t>(count) * sizeof(Out));
+                check_cancel();
+            }
             return column;
         }
     }
-    for (std::int64_t i = 0; i < column.length; ++i) out[i] = converted<Out>(view.load<In>(i));
+    for (std::int64_t first = 0; first < column.length; first += kPiece) {
+        const std::int64_t end = std::min(first + kPiece, column.length);
+        for (std::int64_t i = first; i < end; ++i) out[i] = converted<Out>(view.load<In>(i));
+        check_cancel();
+    }
     return column;
 }
 
@@ -251,6 +262,7 @@ Column as_unicode(const ArrayView& view, const Target& target) {
         if (most > 0) std::memcpy(points.data(), view.at(i), view.width());
         std::size_t count = most;
         while (count > 0 && points[count - 1] == 0) --count;
+        check_now_and_then(i);
         const Ref text = Ref::steal(PyUnicode_FromKindAndData(PyUnicode_4BYTE_KIND, points.data(),
                                                               static_cast<Py_ssize_t>(count)));
         writer.append(checked_utf8(text.get(), target.place, i));

@@ -18,7 +18,10 @@ constexpr unsigned kSequenceClasses = kTupleClass | kListClass | kArrayClass;
 unsigned classes_of(const Objects& values, bool keep_nan) {
     Classifier classifier(keep_nan);
     unsigned classes = kNoClass;
-    for (std::int64_t i = 0; i < values.count; ++i) classes |= classifier.class_of(values[i]);
+    for (std::int64_t i = 0; i < values.count; ++i) {
+        check_now_and_then(i);
+        classes |= classifier.class_of(values[i]);
+    }
     return classes;
 }
 
@@ -32,6 +35,7 @@ unsigned take_plain(const Objects& values, const Target& target, ObjectVector& p
     replaced.reserve(values.count);
     const Objects owned = plain.objects();
     for (std::int64_t i = 0; i < owned.count; ++i) {
+        check_now_and_then(i);
         PyObject* const value = owned[i];
         unsigned value_class = classifier.class_of(value);
         Ref simple = value_class == kForeignClass ? simplify(value, target, i) : Ref::borrow(value);

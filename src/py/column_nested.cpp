@@ -129,6 +129,7 @@ void ListWriter::flatten(PyObject* value, const ListShape& shape, int depth) {
                            "nested lists of different lengths do not make an array in", row_,
                            "PostgreSQL's arrays are rectangular.");
     for (Py_ssize_t i = 0; i < size; ++i) {
+        check_now_and_then(i);
         PyObject* const item = PyTuple_GET_ITEM(items.get(), i);
         if (is_nested(item, depth + 1) == is_innermost)
             target_.place.fail(sqlstate::kDatatypeMismatch,
@@ -275,6 +276,7 @@ Column column_of_lists(const Objects& values, const Target& target) {
     ListWriter writer(values.count, target);
     Classifier classifier(false);
     for (std::int64_t i = 0; i < values.count; ++i) {
+        check_now_and_then(i);
         const unsigned value_class = classifier.class_of(values[i]);
         if (value_class == kNoClass)
             writer.add_null();
@@ -294,6 +296,7 @@ Column column_of_structs(const Objects& values, const Target& target) {
     StructWriter writer(target);
     Classifier classifier(false);
     for (std::int64_t i = 0; i < values.count; ++i) {
+        check_now_and_then(i);
         switch (classifier.class_of(values[i])) {
             case kNoClass:
                 mark_null(column, i);

@@ -83,6 +83,7 @@ Column number_column(Kind kind, const Objects& values, const Convert& convert) {
     Column column = fixed_column(kind, values.count);
     Classifier classifier(false);
     for (std::int64_t i = 0; i < values.count; ++i) {
+        check_now_and_then(i);
         if (classifier.class_of(values[i]) == kNoClass) {
             mark_null(column, i);
             clear_slot(column, i);

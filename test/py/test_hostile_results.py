@@ -341,6 +341,39 @@ def hostile():
     assert state == "22021"
 
 
+@pytest.mark.parametrize("form", ["'JSON'", "'XML'"])
+@pytest.mark.parametrize("value", ["[value]", "{1: value}", "(value,)"])
+def test_nesting_beyond_the_stack(
+    run: Callable[..., list[Any]], value: str, form: str
+) -> None:
+    source = f"""
+import sys
+sys.setrecursionlimit(10 ** 7)
+def hostile():
+    value = []
+    for _ in range(300_000):
+        value = {value}
+    return value
+"""
+    statement = f"SELECT value FROM pyq_eval(NULL, {form}, 'hostile') AS t(name text, value text)"
+    state, message = refusal(run, source, statement)
+    assert (state, "nested too deeply" in message) == ("22023", True)
+
+
+def test_an_exception_nested_beyond_the_stack(run: Callable[..., list[Any]]) -> None:
+    source = """
+import sys
+sys.setrecursionlimit(10 ** 7)
+def hostile():
+    value = []
+    for _ in range(300_000):
+        value = [value]
+    raise KeyError(value)
+"""
+    state, message = refusal(run, source, JSON)
+    assert (state, message) == ("38000", "KeyError: <exception str() failed>")
+
+
 # ------------------------------------------------------------------------------------------ Arrow
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from _oml_epe import checked_stream, plain_array
 
-from _oml_epe_runtime.errors import EpeError
+from _oml_epe_runtime.errors import EpeError, bounded_recursion
 
-__all__ = ["checked_stream", "plain_array", "validated"]
+__all__ = ["bounded_recursion", "checked_stream", "plain_array", "validated"]
 
 
 def validated(value: Any) -> Any:

@@ -5,9 +5,11 @@ own, a group has members: all of that is counted, and so much of it is looked at
 Python formats for one exception (its text, its notes, where its syntax is wrong) is cut.
 """
 
+import contextlib
 import itertools
 import linecache
 import os
+import sys
 import traceback
 
 import _oml_epe
@@ -25,6 +27,7 @@ _MOST_NOTES = 10
 LONGEST_LINE = 400  # of source
 _LONGEST_CODE = 20000  # bytes of a function up to the place, for the marks below its line
 _LARGEST_FILE = 10 << 20
+_DEEPEST = 10_000
 
 _CAUSE = "\nThe above exception was the direct cause of the following exception:\n\n"
 _CONTEXT = "\nDuring handling of the above exception, another exception occurred:\n\n"
@@ -46,6 +49,23 @@ class EpeError(_oml_epe.Error):
         self.sqlstate = sqlstate
         self.detail = detail
         self.hint = hint
+
+
+@contextlib.contextmanager
+def bounded_recursion():
+    """Bound the depth of what is called, whatever limit the script has set for itself.
+
+    Functions in C that call themselves (repr, pickle, join) would overflow the stack.
+    """
+    limit = sys.getrecursionlimit()
+    if limit <= _DEEPEST:
+        yield
+        return
+    sys.setrecursionlimit(_DEEPEST)
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(limit)
 
 
 def shorten(text, limit):
@@ -317,11 +337,11 @@ class _Report:
 
 def describe(exception):
     """Return (message, traceback) of an exception; the traceback may be empty."""
-    only = _format_only(exception)
-    message = _text_of(exception) if _is_ours(exception) else "".join(only).rstrip("\n")
-    report = _Report()
-    # The last line would say the message again.
-    lines = "".join(report.format(exception, only=[])).rstrip("\n")
+    with bounded_recursion():
+        only = _format_only(exception)
+        message = _text_of(exception) if _is_ours(exception) else "".join(only).rstrip("\n")
+        # The last line would say the message again.
+        lines = "".join(_Report().format(exception, only=[])).rstrip("\n")
     return (
         shorten(encodable(message), LONGEST_MESSAGE),
         shorten(encodable(lines), _LONGEST_TRACEBACK),
