@@ -2,6 +2,7 @@
 #include "py/error_internal.h"
 
 #include <algorithm>
+#include <stdexcept>
 #include <typeinfo>
 
 #include "py/activation_internal.h"
@@ -125,6 +126,9 @@ void set_from_current_exception() noexcept {
         throw;
     } catch (const std::bad_alloc&) {
         PyErr_NoMemory();
+        return;
+    } catch (const std::length_error&) {
+        PyErr_SetString(PyExc_OverflowError, "a value is too long");
         return;
     } catch (const Error& error) {
         // A subclass is PostgreSQL's own error, which needs a rollback; so does the end of the
