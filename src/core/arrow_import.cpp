@@ -45,7 +45,7 @@ class Importer {
     template <typename T>
     T read(const T* from, const char* what) {
         T value;
-        require(from != nullptr && memory_.copy(&value, from, sizeof(T)), what);
+        require(from != nullptr && memory_.copy(&value, from, sizeof value), what);
         return value;
     }
     void count_node() { require(++nodes_ <= kMostNodes, "more arrays than can be read"); }
