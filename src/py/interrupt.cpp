@@ -283,6 +283,19 @@ void set_doomed(bool is_doomed) noexcept {
     interrupt_if_pending();
 }
 
+void check_cancel() {
+    Activation* const active = Activation::current();
+    if (active == nullptr || !is_guarded_thread()) return;
+    const InterruptFlags& flags = active->flags();
+    if (active->is_doomed()) {
+        PyErr_SetString(exception_types.host_error, "the statement has failed and must end");
+        throw ScriptError();
+    }
+    if (!flags.is_pending() || !flags.is_cancel()) return;
+    PyErr_SetString(exception_types.cancelled, "the statement is cancelled");
+    throw ScriptError();
+}
+
 PyObject* on_python_signal(PyObject*, PyObject*) noexcept {
     return callback([] {
         Activation* const active = Activation::current();

@@ -15,6 +15,7 @@ to be replayed in any format, is the pickle of (object, list of (title, PNG file
 from __future__ import annotations
 
 import importlib.util
+import io
 import json
 import linecache
 import pickle
@@ -23,7 +24,7 @@ import types
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from _oml_epe_runtime.errors import SCRIPT_MODULES, EpeError
+from _oml_epe_runtime.errors import SCRIPT_MODULES, EpeError, bounded_recursion
 
 __all__ = ["Arguments", "dump", "restore", "store"]
 
@@ -83,6 +84,37 @@ def _fresh(value: Any) -> Any:
     return value
 
 
+class _Reader(io.RawIOBase):
+    """Bytes that lie in pieces, as a file.
+
+    Reading from a file, the unpickler comes back to Python now and then, where the statement can
+    be cancelled.
+    """
+
+    def __init__(self, pieces: Iterable[bytes | memoryview]) -> None:
+        self._pieces = map(memoryview, pieces)
+        self._left = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._left:
+            following = next(self._pieces, None)
+            if following is None:
+                return 0
+            self._left = following
+        target = memoryview(buffer).cast("B")
+        size = min(len(target), len(self._left), PIECE_BYTES)
+        target[:size] = self._left[:size]
+        self._left = self._left[size:]
+        return size
+
+
+def _load(pieces: Iterable[bytes | memoryview]) -> Any:
+    return pickle.load(io.BufferedReader(_Reader(pieces), 1 << 16))
+
+
 class Arguments:
     """What came pickled with a call.
 
@@ -97,7 +129,7 @@ class Arguments:
     def __init__(self, data: memoryview) -> None:
         end = bytes(data[:1000]).index(b"\n")
         _check(json.loads(bytes(data[:end])))
-        content = pickle.loads(data[end + 1 :])
+        content = _load([data[end + 1 :]])
         self.function: Callable[..., Any] | None = content.get("function")
         self._arguments: dict[str, Any] = content["arguments"]
         self.is_shareable = not any(map(_has_container, self._arguments.values()))
@@ -204,7 +236,7 @@ def store(result: Any, figures: Iterable[tuple[str | None, bytes]]) -> list[byte
 
 def restore(pieces: Iterable[bytes], figures: bool) -> Any:
     """Give back what store() pickled; with `figures`, its images are what is captured next."""
-    result, images, is_generator = pickle.loads(b"".join(pieces))
+    result, images, is_generator = _load(pieces)
     if figures:
         from _oml_epe_runtime.figures import replay
 
@@ -213,6 +245,11 @@ def restore(pieces: Iterable[bytes], figures: bool) -> Any:
 
 
 def _pickle(value: tuple[Any, ...]) -> list[bytes | memoryview]:
+    with bounded_recursion():
+        return _pickle_bounded(value)
+
+
+def _pickle_bounded(value: tuple[Any, ...]) -> list[bytes | memoryview]:
     pieces = _Pieces()
     try:
         pickle.Pickler(pieces, protocol=5).dump(value)
