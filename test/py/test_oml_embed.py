@@ -625,7 +625,9 @@ def test_no_group_is_lost(run: Callable[..., Any]) -> None:
             oml.group_apply(rows, rows["f"], values, oml_input_type="pandas.DataFrame"),
             [
                 (tuple(str(part) for part in key), found)
-                for key, found in oml.group_apply(rows, rows[["s", "f"]], values, parallel=2).items()
+                for key, found in oml.group_apply(
+                    rows, rows[["s", "f"]], values, parallel=2
+                ).items()
             ],
             oml.group_apply(odd, odd[["n", "a"]], values),
             oml.group_apply(rows[rows["s"] == None], rows["s"], values),  # noqa: E711

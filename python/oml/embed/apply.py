@@ -207,9 +207,7 @@ def group_apply(
     results = _calls.run(call)
     names = [name or "" for name, _, _ in results]
     found = _group_keys(frame, keys.columns, names)
-    return {
-        key: _with_images(result, images) for key, (_, result, images) in zip(found, results)
-    }
+    return {key: _with_images(result, images) for key, (_, result, images) in zip(found, results)}
 
 
 def index_apply(
