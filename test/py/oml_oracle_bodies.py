@@ -344,6 +344,65 @@ def correlations(pandas: Any) -> None:
     assert proxy[["text"]].corr().shape == (0, 0)
 
 
+def duplicates_and_missing_values(pandas: Any) -> None:
+    import oml
+
+    nan = float("nan")
+    frame = pandas.DataFrame(
+        {
+            "numeric": [1, 1.4, -4, -4, 5.432, nan, nan],
+            "string1": [None, None, "a", "a", "a", "b", None],
+            "string2": ["x", None, "z", "z", "z", "x", None],
+            "flag": [True, False, True, True, False, None, True],
+            "raw": [b"b", b"a", b"d", b"c", None, None, b"x"],
+        }
+    )
+    proxy = oml.push(frame, dbtypes={"string1": "CHAR(1)", "string2": "CHAR(1)"})
+    once = proxy.drop_duplicates(subset=["string1", "string2"])
+    assert once.columns == list(frame) and sorted(once.pull(aslist=True), key=str) == sorted(
+        [
+            (1.0, None, "x", True, b"b"),
+            (1.4, None, None, False, b"a"),
+            (-4.0, "a", "z", False, b"c"),
+            (None, "b", "x", None, None),
+        ],
+        key=str,
+    )
+    assert len(proxy.drop_duplicates()) == 7
+    assert len(proxy[["numeric", "string1", "string2"]].drop_duplicates()) == 6
+    odd = oml.sync(query="SELECT 1 AS k, '{2}'::int[] AS a, '{}'::json AS j, point(1, 1) AS p "
+                   "UNION ALL SELECT 1, '{1,9}', NULL, NULL")  # fmt: skip
+    assert [str(v) for v in odd.drop_duplicates("k").pull(aslist=True)[0]][:2] == ["1", "[1 9]"]
+    fails(ValueError, proxy.drop_duplicates, "string1", keep="last")
+    # Of so many missing values a row is dropped.
+    some = proxy[["numeric", "string1", "string2"]]
+    for thresh, count in ((1, 3), (2, 5), (3, 6), (4, 7)):
+        assert len(some.dropna(thresh=thresh)) == count, thresh
+    assert len(some.dropna()) == 3 and len(some.dropna(how="all")) == 6
+    assert len(some.dropna(subset=["numeric"])) == 5
+
+
+def membership_in_columns(pandas: Any) -> None:
+    import gc
+
+    import oml
+
+    proxy = oml.push(pandas.DataFrame({"k": [1, 2, 3, 4], "f": [0.5, None, 2.0, float("nan")]}))
+    other = oml.push(pandas.DataFrame({"x": [2.0, 4.0, 4.0, 0.5], "y": [None, "b", "c", "d"]}))
+    assert proxy["k"].isin(other["x"]).pull() == [False, True, False, True]
+    assert proxy["f"].isin(other["x"]).pull() == [True, False, True, False]
+    assert other["y"].isin(oml.push(["b", None], dbtypes=["text"])).pull() == [
+        True, True, False, False,
+    ]  # fmt: skip
+    assert proxy["k"].isin(proxy["f"]).pull() == [False, True, False, False]
+    kept = proxy[proxy["k"].isin(other[other["x"] > 3]["x"])]
+    del other
+    gc.collect()
+    assert kept["k"].pull() == [4]
+    wide = oml.push(pandas.DataFrame({f"c{n}": [float(n), 1.0] for n in range(300)}))
+    assert wide.describe().shape == (8, 300) and wide.describe().loc["max", "c299"] == 299.0
+
+
 def replacing_by_other_sorts(pandas: Any) -> None:
     import oml
 

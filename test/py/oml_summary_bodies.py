@@ -356,7 +356,8 @@ def order_by_what_was_sorted(pandas: Any) -> None:
     assert proxy.concat({"d": -proxy["a"]}).rename({"a": "x", "d": "a"}).pull()["a"].tolist() == [
         -1, -1, -2, -3,
     ]  # fmt: skip
-    once = oml.push(frame).sort_values("c").rename({"b": "c", "c": "b"}).drop_duplicates("c")
+    renamed = oml.push(frame).sort_values("c").rename({"b": "c", "c": "b"})
+    once = renamed.drop_duplicates("c", keep="first")
     assert sorted(once.pull(aslist=True)) == [(1, 3, 6), (2, 1, 8), (3, 2, 9)]
 
 

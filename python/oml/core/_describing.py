@@ -41,9 +41,16 @@ def _numbers(columns: Sequence[Series], shares: dict[str, float]) -> list[dict[s
         **{label: _quantile(share) for label, share in shares.items()},
         "max": "pg_catalog.max({0})",
     }
-    items = [text.format(column._present) for column in columns for text in rows.values()]
-    found = _query(f"SELECT {', '.join(items)} FROM {columns[0]._source.relation} AS t")[0]
-    values = [float("nan") if value is None else float(value) for value in found]
+    items = [
+        f"({text.format(column._present)})::pg_catalog.float8"
+        for column in columns
+        for text in rows.values()
+    ]
+    # An array, since a query has 1664 columns at most.
+    found = _query(f"SELECT ARRAY[{', '.join(items)}] FROM {columns[0]._source.relation} AS t")[0][
+        0
+    ]
+    values = [float("nan") if value is None else float(value) for value in list(found)]
     width = len(rows)
     return [dict(zip(rows, values[n * width : (n + 1) * width])) for n, _ in enumerate(columns)]
 

@@ -216,34 +216,51 @@ class DataFrame(Statistics):
         how : "any" or "all"
             Drop rows with a missing value, or of missing values only.
         thresh : int, optional
-            Keep rows with so many values that are not missing, instead.
+            Drop rows with so many missing values, instead.
         subset : list of str, optional
             Look at these columns only.
         """
         missing = [self._series(name)._is_missing for name in self._names(subset)]
         if thresh is not None:
-            present = " + ".join(f"(NOT {item})::int" for item in missing)
-            return self._with(self._source.where(f"{present} >= {int(thresh)}"))
+            count = " + ".join(f"({item})::pg_catalog.int4" for item in missing)
+            return self._with(self._source.where(f"{count} < {int(thresh)}"))
         if how not in ("any", "all"):
             raise ValueError("how is 'any' or 'all'")
         condition = (" OR " if how == "any" else " AND ").join(missing)
         return self._with(self._source.where(f"NOT ({condition})"))
 
-    def drop_duplicates(self, subset: str | Iterable[str] | None = None) -> DataFrame:
+    def drop_duplicates(
+        self, subset: str | Iterable[str] | None = None, keep: str = "least"
+    ) -> DataFrame:
         """Return every row once; the order of rows is lost.
 
         Parameters
         ----------
         subset : list of str, optional
-            Columns that make rows equal; the first row of the frame's order is kept.
+            Columns that make rows equal.
+        keep : "least" or "first"
+            What the other columns have then: the least value of each, as in Oracle; or what the
+            first row of the frame's order has, as in pandas.
         """
+        if keep not in ("least", "first"):
+            raise ValueError("keep is 'least' or 'first'")
         if subset is None:
             return self._nested(self._select(has_order=False, distinct="DISTINCT "))
+        names = self._names(subset)
         # No mere names, which could be those of other columns of the result.
-        keys = [f"COALESCE({self._columns[name].expression})" for name in self._names(subset)]
-        order = ", ".join([*keys, *self._source.order])
-        sql = self._select(has_order=False, distinct=f"DISTINCT ON ({', '.join(keys)}) ")
-        return self._nested(f"{sql} ORDER BY {order}")
+        keys = [f"COALESCE({self._columns[name].expression})" for name in names]
+        if keep == "first":
+            order = ", ".join([*keys, *self._source.order])
+            sql = self._select(has_order=False, distinct=f"DISTINCT ON ({', '.join(keys)}) ")
+            return self._nested(f"{sql} ORDER BY {order}")
+        items = []
+        for name in self.columns:
+            value = f"COALESCE({self._columns[name].expression})"
+            if name not in names:
+                value = self._series(name)._least
+            items.append(f"{value} AS {quote(name)}")
+        rows = f"FROM {self._source.relation} AS t GROUP BY {', '.join(keys)}"
+        return self._nested(f"SELECT {', '.join(items)} {rows}")
 
     def sort_values(
         self,

@@ -25,6 +25,13 @@ _NAME = re.compile(r'(?:[lr]\.)?"(?:[^"]|"")*"')  # of a column, which an index 
 #: Types whose values PostgreSQL cannot compare.
 _INCOMPARABLE = {"json", "xml", "point", "line", "lseg", "box", "path", "polygon", "circle"}
 
+#: Types for which all versions of PostgreSQL have min().
+_WITH_MIN = {
+    *("smallint", "integer", "bigint", "real", "double precision", "numeric", "text"),
+    *("character varying", "character", "date", "interval", "timestamp without time zone"),
+    *("timestamp with time zone", "time without time zone"),
+}
+
 
 class Series:
     """One column of a proxy: an expression over the rows of its source.
@@ -304,15 +311,34 @@ class Series:
         return self._condition(self._is_missing)
 
     def isin(self, values: Any) -> Any:
-        """Whether the values are among some, a Boolean column."""
-        if isinstance(values, (str, bytes, Series)):
-            raise TypeError("isin() takes a list of values")
+        """Whether the values are among some, a Boolean column.
+
+        Parameters
+        ----------
+        values : list, or column of any rows
+        """
+        if isinstance(values, Series):
+            return self._is_in_column(values)
+        if isinstance(values, (str, bytes)):
+            raise TypeError("isin() takes a list of values or a column")
         listed = [plain_value(value) for value in values]
         items = [self._compared(value) for value in listed if not is_missing(value)]
         found = f"({self._expression} IN ({', '.join(items)}))" if items else "FALSE"
         if len(items) < len(listed):
             found = f"({found} OR {self._is_missing})"
         return self._condition(f"COALESCE({found}, FALSE)")
+
+    def _is_in_column(self, other: Series) -> Any:
+        """Whether the values are among those of a column, which may be of other rows."""
+        rows = f"FROM {other._source.relation} AS t"
+        found = f"({self._present} IN (SELECT {other._present} {rows}))"
+        missing = f"EXISTS (SELECT {rows} WHERE {other._is_missing})"
+        # The other rows live for as long as those that depend on them.
+        kept = [table for table in other._source.tables if table not in self._source.tables]
+        self._source.tables = (*self._source.tables, *kept)
+        return self._condition(
+            f"(CASE WHEN {self._is_missing} THEN {missing} ELSE COALESCE({found}, FALSE) END)"
+        )
 
     def _compared(self, other: Any) -> str:
         """The other side of a comparison."""
@@ -398,6 +424,16 @@ class Series:
                 f"CASE WHEN NOT EXISTS (SELECT {rows} WHERE {self._is_missing}) THEN {value} END"
             )
         return _session.connection().query(f"SELECT {value}")[1][0][0]
+
+    @property
+    def _least(self) -> str:
+        """The aggregate of the least value, of any type."""
+        kind = bare_type(self._sql_type)
+        if kind in _WITH_MIN or kind.endswith("[]"):
+            return f"pg_catalog.min({self._present})"
+        if kind == "boolean":
+            return f"pg_catalog.bool_and({self._present})"
+        return f"(pg_catalog.array_agg({self._present} ORDER BY {self._distinct}))[1]"
 
     def min(self, skipna: bool = True) -> Any:
         """Return the least value, None without any.
