@@ -95,6 +95,13 @@ def reflected_operators(pandas: Any) -> None:
         lambda: proxy["i"] * numpy.array([1, 2]),
         lambda: [1, 2] + proxy["i"],
         lambda: pandas.Series([1.0] * 8) * proxy["f"],
+        lambda: proxy["f"] - pandas.Series([1.0] * 8),
+        lambda: proxy["f"] / pandas.DataFrame({"f": [1.0]}),
+        lambda: pandas.Series(["a"] * 8) + oml.push(["a"] * 8),
+        lambda: pandas.Series([1.0] * 8) < proxy["f"],
+        lambda: proxy["f"] == pandas.Series([1.0] * 8),
+        lambda: pandas.Series([1.0] * 8) + proxy,
+        lambda: proxy * 2,
         lambda: None + proxy["i"],
         lambda: 2j * proxy["i"],
     ):

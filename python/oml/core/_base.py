@@ -143,6 +143,7 @@ class BaseFrame:
     # --------------------------------------------------------------------- numpy and pandas
 
     __array_priority__ = 1000
+    __pandas_priority__ = 5000
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         """Return the rows, pulled, as numpy.asarray() and pandas.DataFrame() want them.

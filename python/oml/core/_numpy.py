@@ -87,12 +87,17 @@ def _scalar(value: Any) -> Any:
     if isinstance(value, Series):
         return value
     if getattr(value, "ndim", 0) or isinstance(value, (list, tuple)):
-        raise TypeError(
-            f"a local {type(value).__name__} cannot be combined with a column of the database: "
-            "oml.push() it and merge() the frames, or pull() the column"
-        )
+        raise refuse_local(value)
     plain = plain_value(value)
     return float(plain) if isinstance(plain, float) else plain  # no numpy.float64
+
+
+def refuse_local(value: Any) -> TypeError:
+    """Return the error for local values beside a column."""
+    return TypeError(
+        f"a local {type(value).__name__} cannot be combined with a column of the database: "
+        "oml.push() it and merge() the frames, or pull() the column"
+    )
 
 
 def _refuse(name: str) -> TypeError:

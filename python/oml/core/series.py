@@ -49,7 +49,8 @@ class Series:
     """
 
     __hash__ = None  # type: ignore[assignment]  # == makes a column
-    __array_priority__ = 1000  # numpy's scalars leave operators to columns
+    __array_priority__ = 1000  # numpy's scalars leave operators to columns,
+    __pandas_priority__ = 5000  # and so do pandas' frames and series
 
     #: SQL type of columns that are cast to the class.
     _CAST = "text"
@@ -822,7 +823,13 @@ def _is_number(other: Any) -> bool:
     """Whether something is to be the other side of arithmetic, or to be refused here."""
     if isinstance(other, Series):
         return isinstance(other, NumericSeries) or bare_type(other._sql_type) == "boolean"
-    return not (hasattr(other, "__array_ufunc__") and bool(getattr(other, "ndim", 0)))
+    if not getattr(other, "ndim", 0):
+        return True
+    if type(other).__module__.startswith("pandas."):
+        from oml.core._numpy import refuse_local
+
+        raise refuse_local(other)
+    return False  # numpy asks __array_ufunc__
 
 
 def _kind(column: Series) -> str:
