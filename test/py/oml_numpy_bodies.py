@@ -230,6 +230,12 @@ def comparisons_from_the_left(pandas: Any) -> None:
     assert (odd["y"] < float("nan")).pull() == [None] * 4
     assert 3.5 in proxy["f"] and 7 not in proxy["f"] and None in proxy["f"]
     assert "a" in proxy["s"] and numpy.int64(4) in proxy["i"]
+    assert "x" not in proxy["i"] and 3 not in proxy["s"] and 3 not in proxy["d"]
+    fails(TypeError, lambda: proxy["i"] in proxy["f"])
+    # Nanoseconds are cut.
+    moment = pandas.Timestamp("2024-01-02 00:00:00.000000999")
+    assert (proxy["d"] == moment).pull() == [False, True, False, False]
+    assert proxy["d"].fillna(moment).count() == 4
     # An index on a column stays usable.
     execute("CREATE TABLE both_indexed AS SELECT i::float8 AS x FROM generate_series(1, 5000) AS i")
     execute("CREATE INDEX ON both_indexed (x)")

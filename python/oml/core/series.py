@@ -144,6 +144,14 @@ class Series:
 
     def __contains__(self, value: object) -> bool:
         """Whether a value is among those of the column; None and NaN: whether one is missing."""
+        if isinstance(value, Series):
+            raise TypeError("a column is not among the values of another: isin() tells which are")
+        value = plain_value(value)
+        try:
+            if not is_missing(value):
+                self._filled_type(value)
+        except TypeError:  # a value of another kind
+            return False
         condition = (self == value)._expression
         sql = f"SELECT EXISTS (SELECT FROM {self._source.relation} AS t WHERE {condition})"
         return bool(_session.connection().query(sql)[1][0][0])
