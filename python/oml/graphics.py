@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -343,7 +344,9 @@ def boxplot(
         if kwargs.get(argument) is None:
             kwargs[argument] = settings[f"boxplot.{name}"]
     axes = pyplot.gca() if ax is None else ax
-    is_upright = chosen(vert, "vertical")
-    if not is_upright:
-        kwargs["vert"] = False
+    if vert is False or (vert is None and not settings.get("boxplot.vertical", True)):
+        if "orientation" in inspect.signature(axes.bxp).parameters:
+            kwargs["orientation"] = "horizontal"
+        else:  # before matplotlib 3.10
+            kwargs["vert"] = False
     return axes.bxp(drawn, shownotches=chosen(notch, "notch"), showfliers=has_fliers, **kwargs)
