@@ -33,9 +33,17 @@ def _signed(condition: str, positive: str, negative: str) -> str:
 _IS_MISSING = "WHEN {x} IS NULL OR {y} IS NULL THEN NULL"
 _IS_NAN = f"WHEN {{x}} = {NAN} OR {{y}} = {NAN} THEN {NAN}"
 
+#: The common case, in which the result is neither out of range nor subnormal, is tested first.
+_IS_USUAL = (
+    "WHEN pg_catalog.abs({x}) < 1e100::pg_catalog.float8 "
+    "AND pg_catalog.abs({x}) > 1e-100::pg_catalog.float8 "
+    "AND pg_catalog.abs({y}) < 1e100::pg_catalog.float8 "
+    "AND pg_catalog.abs({y}) > 1e-100::pg_catalog.float8"
+)
+
 #: numpy.divide. A negative zero counts as zero.
 DIVISION = (
-    f"(CASE {_IS_MISSING} {_IS_NAN} "
+    f"(CASE {_IS_USUAL} THEN {{x}} / {{y}} {_IS_MISSING} {_IS_NAN} "
     f"WHEN {{y}} = 0 THEN CASE WHEN {{x}} > 0 THEN {_INFINITY} WHEN {{x}} < 0 "
     f"THEN {_MINUS_INFINITY} ELSE {NAN} END "
     f"WHEN pg_catalog.abs({{x}}) = {_INFINITY} AND pg_catalog.abs({{y}}) = {_INFINITY} THEN {NAN} "
@@ -59,7 +67,8 @@ FLOOR_DIVISION = (
 #: numpy.remainder: the result has the sign of the divisor. Of quotients of 2 ** 53 and more, whose
 #: fractions have no digits, it is 0.
 REMAINDER = (
-    f"(CASE {_IS_MISSING} {_IS_NAN} "
+    f"(CASE {_IS_USUAL} AND pg_catalog.abs({{x}}) / 9007199254740992 < pg_catalog.abs({{y}}) "
+    f"THEN {{x}} - {{y}} * pg_catalog.floor({{x}} / {{y}}) {_IS_MISSING} {_IS_NAN} "
     f"WHEN {{y}} = 0 OR pg_catalog.abs({{x}}) = {_INFINITY} THEN {NAN} "
     "WHEN pg_catalog.abs({x}) < pg_catalog.abs({y}) "
     "THEN CASE WHEN {x} = 0 OR ({x} > 0) = ({y} > 0) THEN {x} ELSE {x} + {y} END "
