@@ -766,10 +766,14 @@ def uses_globals(frame: pd.DataFrame) -> int:
     return int(pd.concat([frame, frame])["a"].sum()) * FACTOR
 
 
+def uses_class() -> Any:
+    return Hostile
+
+
 def test_functions_by_source(by_source: None) -> None:
     assert oml.do_eval(uses_globals, frame=pd.DataFrame({"a": [1, 2]})) == 18
-    with pytest.raises(TypeError, match='uses "iris", which is defined outside'):
-        oml.do_eval(test_control_arguments, client=None)
+    with pytest.raises(TypeError, match='uses "Hostile", a type that is defined outside'):
+        oml.do_eval(uses_class)
     with pytest.raises(TypeError, match="it is a lambda"):
         oml.do_eval(lambda: 1)
     outer = 5
