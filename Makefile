@@ -3,6 +3,7 @@
 #   make             build the library, the programs and the extension script
 #   make install     install them into the PostgreSQL of PG_CONFIG (needs the rights to write there)
 #   make unit        build and run test/unit and gateway/test/unit under ASan and UBSan, without PostgreSQL
+#   make fuzz        the fuzz targets of test/fuzz as libFuzzer programs, by clang (see tools/fuzz)
 #   make regress     pg_regress of test/sql against the server of PGHOST (see tools/with-server)
 #   make isolation   isolation tests of test/isolation against the same server
 #   make lint        every static check            make tidy    clang-tidy alone
@@ -22,7 +23,7 @@ EXTENSION_VERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" $(EXT
 
 # ------------------------------------------------------------------------------------- sources
 # What only the engine program needs: it supervises, forks and confines engines and runs scripts.
-PROGRAM_ONLY := $(patsubst %,src/engine/%.cpp,engine_main engine_server engine_link remote_host supervisor supervisor_zygotes supervised_engine supervised_gateway zygote warm_up sandbox sandbox_filter sandbox_landlock sandbox_namespaces)
+PROGRAM_ONLY := $(patsubst %,src/engine/%.cpp,engine_main engine_server engine_link remote_host supervisor supervisor_queue supervisor_zygotes supervisor_strays supervised_engine supervised_gateway zygote warm_up sandbox sandbox_filter sandbox_landlock sandbox_namespaces watch_guard)
 SOURCES := $(sort $(filter-out $(PROGRAM_ONLY),$(wildcard $(patsubst %,src/%/*.cpp,core pg py engine jobs entry))))
 ENGINE_PROGRAM = oml_epe_engine
 PROGRAM_OBJS := $(patsubst %.cpp,%.o,$(wildcard $(patsubst %,src/%/*.cpp,core py)) \
@@ -33,12 +34,15 @@ ALL_HEADERS := $(wildcard src/*/*.h)
 
 DATA_built = sql/$(EXTENSION)--$(EXTENSION_VERSION).sql
 DATA = $(wildcard sql/$(EXTENSION)--*--*.sql)
+# The scripts of earlier versions, from which the tests upgrade. They are not installed otherwise:
+# a new database gets the current version.
+UPGRADE_BASES = $(wildcard test/upgrade/$(EXTENSION)--*.sql)
 
 # Python that is compiled in: the runtime, and the package oml.
 RUNTIME_SOURCES := $(sort $(wildcard src/py/runtime/*.py) $(shell find python/oml -name '*.py' 2> /dev/null))
 RUNTIME_INC = src/py/runtime_sources.inc
 
-EXTRA_CLEAN = $(OBJS:.o=.d) $(ENGINE_PROGRAM) $(PROGRAM_OBJS) $(PROGRAM_OBJS:.o=.d) $(RUNTIME_INC) build/compile-flags build/unit build/tidy \
+EXTRA_CLEAN = build/fuzz/src build/fuzz/test build/fuzz/gateway $(OBJS:.o=.d) $(ENGINE_PROGRAM) $(PROGRAM_OBJS) $(PROGRAM_OBJS:.o=.d) $(RUNTIME_INC) build/compile-flags build/unit build/tidy \
 	build/regress build/isolation
 
 # --------------------------------------------------------------------------------------- tests
@@ -113,6 +117,10 @@ install: install-program
 install-program: $(ENGINE_PROGRAM)
 	$(MKDIR_P) '$(DESTDIR)$(bindir)'
 	$(INSTALL_PROGRAM) $(ENGINE_PROGRAM) '$(DESTDIR)$(bindir)/'
+.PHONY: install-upgrade-bases
+install-upgrade-bases:
+	$(MKDIR_P) '$(DESTDIR)$(datadir)/$(datamoduledir)'
+	$(INSTALL_DATA) $(UPGRADE_BASES) '$(DESTDIR)$(datadir)/$(datamoduledir)/'
 uninstall: uninstall-program
 uninstall-program:
 	rm -f '$(DESTDIR)$(bindir)/$(ENGINE_PROGRAM)'
@@ -137,10 +145,15 @@ $(DATA_built): sql/$(EXTENSION).sql
 # ---------------------------------------------------------------------------------- test targets
 .PHONY: install-program uninstall-program unit regress isolation lint tidy format FORCE
 
+# Fuzz targets (tools/fuzz); the unit tests replay their corpora.
+FUZZ_ALL := $(filter-out test/fuzz/replay.cpp,$(wildcard test/fuzz/*.cpp))
+FUZZ_GATEWAY := $(filter test/fuzz/gateway_%,$(FUZZ_ALL))
+FUZZ_SOURCES := $(filter-out $(FUZZ_GATEWAY),$(FUZZ_ALL))
+
 # The engine's files that need no Python.
-UNIT_ENGINE := $(filter-out $(patsubst %,src/engine/%.cpp,engine_main engine_server warm_up zygote supervisor_zygotes supervisor),$(wildcard src/engine/*.cpp))
-UNIT_OBJS = $(patsubst %.cpp,build/unit/%.o,$(wildcard test/unit/*.cpp) $(wildcard src/core/*.cpp) $(UNIT_ENGINE))
-UNIT_FLAGS = -std=c++20 -O1 -g $(WARNINGS) -Isrc -Itest/unit -fno-omit-frame-pointer \
+UNIT_ENGINE := $(filter-out $(patsubst %,src/engine/%.cpp,engine_main engine_server warm_up zygote),$(wildcard src/engine/*.cpp))
+UNIT_OBJS = $(patsubst %.cpp,build/unit/%.o,$(wildcard test/unit/*.cpp) $(FUZZ_SOURCES) test/fuzz/replay.cpp $(wildcard src/core/*.cpp) $(UNIT_ENGINE))
+UNIT_FLAGS = -std=c++20 -O1 -g $(WARNINGS) -Isrc -Itest/unit -Itest/fuzz -fno-omit-frame-pointer \
 	-fsanitize=address,undefined -fno-sanitize-recover=all
 
 UNIT_ARGS ?= --gtest_brief=1
@@ -182,12 +195,13 @@ build/tidy/%.ok: src/%.cpp $(ALL_HEADERS) .clang-tidy $(RUNTIME_INC)
 
 format:
 	clang-format -i $(SOURCES) $(PROGRAM_ONLY) $(ALL_HEADERS) $(wildcard test/unit/*.cpp test/unit/*.h) \
-		$(GATEWAY_SOURCES) $(GATEWAY_HEADERS) $(GATEWAY_TESTS)
+		$(GATEWAY_SOURCES) $(GATEWAY_HEADERS) $(GATEWAY_TESTS) $(FUZZ_ALL) $(wildcard test/fuzz/*.h) test/fuzz/replay.cpp
 	tools/python-tools ruff format
 	tools/python-tools ruff check --fix
 
 distclean:
 	rm -rf build
 
-# Last: it adds to the targets above.
+# Last: they add to the targets above.
 include gateway/gateway.mk
+include test/fuzz/fuzz.mk

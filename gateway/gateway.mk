@@ -47,8 +47,8 @@ uninstall-gateway:
 
 # --------------------------------------------------------------------------------- its unit tests
 GATEWAY_TESTS := $(wildcard gateway/test/unit/*.cpp)
-GATEWAY_UNIT_OBJS := $(patsubst %.cpp,build/unit/%.o,$(GATEWAY_TESTS) $(GATEWAY_CORE) \
-	$(filter-out gateway/src/main.cpp,$(GATEWAY_SOURCES)))
+GATEWAY_UNIT_OBJS := $(patsubst %.cpp,build/unit/%.o,$(GATEWAY_TESTS) $(FUZZ_GATEWAY) $(GATEWAY_CORE) \
+	$(filter-out gateway/src/main.cpp,$(GATEWAY_SOURCES))) build/unit/gateway/test/fuzz_replay.o
 GATEWAY_UNIT_FLAGS = $(UNIT_FLAGS) $(filter-out -std=% -W%,$(GATEWAY_FLAGS))
 
 unit: gateway-unit
@@ -60,6 +60,14 @@ build/unit/gateway/%.o: gateway/%.cpp gateway/gateway.mk
 	@mkdir -p $(@D)
 	@echo "$(CXX) $< (sanitized)"
 	$(quietly)$(CXX) $(GATEWAY_UNIT_FLAGS) -MMD -MP -c -o $@ $<
+
+build/unit/test/fuzz/gateway_%.o: test/fuzz/gateway_%.cpp gateway/gateway.mk
+	@mkdir -p $(@D)
+	@echo "$(CXX) $< (sanitized)"
+	$(quietly)$(CXX) $(GATEWAY_UNIT_FLAGS) -MMD -MP -c -o $@ $<
+build/unit/gateway/test/fuzz_replay.o: build/unit/test/fuzz/replay.o
+	@mkdir -p $(@D)
+	@cp $< $@
 
 -include $(GATEWAY_OBJS:.o=.d) $(GATEWAY_UNIT_OBJS:.o=.d)
 

@@ -80,9 +80,6 @@ COMMENT ON COLUMN pyqsys.script_grants.owner IS 'Owner of the script';
 COMMENT ON COLUMN pyqsys.script_grants.name IS 'Name of the script';
 COMMENT ON COLUMN pyqsys.script_grants.grantee IS 'Role that may run it; 0 (-) for everybody';
 
--- Whoever can write here decides what runs in the server.
-REVOKE ALL ON pyqsys.scripts, pyqsys.script_grants FROM PUBLIC;
-
 -- A dropped role's rows stay, with its bare OID, which could be anybody in the cluster that a dump
 -- is restored in: they are not dumped.
 SELECT pg_catalog.pg_extension_config_dump('pyqsys.scripts',
@@ -97,7 +94,6 @@ SELECT pg_catalog.pg_extension_config_dump('pyqsys.script_grants',
 CREATE FUNCTION pyqsys.scripts_changed() RETURNS trigger
     LANGUAGE C VOLATILE PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'epe_scripts_changed';
-REVOKE ALL ON FUNCTION pyqsys.scripts_changed() FROM PUBLIC;
 COMMENT ON FUNCTION pyqsys.scripts_changed() IS
     'Trigger on the tables of the script repository: empties the script caches of all sessions';
 
@@ -130,7 +126,6 @@ BEGIN
     RETURN NULL;
 END
 $$;
-REVOKE ALL ON FUNCTION pyqsys.forget_grants() FROM PUBLIC;
 COMMENT ON FUNCTION pyqsys.forget_grants() IS
     'Trigger on pyqsys.scripts: deletes the grants of a script that is dropped or renamed';
 
@@ -139,11 +134,14 @@ CREATE TRIGGER script_dropped AFTER DELETE OR UPDATE OF owner, name ON pyqsys.sc
 CREATE TRIGGER scripts_truncated AFTER TRUNCATE ON pyqsys.scripts
     FOR EACH STATEMENT EXECUTE FUNCTION pyqsys.forget_grants();
 
--- The views run as their owner and show what current_user may see. The barrier keeps a caller's own
+-- The views run as their owner and show what current_user may see. They compare OIDs of roles, and
+-- show names: a name that a view shows is that of a role. quote_ident(current_user)::regrole is the
+-- OID of the current user. The barrier keeps a caller's own
 -- functions from being shown the other rows first.
 CREATE VIEW @extschema@.all_pyq_scripts WITH (security_barrier) AS
     SELECT CASE WHEN s.owner::oid = 0 THEN 'pyqsys'
-                ELSE pg_catalog.pg_get_userbyid(s.owner)::text END AS owner,
+                ELSE (SELECT r.rolname::text FROM pg_catalog.pg_roles AS r
+                      WHERE r.oid = s.owner::oid) END AS owner,
            s.name,
            s.script
     FROM pyqsys.scripts AS s
@@ -154,7 +152,8 @@ CREATE VIEW @extschema@.all_pyq_scripts WITH (security_barrier) AS
                        AND (g.grantee::oid = 0 OR pg_catalog.pg_has_role(g.grantee::oid, 'USAGE')));
 COMMENT ON VIEW @extschema@.all_pyq_scripts IS
     'Scripts that the current user may run: own, granted and global ones';
-COMMENT ON COLUMN @extschema@.all_pyq_scripts.owner IS 'Owner; pyqsys for a global script';
+COMMENT ON COLUMN @extschema@.all_pyq_scripts.owner IS
+    'Owner; pyqsys for a global script, NULL for one of a role that has been dropped';
 COMMENT ON COLUMN @extschema@.all_pyq_scripts.name IS 'Name of the script';
 COMMENT ON COLUMN @extschema@.all_pyq_scripts.script IS 'Python source';
 GRANT SELECT ON @extschema@.all_pyq_scripts TO PUBLIC;
@@ -162,8 +161,7 @@ GRANT SELECT ON @extschema@.all_pyq_scripts TO PUBLIC;
 CREATE VIEW @extschema@.user_pyq_scripts WITH (security_barrier) AS
     SELECT s.name, s.script
     FROM pyqsys.scripts AS s
-    WHERE s.owner::oid = (SELECT r.oid FROM pg_catalog.pg_roles AS r
-                          WHERE r.rolname = current_user);
+    WHERE s.owner = pg_catalog.quote_ident(current_user)::regrole;
 COMMENT ON VIEW @extschema@.user_pyq_scripts IS 'Scripts that the current user owns';
 COMMENT ON COLUMN @extschema@.user_pyq_scripts.name IS 'Name of the script';
 COMMENT ON COLUMN @extschema@.user_pyq_scripts.script IS 'Python source';
@@ -288,10 +286,6 @@ COMMENT ON COLUMN pyqsys.datastore_grants.owner IS 'Owner of the store';
 COMMENT ON COLUMN pyqsys.datastore_grants.grantee IS
     'Role that may read it; 0 (-) for everybody';
 
--- Whoever can write here decides what is unpickled in the server.
-REVOKE ALL ON pyqsys.datastores, pyqsys.datastore_objects, pyqsys.datastore_pieces,
-    pyqsys.datastore_grants FROM PUBLIC;
-
 SELECT pg_catalog.pg_extension_config_dump('pyqsys.datastores',
     'WHERE EXISTS (SELECT FROM pg_catalog.pg_roles AS r WHERE r.oid = owner)');
 SELECT pg_catalog.pg_extension_config_dump('pyqsys.datastore_objects',
@@ -313,7 +307,6 @@ BEGIN
     RETURN NULL;
 END
 $$;
-REVOKE ALL ON FUNCTION pyqsys.forget_datastore() FROM PUBLIC;
 COMMENT ON FUNCTION pyqsys.forget_datastore() IS
     'Trigger on pyqsys.datastores: deletes what belongs to a store that is deleted';
 
@@ -331,7 +324,6 @@ BEGIN
     RETURN NULL;
 END
 $$;
-REVOKE ALL ON FUNCTION pyqsys.forget_pieces() FROM PUBLIC;
 COMMENT ON FUNCTION pyqsys.forget_pieces() IS
     'Trigger on pyqsys.datastore_objects: deletes the data of one that is deleted or replaced';
 
@@ -344,7 +336,6 @@ BEGIN
     RETURN NULL;
 END
 $$;
-REVOKE ALL ON FUNCTION pyqsys.forget_all_datastores() FROM PUBLIC;
 COMMENT ON FUNCTION pyqsys.forget_all_datastores() IS
     'Trigger on pyqsys.datastores: empties the other tables with it';
 
@@ -355,48 +346,16 @@ CREATE TRIGGER datastores_truncated AFTER TRUNCATE ON pyqsys.datastores
 CREATE TRIGGER object_deleted AFTER DELETE OR UPDATE OF object ON pyqsys.datastore_objects
     FOR EACH ROW EXECUTE FUNCTION pyqsys.forget_pieces();
 
--- Role pg_write_all_data may write every table of the database, and is no superuser. Writing these
--- is as good: only who has the rights of their owner may, and the functions, which borrow them.
-CREATE FUNCTION pyqsys.require_owner() RETURNS trigger
-    LANGUAGE plpgsql
-    SET search_path = pg_catalog, pg_temp
-    AS $$
-BEGIN
-    IF NOT (SELECT pg_has_role(c.relowner, 'USAGE') FROM pg_class AS c WHERE c.oid = tg_relid) THEN
-        RAISE EXCEPTION 'permission denied to write table "%"', tg_table_name
-            USING ERRCODE = 'insufficient_privilege',
-                HINT = 'Only the functions of oml_epe write it.';
-    END IF;
-    RETURN NULL;
-END
-$$;
-REVOKE ALL ON FUNCTION pyqsys.require_owner() FROM PUBLIC;
-COMMENT ON FUNCTION pyqsys.require_owner() IS
-    'Trigger on the tables of the repository and the datastores: keeps all others from writing';
-
-DO $$
-DECLARE
-    closed regclass;
-BEGIN
-    FOREACH closed IN ARRAY ARRAY['pyqsys.scripts', 'pyqsys.script_grants', 'pyqsys.datastores',
-        'pyqsys.datastore_objects', 'pyqsys.datastore_pieces',
-        'pyqsys.datastore_grants']::regclass[] LOOP
-        EXECUTE format('CREATE TRIGGER owner_only BEFORE INSERT OR UPDATE OR DELETE ON %s'
-                       ' FOR EACH STATEMENT EXECUTE FUNCTION pyqsys.require_owner()', closed);
-        EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER owner_only', closed);
-    END LOOP;
-END
-$$;
-
 -- Package oml reads these three views; they show the current user what he may load.
 CREATE VIEW pyqsys.readable_datastores WITH (security_barrier) AS
     SELECT s.id, s.owner, s.owner_name, s.name, s.description, s.is_grantable, s.created,
-           s.owner_name = current_user AS is_own, s.is_granted,
+           s.owner = quote_ident(current_user)::regrole AS is_own, s.is_granted,
            coalesce((SELECT pg_has_role(s.owner::oid, r.oid, 'USAGE') FROM pg_roles AS r
                      WHERE r.rolname = 'pyqadmin'),
                     (SELECT r.rolsuper FROM pg_roles AS r WHERE r.oid = s.owner),
                     false) AS is_trusted
-    FROM (SELECT d.*, pg_get_userbyid(d.owner)::text COLLATE "C" AS owner_name,
+    FROM (SELECT d.*, (SELECT r.rolname::text FROM pg_roles AS r
+                       WHERE r.oid = d.owner::oid) COLLATE "C" AS owner_name,
                  EXISTS (SELECT FROM pyqsys.datastore_grants AS g
                          WHERE g.store = d.id AND g.owner = d.owner
                              AND (g.grantee::oid = 0 OR pg_has_role(g.grantee::oid, 'USAGE')))
@@ -406,7 +365,8 @@ CREATE VIEW pyqsys.readable_datastores WITH (security_barrier) AS
 COMMENT ON VIEW pyqsys.readable_datastores IS 'Datastores that the current user may read';
 COMMENT ON COLUMN pyqsys.readable_datastores.id IS 'What its objects know it by';
 COMMENT ON COLUMN pyqsys.readable_datastores.owner IS 'Owner';
-COMMENT ON COLUMN pyqsys.readable_datastores.owner_name IS 'Name of the owner';
+COMMENT ON COLUMN pyqsys.readable_datastores.owner_name IS
+    'Name of the owner; NULL when the role has been dropped';
 COMMENT ON COLUMN pyqsys.readable_datastores.name IS 'Name';
 COMMENT ON COLUMN pyqsys.readable_datastores.description IS 'What the store is for';
 COMMENT ON COLUMN pyqsys.readable_datastores.is_grantable IS 'Whether it may be granted';
@@ -459,7 +419,8 @@ CREATE VIEW @extschema@.all_pyq_datastores WITH (security_barrier) AS
                  FROM pyqsys.datastore_objects AS i WHERE i.store = d.id) AS o;
 COMMENT ON VIEW @extschema@.all_pyq_datastores IS
     'Datastores that the current user may read: own and granted ones';
-COMMENT ON COLUMN @extschema@.all_pyq_datastores.dsowner IS 'Owner';
+COMMENT ON COLUMN @extschema@.all_pyq_datastores.dsowner IS
+    'Owner; NULL when the role has been dropped';
 COMMENT ON COLUMN @extschema@.all_pyq_datastores.dsname IS 'Name of the datastore';
 COMMENT ON COLUMN @extschema@.all_pyq_datastores.nobj IS 'Number of its objects';
 COMMENT ON COLUMN @extschema@.all_pyq_datastores.dssize IS 'Bytes that these take as stored';
@@ -470,9 +431,12 @@ COMMENT ON COLUMN @extschema@.all_pyq_datastores.grantable IS
 GRANT SELECT ON @extschema@.all_pyq_datastores TO PUBLIC;
 
 CREATE VIEW @extschema@.user_pyq_datastores WITH (security_barrier) AS
-    SELECT d.dsname, d.nobj, d.dssize, d.cdate, d.description, d.grantable
-    FROM @extschema@.all_pyq_datastores AS d
-    WHERE d.dsowner = current_user;
+    SELECT d.name AS dsname, o.nobj, o.dssize, d.created AS cdate,
+           d.description, CASE WHEN d.is_grantable THEN 'T' ELSE 'F' END AS grantable
+    FROM pyqsys.readable_datastores AS d,
+        LATERAL (SELECT count(*) AS nobj, coalesce(sum(i.size), 0)::bigint AS dssize
+                 FROM pyqsys.datastore_objects AS i WHERE i.store = d.id) AS o
+    WHERE d.is_own;
 COMMENT ON VIEW @extschema@.user_pyq_datastores IS 'Datastores that the current user owns';
 COMMENT ON COLUMN @extschema@.user_pyq_datastores.dsname IS 'Name of the datastore';
 COMMENT ON COLUMN @extschema@.user_pyq_datastores.nobj IS 'Number of its objects';
@@ -490,7 +454,8 @@ CREATE VIEW @extschema@.all_pyq_datastore_contents WITH (security_barrier) AS
         JOIN pyqsys.datastore_objects AS o ON o.store = d.id AND o.owner = d.owner;
 COMMENT ON VIEW @extschema@.all_pyq_datastore_contents IS
     'Objects of the datastores that the current user may read';
-COMMENT ON COLUMN @extschema@.all_pyq_datastore_contents.dsowner IS 'Owner of the datastore';
+COMMENT ON COLUMN @extschema@.all_pyq_datastore_contents.dsowner IS
+    'Owner of the datastore; NULL when the role has been dropped';
 COMMENT ON COLUMN @extschema@.all_pyq_datastore_contents.dsname IS 'Name of the datastore';
 COMMENT ON COLUMN @extschema@.all_pyq_datastore_contents.objname IS 'Name of the object';
 COMMENT ON COLUMN @extschema@.all_pyq_datastore_contents.class IS 'Python class';
@@ -533,7 +498,7 @@ COMMENT ON FUNCTION pyqsys.datastore_delete(text, text[]) IS
 -- What package oml shows of scripts and of grants, beyond Oracle's views.
 CREATE VIEW pyqsys.readable_scripts WITH (security_barrier) AS
     SELECT s.owner_name, s.name, s.script, s.description, s.updated, s.owner::oid = 0 AS is_global,
-           s.owner_name = current_user AND s.owner::oid <> 0 AS is_own, s.is_granted,
+           s.owner = quote_ident(current_user)::regrole AS is_own, s.is_granted,
            s.owner::oid = 0
                OR coalesce((SELECT pg_has_role(s.owner::oid, r.oid, 'USAGE') FROM pg_roles AS r
                             WHERE r.rolname = 'pyqadmin'),
@@ -541,7 +506,8 @@ CREATE VIEW pyqsys.readable_scripts WITH (security_barrier) AS
                            false) AS is_trusted
     FROM (SELECT i.*,
                  (CASE WHEN i.owner::oid = 0 THEN 'pyqsys'
-                       ELSE pg_get_userbyid(i.owner)::text END) COLLATE "C" AS owner_name,
+                       ELSE (SELECT r.rolname::text FROM pg_roles AS r
+                             WHERE r.oid = i.owner::oid) END) COLLATE "C" AS owner_name,
                  EXISTS (SELECT FROM pyqsys.script_grants AS g
                          WHERE g.owner = i.owner AND g.name = i.name
                              AND (g.grantee::oid = 0 OR pg_has_role(g.grantee::oid, 'USAGE')))
@@ -549,7 +515,8 @@ CREATE VIEW pyqsys.readable_scripts WITH (security_barrier) AS
           FROM pyqsys.scripts AS i) AS s
     WHERE s.owner::oid = 0 OR pg_has_role(s.owner::oid, 'USAGE') OR s.is_granted;
 COMMENT ON VIEW pyqsys.readable_scripts IS 'all_pyq_scripts, with what oml.script shows';
-COMMENT ON COLUMN pyqsys.readable_scripts.owner_name IS 'Owner; pyqsys for a global script';
+COMMENT ON COLUMN pyqsys.readable_scripts.owner_name IS
+    'Owner; pyqsys for a global script, NULL for one of a role that has been dropped';
 COMMENT ON COLUMN pyqsys.readable_scripts.name IS 'Name of the script';
 COMMENT ON COLUMN pyqsys.readable_scripts.script IS 'Python source';
 COMMENT ON COLUMN pyqsys.readable_scripts.description IS 'What the script is for';
@@ -565,17 +532,19 @@ GRANT SELECT ON pyqsys.readable_scripts TO PUBLIC;
 CREATE VIEW pyqsys.given_grants WITH (security_barrier) AS
     SELECT g.type, g.name,
            CASE WHEN g.grantee::oid = 0 THEN 'PUBLIC'
-                ELSE pg_get_userbyid(g.grantee)::text END COLLATE "C" AS grantee
+                ELSE (SELECT r.rolname::text FROM pg_roles AS r
+                      WHERE r.oid = g.grantee::oid) END COLLATE "C" AS grantee
     FROM (SELECT 'pyqscript' AS type, s.owner, s.name, s.grantee FROM pyqsys.script_grants AS s
           UNION ALL
           SELECT 'datastore', d.owner, d.name, e.grantee
           FROM pyqsys.datastore_grants AS e
               JOIN pyqsys.datastores AS d ON d.id = e.store AND d.owner = e.owner) AS g
-    WHERE pg_get_userbyid(g.owner) = current_user;
+    WHERE g.owner = quote_ident(current_user)::regrole;
 COMMENT ON VIEW pyqsys.given_grants IS 'What pyq_grant has given of the current user''s';
 COMMENT ON COLUMN pyqsys.given_grants.type IS 'pyqscript or datastore';
 COMMENT ON COLUMN pyqsys.given_grants.name IS 'Name of the script or datastore';
-COMMENT ON COLUMN pyqsys.given_grants.grantee IS 'Role that it is granted to, or PUBLIC';
+COMMENT ON COLUMN pyqsys.given_grants.grantee IS
+    'Role that it is granted to, or PUBLIC; NULL when the role has been dropped';
 GRANT SELECT ON pyqsys.given_grants TO PUBLIC;
 
 -- --------------------------------------------------------------------------- fixed result shapes
@@ -790,9 +759,9 @@ COMMENT ON FUNCTION @extschema@.pyq_index_eval(jsonb, anyelement, bigint, text, 
 
 -- Users see their own rows through the views, and write through C functions that check. Not
 -- dumped: a job belongs to the cluster that it was submitted in.
-CREATE SEQUENCE pyqsys.job_numbers;
+-- CYCLE: a member of pg_write_all_data may set a sequence. It must not end there.
+CREATE SEQUENCE pyqsys.job_numbers CYCLE;
 COMMENT ON SEQUENCE pyqsys.job_numbers IS 'Order in which queued jobs of a role start';
-REVOKE ALL ON SEQUENCE pyqsys.job_numbers FROM PUBLIC;
 
 -- State and outcome are changed by src/jobs/store.cpp only; docs/explanation/jobs.md tells how.
 CREATE TABLE pyqsys.jobs (
@@ -823,6 +792,7 @@ CREATE TABLE pyqsys.jobs (
     progress float8,
     comment text,
     error text[],
+    login boolean NOT NULL DEFAULT true,
     CONSTRAINT jobs_key PRIMARY KEY (id)
 ) WITH (fillfactor = 70);
 CREATE INDEX jobs_queue ON pyqsys.jobs (owner, number) WHERE state = 'queued';
@@ -857,6 +827,30 @@ COMMENT ON COLUMN pyqsys.jobs.error IS 'SQLSTATE, message, detail, hint, context
 COMMENT ON COLUMN pyqsys.jobs.trusted IS
     'Whether its result may be unpickled in the server''s process';
 
+COMMENT ON COLUMN pyqsys.jobs.login IS
+    'Whether its owner must have the right to log in when it starts';
+
+-- Changes of jobs whose rows were locked by another session: made when they are free.
+CREATE TABLE pyqsys.job_changes (
+    number bigint NOT NULL DEFAULT nextval('pyqsys.job_numbers'),
+    job uuid NOT NULL,
+    attempt int,
+    state text COLLATE "C" NOT NULL,
+    error text[],
+    progress float8,
+    comment text,
+    CONSTRAINT job_changes_key PRIMARY KEY (job, number)
+);
+COMMENT ON TABLE pyqsys.job_changes IS
+    'Outcomes, cancellations and deletions of jobs that wait for the lock of the job''s row';
+COMMENT ON COLUMN pyqsys.job_changes.number IS 'Order of the changes';
+COMMENT ON COLUMN pyqsys.job_changes.job IS 'ID of the job';
+COMMENT ON COLUMN pyqsys.job_changes.attempt IS 'Attempt that it is of; NULL: of a session';
+COMMENT ON COLUMN pyqsys.job_changes.state IS 'State that the job gets, or deleted';
+COMMENT ON COLUMN pyqsys.job_changes.error IS 'As in pyqsys.jobs';
+COMMENT ON COLUMN pyqsys.job_changes.progress IS 'As in pyqsys.jobs';
+COMMENT ON COLUMN pyqsys.job_changes.comment IS 'As in pyqsys.jobs';
+
 -- No foreign key: a job's results are deleted with it by what deletes the job.
 CREATE TABLE pyqsys.job_results (
     job uuid NOT NULL,
@@ -874,7 +868,6 @@ COMMENT ON COLUMN pyqsys.job_results.call IS 'Number of the call, from 1';
 COMMENT ON COLUMN pyqsys.job_results.name IS 'Chunk number, group or index; NULL for a lone call';
 COMMENT ON COLUMN pyqsys.job_results.piece IS 'Number of the piece within the call, from 1';
 COMMENT ON COLUMN pyqsys.job_results.data IS 'The piece';
-REVOKE ALL ON pyqsys.jobs, pyqsys.job_results FROM PUBLIC;
 
 CREATE FUNCTION pyqsys.job_slots() RETURNS text
     LANGUAGE C VOLATILE PARALLEL RESTRICTED
@@ -884,7 +877,8 @@ COMMENT ON FUNCTION pyqsys.job_slots() IS
 
 CREATE VIEW @extschema@.pyq_jobs WITH (security_barrier) AS
     SELECT j.id,
-           pg_catalog.pg_get_userbyid(j.owner::oid)::text AS owner,
+           (SELECT r.rolname::pg_catalog.text FROM pg_catalog.pg_roles AS r
+            WHERE r.oid OPERATOR(pg_catalog.=) j.owner::oid) AS owner,
            j.script,
            j.state,
            j.submitted,
@@ -900,11 +894,13 @@ CREATE VIEW @extschema@.pyq_jobs WITH (security_barrier) AS
             id uuid, progress float8, comment text)
             ON j.state OPERATOR(pg_catalog.=) 'running' AND s.id OPERATOR(pg_catalog.=) j.id
     WHERE EXISTS (SELECT FROM pg_catalog.pg_roles AS r
-                  WHERE r.rolname OPERATOR(pg_catalog.=) current_user
+                  WHERE r.oid OPERATOR(pg_catalog.=)
+                          pg_catalog.quote_ident(current_user)::pg_catalog.regrole::pg_catalog.oid
                       AND (r.rolsuper OR r.oid OPERATOR(pg_catalog.=) j.owner::oid));
 COMMENT ON VIEW @extschema@.pyq_jobs IS 'The current user''s jobs; all of them for superusers';
 COMMENT ON COLUMN @extschema@.pyq_jobs.id IS 'ID of the job';
-COMMENT ON COLUMN @extschema@.pyq_jobs.owner IS 'Role that it runs as';
+COMMENT ON COLUMN @extschema@.pyq_jobs.owner IS
+    'Role that it runs as; NULL when it has been dropped';
 COMMENT ON COLUMN @extschema@.pyq_jobs.script IS 'Name of the script, after its owner if given';
 COMMENT ON COLUMN @extschema@.pyq_jobs.state IS
     'queued, running, finished, failed, cancelled or timed out';
@@ -925,7 +921,8 @@ CREATE VIEW pyqsys.job_calls WITH (security_barrier) AS
            j.par_lst
     FROM pyqsys.jobs AS j
     WHERE EXISTS (SELECT FROM pg_catalog.pg_roles AS r
-                  WHERE r.rolname OPERATOR(pg_catalog.=) current_user
+                  WHERE r.oid OPERATOR(pg_catalog.=)
+                          pg_catalog.quote_ident(current_user)::pg_catalog.regrole::pg_catalog.oid
                       AND (r.rolsuper OR r.oid OPERATOR(pg_catalog.=) j.owner::oid));
 COMMENT ON VIEW pyqsys.job_calls IS 'How the jobs in pyq_jobs were submitted';
 COMMENT ON COLUMN pyqsys.job_calls.id IS 'ID of the job';
@@ -938,7 +935,8 @@ CREATE VIEW pyqsys.job_data WITH (security_barrier) AS
     FROM pyqsys.job_results AS d
         JOIN pyqsys.jobs AS j ON j.id OPERATOR(pg_catalog.=) d.job
     WHERE EXISTS (SELECT FROM pg_catalog.pg_roles AS r
-                  WHERE r.rolname OPERATOR(pg_catalog.=) current_user
+                  WHERE r.oid OPERATOR(pg_catalog.=)
+                          pg_catalog.quote_ident(current_user)::pg_catalog.regrole::pg_catalog.oid
                       AND (r.rolsuper OR r.oid OPERATOR(pg_catalog.=) j.owner::oid));
 COMMENT ON VIEW pyqsys.job_data IS 'The stored results of the current user''s jobs';
 COMMENT ON COLUMN pyqsys.job_data.job IS 'ID of the job';
@@ -1213,3 +1211,166 @@ CREATE FUNCTION pyqsys.pyqlistenvs(
         python_version text)
 $$;
 COMMENT ON FUNCTION pyqsys.pyqlistenvs() IS 'pyq_list_envs under Oracle''s name';
+
+-- ------------------------------------------------------------------------------------- the guards
+
+-- Who can write the tables decides what runs in the server. A member of pg_write_all_data may write
+-- every table of a database, and is no superuser. So the right to write is checked by triggers:
+-- only roles with the rights of the table's owner may, and the C functions, which borrow them. For
+-- each row as well: a replication worker fires no triggers of statements.
+CREATE FUNCTION pyqsys.require_owner() RETURNS trigger
+    LANGUAGE C VOLATILE PARALLEL UNSAFE
+    AS 'MODULE_PATHNAME', 'epe_require_owner';
+COMMENT ON FUNCTION pyqsys.require_owner() IS
+    'Trigger on every table of pyqsys: refuses changes by roles without the rights of its owner';
+
+-- A job belongs to the server that it was submitted to.
+CREATE FUNCTION pyqsys.ignore_replicated() RETURNS trigger
+    LANGUAGE C VOLATILE PARALLEL UNSAFE
+    AS 'MODULE_PATHNAME', 'epe_ignore_replicated';
+COMMENT ON FUNCTION pyqsys.ignore_replicated() IS
+    'Trigger on the tables that do not travel: ignores what replication does to them';
+
+-- Tables whose rows do not travel are those that pg_dump leaves out.
+CREATE FUNCTION pyqsys.guard_tables() RETURNS void
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, pg_temp
+    AS $$
+DECLARE
+    guard record;
+BEGIN
+    FOR guard IN
+        SELECT c.oid::regclass AS name, t.name AS trigger, t.event, t.function
+        FROM pg_extension AS e
+            JOIN pg_depend AS d ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid
+                AND d.classid = 'pg_class'::regclass AND d.deptype = 'e'
+            JOIN pg_class AS c ON c.oid = d.objid
+            JOIN (VALUES
+                ('owner_only', false, 'require_owner',
+                 'BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON %s FOR EACH STATEMENT'),
+                ('owner_only_rows', false, 'require_owner',
+                 'BEFORE INSERT OR UPDATE OR DELETE ON %s FOR EACH ROW'),
+                ('ignore_replicated', true, 'ignore_replicated',
+                 'BEFORE INSERT OR UPDATE OR DELETE ON %s FOR EACH ROW'),
+                ('ignore_truncate', true, 'ignore_replicated',
+                 'BEFORE TRUNCATE ON %s FOR EACH STATEMENT'),
+                ('ignored_truncate', true, 'ignore_replicated',
+                 'AFTER TRUNCATE ON %s FOR EACH STATEMENT'))
+                AS t(name, is_for_local, function, event)
+                ON NOT (t.is_for_local AND c.oid = ANY (e.extconfig))
+        WHERE e.extname = 'oml_epe' AND c.relkind IN ('r', 'p')
+            AND c.relnamespace = 'pyqsys'::regnamespace
+            AND NOT EXISTS (SELECT FROM pg_trigger AS g
+                            WHERE g.tgrelid = c.oid AND g.tgname = t.name)
+    LOOP
+        EXECUTE format('CREATE TRIGGER %I %s EXECUTE FUNCTION pyqsys.%I()', guard.trigger,
+                       format(guard.event, guard.name), guard.function);
+    END LOOP;
+    -- pg_restore --disable-triggers enables triggers for sessions that are not in replica mode only.
+    FOR guard IN
+        SELECT g.tgrelid::regclass AS name, g.tgname AS trigger
+        FROM pg_trigger AS g
+            JOIN pg_class AS c ON c.oid = g.tgrelid
+            JOIN pg_proc AS p ON p.oid = g.tgfoid
+        WHERE c.relnamespace = 'pyqsys'::regnamespace AND g.tgenabled <> 'A'
+            AND p.pronamespace = 'pyqsys'::regnamespace
+            AND p.proname IN ('require_owner', 'ignore_replicated', 'scripts_changed')
+    LOOP
+        EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', guard.name, guard.trigger);
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION pyqsys.guard_tables() IS
+    'Puts the guards on every table of pyqsys, where they are missing or disabled';
+
+-- Default privileges, of the role that runs this script or of others for it, have given each object
+-- an ACL. What each kind of object means to give: nothing for tables, sequences, trigger functions
+-- and the two functions here; SELECT on views, EXECUTE on functions, USAGE on types and the schema to
+-- everybody; all to the owner. "kept" names objects ("class.oid") whose ACL may be the work of an
+-- administrator: of these only what is never meant is revoked.
+CREATE FUNCTION pyqsys.set_privileges(kept text[] DEFAULT '{}') RETURNS void
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, pg_temp
+    AS $$
+DECLARE
+    object record;
+    entry record;
+    is_kept boolean;
+    owned boolean;
+BEGIN
+    FOR object IN
+        WITH members AS (
+            SELECT d.classid, d.objid
+            FROM pg_depend AS d
+                JOIN pg_extension AS e ON e.oid = d.refobjid AND e.extname = 'oml_epe'
+            WHERE d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
+        ), objects AS (
+            SELECT 'pg_class'::regclass AS class, c.oid, c.oid::regclass::text AS name,
+                   CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END AS kind,
+                   CASE c.relkind WHEN 'v' THEN 'SELECT' END AS meant, c.relowner AS owner,
+                   c.relacl AS acl,
+                   acldefault(CASE c.relkind WHEN 'S' THEN 's'::"char" ELSE 'r' END, c.relowner)
+                       AS default_acl
+            FROM pg_class AS c WHERE c.relkind <> 'c'
+            UNION ALL
+            SELECT 'pg_proc'::regclass, p.oid, p.oid::regprocedure::text, 'ROUTINE',
+                   CASE WHEN p.prorettype <> 'trigger'::regtype
+                            AND p.oid NOT IN ('pyqsys.guard_tables()'::regprocedure,
+                                              'pyqsys.set_privileges(text[])'::regprocedure)
+                        THEN 'EXECUTE' END,
+                   p.proowner, p.proacl, acldefault('f', p.proowner)
+            FROM pg_proc AS p
+            UNION ALL
+            SELECT 'pg_type'::regclass, t.oid, t.oid::regtype::text, 'TYPE', 'USAGE',
+                   t.typowner, t.typacl, acldefault('T', t.typowner)
+            FROM pg_type AS t
+            UNION ALL
+            SELECT 'pg_namespace'::regclass, n.oid, quote_ident(n.nspname), 'SCHEMA', 'USAGE',
+                   n.nspowner, n.nspacl, acldefault('n', n.nspowner)
+            FROM pg_namespace AS n
+        )
+        SELECT o.*, coalesce(o.acl, o.default_acl) AS actual
+        FROM objects AS o JOIN members AS m ON m.classid = o.class::oid AND m.objid = o.oid
+    LOOP
+        is_kept := concat(object.class::oid, '.', object.oid) = ANY (kept);
+        FOR entry IN
+            SELECT a.privilege_type AS privilege, a.grantee, a.is_grantable, NULL AS place
+            FROM aclexplode(object.actual) AS a
+            UNION ALL
+            SELECT a.privilege_type, a.grantee, true, format('(%I)', c.attname)
+            FROM pg_attribute AS c, aclexplode(c.attacl) AS a
+            WHERE object.class = 'pg_class'::regclass AND c.attrelid = object.oid
+        LOOP
+            IF entry.grantee <> object.owner
+                AND (entry.privilege IS DISTINCT FROM object.meant
+                     OR NOT is_kept AND (entry.grantee <> 0 OR entry.is_grantable)) THEN
+                EXECUTE format('REVOKE %s %s ON %s %s FROM %s CASCADE', entry.privilege,
+                               entry.place, object.kind, object.name,
+                               CASE entry.grantee WHEN 0 THEN 'PUBLIC'
+                                                  ELSE entry.grantee::regrole::text END);
+            END IF;
+        END LOOP;
+        CONTINUE WHEN is_kept;
+        IF object.meant IS NOT NULL
+            AND NOT EXISTS (SELECT FROM aclexplode(object.actual) AS a
+                            WHERE a.grantee = 0 AND NOT a.is_grantable
+                                AND a.privilege_type = object.meant) THEN
+            EXECUTE format('GRANT %s ON %s %s TO PUBLIC', object.meant, object.kind, object.name);
+        END IF;
+        owned := NOT EXISTS (
+            SELECT a.privilege_type FROM aclexplode(object.default_acl) AS a
+            WHERE a.grantee = object.owner
+            EXCEPT SELECT a.privilege_type FROM aclexplode(object.actual) AS a
+                   WHERE a.grantee = object.owner);
+        IF NOT owned THEN
+            EXECUTE format('GRANT ALL ON %s %s TO %s', object.kind, object.name,
+                           object.owner::regrole);
+        END IF;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION pyqsys.set_privileges(text[]) IS
+    'Sets the ACL of every object of the extension to what it is meant to be';
+
+SELECT pyqsys.guard_tables();
+SELECT pyqsys.set_privileges();

@@ -33,6 +33,8 @@ bool HeadScanner::take(char byte) {
     }
     if (previous == '\r') place_ = Place::kBad;  // a line feed is all that may follow it
     if (byte == '\r' && place_ != Place::kBad) return true;
+    // RFC 9110, section 5.5; others may end a text there.
+    if (byte == '\0') place_ = Place::kBad;
     switch (place_) {
         case Place::kRequestLine:
             return true;

@@ -18,7 +18,7 @@ class Scanner {
     std::optional<std::int64_t> number() {
         std::int64_t value = 0;
         const auto [end, error] = std::from_chars(rest_.data(), rest_.data() + rest_.size(), value);
-        if (error != std::errc() || rest_.front() == '-') return std::nullopt;
+        if (error != std::errc() || rest_.front() == '-' || value > kLargest) return std::nullopt;
         rest_.remove_prefix(static_cast<std::size_t>(end - rest_.data()));
         return value;
     }
@@ -26,6 +26,9 @@ class Scanner {
     bool is_done() const { return rest_.empty(); }
 
    private:
+    /// Of a year; nothing that is computed from such numbers overflows.
+    static constexpr std::int64_t kLargest = 999'999'999;
+
     std::string_view rest_;
 };
 
@@ -108,7 +111,8 @@ std::optional<std::int32_t> days_of(std::string_view text) {
     const auto civil = read_civil(scanner);
     if (!civil) return std::nullopt;
     const auto days = finish_days(scanner, *civil);
-    return days ? std::optional(static_cast<std::int32_t>(*days)) : std::nullopt;
+    if (!days || *days != static_cast<std::int32_t>(*days)) return std::nullopt;
+    return static_cast<std::int32_t>(*days);
 }
 
 std::optional<std::int64_t> microseconds_of(std::string_view text) {
@@ -142,7 +146,9 @@ std::optional<__int128> decimal_of(std::string_view text, int scale) {
             continue;
         }
         if (c < '0' || c > '9') return std::nullopt;
-        digits = digits * 10 + (c - '0');
+        if (__builtin_mul_overflow(digits, 10, &digits) ||
+            __builtin_add_overflow(digits, c - '0', &digits))
+            return std::nullopt;
         if (behind_point >= 0) ++behind_point;
     }
     if ((behind_point < 0 ? 0 : behind_point) != scale || text.empty()) return std::nullopt;

@@ -19,7 +19,7 @@ from oml._cursor import Cursor
 from oml._errors import DatabaseError, ScriptError
 from oml._jobs import output_comments, progress
 
-__version__ = "1.0.0"
+__version__ = "1.1.0"
 
 __all__ = [
     "Cursor",
@@ -50,10 +50,12 @@ _LAZY = {
     "do_eval": "oml.embed.apply",
     "dir": "oml._relations",
     "drop": "oml._relations",
+    "boxplot": "oml.graphics",
     "export_script": "oml.script._files",
     "grant": "oml._grants",
     "group_apply": "oml.embed.apply",
     "import_script": "oml.script._files",
+    "hist": "oml.graphics",
     "index_apply": "oml.embed.apply",
     "push": "oml._relations",
     "revoke": "oml._grants",
@@ -61,7 +63,7 @@ _LAZY = {
     "sync": "oml._relations",
     "table_apply": "oml.embed.apply",
 }
-_MODULES = {"core", "ds", "embed", "script"}
+_MODULES = {"core", "ds", "embed", "graphics", "script"}
 
 
 def __getattr__(name: str) -> Any:

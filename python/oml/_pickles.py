@@ -1,19 +1,25 @@
 """Pickles of objects of any size: in parts, which are cut into pieces.
 
 An object is a pickle of protocol 5 and the buffers that it leaves outside: the memory of arrays,
-which is neither copied when it is saved nor when it is loaded. Pickle and buffers, the parts, lie
-one after the other, each at a multiple of 64 bytes; what is stored is that, cut into pieces.
+which is neither copied when it is saved nor when it is loaded. The last part says in JSON which
+versions of Python and packages the object was written with; an older oml ignores it. Pickle,
+buffers and versions, the parts, follow each other, each at a multiple of 64 bytes; what is stored
+is that, cut into pieces.
 """
 
 from __future__ import annotations
 
+import contextlib
 import io
+import json
 import pickle
-import sys
 import types
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
+
+from oml import _portable
+from oml._errors import DatabaseError
 
 _ALIGNMENT = 64
 _SMALL = 1 << 16  # bytes; smaller buffers stay in the pickle, smaller parts share a piece
@@ -36,21 +42,24 @@ def dump(value: Any) -> list[memoryview]:
 
     file = io.BytesIO()
     try:
-        _Pickler(file, protocol=5, buffer_callback=keep_outside).dump(value)
+        pickler = _Pickler(file, buffer_callback=keep_outside)
+        pickler.dump(value)
+        packages = pickler.packages
     except (pickle.PicklingError, AttributeError, TypeError) as error:
         parts.clear()
         file = io.BytesIO()
-        _dump_by_value(value, file, keep_outside, error)
-    return [file.getbuffer(), *parts]
+        packages = _dump_by_value(value, file, keep_outside, error)
+    versions = json.dumps(packages.versions()).encode()
+    return [file.getbuffer(), *parts, memoryview(versions)]
 
 
-class _Pickler(pickle.Pickler):
+class _Pickler(_portable.Pickler):
     """Refuses what only this program knows: others could not load it by its name."""
 
     def reducer_override(self, value: Any) -> Any:
         if isinstance(value, (type, types.FunctionType)) and _is_local(value):
             raise pickle.PicklingError(f"{value!r} is defined here only")
-        return NotImplemented
+        return super().reducer_override(value)
 
 
 def _is_local(value: Any) -> bool:
@@ -59,29 +68,23 @@ def _is_local(value: Any) -> bool:
     return is_local(getattr(value, "__module__", None))
 
 
-def _dump_by_value(value: Any, file: Any, keep_outside: Any, cause: Exception) -> None:
+def _dump_by_value(
+    value: Any, file: Any, keep_outside: Any, cause: Exception
+) -> _portable.Packages:
     """Pickle functions and classes of a script or program with what they are made of."""
+
+    def is_script(module: str) -> bool:
+        return module.startswith("oml_epe_script.")
+
     try:
-        import cloudpickle
-    except ImportError:
+        return _portable.dump_by_value(value, file, is_script, keep_outside)
+    except ModuleNotFoundError as error:
+        if error.name != "cloudpickle":
+            raise TypeError(str(error)) from error
         text = f"{cause}; cloudpickle, which could pickle functions and classes, is not installed"
         raise TypeError(text) from None
-    known = cloudpickle.list_registry_pickle_by_value()
-    modules = [
-        module
-        for name, module in list(sys.modules.items())
-        if isinstance(module, types.ModuleType) and name.startswith("oml_epe_script.")
-    ]
-    added = [module for module in modules if module.__name__ not in known]
-    for module in added:
-        cloudpickle.register_pickle_by_value(module)
-    try:
-        cloudpickle.CloudPickler(file, protocol=5, buffer_callback=keep_outside).dump(value)
     except pickle.PicklingError as error:
         raise TypeError(str(error)) from error
-    finally:
-        for module in added:
-            cloudpickle.unregister_pickle_by_value(module)
 
 
 def cut(parts: Iterable[memoryview], most: int) -> Iterator[memoryview | bytearray]:
@@ -128,4 +131,22 @@ def load(sizes: Sequence[int], memory: Any) -> Any:
         end += size + _padding(size)
     if not parts or end > whole.nbytes:
         raise EOFError("the pickle is not complete")
-    return pickle.loads(parts[0], buffers=parts[1:])
+    try:
+        return _portable.loads(parts[0], parts[1:])
+    except _portable.NOT_OF_VERSIONS:
+        raise
+    except Exception as error:
+        message, hint = _portable.explain_failure(error, _written_with(parts))
+        raise DatabaseError(
+            f"the object cannot be loaded here: {message}", "0A000", hint=hint
+        ) from error
+
+
+def _written_with(parts: Sequence[memoryview]) -> dict[str, str]:
+    """The versions in the last part; objects that version 1.0.0 has stored have none."""
+    if len(parts) > 1:
+        with contextlib.suppress(ValueError):
+            found = json.loads(bytes(parts[-1]))
+            if isinstance(found, dict) and "python" in found:
+                return found
+    return {}

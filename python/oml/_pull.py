@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import re
 import uuid
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ import numpy
 import pandas
 
 from oml import _session
+from oml.core._classes import bare_type
 
 if TYPE_CHECKING:
     from oml._client import ClientConnection
@@ -59,7 +59,7 @@ def pull_frame(sql: str) -> pandas.DataFrame:
         return make_frame(
             [name for name, _ in description or ()],
             [
-                column_of_values(values, re.sub(r"\([^)]*\)", "", sql_type))
+                column_of_values(values, bare_type(sql_type))
                 for (_, sql_type), values in zip(description or (), columns)
             ],
             len(rows),

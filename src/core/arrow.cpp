@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/arrow_import.h"
 #include "core/arrow_node.h"
 #include "core/error.h"
 
@@ -14,14 +15,13 @@ namespace epe {
 
 namespace {
 
-constexpr std::int64_t kFlagNullable = 2;  // ARROW_FLAG_NULLABLE
-
 // ---------------------------------------------------------------------------------------- schemas
 
 /// What an ArrowSchema points to.
 struct SchemaOwner {
     std::string format;
     std::string name;
+    std::string metadata;
     std::vector<std::unique_ptr<ArrowSchema>> children{};
     std::vector<ArrowSchema*> child_pointers{};
     std::unique_ptr<ArrowSchema> dictionary{};
@@ -41,14 +41,15 @@ void release_schema(ArrowSchema* schema) {
 
 void fill_schema(const ArrowNode& node, ArrowSchema& schema) {
     schema = ArrowSchema{};
-    auto owner = std::make_unique<SchemaOwner>(SchemaOwner{node.format, node.name});
+    auto owner = std::make_unique<SchemaOwner>(SchemaOwner{node.format, node.name, node.metadata});
     // From here on a failure leaves a schema that its owner can release as far as it is.
     SchemaOwner& own = *owner;
     schema.private_data = owner.release();
     schema.release = release_schema;
     schema.format = own.format.c_str();
     schema.name = own.name.c_str();
-    schema.flags = kFlagNullable;
+    schema.metadata = own.metadata.empty() ? nullptr : own.metadata.data();
+    schema.flags = node.flags;
     for (const ArrowNode& child : node.children) {
         own.children.push_back(std::make_unique<ArrowSchema>());
         own.child_pointers.push_back(own.children.back().get());
@@ -97,8 +98,9 @@ void fill_array(ArrowNode&& node, ArrowArray& array) {
     array.release = release_array;
     array.length = own.node.length;
     array.null_count = own.node.null_count;
+    array.offset = own.node.offset;
     for (const Buffer& buffer : own.node.buffers)
-        own.buffers.push_back(address_of(buffer, own.buffers.empty()));
+        own.buffers.push_back(address_of(buffer, own.node.has_validity && own.buffers.empty()));
     array.n_buffers = static_cast<std::int64_t>(own.buffers.size());
     array.buffers = own.buffers.data();
     for (ArrowNode& child : own.node.children) {
@@ -118,13 +120,16 @@ void fill_array(ArrowNode&& node, ArrowArray& array) {
 // ----------------------------------------------------------------------------------------- stream
 
 struct StreamOwner {
-    ArrowNode type{};    ///< formats and names of the columns
-    ArrowArray array{};  ///< until it is handed out
+    ArrowNode type{};  ///< formats and names of the columns
+    std::vector<ArrowArray> arrays{};
+    std::size_t given = 0;  ///< arrays that have been handed out
 
     StreamOwner() = default;
     StreamOwner(const StreamOwner&) = delete;
     StreamOwner& operator=(const StreamOwner&) = delete;
-    ~StreamOwner() { release_if_alive(&array); }
+    ~StreamOwner() {
+        for (ArrowArray& array : arrays) release_if_alive(&array);
+    }
 };
 
 StreamOwner& owner_of(ArrowArrayStream* stream) noexcept {
@@ -142,9 +147,12 @@ int get_schema(ArrowArrayStream* stream, ArrowSchema* out) {
 }
 
 int get_next(ArrowArrayStream* stream, ArrowArray* out) {
-    // Moved, as the interface defines it: the array changes its address, not its owner. The
-    // second time it is a released one, which means the end.
-    *out = std::exchange(owner_of(stream).array, ArrowArray{});
+    // Moved, as the interface defines it: the array changes its address, not its owner. A released
+    // one means the end.
+    StreamOwner& owner = owner_of(stream);
+    *out = owner.given < owner.arrays.size()
+               ? std::exchange(owner.arrays[owner.given++], ArrowArray{})
+               : ArrowArray{};
     return 0;
 }
 
@@ -159,6 +167,8 @@ ArrowNode type_of(const ArrowNode& node) {
     ArrowNode type;
     type.format = node.format;
     type.name = node.name;
+    type.flags = node.flags;
+    type.metadata = node.metadata;
     for (const ArrowNode& child : node.children) type.children.push_back(type_of(child));
     for (const ArrowNode& texts : node.dictionary) type.dictionary.push_back(type_of(texts));
     return type;
@@ -168,17 +178,33 @@ ArrowNode type_of(const ArrowNode& node) {
 
 void export_stream(Batch&& batch, ArrowArrayStream& stream) {
     if (batch.is_matrix) throw Error(sqlstate::kInternal, "a matrix has no columns for Arrow");
-    ArrowNode root;
+    ArrowTable table;
+    table.chunks.emplace_back();
+    ArrowNode& root = table.chunks.back();
     root.format = "+s";
     root.length = batch.length;
     root.buffers.emplace_back();  // a row is never NULL
     for (std::size_t i = 0; i < batch.columns.size(); ++i)
         root.children.push_back(
             make_arrow_node(std::move(batch.columns[i]), (*batch.schema)[i].name));
+    table.type = type_of(root);
+    export_table(std::move(table), stream);
+}
+
+void export_table(ArrowTable&& table, ArrowArrayStream& stream) {
     auto owner = std::make_unique<StreamOwner>();
-    owner->type = type_of(root);
-    fill_array(std::move(root), owner->array);  // should it fail, the owner releases the rest
-    stream = {get_schema, get_next, get_last_error, release_stream, owner.release()};
+    owner->type = std::move(table.type);
+    owner->arrays.reserve(table.chunks.size());
+    for (ArrowNode& chunk : table.chunks) {
+        owner->arrays.emplace_back();
+        fill_array(std::move(chunk), owner->arrays.back());  // should it fail, the owner releases
+    }
+    stream = ArrowArrayStream{};
+    stream.get_schema = get_schema;
+    stream.get_next = get_next;
+    stream.get_last_error = get_last_error;
+    stream.release = release_stream;
+    stream.private_data = owner.release();
 }
 
 }  // namespace epe

@@ -1,4 +1,4 @@
-// A column in Arrow's terms, before it is handed out: what arrow_layout.cpp makes for arrow.cpp.
+// An array in Arrow's terms that owns its buffers: made from a column, or from another library's.
 #pragma once
 
 #include <cstdint>
@@ -15,6 +15,10 @@ struct ArrowNode {
     std::string name{};
     std::int64_t length = 0;
     std::int64_t null_count = 0;
+    std::int64_t offset = 0;   ///< rows of the buffers before the first of the array
+    std::int64_t flags = 2;    ///< ARROW_FLAG_NULLABLE
+    std::string metadata{};    ///< as the interface has it; empty for none
+    bool has_validity = true;  ///< the first buffer is one, which is a null pointer when empty
     /// As Arrow orders them, validity first; an empty one becomes a null pointer there.
     std::vector<Buffer> buffers{};
     std::vector<ArrowNode> children{};

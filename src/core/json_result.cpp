@@ -33,12 +33,13 @@ constexpr Frame frame_of(EvalFunction function) noexcept {
 
 std::string_view value_of(const Batch& batch) {
     if (batch.length != 1 || batch.columns.size() <= kValueColumn)
-        throw Error(sqlstate::kInternal, "JSON result of a call is not one row of two columns");
+        throw Error(sqlstate::kProtocolViolation,
+                    "JSON result of a call is not one row of two columns");
     const Column& column = batch.columns[kValueColumn];
     if (column.is_null(0)) return "null";
     // An engine process may answer with any kind of column.
     if (column.type.kind != Kind::kText && column.type.kind != Kind::kJson)
-        throw Error(sqlstate::kInternal, "JSON result of a call is not text");
+        throw Error(sqlstate::kProtocolViolation, "JSON result of a call is not text");
     const bool is_code = column.has_dictionary;
     const Column& texts = is_code ? column.children.front() : column;
     const std::int64_t row = is_code ? column.values.as<std::int32_t>()[0] : 0;
@@ -55,7 +56,7 @@ std::string_view records_of(std::string_view array) {
     };
     const std::string_view trimmed = trim_json(array);
     if (trimmed.size() < 2 || !trimmed.starts_with('[') || !trimmed.ends_with(']'))
-        throw Error(sqlstate::kInternal, "JSON result of a frame is not an array");
+        throw Error(sqlstate::kProtocolViolation, "JSON result of a frame is not an array");
     return trim_json(trimmed.substr(1, trimmed.size() - 2));
 }
 

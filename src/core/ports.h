@@ -22,8 +22,10 @@ struct Script {
     std::string owner{};  ///< role name, or "pyqsys" for a global script
     std::string name{};
     std::string source{};
-    bool is_trusted = false;    ///< may run inside a backend (DESIGN section 3)
-    std::uint64_t version = 0;  ///< differs whenever the source does, within a session
+    bool is_trusted = false;       ///< may run inside a backend (DESIGN section 3)
+    std::uint64_t version = 0;     ///< differs whenever the source does, within a session
+    std::uint32_t owner_role = 0;  ///< OID of the owner; 0 for a global script
+    std::string engine_group{};    ///< no engine serves scripts of two groups
 };
 
 /// Rows of a table or query.

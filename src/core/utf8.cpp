@@ -41,9 +41,9 @@ bool is_plain_word(std::uint64_t word) noexcept {
     return ((word | (word - kOnes)) & kHighBits) == 0;
 }
 
-}  // namespace
-
-bool is_clean_utf8(std::string_view text) noexcept {
+/// `kLeast` is the least ASCII character.
+template <unsigned char kLeast>
+bool is_text(std::string_view text) noexcept {
     const auto* at = reinterpret_cast<const unsigned char*>(text.data());
     std::size_t left = text.size();
     while (left > 0) {
@@ -58,7 +58,7 @@ bool is_clean_utf8(std::string_view text) noexcept {
         }
         // Up to the end of these eight bytes one by one, else each would be looked at eight times.
         for (int i = 0; i < 8 && left > 0; ++i) {
-            const std::size_t size = is_between(*at, 0x01, 0x7F) ? 1 : character_size(at, left);
+            const std::size_t size = is_between(*at, kLeast, 0x7F) ? 1 : character_size(at, left);
             if (size == 0) return false;
             at += size;
             left -= size;
@@ -66,5 +66,11 @@ bool is_clean_utf8(std::string_view text) noexcept {
     }
     return true;
 }
+
+}  // namespace
+
+bool is_clean_utf8(std::string_view text) noexcept { return is_text<1>(text); }
+
+bool is_utf8(std::string_view text) noexcept { return is_text<0>(text); }
 
 }  // namespace epe

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "core/layout_check.h"
 #include "core/utf8.h"
 #include "engine/batch_codec.h"
 #include "engine/wire.h"
@@ -18,7 +19,7 @@ void require(bool is_kept, const char* what) {
 
 /// At least `count` values of `width` bytes.
 void require_room(const Buffer& buffer, std::int64_t count, std::size_t width) {
-    require(static_cast<std::size_t>(count) <= buffer.size() / width, "size of a buffer");
+    require(has_room(buffer, count, width), "size of a buffer");
 }
 
 void check_validity(const Column& column) {
@@ -39,10 +40,9 @@ void check_validity(const Column& column) {
 void check_offsets(const Column& column, std::int64_t size) {
     require_room(column.offsets, column.length + 1, sizeof(std::int64_t));
     const auto* const ends = column.offsets.as<std::int64_t>();
-    bool is_ascending = true;  // without a jump, so that the loop is vectorised
-    for (std::int64_t row = 0; row < column.length; ++row)
-        is_ascending &= ends[row] <= ends[row + 1];
-    require(is_ascending && ends[0] == 0 && ends[column.length] == size, "offset");
+    require(are_offsets(ends, column.length, 0, size) && ends[0] == 0 &&
+                ends[column.length] == size,
+            "offset");
 }
 
 void check_name(const std::string& name) { require(is_clean_utf8(name), "UTF-8 in a name"); }
@@ -50,12 +50,10 @@ void check_name(const std::string& name) { require(is_clean_utf8(name), "UTF-8 i
 /// The bytes as one text, and no value beginning within a character.
 void check_texts(const Column& column) {
     const std::string_view bytes(column.values.as<char>(), column.values.size());
-    bool is_clean = is_clean_utf8(bytes);
-    const auto* const ends = column.offsets.as<std::int64_t>();
-    for (std::int64_t row = 0; row < column.length && is_clean; ++row)
-        is_clean = ends[row] == static_cast<std::int64_t>(bytes.size()) ||
-                   (static_cast<unsigned char>(bytes[static_cast<std::size_t>(ends[row])]) &
-                    0xC0U) != 0x80U;
+    const bool is_clean =
+        is_clean_utf8(bytes) &&
+        are_character_starts(bytes.data(), static_cast<std::int64_t>(bytes.size()),
+                             column.offsets.as<std::int64_t>(), column.length);
     require(is_clean, "UTF-8 in a text");
 }
 
@@ -94,9 +92,7 @@ void check_dictionary(Column& column, Level level) {
     check_column(texts, texts.length, level.below());
     require_room(column.values, column.length, sizeof(std::int32_t));
     const auto* const codes = column.values.as<std::int32_t>();
-    bool is_in_range = true;
-    for (std::int64_t row = 0; row < column.length; ++row)
-        is_in_range &= codes[row] >= -1 && codes[row] < texts.length;
+    bool is_in_range = are_codes(codes, column.length, -1, texts.length);
     for (std::int64_t row = 0; row < column.length && is_in_range; ++row)
         is_in_range = codes[row] >= 0 || column.is_null(row);
     require(is_in_range, "code of a text");

@@ -85,6 +85,13 @@ void Channel::close() noexcept {
     sent_ = 0;
 }
 
+void Channel::reconnect(Descriptor socket) noexcept {
+    socket_ = std::move(socket);
+    input_.clear();
+    taken_ = 0;
+    arrived_.clear();
+}
+
 /// Sends up to the next frame with descriptors. False when the socket takes nothing now.
 bool Channel::send_piece() noexcept {
     const bool has_attached = !attached_.empty() && attached_.front().first == sent_;

@@ -37,6 +37,9 @@ class Channel {
     int descriptor() const noexcept { return socket_.get(); }
     /// What has not been sent is dropped.
     void close() noexcept;
+    /// Continues on another socket, with the frames that were put so far. Nothing may have been
+    /// sent on the former one.
+    void reconnect(Descriptor socket) noexcept;
     Descriptor take_socket() noexcept { return std::move(socket_); }
 
     /// Queues a frame. Descriptors are duplicated: the caller may close its own at once, whatever

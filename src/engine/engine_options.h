@@ -21,7 +21,10 @@ struct EngineOptions {
     bool is_trusted = false;             ///< it is to run nothing but what trusted roles made
     std::int64_t wait_milliseconds = 0;  ///< for an engine when the server has none left
     int most_engines = 1;                ///< for this request
+    bool is_first = true;                ///< the request cannot do without the engine
     std::uint32_t role = 0;              ///< OID: whom the engine works for
+    std::uint32_t session_role = 0;      ///< OID: whom it counts for
+    int most_engines_of_role = 0;        ///< of all sessions of session_role; 0: no limit
     std::uint32_t database = 0;          ///< OID
 };
 

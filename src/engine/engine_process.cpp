@@ -15,6 +15,7 @@
 #include <span>
 #include <utility>
 
+#include "core/call_stats.h"
 #include "core/utf8.h"
 #include "engine/batch_codec.h"
 
@@ -46,19 +47,23 @@ Descriptor make_page() {
 }  // namespace
 
 EngineProcess::EngineProcess(std::uint64_t id, std::string key, const EngineOptions& options)
-    : id_(id), key_(std::move(key)),
+    : request_{.id = id,
+               .environment = options.environment,
+               .has_network = !options.sandbox.tcp_ports.empty(),
+               .asked = now_nanoseconds(),
+               .role = options.session_role,
+               .most_of_role = options.most_engines_of_role,
+               .is_first = options.is_first},
+      key_(std::move(key)),
       most_arena_bytes_(options.sandbox.memory_bytes == 0 ? kMostBytes
                                                           : options.sandbox.memory_bytes),
-      page_descriptor_(make_page()) {
-    auto [ours, theirs] = make_socket_pair();
-    channel_ = Channel(std::move(ours), Receives::kNoDescriptors);
-    far_end_ = std::move(theirs);
+      channel_({}, Receives::kNoDescriptors), page_descriptor_(make_page()) {
     Greeting greeting;
     greeting.sandbox = options.sandbox;
     greeting.requires_sandbox = options.requires_sandbox;
     WireWriter body;
     write(body, greeting);
-    channel_.put(ToEngine::kGreeting, body);
+    greeting_ = std::move(body.bytes());
     // Last: only a destructor unmaps it, and there is none for what a constructor did not finish.
     void* const mapped = mmap(nullptr, kStatusPageSize, PROT_READ | PROT_WRITE, MAP_SHARED,
                               page_descriptor_.get(), 0);
@@ -70,6 +75,22 @@ EngineProcess::EngineProcess(std::uint64_t id, std::string key, const EngineOpti
 
 EngineProcess::~EngineProcess() {
     if (page_ != nullptr) munmap(page_, kStatusPageSize);
+}
+
+EngineProcess::FarEnds EngineProcess::make_far_ends() {
+    auto [ours, theirs] = make_socket_pair();
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) != 0)
+        throw_system_error(sqlstate::kInsufficientResources, "could not create a pipe");
+    Channel greeter(std::move(ours), Receives::kNoDescriptors);
+    WireWriter body;
+    body.append(greeting_.data(), greeting_.size());
+    greeter.put(ToEngine::kGreeting, body);
+    if (!greeter.flush())
+        throw Error(sqlstate::kLimitExceeded, "settings of the sandbox are too long");
+    channel_.reconnect(greeter.take_socket());
+    lifeline_ = Descriptor(ends[1]);
+    return {std::move(theirs), Descriptor(ends[0])};
 }
 
 // --------------------------------------------------------------------------------------- arenas

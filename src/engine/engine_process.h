@@ -26,24 +26,41 @@ struct EngineExit {
 
 /// The backend's side of a connection, its arenas and its status page. Values are sent by put();
 /// nothing waits. What the engine says is read by process_engine.cpp, and not believed.
+///
+/// Only the greeting is sent before the supervisor has said that the engine has started, so that
+/// the engine confines itself meanwhile. If the supervisor dies before it has said so, an engine
+/// that it may have started knows nothing of the request, which the next supervisor is asked for.
 class EngineProcess final : public Asker {
    public:
-    /// Creates the connection and greets: the engine may not exist yet.
+    /// The engine does not exist yet; make_far_ends() connects it.
     EngineProcess(std::uint64_t id, std::string key, const EngineOptions& options);
     EngineProcess(const EngineProcess&) = delete;
     EngineProcess& operator=(const EngineProcess&) = delete;
     ~EngineProcess();
 
-    std::uint64_t id() const noexcept { return id_; }
+    std::uint64_t id() const noexcept { return request_.id; }
     const std::string& key() const noexcept { return key_; }
     Channel& channel() noexcept { return channel_; }
     int page_descriptor() const noexcept { return page_descriptor_.get(); }
-    Descriptor take_far_end() noexcept { return std::move(far_end_); }
+    /// The engine's ends, for a request to a supervisor: of the connection, and of a pipe whose
+    /// closing by this process kills the engine. An engine that has got the former ones has lost
+    /// its connection. Not once the engine has started.
+    struct FarEnds {
+        Descriptor socket{};
+        Descriptor lifeline{};
+    };
+    FarEnds make_far_ends();
+    /// What to ask a supervisor for.
+    const EngineRequest& request() const noexcept { return request_; }
+    bool has_started() const noexcept { return pid != 0; }
+    /// Whether the supervisor still has to say whether it starts.
+    bool is_unanswered() const noexcept { return pid == 0 && !refusal; }
 
     // What the supervisor has said of it.
     pid_t pid = 0;
     Descriptor process{};  ///< pidfd; once it has started
     std::optional<std::string> refusal{};
+    std::string refusal_state{};  ///< SQLSTATE
     std::optional<EngineExit> exit{};
     std::optional<Ready> ready{};
 
@@ -86,11 +103,12 @@ class EngineProcess final : public Asker {
     void return_output(std::uint32_t arena);
     void describe(const EngineOptions& options, const std::string& script) noexcept;
 
-    std::uint64_t id_;
+    EngineRequest request_;
     std::string key_;
+    std::string greeting_{};
     std::uint64_t most_arena_bytes_;
     Channel channel_{};
-    Descriptor far_end_{};
+    Descriptor lifeline_{};
     Descriptor page_descriptor_{};
     StatusPage* page_ = nullptr;
     std::uint32_t last_arena_ = 0;

@@ -108,14 +108,18 @@ void EngineServer::greet(EngineBirth& birth) {
     if (message.type != ToEngine::kGreeting) WireReader::fail("greeting");
     Greeting greeting = read_greeting(from);
     greeting.sandbox.temp_folder = birth.temp_folder;
+    greeting.sandbox.guard_socket = birth.guard_socket.get();
+    greeting.sandbox.guard = birth.guard;
     for (std::string& folder : birth.python_folders)
         greeting.sandbox.read_paths.push_back(std::move(folder));
+    py::prepare_interrupts();
     Ready ready{kProtocolVersion, py::python_version(),
                 confine(greeting.sandbox, birth.namespaces, *birth.filter)};
+    birth.guard_socket.close();
     if (ready.report.is_complete()) place_ = py::EnginePlace::kSandbox;
     py::become_engine(birth.stack.get(), birth.temp_folder);
     start_watching(link_.descriptor());
-    limit_threads(birth.namespaces);
+    limit_threads(birth.namespaces, ready.report);
     WireWriter body;
     write(body, ready);
     link_.put(ToBackend::kReady, body);

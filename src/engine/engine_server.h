@@ -1,6 +1,7 @@
 // An engine process: confines itself, then runs the requests of one backend until that is gone.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,8 @@ struct EngineBirth {
     NamespaceReport namespaces{};
     const SystemCallFilter* filter = nullptr;
     std::vector<std::string> python_folders{};
+    Descriptor guard_socket{};  ///< to the guard of watches
+    std::int32_t guard = 0;     ///< its process
 };
 
 [[noreturn]] void serve_backend(EngineBirth birth);

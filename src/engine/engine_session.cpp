@@ -12,6 +12,7 @@
 #include "core/call_stats.h"
 #include "engine/environments.h"
 #include "engine/launch.h"
+#include "engine/leftovers.h"
 
 namespace epe::engine {
 
@@ -27,7 +28,9 @@ std::string key_of(const EngineOptions& options, const Script& script) {
     WireWriter key;
     key.number(options.role);
     key.boolean(options.is_trusted);
+    key.number(script.owner_role);
     key.text(script.owner);
+    key.text(script.engine_group);
     key.text(options.environment);
     key.text(environment_stamp(options.environment));
     write(key, Greeting{kProtocolVersion, options.sandbox, options.requires_sandbox});
@@ -43,55 +46,107 @@ EngineSession& EngineSession::current() {
 
 // ----------------------------------------------------------------------------------- supervisor
 
-void EngineSession::require_supervisor(const EngineOptions& options, Waiter& waiter) {
+bool EngineSession::is_asking() const noexcept {
+    return std::any_of(engines_.begin(), engines_.end(),
+                       [](const EngineProcess& engine) { return engine.is_unanswered(); });
+}
+
+Found EngineSession::find_supervisor(const EngineOptions& options) {
     // It may have gone, which is known once all that it has said is read.
     pollfd socket{supervisor_.descriptor(), POLLIN, 0};
     while (supervisor_.is_open() && poll(&socket, 1, 0) > 0) receive();
-    if (supervisor_.is_open()) return;
-    if (!options.socket.empty()) {
-        const std::int64_t deadline = now_nanoseconds() + kRestartMilliseconds * kMillisecond;
-        while (true) {
-            Descriptor connection = connect_to(options.socket);
-            if (connection) {
-                supervisor_ = Channel(std::move(connection), Receives::kDescriptors);
-                return;
-            }
-            if (now_nanoseconds() > deadline) break;
-            constexpr std::int64_t kRetryMilliseconds = 20;
-            waiter.wait_readable(-1, kRetryMilliseconds);
+    try {
+        if (supervisor_.is_open()) {
+            (void)supervisor_.flush();
+            return Found::kConnected;
         }
+        if (!options.socket.empty()) {
+            // The keeper listens, so the next supervisor may get this before it exists.
+            if (Descriptor connection = connect_to(options.socket)) {
+                connect(Channel(std::move(connection), Receives::kDescriptors));
+                return Found::kConnected;
+            }
+            const std::int64_t now = now_nanoseconds();
+            if (lost_since_ == 0) lost_since_ = now;
+            if (now - lost_since_ <= kRestartMilliseconds * kMillisecond) return Found::kNotYet;
+        }
+        launch(options);
+        return Found::kConnected;
+    } catch (const Error& error) {
+        refuse_all(error.report());
+        return Found::kNone;
     }
-    LaunchedSupervisor launched = launch_supervisor(
-        options.program, options.folder + "/" + std::to_string(getpid()), /* listener */ -1);
+}
+
+void EngineSession::report_to_next(const EngineOptions& options) {
+    if (supervisor_.is_open() || options.socket.empty()) return;
+    const std::int64_t now = now_nanoseconds();
+    if (now - last_report_ < kSearchMilliseconds * kMillisecond) return;
+    last_report_ = now;
+    try {
+        if (Descriptor connection = connect_to(options.socket))
+            connect(Channel(std::move(connection), Receives::kDescriptors));
+    } catch (const Error&) {
+        supervisor_.close();  // without descriptors: later
+    }
+}
+
+/// Puts to a supervisor all that this session has and wants.
+void EngineSession::connect(Channel supervisor) {
+    supervisor_ = std::move(supervisor);
+    ++connection_;
+    has_answer_ = false;
+    lost_since_ = 0;
+    for (EngineProcess& engine : engines_) {  // the oldest first
+        if (engine.is_unanswered())
+            put_request(engine);
+        else if (engine.has_started() && !engine.exit)
+            put_adoption(engine);
+    }
+    (void)supervisor_.flush();
+}
+
+void EngineSession::launch(const EngineOptions& options) {
+    constexpr int kMostSilentEnds = 3;
+    if (silent_ends_ >= kMostSilentEnds)
+        throw Error(sqlstate::kInsufficientResources,
+                    "its supervisor " + describe_exit(EngineExit{last_end_, {}}));
+    LaunchedSupervisor launched =
+        launch_supervisor(options.program, owner_folder(options.folder), /* listener */ -1);
     supervisor_pid_ = launched.pid;
-    supervisor_ = Channel(std::move(launched.owner), Receives::kDescriptors);
+    Channel supervisor(std::move(launched.owner), Receives::kDescriptors);
     WireWriter body;
     body.number(options.supervisor.most_engines);
     body.number(options.supervisor.idle_seconds);
     body.number(static_cast<std::int64_t>(options.supervisor.preload.size()));
     for (const std::string& name : options.supervisor.preload) body.text(name);
-    supervisor_.put(ToSupervisor::kConfigure, body);
-    flush(waiter);
+    supervisor.put(ToSupervisor::kConfigure, body);
+    connect(std::move(supervisor));
 }
 
-/// It is gone. Engines that run go on, but nobody tells us any more how they end; those that have
-/// not started never will.
+void EngineSession::refuse(EngineProcess& engine, const ErrorReport& why) {
+    engine.refusal = why.message;
+    engine.refusal_state = why.sqlstate;
+}
+
+void EngineSession::refuse_all(const ErrorReport& why) {
+    for (EngineProcess& engine : engines_)
+        if (engine.is_unanswered()) refuse(engine, why);
+    no_start_ = why;
+    silent_ends_ = 0;
+    ++heard_;
+}
+
+/// It is gone. Engines that run go on, those that have not started are asked for again.
 void EngineSession::forget_supervisor() {
     supervisor_.close();
+    lost_since_ = now_nanoseconds();
     const pid_t ours = std::exchange(supervisor_pid_, 0);
-    while (ours != 0 && waitpid(ours, nullptr, 0) < 0 && errno == EINTR) {
+    if (ours == 0) return;
+    while (waitpid(ours, &last_end_, 0) < 0 && errno == EINTR) {
     }
-    for (EngineProcess& engine : engines_)
-        if (engine.pid == 0 && !engine.refusal) engine.refusal = "its supervisor has ended";
-}
-
-/// A supervisor that takes nothing can be left by an interrupt: the rest is sent next time.
-void EngineSession::flush(Waiter& waiter) {
-    while (!supervisor_.flush()) {
-        constexpr std::int64_t kRetryMilliseconds = 10;
-        waiter.wait_readable(supervisor_.descriptor(), kRetryMilliseconds);
-        receive();
-    }
+    const bool could_start = has_answer_ || was_ended_from_outside(last_end_);
+    silent_ends_ = could_start ? 0 : silent_ends_ + 1;
 }
 
 void EngineSession::receive() {
@@ -104,6 +159,8 @@ void EngineSession::receive() {
 
 void EngineSession::handle(Frame& frame) {
     WireReader from(frame.body);
+    ++heard_;
+    has_answer_ = true;
     switch (static_cast<FromSupervisor>(frame.type)) {
         case FromSupervisor::kStarted: {
             EngineProcess* const engine = find(from.number<std::uint64_t>());
@@ -115,7 +172,7 @@ void EngineSession::handle(Frame& frame) {
         }
         case FromSupervisor::kRefused:
             if (EngineProcess* const engine = find(from.number<std::uint64_t>()))
-                engine->refusal = from.text();
+                refuse(*engine, Error(sqlstate::kInsufficientResources, from.text()).report());
             break;
         case FromSupervisor::kExited: {
             EngineProcess* const engine = find(from.number<std::uint64_t>());
@@ -148,6 +205,11 @@ void EngineSession::handle(Frame& frame) {
             if (pid == stack_pid_) stack_.emplace(is_found, from.text());
             break;
         }
+        case FromSupervisor::kHello:
+            break;
+        case FromSupervisor::kUnavailable:
+            refuse_all(Error(sqlstate::kInsufficientResources, from.text()).report());
+            break;
     }
 }
 
@@ -201,8 +263,7 @@ EngineProcess* EngineSession::find_idle(const std::string& key) {
     return nullptr;
 }
 
-EngineProcess& EngineSession::acquire(const EngineOptions& options, const Script& script,
-                                      Waiter& waiter) {
+EngineProcess& EngineSession::acquire(const EngineOptions& options, const Script& script) {
     std::string key = key_of(options, script);
     const std::string label = script.owner + "." + script.name;
     drop_ended();
@@ -210,22 +271,50 @@ EngineProcess& EngineSession::acquire(const EngineOptions& options, const Script
         if (warm->take(options, label)) return *warm;
         release(*warm, /* is_clean */ false);
     }
-    require_supervisor(options, waiter);
+    const Found found = find_supervisor(options);
     EngineProcess& engine = engines_.emplace_back(++last_id_, std::move(key), options);
     try {
         (void)engine.take(options, label);
-        WireWriter body;
-        body.number(engine.id());
-        body.text(options.environment);
-        body.boolean(!options.sandbox.tcp_ports.empty());
-        const Descriptor far_end = engine.take_far_end();
-        supervisor_.put(ToSupervisor::kAcquire, body, {far_end.get(), engine.page_descriptor()});
-        flush(waiter);
+        if (found == Found::kNone) refuse(engine, *no_start_);
+        if (found == Found::kConnected) put_request(engine);
+        (void)supervisor_.flush();
     } catch (...) {
         release(engine, /* is_clean */ false);
         throw;
     }
     return engine;
+}
+
+namespace {
+
+WireWriter body_of(const EngineRequest& request) {
+    WireWriter body;
+    body.number(request.id);
+    body.text(request.environment);
+    body.boolean(request.has_network);
+    body.number(request.asked);
+    body.number(request.role);
+    body.number(request.most_of_role);
+    body.boolean(request.is_first);
+    return body;
+}
+
+}  // namespace
+
+void EngineSession::put_request(EngineProcess& engine) {
+    const EngineProcess::FarEnds ends = engine.make_far_ends();
+    supervisor_.put(ToSupervisor::kAcquire, body_of(engine.request()),
+                    {ends.socket.get(), engine.page_descriptor(), ends.lifeline.get()});
+}
+
+void EngineSession::put_adoption(const EngineProcess& engine) {
+    WireWriter body = body_of(engine.request());
+    body.number(static_cast<std::int32_t>(engine.pid));
+    supervisor_.put(ToSupervisor::kAdopt, body, {engine.page_descriptor(), engine.process.get()});
+}
+
+void EngineSession::end_engines() noexcept {
+    for (const EngineProcess& engine : engines_) engine.kill();
 }
 
 void EngineSession::release(EngineProcess& engine, bool is_clean) noexcept {
@@ -258,41 +347,49 @@ void EngineSession::wait_for_exit(EngineProcess& engine, Waiter& waiter) {
     }
 }
 
-/// None comes when the supervisor ends meanwhile.
+/// Puts a question, again to the next supervisor if one ends before it has answered.
 template <typename Condition>
-void EngineSession::wait_for_answer(const Condition& has_come, Waiter& waiter) {
+void EngineSession::ask(ToSupervisor question, const WireWriter& body, const Condition& has_come,
+                        const EngineOptions& options, Waiter& waiter) {
     const std::int64_t deadline = now_nanoseconds() + kAnswerMilliseconds * kMillisecond;
-    while (!has_come() && supervisor_.is_open()) {
-        if (now_nanoseconds() > deadline)
+    std::uint64_t asked = 0;  // the connection that has the question
+    no_start_.reset();
+    while (true) {
+        const Found found = find_supervisor(options);
+        if (has_come()) return;
+        if (no_start_) throw Error(*no_start_);
+        if (found == Found::kConnected && asked != connection_) {
+            supervisor_.put(question, body);
+            (void)supervisor_.flush();
+            asked = connection_;
+        }
+        const std::int64_t left = (deadline - now_nanoseconds()) / kMillisecond;
+        if (left <= 0)
             throw Error(sqlstate::kInsufficientResources,
                         "the supervisor of the Python engines does not answer");
-        waiter.wait_readable(supervisor_.descriptor(), kAnswerMilliseconds);
-        receive();
+        waiter.wait_readable(supervisor_.descriptor(),
+                             found == Found::kConnected ? left : kSearchMilliseconds);
     }
 }
 
 std::vector<EngineRow> EngineSession::list(const EngineOptions& options, Waiter& waiter) {
     if (options.socket.empty() && !supervisor_.is_open()) return {};
-    require_supervisor(options, waiter);
     rows_.reset();
-    supervisor_.put(ToSupervisor::kList, WireWriter());
-    flush(waiter);
-    wait_for_answer([&] { return rows_.has_value(); }, waiter);
+    ask(
+        ToSupervisor::kList, WireWriter(), [&] { return rows_.has_value(); }, options, waiter);
     return std::exchange(rows_, std::nullopt).value_or(std::vector<EngineRow>());
 }
 
 std::optional<std::string> EngineSession::stack_of(pid_t pid, const EngineOptions& options,
                                                    Waiter& waiter) {
     if (options.socket.empty() && !supervisor_.is_open()) return std::nullopt;
-    require_supervisor(options, waiter);
     stack_.reset();
     stack_pid_ = pid;
     WireWriter body;
     body.number(static_cast<std::int32_t>(pid));
-    supervisor_.put(ToSupervisor::kStack, body);
-    flush(waiter);
-    wait_for_answer([&] { return stack_.has_value(); }, waiter);
-    if (!stack_ || !stack_->first) return std::nullopt;
+    ask(
+        ToSupervisor::kStack, body, [&] { return stack_.has_value(); }, options, waiter);
+    if (!stack_->first) return std::nullopt;
     return readable_stack(stack_->second);
 }
 

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "engine/channel.h"
+#include "engine/leftovers.h"
 
 // NOLINTNEXTLINE(readability-identifier-naming): POSIX's name
 extern char** environ;
@@ -40,9 +41,10 @@ bool is_passed_on(std::string_view variable) {
     return false;
 }
 
-std::vector<std::string> make_environment() {
+std::vector<std::string> make_environment(const std::string& folder) {
     std::vector<std::string> variables{
         "PATH=/usr/local/bin:/usr/bin:/bin",
+        std::string(kFolderVariable) + "=" + folder,
         // A zygote must have one thread, and the server runs many engines.
         "OPENBLAS_NUM_THREADS=1",
         "OMP_NUM_THREADS=1",
@@ -137,7 +139,7 @@ LaunchedSupervisor launch_supervisor(const std::string& program, const std::stri
     Descriptor failure_writer(ends[1]);
     std::vector<std::string> words{program, "supervise", folder, std::to_string(kOwner)};
     if (listener >= 0) words.push_back(std::to_string(kListener));
-    std::vector<std::string> variables = make_environment();
+    std::vector<std::string> variables = make_environment(folder);
     std::vector<char*> arguments = pointers_to(words);
     std::vector<char*> environment = pointers_to(variables);
     const Start start{program.c_str(), arguments.data(), environment.data(),

@@ -14,10 +14,10 @@ struct LaunchedSupervisor {
     Descriptor owner{};  ///< our end of its owner's connection: it ends when this closes
 };
 
-/// `folder` is made when it is not there, its parent too. `listener` is a socket that listens for
-/// backends, or -1. The supervisor gets none of our other descriptors, signal handlers or secrets
-/// of the environment, and leads a session of its own. Throws Error 58P01 when the program cannot
-/// be run.
+/// `folder`, see owner_folder(), is made when it is not there, its parent too. `listener` is a
+/// socket that listens for backends, or -1. The supervisor gets none of our other descriptors,
+/// signal handlers or secrets of the environment, and leads a session of its own. Throws Error
+/// 58P01 when the program cannot be run.
 LaunchedSupervisor launch_supervisor(const std::string& program, const std::string& folder,
                                      int listener);
 

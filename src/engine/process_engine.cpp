@@ -25,12 +25,12 @@ ProcessEngine::~ProcessEngine() { abandon(); }
 
 Worker& ProcessEngine::add_worker(const Script& script) {
     std::list<Worker> added(1);
-    EngineProcess& process = session_.acquire(options_, script, waiter_);
+    options_.is_first = workers_.empty();
+    EngineProcess& process = session_.acquire(options_, script);
     added.front().process = &process;
     workers_.splice(workers_.end(), added);  // from here on abandon() gives it back
     Worker& worker = workers_.back();
-    watch_new(worker);
-    if (process.pid == 0 && workers_.size() == 1)
+    if (!process.has_started() && workers_.size() == 1)
         start_deadline_ = now_nanoseconds() + options_.wait_milliseconds * 1'000'000;
     ++engines_used_;
     return worker;

@@ -48,10 +48,8 @@ void ProcessEngine::receive_from(Worker& worker) {
         throw;
     }
     if (is_alive) return;
-    const bool has_started = worker.process->pid != 0;
-    if (has_started && !worker.is_ended) throw_death(worker);
-    // It has done its work; or the supervisor is about to say why there is none.
-    worker.is_gone = true;
+    if (!worker.is_ended) throw_death(worker);
+    worker.is_gone = true;  // it has done its work
     unwatch(worker);
 }
 
@@ -258,7 +256,7 @@ void ProcessEngine::give_batch(Worker& worker) {
 // -------------------------------------------------------------------------------------- failures
 
 void ProcessEngine::throw_refused(const Worker& worker) const {
-    Error error(sqlstate::kInsufficientResources,
+    Error error(worker.process->refusal_state.c_str(),
                 "could not start a Python engine: " + *worker.process->refusal,
                 "The server's log may say more.");
     error.report().engine_failure = EngineFailure::kNotStarted;

@@ -43,7 +43,8 @@ struct Worker {
     bool is_ended = false;                 ///< and has answered
     bool has_failed = false;               ///< it skips everything up to End
     bool is_gone = false;                  ///< its connection has ended
-    std::uint32_t watched = 0;             ///< epoll's events
+    std::uint32_t watched = 0;             ///< epoll's events; 0 before it is watched
+    bool is_watched = false;               ///< since it has started
     std::optional<ErrorReport> failure{};  ///< outside of any slice
 };
 
@@ -77,11 +78,13 @@ class ProcessEngine final : public Engine {
     void end_workers();
 
     // process_engine_waiting.cpp
-    void watch_new(Worker& worker);
+    void watch_started(Worker& worker);
+    void watch_supervisor();
     void pump(bool may_wait);
     void wait_for_events(bool may_wait);
     void watch_worker(Worker& worker);
     void unwatch(const Worker& worker);
+    void take_news();
     void drop_refused();
     void notice_exits();
     std::int64_t wait_limit();
@@ -111,6 +114,8 @@ class ProcessEngine final : public Engine {
     Waiter& waiter_;
     EngineSession& session_;
     Descriptor poller_{};  // an epoll of the workers' connections and the supervisor's
+    std::uint64_t watched_supervisor_ = 0;  // as EngineSession::connection() counts them
+    std::uint64_t heard_ = 0;               // as EngineSession::heard() counts
     const CallPlan* plan_ = nullptr;
     ResultSink* sink_ = nullptr;
     BatchStream* stream_ = nullptr;

@@ -20,28 +20,35 @@ void watch(const Descriptor& poller, int operation, int descriptor, std::uint32_
         throw_system_error(sqlstate::kInsufficientResources, "could not wait for an engine");
 }
 
-/// It is there already when another engine is being started.
-void watch_supervisor(const Descriptor& poller, int descriptor) {
-    epoll_event event{};
-    event.events = EPOLLIN;
-    event.data.fd = descriptor;
-    if (epoll_ctl(poller.get(), EPOLL_CTL_ADD, descriptor, &event) != 0 && errno != EEXIST)
-        throw_system_error(sqlstate::kInsufficientResources, "could not wait for an engine");
-}
-
 }  // namespace
 
-void ProcessEngine::watch_new(Worker& worker) {
+void ProcessEngine::watch_started(Worker& worker) {
+    if (worker.is_watched) return;
     watch(poller_, EPOLL_CTL_ADD, worker.process->channel().descriptor(), EPOLLIN);
     worker.watched = EPOLLIN;
-    // It tells whether an engine starts, and how it ends; without one neither matters any more.
-    if (session_.descriptor() >= 0) watch_supervisor(poller_, session_.descriptor());
+    worker.is_watched = true;
+}
+
+/// It tells whether an engine starts, and how it ends. When one has ended and another has been
+/// found, perhaps by a call inside this one, that is watched; closing the former has unwatched it.
+void ProcessEngine::watch_supervisor() {
+    if (session_.descriptor() < 0 || watched_supervisor_ == session_.connection()) return;
+    watch(poller_, EPOLL_CTL_ADD, session_.descriptor(), EPOLLIN);
+    watched_supervisor_ = session_.connection();
 }
 
 /// Sends, waits when it may and nothing has come, and takes what has come.
 void ProcessEngine::pump(bool may_wait) {
+    if (session_.is_asking())
+        (void)session_.find_supervisor(options_);
+    else
+        session_.report_to_next(options_);
+    take_news();
+    watch_supervisor();
     for (Worker& worker : workers_) {
+        if (!worker.process->has_started()) continue;
         (void)worker.process->channel().flush();
+        watch_started(worker);
         watch_worker(worker);
     }
     wait_for_events(may_wait);
@@ -66,19 +73,37 @@ void ProcessEngine::unwatch(const Worker& worker) {
     watch(poller_, EPOLL_CTL_DEL, worker.process->channel().descriptor(), 0);
 }
 
-/// Milliseconds until the first engine must have started; -1 when it has.
+/// Milliseconds until the first engine must have started, or the next supervisor is looked for; -1
+/// when there is nothing to be done.
 std::int64_t ProcessEngine::wait_limit() {
+    const std::int64_t search = session_.is_searching() ? kSearchMilliseconds : -1;
     const EngineProcess& first = *workers_.front().process;
-    if (first.pid != 0 || first.refusal) return -1;
+    if (!first.is_unanswered()) return search;
     const std::int64_t left = (start_deadline_ - now_nanoseconds()) / 1'000'000;
-    if (left > 0) return left;
+    if (left > 0) return search < 0 ? left : std::min(left, search);
     ErrorReport report;
     report.sqlstate = sqlstate::kTooManyEngines;
+    if (!session_.has_answer()) {
+        report.sqlstate = sqlstate::kInsufficientResources;
+        report.message = "the supervisor of the Python engines has not answered within " +
+                         std::to_string(options_.wait_milliseconds) + " ms";
+        report.hint = "The server's log may say more.";
+        report.engine_failure = EngineFailure::kNotStarted;
+        throw Error(std::move(report));
+    }
     report.message =
         "no Python engine became free within " + std::to_string(options_.wait_milliseconds) + " ms";
     report.detail = "The server runs as many engines as \"oml_epe.max_engines\" allows.";
     report.hint = "Try again later, raise \"oml_epe.max_engines\", or wait longer with "
                   "\"oml_epe.engine_wait_timeout\".";
+    if (options_.most_engines_of_role > 0) {
+        report.detail =
+            "The server runs as many engines as \"oml_epe.max_engines\" allows, or as many for the "
+            "role of this session as \"oml_epe.max_engines_per_role\" (" +
+            std::to_string(options_.most_engines_of_role) + ") allows.";
+        report.hint = "Try again later, end other calls of the role, or wait longer with "
+                      "\"oml_epe.engine_wait_timeout\". A superuser can raise the limits.";
+    }
     throw Error(std::move(report));
 }
 
@@ -98,13 +123,20 @@ void ProcessEngine::wait_for_events(bool may_wait) {
         const int descriptor = events[i].data.fd;
         if (descriptor == session_.descriptor()) {
             session_.receive();
-            drop_refused();
-            notice_exits();
+            take_news();
             continue;
         }
         for (Worker& worker : workers_)
             if (worker.process->channel().descriptor() == descriptor) receive_from(worker);
     }
+}
+
+/// What the supervisor has said, also to a call inside this one.
+void ProcessEngine::take_news() {
+    if (heard_ == session_.heard()) return;
+    heard_ = session_.heard();
+    drop_refused();
+    notice_exits();
 }
 
 /// The request does with the engines it gets, but for the first.

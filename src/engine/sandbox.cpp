@@ -1,5 +1,5 @@
-// Confines an engine: limits, tree, privileges, Landlock, filter, in this order, since each step
-// needs what a later one takes away.
+// Confines an engine: user, limits, tree, privileges, Landlock, filter, in this order, since each
+// step needs what a later one takes away.
 #include "engine/sandbox.h"
 
 #include <dirent.h>
@@ -24,15 +24,21 @@
 #include "engine/sandbox_filter.h"
 #include "engine/sandbox_landlock.h"
 #include "engine/sandbox_namespaces.h"
+#include "engine/watch_guard.h"
 
 namespace epe::engine {
 namespace {
 
 constexpr rlim_t kSpareFiles = 256;
-// Threads are counted per user and user namespace: in one of the zygote's own they are those of its
-// engines, else those of the whole server, its backends included.
+// Threads are counted per user and user namespace: in one of the engine's own they are its own, in
+// one of the zygote's those of its engines, else those of the whole server, backends included.
+constexpr rlim_t kMostThreads = 256;
+constexpr rlim_t kMostThreadsPerProcessor = 4;
 constexpr rlim_t kMostThreadsOfEngines = 1024;
 constexpr rlim_t kMostThreadsOfUser = 4096;
+// Counted in the same way. Where others' signals count too, an engine that meets the limit cannot
+// queue any, while others, whose limit is higher, can.
+constexpr rlim_t kMostQueuedSignals = 64;
 
 [[noreturn]] void fail(const char* what, int error) {
     throw Error(sqlstate::kInternal,
@@ -100,8 +106,13 @@ rlim_t mapped_bytes() {
 }
 
 void set_limits(const SandboxPlan& plan) {
-    limit(RLIMIT_CORE, 0);
+    // Not 0: that would still start the program that a core pattern may name, as root.
+    limit(RLIMIT_CORE, 1);
     limit(RLIMIT_NOFILE, highest_descriptor() + kSpareFiles);
+    limit(RLIMIT_SIGPENDING, kMostQueuedSignals);
+    for (const auto resource : {RLIMIT_MEMLOCK, RLIMIT_MSGQUEUE, RLIMIT_RTPRIO, RLIMIT_NICE}) {
+        limit(resource, 0);
+    }
     if (plan.temp_bytes > 0) limit(RLIMIT_FSIZE, plan.temp_bytes);
     // Address space, since shared anonymous memory escapes RLIMIT_DATA.
     if (plan.memory_bytes > 0) limit(RLIMIT_AS, mapped_bytes() + plan.memory_bytes);
@@ -158,26 +169,49 @@ void report_limits(SandboxReport& report, const SandboxPlan& plan,
     report.protections.push_back({"namespaces", namespaces.has_user, false, namespaces.detail});
 }
 
+/// Does without the guard where the kernel, or a filter that is in force already, allows none.
+int load_filter(const SystemCallFilter& filter, FilterChoice& choice, int guard_socket) {
+    Descriptor listener;
+    int error = filter.load(choice, listener);
+    if (error != 0 && choice.has_watch_guard) {
+        choice.has_watch_guard = false;
+        error = filter.load(choice, listener);
+    }
+    if (listener && !give_listener(guard_socket, std::move(listener))) {
+        fail("its guard is gone", EPIPE);
+    }
+    return error;
+}
+
 }  // namespace
 
-void limit_threads(const NamespaceReport& namespaces) {
-    limit(RLIMIT_NPROC, namespaces.has_user ? kMostThreadsOfEngines : kMostThreadsOfUser);
+void limit_threads(const NamespaceReport& namespaces, const SandboxReport& report) {
+    if (report.is_counted_alone) {
+        const auto processors = static_cast<rlim_t>(std::max(1L, ::sysconf(_SC_NPROCESSORS_ONLN)));
+        limit(RLIMIT_NPROC, kMostThreads + kMostThreadsPerProcessor * processors);
+    } else {
+        limit(RLIMIT_NPROC, namespaces.has_user ? kMostThreadsOfEngines : kMostThreadsOfUser);
+    }
 }
 
 SandboxReport confine(const SandboxPlan& plan, const NamespaceReport& namespaces,
                       const SystemCallFilter& filter, int landlock_abi) {
     require_one_thread();
     yield_to_server(plan.niceness);
+    // Before the limits: the kernel takes those of now as limits of all such namespaces together.
+    const int user_error = namespaces.can_count_alone ? enter_own_user() : EPERM;
     set_limits(plan);
     const int tree_error = namespaces.has_mount ? enter_read_only_tree(plan) : EPERM;
     drop_capabilities();
     if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) fail("no_new_privs", errno);
     keep_own_proc_folder();
     const int landlock_error = restrict_files_and_ports(plan, landlock_abi);
-    const FilterChoice choice{!plan.tcp_ports.empty(), tree_error == 0};
-    const int filter_error = filter.load(choice);
+    FilterChoice choice{!plan.tcp_ports.empty(), tree_error == 0, false};
+    choice.has_watch_guard = ask_guard(plan.guard_socket, plan.guard);
+    const int filter_error = load_filter(filter, choice, plan.guard_socket);
 
     SandboxReport report;
+    report.is_counted_alone = user_error == 0;
     report.protections = {
         {"no new privileges", true, true, ""},
         {"files", landlock_error == 0, true,
@@ -186,6 +220,13 @@ SandboxReport confine(const SandboxPlan& plan, const NamespaceReport& namespaces
         network_protection(plan, landlock_abi, landlock_error == 0, filter_error == 0),
     };
     report_limits(report, plan, namespaces, tree_error);
+    report.protections.push_back(
+        {"limits per user", report.is_counted_alone, false,
+         report.is_counted_alone ? "counted for each engine" : "shared with other processes"});
+    report.protections.push_back({"epoll watches", choice.has_watch_guard, false,
+                                  choice.has_watch_guard
+                                      ? std::to_string(kMostWatches) + " for each engine"
+                                      : "as many as the server's account may have"});
     return report;
 }
 

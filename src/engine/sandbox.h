@@ -36,6 +36,9 @@ struct SandboxPlan {
     /// and the stacks of threads (usually 8 MB each) count.
     std::uint64_t memory_bytes = 0;
     int niceness = 0;  ///< the nice value itself, up to 19; lower than now has no effect
+    /// A connection to the guard of watches (watch_guard.h), which is used up; -1: none.
+    int guard_socket = -1;
+    std::int32_t guard = 0;  ///< its process
 };
 
 /// One protection: whether it is in force in this process, and what it is or why it is not.
@@ -48,6 +51,9 @@ struct Protection {
 
 struct SandboxReport {
     std::vector<Protection> protections{};
+    /// The kernel counts threads, queued signals and locked memory of this process by themselves,
+    /// not together with those of other processes of its user.
+    bool is_counted_alone = false;
 
     /// Whether all needed protections are in force.
     bool is_complete() const noexcept;
@@ -62,7 +68,10 @@ struct NamespaceReport {
     bool has_ipc = false;
     bool has_uts = false;
     bool has_network = false;  ///< without any interface
-    std::string detail{};      ///< why not, where something is missing
+    /// Engines can have a user namespace each, and the kernel counts what a user takes in each
+    /// (Linux 5.14) of them.
+    bool can_count_alone = false;
+    std::string detail{};  ///< why not, where something is missing
 };
 
 /// Gives this process namespaces of its own where the kernel lets it, and tells which. Its user and
@@ -89,9 +98,9 @@ SandboxReport confine(const SandboxPlan& plan, const NamespaceReport& namespaces
 SandboxReport confine(const SandboxPlan& plan, const NamespaceReport& namespaces,
                       const SystemCallFilter& filter);
 
-/// Limits the threads of this process, together with those of others: see NamespaceReport. To be
-/// called once the process has the threads that it needs, since a script elsewhere may have used
-/// them all up. Works in a confined process.
-void limit_threads(const NamespaceReport& namespaces);
+/// Limits the threads of this process: its own, or, where the kernel counts them together, those of
+/// all engines of the zygote or of the server's user. To be called once the process has the threads
+/// that it needs, since a script elsewhere may have used them all up. Works in a confined process.
+void limit_threads(const NamespaceReport& namespaces, const SandboxReport& report);
 
 }  // namespace epe::engine

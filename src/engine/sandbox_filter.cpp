@@ -12,6 +12,7 @@
 #include <netinet/tcp.h>
 #include <sched.h>
 #include <seccomp.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -42,20 +43,19 @@ constexpr std::uint64_t kAllOfInt = 0xffffffff;
 constexpr const char* kAllowed[] = {
     // files
     "read", "write", "pread64", "pwrite64", "readv", "writev", "preadv", "pwritev", "preadv2",
-    "pwritev2", "lseek", "close", "close_range", "dup", "dup2", "dup3", "creat", "stat", "lstat",
-    "fstat", "newfstatat", "statx", "statfs", "fstatfs", "access", "faccessat", "faccessat2",
-    "getdents", "getdents64", "getcwd", "chdir", "fchdir", "readlink", "readlinkat", "umask",
-    "rename", "renameat", "renameat2", "unlink", "unlinkat", "mkdir", "mkdirat", "rmdir", "symlink",
-    "symlinkat", "link", "linkat", "ftruncate", "flock", "fadvise64", "readahead", "fsync",
-    "fdatasync", "sync_file_range", "sendfile", "copy_file_range", "getxattr", "lgetxattr",
-    "fgetxattr", "listxattr", "llistxattr", "flistxattr",
+    "pwritev2", "lseek", "close", "dup", "dup2", "dup3", "creat", "stat", "lstat", "fstat",
+    "newfstatat", "statx", "statfs", "fstatfs", "access", "faccessat", "faccessat2", "getdents",
+    "getdents64", "getcwd", "chdir", "fchdir", "readlink", "readlinkat", "umask", "rename",
+    "renameat", "renameat2", "unlink", "unlinkat", "mkdir", "mkdirat", "rmdir", "symlink",
+    "symlinkat", "link", "linkat", "ftruncate", "fadvise64", "readahead", "fsync", "fdatasync",
+    "sync_file_range", "sendfile", "copy_file_range", "getxattr", "lgetxattr", "fgetxattr",
+    "listxattr", "llistxattr", "flistxattr",
     // waiting, pipes, what a script waits with
-    "select", "pselect6", "poll", "ppoll", "epoll_create", "epoll_create1", "epoll_ctl",
-    "epoll_wait", "epoll_pwait", "epoll_pwait2", "eventfd", "eventfd2", "signalfd", "signalfd4",
-    "pipe", "pipe2", "timerfd_create", "timerfd_settime", "timerfd_gettime",
+    "select", "pselect6", "poll", "ppoll", "epoll_create", "epoll_create1", "epoll_wait",
+    "epoll_pwait", "epoll_pwait2", "eventfd", "eventfd2", "signalfd", "signalfd4", "pipe", "pipe2",
+    "timerfd_create", "timerfd_settime", "timerfd_gettime",
     // memory
-    "brk", "mmap", "munmap", "mremap", "mprotect", "msync", "mincore", "membarrier",
-    "get_mempolicy", "mseal",
+    "brk", "munmap", "mremap", "mprotect", "msync", "mincore", "get_mempolicy", "mseal",
     // threads
     "futex", "futex_waitv", "set_robust_list", "set_tid_address", "rseq", "gettid", "getcpu",
     "arch_prctl", "exit", "exit_group", "restart_syscall", "sched_yield", "sched_getaffinity",
@@ -63,8 +63,9 @@ constexpr const char* kAllowed[] = {
     "sched_get_priority_min", "sched_rr_get_interval", "getpriority", "ioprio_get",
     // time
     "clock_gettime", "clock_getres", "clock_nanosleep", "nanosleep", "gettimeofday", "time",
-    "times", "alarm", "pause", "getitimer", "setitimer", "timer_create", "timer_settime",
-    "timer_gettime", "timer_getoverrun", "timer_delete",
+    "times", "alarm", "pause", "getitimer", "setitimer",
+    // the timer that the engine has created before (each takes a place in the signal queue)
+    "timer_settime", "timer_gettime", "timer_getoverrun",
     // signals: its own handlers
     "rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "rt_sigpending", "rt_sigsuspend",
     "rt_sigtimedwait", "sigaltstack",
@@ -110,10 +111,9 @@ constexpr std::uint64_t kRequests[] = {FIONREAD, FIONBIO, FIOCLEX, FIONCLEX, TCG
 
 // No F_SETOWN, F_SETSIG, F_SETLEASE, F_NOTIFY: they signal or hold up others. No F_ADD_SEALS: a
 // batch is shared. No F_SETPIPE_SZ: what pipes may take is counted for the server's user as a
-// whole.
-constexpr std::uint64_t kFileCommands[] = {
-    F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD,     F_SETFD,     F_GETFL,      F_SETFL,      F_GETLK,
-    F_SETLK, F_SETLKW,        F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW, F_GETPIPE_SZ, F_GET_SEALS};
+// whole. F_SETFL and the locks: see allow_file_commands().
+constexpr std::uint64_t kFileCommands[] = {F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD,      F_SETFD,
+                                           F_GETFL, F_GETLK,         F_GETPIPE_SZ, F_GET_SEALS};
 
 constexpr std::uint64_t kProcessOptions[] = {PR_SET_NAME,      PR_GET_NAME,         PR_GET_DUMPABLE,
                                              PR_GET_SECCOMP,   PR_GET_NO_NEW_PRIVS, PR_CAPBSET_READ,
@@ -139,6 +139,10 @@ scmp_arg_cmp equals_in(unsigned argument, std::uint64_t mask, std::uint64_t valu
     return {argument, SCMP_CMP_MASKED_EQ, mask, value};
 }
 
+scmp_arg_cmp less(unsigned argument, std::uint64_t value) {
+    return {argument, SCMP_CMP_LT, value, 0};
+}
+
 [[noreturn]] void fail(const std::string& what, int error) {
     throw Error(sqlstate::kInternal,
                 "could not prepare the system call filter: " + what + ": " + std::strerror(error));
@@ -158,7 +162,15 @@ class FilterBuilder {
     void allow(const char* name, std::initializer_list<scmp_arg_cmp> conditions = {}) {
         add(SCMP_ACT_ALLOW, name, conditions);
     }
+    void notify(const char* name, std::initializer_list<scmp_arg_cmp> conditions) {
+        add(SCMP_ACT_NOTIFY, name, conditions);
+    }
     void report_missing(const char* name) { add(SCMP_ACT_ERRNO(ENOSYS), name, {}); }
+    /// The call returns `error`, or succeeds without effect when that is 0.
+    void answer(const char* name, std::uint32_t error,
+                std::initializer_list<scmp_arg_cmp> conditions = {}) {
+        add(SCMP_ACT_ERRNO(error), name, conditions);
+    }
 
     std::vector<sock_filter> program() const {
         const Descriptor file(::memfd_create("filter", MFD_CLOEXEC));
@@ -215,12 +227,26 @@ void allow_threads_only(FilterBuilder& rules) {
     constexpr std::uint64_t kNamespaces = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS |
                                           CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID |
                                           CLONE_NEWNET;
-    rules.allow("clone", {equals_in(0, CLONE_THREAD | kNamespaces, CLONE_THREAD)});
+    // Threads share all that pthread_create() shares. A table of descriptors of its own would give
+    // each thread the whole RLIMIT_NOFILE; close_range() can make one as well.
+    constexpr std::uint64_t kShared =
+        CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD;
+    constexpr std::uint64_t kUnshareTable = 1 << 1;  // CLOSE_RANGE_UNSHARE
+    rules.allow("clone", {equals_in(0, kShared | kNamespaces, kShared)});
+    rules.allow("close_range", {equals_in(2, kUnshareTable, 0)});
+    // Barriers between the threads of this process, from PRIVATE_EXPEDITED to its registration for
+    // RSEQ. The global ones interrupt every processor.
+    rules.allow("membarrier", {equals(0, 0 /* QUERY */)});
+    for (unsigned bit = 3; bit <= 8; ++bit) {
+        rules.allow("membarrier", {equals(0, std::uint64_t{1} << bit)});
+    }
 }
 
 /// No holes: pages that are taken out of an arena, which no seal forbids, are missed by the backend
-/// when memory is short, and end it by SIGBUS.
-void allow_memory_without_holes(FilterBuilder& rules) {
+/// when memory is short, and end it by SIGBUS. No pages from the machine's pool of huge pages,
+/// which the server's shared memory is made of, and none that cannot be swapped out.
+void allow_memory(FilterBuilder& rules) {
+    rules.allow("mmap", {equals_in(3, MAP_HUGETLB | MAP_LOCKED, 0)});
     for (const std::uint64_t mode : {0, FALLOC_FL_KEEP_SIZE}) {
         rules.allow("fallocate", {equals(1, mode)});
     }
@@ -228,17 +254,36 @@ void allow_memory_without_holes(FilterBuilder& rules) {
 }
 
 /// Signals, limits and processors: of this process only. Others of the same user are the server's.
+///
+/// Real-time signals queue up, in a queue whose length is counted for the server's user. The one
+/// exception is the first, with which glibc cancels threads; RLIMIT_SIGPENDING bounds it.
 void allow_on_itself(FilterBuilder& rules) {
-    for (const char* name : {"kill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "prlimit64",
-                             "sched_setaffinity"}) {
+    constexpr std::uint64_t kFirstRealTime = 32;  // the kernel's; SIGRTMIN is glibc's
+    rules.allow("kill", {equals(0, kPidPlaceholder), less(1, kFirstRealTime)});
+    rules.allow("tgkill", {equals(0, kPidPlaceholder), less(2, kFirstRealTime + 1)});
+    for (const char* name : {"prlimit64", "sched_setaffinity"}) {
         rules.allow(name, {equals(0, kPidPlaceholder)});
+        rules.allow(name, {equals(0, 0)});
     }
-    for (const char* name : {"prlimit64", "sched_setaffinity"}) rules.allow(name, {equals(0, 0)});
+}
+
+/// Locks of files are granted without being set. No other process can write to an engine's files,
+/// so a lock would only keep others from files that all may read, and each range that is locked
+/// takes memory of the kernel's. Locks of open files are reported as unknown to the kernel.
+void allow_file_commands(FilterBuilder& rules) {
+    for (const std::uint64_t command : kFileCommands) rules.allow("fcntl", {equals(1, command)});
+    rules.allow("fcntl", {equals(1, F_SETFL), equals_in(2, O_ASYNC, 0)});
+    rules.answer("flock", 0);
+    for (const std::uint64_t command : {F_SETLK, F_SETLKW}) {
+        rules.answer("fcntl", 0, {equals(1, command)});
+    }
+    for (const std::uint64_t command : {F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW}) {
+        rules.answer("fcntl", EINVAL, {equals(1, command)});
+    }
 }
 
 void allow_options(FilterBuilder& rules) {
     for (const std::uint64_t request : kRequests) rules.allow("ioctl", {equals(1, request)});
-    for (const std::uint64_t command : kFileCommands) rules.allow("fcntl", {equals(1, command)});
     for (const std::uint64_t option : kProcessOptions) rules.allow("prctl", {equals(0, option)});
     for (const SocketOption& option : kSocketOptions) {
         rules.allow("setsockopt", {equals(1, option.level), equals(2, option.name)});
@@ -263,10 +308,27 @@ void allow_sockets(FilterBuilder& rules, bool with_network) {
     rules.allow("connect");
 }
 
+void allow_watches(FilterBuilder& rules, bool has_guard) {
+    rules.allow("epoll_ctl", {equals(1, EPOLL_CTL_MOD)});
+    rules.allow("epoll_ctl", {equals(1, EPOLL_CTL_DEL)});
+    if (has_guard) {
+        rules.notify("epoll_ctl", {equals(1, EPOLL_CTL_ADD)});
+    } else {
+        rules.allow("epoll_ctl", {equals(1, EPOLL_CTL_ADD)});
+    }
+}
+
+/// Whether libseccomp and the kernel know listeners.
+bool can_notify() noexcept {
+    constexpr unsigned kFirstLevel = 5;
+    return seccomp_api_get() >= kFirstLevel;
+}
+
 }  // namespace
 
 std::size_t SystemCallFilter::index_of(const FilterChoice& choice) noexcept {
-    return (choice.with_network ? 1U : 0U) + (choice.is_tree_read_only ? 2U : 0U);
+    return (choice.with_network ? 1U : 0U) + (choice.is_tree_read_only ? 2U : 0U) +
+           (choice.has_watch_guard ? 4U : 0U);
 }
 
 SystemCallFilter::Program SystemCallFilter::build(const FilterChoice& choice) {
@@ -280,10 +342,12 @@ SystemCallFilter::Program SystemCallFilter::build(const FilterChoice& choice) {
     }
     allow_opening(rules);
     allow_threads_only(rules);
-    allow_memory_without_holes(rules);
+    allow_memory(rules);
     allow_on_itself(rules);
+    allow_file_commands(rules);
     allow_options(rules);
     allow_sockets(rules, choice.with_network);
+    allow_watches(rules, choice.has_watch_guard);
     return rules.program();
 }
 
@@ -291,14 +355,19 @@ SystemCallFilter SystemCallFilter::prepare() {
     SystemCallFilter filter;
     for (const bool with_network : {false, true}) {
         for (const bool is_tree_read_only : {false, true}) {
-            const FilterChoice choice{with_network, is_tree_read_only};
+            FilterChoice choice{with_network, is_tree_read_only, false};
             filter.programs_[index_of(choice)] = build(choice);
+            choice.has_watch_guard = true;
+            if (can_notify()) filter.programs_[index_of(choice)] = build(choice);
         }
     }
     return filter;
 }
 
-int SystemCallFilter::load(const FilterChoice& choice) const {
+int SystemCallFilter::load(const FilterChoice& choice, Descriptor& listener) const {
+    constexpr unsigned long kNewListener = 1 << 3;
+    constexpr unsigned long kReportThreads = 1 << 4;    // ESRCH instead of its number
+    constexpr unsigned long kWaitUntilKilled = 1 << 5;  // Linux 5.19
     Program program = programs_[index_of(choice)];
     const auto own_pid = static_cast<std::uint32_t>(::getpid());
     for (sock_filter& step : program) {
@@ -308,11 +377,24 @@ int SystemCallFilter::load(const FilterChoice& choice) const {
         }
     }
     const sock_fprog code{static_cast<unsigned short>(program.size()), program.data()};
+    if (program.empty()) return EINVAL;
     // TSYNC: with a thread that has a filter of its own it fails rather than leave that one free.
-    const long result =
-        ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &code);
-    if (result > 0) return ESRCH;
-    return result == 0 ? 0 : errno;
+    if (!choice.has_watch_guard) {
+        const long result =
+            ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &code);
+        if (result > 0) return ESRCH;
+        return result == 0 ? 0 : errno;
+    }
+    for (const unsigned long more : {kWaitUntilKilled, 0UL}) {
+        const long result =
+            ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
+                      SECCOMP_FILTER_FLAG_TSYNC | kReportThreads | kNewListener | more, &code);
+        if (result < 0 && errno == EINVAL && more != 0) continue;
+        if (result < 0) return errno;
+        listener = Descriptor(static_cast<int>(result));
+        return 0;
+    }
+    return EINVAL;
 }
 
 }  // namespace epe::engine

@@ -7,6 +7,8 @@
 #include <array>
 #include <vector>
 
+#include "engine/descriptor.h"
+
 namespace epe::engine {
 
 /// How the filter must treat what Landlock does not control.
@@ -15,6 +17,8 @@ struct FilterChoice {
     /// Everything but the temporary folder is mounted read-only. If not, chmod, utime by path and
     /// truncate are refused: no Landlock stands between them and the server's own files.
     bool is_tree_read_only = false;
+    /// EPOLL_CTL_ADD is left to who has the filter's listener: see watch_guard.h.
+    bool has_watch_guard = false;
 };
 
 /// The filter, ready to load: made once in the zygote since libseccomp takes milliseconds, loaded
@@ -28,8 +32,8 @@ class SystemCallFilter {
     static SystemCallFilter prepare();
 
     /// Binds this process and its future threads and returns 0, or errno: then nothing has changed.
-    /// No-new-privileges must be set.
-    int load(const FilterChoice& choice) const;
+    /// No-new-privileges must be set. With a watch guard the filter's listener comes in `listener`.
+    int load(const FilterChoice& choice, Descriptor& listener) const;
 
    private:
     using Program = std::vector<sock_filter>;
@@ -38,7 +42,7 @@ class SystemCallFilter {
     static std::size_t index_of(const FilterChoice& choice) noexcept;
     static Program build(const FilterChoice& choice);
 
-    std::array<Program, 4> programs_{};
+    std::array<Program, 8> programs_{};
 };
 
 }  // namespace epe::engine

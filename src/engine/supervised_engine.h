@@ -37,13 +37,17 @@ struct EngineOrder {
     std::uint64_t number = 0;     ///< the supervisor's own
     int client = -1;              ///< descriptor of the client's connection; -1: it is gone
     std::uint64_t client_id = 0;  ///< the client's name for it
+    std::int64_t asked = 0;       ///< when, by now_nanoseconds(), also of an earlier supervisor
     ZygoteKind kind{};
+    std::uint32_t role = 0;         ///< OID: whose limit it counts for
+    std::int64_t most_of_role = 0;  ///< 0: no limit
+    bool is_first = true;           ///< its request waits for it
 };
 
 class SupervisedEngine {
    public:
-    SupervisedEngine(EngineOrder from, Descriptor engine_end, int status_page)
-        : order(std::move(from)), socket(std::move(engine_end)), status(status_page) {}
+    SupervisedEngine(EngineOrder from, int status_page)
+        : order(std::move(from)), status(status_page) {}
 
     /// Takes it from its session if that does not use it. The page must then say since when.
     bool retire() noexcept;
@@ -62,11 +66,14 @@ class SupervisedEngine {
     EngineRow describe(std::int32_t backend) const;
 
     EngineOrder order;
-    Descriptor socket;  ///< the engine's end, until it is forked
+    Descriptor socket{};    ///< the engine's end, until it is forked
+    Descriptor lifeline{};  ///< the same: closed by its backend's end, it kills the engine
     StatusMapping status;
     EnginePhase phase = EnginePhase::kQueued;
     pid_t pid = 0;
-    Descriptor process{};  ///< pidfd
+    std::string folder{};
+    bool is_adopted = false;  ///< started by an earlier supervisor: no child of a zygote of ours
+    Descriptor process{};     ///< pidfd
     Descriptor stack{};
     bool is_forgotten = false;  ///< to be killed once it is there
     int stack_client = -1;      ///< who asked for its stack and waits

@@ -1,8 +1,10 @@
 // The REST gateway as the supervisor's child.
 #include "engine/supervised_gateway.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -15,6 +17,7 @@
 
 #include "core/call_stats.h"
 #include "engine/descriptor.h"
+#include "engine/leftovers.h"
 
 namespace epe::engine {
 
@@ -23,10 +26,12 @@ namespace {
 constexpr std::int64_t kSecond = 1'000'000'000;  // nanoseconds
 constexpr std::int64_t kLongestDelay = 60 * kSecond;
 
-/// The child, after the fork: system calls only.
-[[noreturn]] void become_gateway(char* const* arguments, pid_t supervisor) noexcept {
+/// The child, after the fork: system calls only. It begins once its supervisor has made its record.
+[[noreturn]] void become_gateway(char* const* arguments, pid_t supervisor, int gate) noexcept {
     (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (getppid() != supervisor) _exit(0);  // it was too late for the signal
+    char byte = 0;
+    if (read(gate, &byte, 1) != 1) _exit(0);
     for (int number = 1; number < NSIG; ++number) (void)signal(number, SIG_DFL);
     sigset_t none;
     sigemptyset(&none);
@@ -68,19 +73,39 @@ void SupervisedGateway::start() {
     arguments.push_back(nullptr);
     started_ = now_nanoseconds();
     const pid_t supervisor = getpid();
-    const pid_t child = fork();
-    if (child == 0) become_gateway(arguments.data(), supervisor);
+    int ends[2] = {-1, -1};
+    const pid_t child = pipe2(ends, O_CLOEXEC) == 0 ? fork() : -1;
+    const Descriptor gate(ends[0]);
+    Descriptor opener(ends[1]);
+    if (child == 0) {
+        opener.close();
+        become_gateway(arguments.data(), supervisor, gate.get());
+    }
     if (child < 0) {
         std::fprintf(stderr, "oml_epe: could not start the gateway: %s\n", std::strerror(errno));
         due_ = started_ + kLongestDelay;
         return;
     }
     pid_ = child;
+    const std::string record =
+        folder_ + "/" + gateway_folder_name(mark_of(child).value_or(ProcessMark{child, 0}));
+    if (mkdir(record.c_str(), S_IRWXU) == 0 || errno == EEXIST) records_[child] = record;
+    const ssize_t written = write(opener.get(), "", 1);
+    (void)written;
+}
+
+void SupervisedGateway::forget(pid_t gateway) noexcept {
+    const auto record = records_.find(gateway);
+    if (record == records_.end()) return;
+    remove_folder(record->second);
+    records_.erase(record);
 }
 
 bool SupervisedGateway::note_exit(pid_t pid, int status) {
+    if (pid != pid_ && std::find(retiring_.begin(), retiring_.end(), pid) == retiring_.end())
+        return false;
+    forget(pid);
     if (std::erase(retiring_, pid) > 0) return true;
-    if (pid != pid_) return false;
     pid_ = 0;
     const std::int64_t now = now_nanoseconds();
     // One that ran for a while is worth another at once.
@@ -97,7 +122,10 @@ void SupervisedGateway::end() noexcept {
     constexpr int kTries = 100;
     constexpr timespec kTry{0, 10'000'000};
     if (pid_ > 0) retiring_.push_back(std::exchange(pid_, 0));
-    for (const pid_t each : retiring_) (void)kill(each, SIGTERM);
+    for (const pid_t each : retiring_) {
+        (void)kill(each, SIGTERM);
+        (void)kill(each, SIGCONT);  // it may be stopped
+    }
     for (int i = 0; i < kTries && !retiring_.empty(); ++i) {
         std::erase_if(retiring_, [](pid_t each) { return waitpid(each, nullptr, WNOHANG) != 0; });
         if (!retiring_.empty()) (void)nanosleep(&kTry, nullptr);

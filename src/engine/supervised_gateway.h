@@ -4,7 +4,9 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace epe::engine {
@@ -14,6 +16,9 @@ namespace epe::engine {
 /// one answers the requests that it has and goes; so does one whose supervisor dies.
 class SupervisedGateway {
    public:
+    /// `folder` is the owner's, where the gateway that runs is told to later supervisors.
+    explicit SupervisedGateway(std::string folder) : folder_(std::move(folder)) {}
+
     /// The program and its arguments; none: no gateway. The same as before: it reads its
     /// certificate again.
     void configure(std::vector<std::string> command);
@@ -26,10 +31,13 @@ class SupervisedGateway {
 
    private:
     void start();
+    void forget(pid_t gateway) noexcept;
 
+    std::string folder_;
     std::vector<std::string> command_{};
-    pid_t pid_ = 0;                  // 0: none runs
-    std::vector<pid_t> retiring_{};  // with former commands
+    pid_t pid_ = 0;                           // 0: none runs
+    std::vector<pid_t> retiring_{};           // with former commands
+    std::map<pid_t, std::string> records_{};  // their folders
     std::int64_t started_ = 0;
     std::int64_t due_ = 0;
     std::int64_t delay_ = 0;  // before the next one

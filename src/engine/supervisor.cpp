@@ -11,6 +11,7 @@
 
 #include "core/call_stats.h"
 #include "engine/child_signals.h"
+#include "engine/leftovers.h"
 #include "engine/supervisor_state.h"
 
 namespace epe::engine {
@@ -18,25 +19,55 @@ namespace epe::engine {
 namespace {
 
 constexpr std::int64_t kSecond = 1'000'000'000;  // nanoseconds
-constexpr int kTickMilliseconds = 1000;
+constexpr std::int64_t kTick = kSecond;
+/// How long the supervisor of a keeper lets requests arrive before it serves the first: sessions
+/// that asked its predecessor need it to come back, and the oldest request shall go first. No
+/// zygote is ready before that anyway.
+constexpr std::int64_t kSettle = kSecond / 10;
 constexpr int kNobody = -1;
+
+EngineRequest read_engine_request(WireReader& from) {
+    EngineRequest request;
+    request.id = from.number<std::uint64_t>();
+    request.environment = from.text();
+    request.has_network = from.boolean();
+    request.asked = from.number<std::int64_t>();
+    request.role = from.number<std::uint32_t>();
+    request.most_of_role = from.number<std::int64_t>();
+    request.is_first = from.boolean();
+    return request;
+}
+
+EngineOrder order_of(EngineRequest&& request, std::uint64_t number, int client) {
+    return {.number = number,
+            .client = client,
+            .client_id = request.id,
+            .asked = request.asked,
+            .kind = {std::move(request.environment), request.has_network},
+            .role = request.role,
+            .most_of_role = request.most_of_role,
+            .is_first = request.is_first};
+}
 
 }  // namespace
 
-Supervisor::Supervisor(SupervisorBirth birth) : birth_(std::move(birth)) {
+Supervisor::Supervisor(SupervisorBirth birth) : birth_(std::move(birth)), gateway_(birth_.folder) {
     Client owner;
     owner.is_owner = true;
     owner.pid = getppid();
+    owner.mark = mark_of(owner.pid).value_or(ProcessMark{});
     const int descriptor = birth_.owner.get();
     owner.channel = Channel(std::move(birth_.owner), Receives::kDescriptors);
-    clients_.emplace(descriptor, std::move(owner));
+    greet(clients_.emplace(descriptor, std::move(owner)).first->second);
+    if (birth_.listener) settle_until_ = now_nanoseconds() + kSettle;
     find_strays();
 }
 
 void Supervisor::run() {
     while (true) {
         reap();
-        remove_strays();
+        note_adopted_exits();
+        end_strays();
         gateway_.start_when_due(now_nanoseconds());
         schedule();
         wait_for_events();
@@ -56,43 +87,72 @@ void Supervisor::wait_for_events() {
             polled.push_back({zygote.channel.descriptor(),
                               static_cast<short>(has_output ? POLLIN | POLLOUT : POLLIN), 0});
         }
-    for (const SupervisedEngine& engine : engines_)
+    // From here on the loop itself looks at what has happened.
+    for (const SupervisedEngine& engine : engines_) {
         if (engine.stack_client >= 0) polled.push_back({engine.stack.get(), POLLIN, 0});
-    const timespec tick{kTickMilliseconds / 1000, 0};
-    const int ready = poll_or_child(polled.data(), polled.size(), &tick);
+        if (engine.is_adopted) polled.push_back({engine.process.get(), POLLIN, 0});
+    }
+    for (const Stray& stray : strays_)
+        for (const Descriptor* end : {&stray.process, &stray.backend})
+            polled.push_back({end->get(), POLLIN, 0});
+    if (owner_parent_) polled.push_back({owner_parent_.get(), POLLIN, 0});
+    const std::int64_t wait =
+        settle_until_ == 0 ? kTick : std::max<std::int64_t>(settle_until_ - now_nanoseconds(), 0);
+    const timespec limit{static_cast<time_t>(wait / kSecond), static_cast<long>(wait % kSecond)};
+    const int ready = poll_or_child(polled.data(), polled.size(), &limit);
     const std::int64_t now = now_nanoseconds();
     retire_idle();
     for (SupervisedEngine& engine : engines_)
         if (engine.stack_client >= 0) answer_stack(engine, now > engine.stack_deadline);
     if (ready <= 0) return;
-    for (const pollfd& each : polled) {
-        if (each.revents == 0) continue;
-        if (birth_.listener && each.fd == birth_.listener.get()) {
-            accept_client();
-        } else if (clients_.contains(each.fd)) {
-            serve_client(each.fd);
-        } else {
-            for (ZygoteRecord& zygote : zygotes_)
-                if (zygote.channel.is_open() && zygote.channel.descriptor() == each.fd)
-                    serve_zygote(zygote);
-        }
+    for (const pollfd& each : polled)
+        if (each.revents != 0) handle_event(each.fd);
+}
+
+void Supervisor::handle_event(int descriptor) {
+    if (birth_.listener && descriptor == birth_.listener.get()) {
+        accept_clients();
+        return;
     }
+    if (owner_parent_ && descriptor == owner_parent_.get()) {
+        wake_owner();
+        return;
+    }
+    if (clients_.contains(descriptor)) {
+        serve_client(descriptor);
+        return;
+    }
+    for (ZygoteRecord& zygote : zygotes_)
+        if (zygote.channel.is_open() && zygote.channel.descriptor() == descriptor)
+            serve_zygote(zygote);
 }
 
 // ------------------------------------------------------------------------------------- clients
 
-void Supervisor::accept_client() {
-    Descriptor socket(
-        accept4(birth_.listener.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-    ucred peer{};
-    socklen_t size = sizeof(peer);
-    if (!socket || getsockopt(socket.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return;
-    if (peer.uid != geteuid()) return;  // the socket's folder is closed to others anyway
-    Client client;
-    client.pid = peer.pid;
-    const int descriptor = socket.get();
-    client.channel = Channel(std::move(socket), Receives::kDescriptors);
-    clients_.emplace(descriptor, std::move(client));
+void Supervisor::greet(Client& client) {
+    client.channel.put(FromSupervisor::kHello, WireWriter());
+    (void)client.channel.flush();
+}
+
+/// All that wait, with what they have said already: their requests are queued before the first of
+/// them is served.
+void Supervisor::accept_clients() {
+    while (true) {
+        Descriptor socket(
+            accept4(birth_.listener.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+        if (!socket) return;
+        ucred peer{};
+        socklen_t size = sizeof(peer);
+        if (getsockopt(socket.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) continue;
+        if (peer.uid != geteuid()) continue;  // the socket's folder is closed to others anyway
+        Client client;
+        client.pid = peer.pid;
+        client.mark = mark_of(peer.pid).value_or(ProcessMark{});
+        const int descriptor = socket.get();
+        client.channel = Channel(std::move(socket), Receives::kDescriptors);
+        greet(clients_.emplace(descriptor, std::move(client)).first->second);
+        serve_client(descriptor);
+    }
 }
 
 void Supervisor::serve_client(int descriptor) {
@@ -121,6 +181,9 @@ void Supervisor::handle_client(int descriptor, Client& client, Frame& frame) {
         case ToSupervisor::kAcquire:
             acquire(descriptor, from, frame);
             break;
+        case ToSupervisor::kAdopt:
+            adopt(descriptor, from, frame);
+            break;
         case ToSupervisor::kForget: {
             const auto id = from.number<std::uint64_t>();
             for (auto each = engines_.begin(); each != engines_.end(); ++each) {
@@ -144,16 +207,7 @@ void Supervisor::handle_client(int descriptor, Client& client, Frame& frame) {
 }
 
 void Supervisor::drop_client(int descriptor) {
-    if (clients_.at(descriptor).is_owner) {
-        for (const ZygoteRecord& zygote : zygotes_)
-            if (zygote.pid > 0) kill(zygote.pid, SIGKILL);
-        for (const SupervisedEngine& engine : engines_) engine.kill();
-        gateway_.end();
-        // While they live they can make files.
-        for (const SupervisedEngine& engine : engines_) engine.await_end();
-        remove_folder(birth_.folder);
-        _exit(0);
-    }
+    if (clients_.at(descriptor).is_owner) end_all();
     for (auto each = engines_.begin(); each != engines_.end();) {
         const auto engine = each++;
         if (engine->stack_client == descriptor) engine->stack_client = -1;
@@ -188,13 +242,26 @@ void Supervisor::configure(WireReader& from) {
 }
 
 void Supervisor::acquire(int descriptor, WireReader& from, Frame& frame) {
-    const auto id = from.number<std::uint64_t>();
-    ZygoteKind kind;
-    kind.environment = from.text();
-    kind.has_network = from.boolean();
-    if (frame.descriptors.size() != 2) WireReader::fail("request for an engine");
-    engines_.emplace_back(EngineOrder{++last_number_, descriptor, id, std::move(kind)},
-                          std::move(frame.descriptors[0]), frame.descriptors[1].get());
+    EngineRequest request = read_engine_request(from);
+    if (frame.descriptors.size() != 3) WireReader::fail("request for an engine");
+    SupervisedEngine& engine = engines_.emplace_back(
+        order_of(std::move(request), ++last_number_, descriptor), frame.descriptors[1].get());
+    engine.socket = std::move(frame.descriptors[0]);
+    engine.lifeline = std::move(frame.descriptors[2]);
+}
+
+/// An engine that an earlier supervisor has started counts, and ends, as one of our own. Only how
+/// it ends and where Python was is not known here.
+void Supervisor::adopt(int descriptor, WireReader& from, Frame& frame) {
+    EngineRequest request = read_engine_request(from);
+    const auto pid = from.number<std::int32_t>();
+    if (frame.descriptors.size() != 2) WireReader::fail("engine of an earlier supervisor");
+    SupervisedEngine& engine = engines_.emplace_back(
+        order_of(std::move(request), ++last_number_, descriptor), frame.descriptors[0].get());
+    engine.pid = pid;
+    engine.process = std::move(frame.descriptors[1]);
+    engine.phase = EnginePhase::kRunning;
+    engine.is_adopted = true;
 }
 
 void Supervisor::list(Client& client) {
@@ -220,6 +287,7 @@ void Supervisor::ask_for_stack(int descriptor, WireReader& from) {
     for (SupervisedEngine& engine : engines_) {
         if (engine.pid != pid || engine.phase != EnginePhase::kRunning) continue;
         if (engine.stack_client >= 0) continue;  // somebody else waits: no answer is an answer
+        if (!engine.stack) continue;             // its pipe ended with an earlier supervisor
         (void)engine.take_stack_text();
         engine.stack_text.clear();
         engine.stack_client = descriptor;
@@ -253,85 +321,6 @@ void Supervisor::say(int client, FromSupervisor type, const WireWriter& body,
     if (found == clients_.end()) return;
     found->second.channel.put(type, body, fds);
     (void)found->second.channel.flush();
-}
-
-// ----------------------------------------------------------------------------------- the queue
-
-std::int64_t Supervisor::engines_of(int client) const {
-    return std::count_if(engines_.begin(), engines_.end(), [&](const SupervisedEngine& engine) {
-        return engine.order.client == client && engine.phase != EnginePhase::kQueued;
-    });
-}
-
-/// The oldest request of the client with the fewest engines.
-Supervisor::Engines::iterator Supervisor::next_in_queue() {
-    auto best = engines_.end();
-    std::int64_t fewest = 0;
-    for (auto each = engines_.begin(); each != engines_.end(); ++each) {
-        if (each->phase != EnginePhase::kQueued) continue;
-        const std::int64_t count = engines_of(each->order.client);
-        if (best != engines_.end() && count >= fewest) continue;
-        best = each;
-        fewest = count;
-    }
-    return best;
-}
-
-/// A call inside calls that have all engines would wait for itself.
-bool Supervisor::refuse_hopeless(std::int64_t running) {
-    const auto hopeless =
-        std::find_if(engines_.begin(), engines_.end(), [&](const SupervisedEngine& engine) {
-            return engine.phase == EnginePhase::kQueued &&
-                   engines_of(engine.order.client) == running;
-        });
-    if (hopeless == engines_.end()) return false;
-    refuse(hopeless, "all " + std::to_string(running) +
-                         " of \"oml_epe.max_engines\" run calls that wait for this one");
-    return true;
-}
-
-void Supervisor::schedule() {
-    while (true) {
-        const auto running =
-            std::count_if(engines_.begin(), engines_.end(), [](const SupervisedEngine& engine) {
-                return engine.phase != EnginePhase::kQueued;
-            });
-        const auto next = next_in_queue();
-        if (next == engines_.end()) return;
-        if (running >= configuration_.most_engines) {
-            // An exit brings us back.
-            if (std::any_of(engines_.begin(), engines_.end(),
-                            [](const SupervisedEngine& engine) { return engine.is_ending(); }) ||
-                retire_one() || !refuse_hopeless(running))
-                return;
-            continue;
-        }
-        const ZygoteRecord& zygote = zygote_of(next->order.kind);
-        if (zygote.pid != 0) {
-            fork_engine(*next);
-            continue;
-        }
-        refuse(next, zygote.failure);
-        zygotes_.remove_if([](const ZygoteRecord& each) { return each.pid == 0; });
-    }
-}
-
-bool Supervisor::retire_one() {
-    auto oldest = engines_.end();
-    for (auto each = engines_.begin(); each != engines_.end(); ++each)
-        if (each->is_idle() &&
-            (oldest == engines_.end() || each->idle_since() < oldest->idle_since()))
-            oldest = each;
-    return oldest != engines_.end() && oldest->retire();
-}
-
-void Supervisor::retire_idle() {
-    if (configuration_.idle_seconds == 0) return;
-    timespec now{};
-    clock_gettime(CLOCK_REALTIME, &now);
-    const std::int64_t oldest = (now.tv_sec - configuration_.idle_seconds) * 1'000'000;
-    for (SupervisedEngine& engine : engines_)
-        if (engine.is_idle() && engine.idle_since() < oldest) (void)engine.retire();
 }
 
 }  // namespace epe::engine

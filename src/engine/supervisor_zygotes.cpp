@@ -1,19 +1,21 @@
 // The supervisor's children: zygotes, and engines whose zygote has died.
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
-#include <filesystem>
 #include <system_error>
 #include <utility>
 
 #include "engine/child_signals.h"
 #include "engine/environments.h"
+#include "engine/leftovers.h"
 #include "engine/supervisor_state.h"
 
 namespace epe::engine {
@@ -63,13 +65,14 @@ ZygoteRecord& Supervisor::zygote_of(const ZygoteKind& kind) {
 
 void Supervisor::start_zygote(ZygoteRecord& zygote) {
     auto [ours, theirs] = make_socket_pair();
+    const pid_t supervisor = getpid();
     const pid_t child = fork();
     if (child == 0) {
         ZygoteBirth birth;
         birth.socket = keep_only(theirs.release());
         birth.kind = zygote.kind;
         birth.preload = configuration_.preload;
-        birth.temp_folder = birth_.folder;
+        birth.supervisor = supervisor;
         serve_supervisor(std::move(birth));
     }
     zygote.pid = std::max<pid_t>(child, 0);
@@ -115,13 +118,31 @@ void Supervisor::handle_zygote(ZygoteRecord& zygote, Frame& frame) {
         return;
     }
     if (frame.descriptors.size() != 3) WireReader::fail("answer of a zygote");
+    start_engine(engine, from, frame);
+}
+
+/// Makes the engine's folder, which tells later supervisors of it, and lets it begin. In that
+/// order: an engine that runs has a folder.
+void Supervisor::start_engine(Engines::iterator engine, WireReader& from, Frame& frame) {
     engine->pid = from.number<std::int32_t>();
     engine->process = std::move(frame.descriptors[0]);
     engine->stack = std::move(frame.descriptors[1]);
+    const auto owner = clients_.find(engine->order.client);
+    // Not reaped before its zygote says so, so this is its start; unless it has gone already.
+    engine->folder =
+        birth_.folder + "/" +
+        engine_folder_name(mark_of(engine->pid).value_or(ProcessMark{engine->pid, 0}),
+                           owner == clients_.end() ? ProcessMark{} : owner->second.mark);
+    if (mkdir(engine->folder.c_str(), S_IRWXU) != 0 && errno != EEXIST) {
+        refuse(engine, "could not make its folder: " + std::generic_category().message(errno));
+        return;
+    }
     engine->phase = EnginePhase::kRunning;
-    const ssize_t written = write(frame.descriptors[2].get(), "", 1);
+    const ssize_t written =
+        write(frame.descriptors[2].get(), engine->folder.data(), engine->folder.size());
     (void)written;
     engine->socket.close();
+    engine->lifeline.close();
     if (engine->is_forgotten) {
         engine->kill();
         return;
@@ -137,7 +158,7 @@ void Supervisor::fork_engine(SupervisedEngine& engine) {
     engine.phase = EnginePhase::kForking;
     WireWriter body;
     body.number(engine.order.number);
-    zygote.channel.put(ToZygote::kFork, body, {engine.socket.get()});
+    zygote.channel.put(ToZygote::kFork, body, {engine.socket.get(), engine.lifeline.get()});
     (void)zygote.channel.flush();
 }
 
@@ -179,6 +200,7 @@ void Supervisor::replace_zygote(ZygoteRecord& zygote) {
 }
 
 void Supervisor::note_exit(pid_t pid, int status) {
+    if (pid <= 0) return;  // no process: engines that wait have this number
     if (gateway_.note_exit(pid, status)) return;
     const auto engine = std::find_if(engines_.begin(), engines_.end(),
                                      [&](const SupervisedEngine& each) { return each.pid == pid; });
@@ -192,7 +214,7 @@ void Supervisor::end_engine(Engines::iterator engine, int status) {
     body.number(static_cast<std::int32_t>(status));
     body.text(engine->take_stack_text());
     say(engine->order.client, FromSupervisor::kExited, body);
-    remove_folder(birth_.folder + "/" + std::to_string(engine->pid));
+    if (!engine->folder.empty()) remove_folder(engine->folder);
     engines_.erase(engine);
 }
 
@@ -211,42 +233,22 @@ void Supervisor::reap() {
         lose_zygote(*zygote);
         const ZygoteRecord lost = std::move(*zygote);
         zygotes_.erase(zygote);
-        if (lost.may_be_followed())
-            zygote_of(lost.kind).failures = lost.is_ready ? 0 : lost.failures + 1;
+        if (!lost.may_be_followed()) continue;
+        ZygoteRecord& next = zygote_of(lost.kind);
+        if (lost.is_ready) continue;
+        const bool is_killed = was_ended_from_outside(status);
+        next.failures = lost.failures + (is_killed ? 0 : 1);
+        next.kills = lost.kills + (is_killed ? 1 : 0);
     }
 }
 
-// ----------------------------------------------------------------------------------- leftovers
-
-void remove_folder(const std::filesystem::path& folder) noexcept {
-    std::error_code ignored;
-    std::filesystem::remove_all(folder, ignored);
-}
-
-/// A supervisor that was killed has left its folders. They are named after processes: owners of
-/// supervisors, and in them engines.
-void Supervisor::find_strays() {
-    const std::filesystem::path own(birth_.folder);
-    std::error_code ignored;
-    for (const auto& each : std::filesystem::directory_iterator(own.parent_path(), ignored)) {
-        const pid_t owner = std::atoi(each.path().filename().c_str());
-        if (owner > 0 && ::kill(owner, 0) != 0) remove_folder(each.path());
-    }
-    for (const auto& each : std::filesystem::directory_iterator(own, ignored))
-        strays_.push_back(std::atoi(each.path().filename().c_str()));
-}
-
-void Supervisor::remove_strays() {
-    std::erase_if(strays_, [&](pid_t engine) {
-        if (::kill(engine, 0) == 0) return false;
-        remove_folder(birth_.folder + "/" + std::to_string(engine));
-        return true;
-    });
-}
+// ---------------------------------------------------------------------------------------- start
 
 void supervise(SupervisorBirth birth) {
     prctl(PR_SET_NAME, "epe_supervisor");
     prctl(PR_SET_CHILD_SUBREAPER, 1);
+    // A supervisor that is stopped when its owner ends must end what it has started.
+    prctl(PR_SET_PDEATHSIG, SIGCONT);
     take_more_descriptors();
     signal(SIGPIPE, SIG_IGN);
     hold_child_signals();

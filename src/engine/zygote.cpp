@@ -5,11 +5,12 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include <array>
 #include <cerrno>
+#include <climits>
 #include <cstdio>
 #include <optional>
 #include <system_error>
@@ -21,11 +22,29 @@
 #include "engine/sandbox.h"
 #include "engine/sandbox_filter.h"
 #include "engine/warm_up.h"
+#include "engine/watch_guard.h"
 #include "py/engine_process.h"
 
 namespace epe::engine {
 
 namespace {
+
+/// An engine's ends of what it shares with its backend.
+struct Connections {
+    Descriptor socket{};
+    Descriptor lifeline{};
+};
+
+/// From now on the kernel kills this process when the other end of the pipe has been closed, even
+/// while it is stopped. Without the kernel's help, an engine that runs ends by itself and others
+/// are ended by the next supervisor.
+void hang_on(const Descriptor& lifeline) noexcept {
+    (void)fcntl(lifeline.get(), F_SETOWN, getpid());
+    (void)fcntl(lifeline.get(), F_SETSIG, SIGKILL);
+    (void)fcntl(lifeline.get(), F_SETFL, O_ASYNC);
+    pollfd end{lifeline.get(), 0, 0};
+    if (poll(&end, 1, 0) > 0) _exit(0);  // too late for the signal
+}
 
 class Zygote {
    public:
@@ -38,8 +57,8 @@ class Zygote {
     void start();
     void wait_for_event();
     void handle(Frame& frame);
-    void fork_one(std::uint64_t id, Descriptor socket);
-    [[noreturn]] void become_child(Descriptor socket, Descriptor stack, Descriptor gate);
+    void fork_one(std::uint64_t id, Connections connections);
+    [[noreturn]] void become_child(EngineBirth birth, Descriptor lifeline, Descriptor gate);
     void reap();
     void say(FromZygote type, const WireWriter& body, std::initializer_list<int> fds = {});
 
@@ -48,6 +67,7 @@ class Zygote {
     NamespaceReport namespaces_{};
     std::vector<std::string> python_folders_{};
     std::optional<SystemCallFilter> filter_{};
+    WatchGuard guard_{};
 };
 
 void Zygote::say(FromZygote type, const WireWriter& body, std::initializer_list<int> fds) {
@@ -62,6 +82,7 @@ void Zygote::start() {
     hold_child_signals();
     try {
         namespaces_ = enter_namespaces(birth_.kind.has_network);
+        guard_.start();
         filter_.emplace(SystemCallFilter::prepare());
         py::start_engine_python(birth_.kind.environment, birth_.preload);
         python_folders_ = py::python_folders();
@@ -94,15 +115,17 @@ void Zygote::wait_for_event() {
 
 void Zygote::handle(Frame& frame) {
     WireReader from(frame.body);
-    if (static_cast<ToZygote>(frame.type) != ToZygote::kFork || frame.descriptors.size() != 1)
+    if (static_cast<ToZygote>(frame.type) != ToZygote::kFork || frame.descriptors.size() != 2)
         WireReader::fail("request to a zygote");
-    fork_one(from.number<std::uint64_t>(), std::move(frame.descriptors.front()));
+    fork_one(from.number<std::uint64_t>(),
+             {std::move(frame.descriptors[0]), std::move(frame.descriptors[1])});
 }
 
-void Zygote::fork_one(std::uint64_t id, Descriptor socket) {
+void Zygote::fork_one(std::uint64_t id, Connections connections) {
     int ends[2] = {-1, -1};
     int gate_ends[2] = {-1, -1};
     pid_t child = -1;
+    Descriptor guard = guard_.connect();
     // Nobody reads while an engine runs: a full pipe must not stop it.
     if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) == 0 && pipe2(gate_ends, O_CLOEXEC) == 0)
         child = py::fork_python();
@@ -113,7 +136,13 @@ void Zygote::fork_one(std::uint64_t id, Descriptor socket) {
     if (child == 0) {
         stack_reader.close();
         gate_writer.close();
-        become_child(std::move(socket), std::move(stack_writer), std::move(gate_reader));
+        guard_.leave();
+        EngineBirth birth;
+        birth.socket = std::move(connections.socket);
+        birth.stack = std::move(stack_writer);
+        birth.guard_socket = std::move(guard);
+        birth.guard = guard_.pid();
+        become_child(std::move(birth), std::move(connections.lifeline), std::move(gate_reader));
     }
     WireWriter body;
     body.number(id);
@@ -136,33 +165,30 @@ void Zygote::fork_one(std::uint64_t id, Descriptor socket) {
     say(FromZygote::kForked, body, {process.get(), stack_reader.get(), gate_writer.get()});
 }
 
-/// Passes the gate once the supervisor knows of this engine. Before that it touches nothing: if the
-/// zygote dies without having told, the request is the next one's.
-void Zygote::become_child(Descriptor socket, Descriptor stack, Descriptor gate) {
+/// Passes the gate once the supervisor knows of this engine and has made its folder, whose path
+/// comes through the gate. Before that it touches nothing: if the zygote dies without having told,
+/// the request is the next one's.
+void Zygote::become_child(EngineBirth birth, Descriptor lifeline, Descriptor gate) {
     channel_ = Channel();  // with what has arrived there for other engines
     prctl(PR_SET_NAME, "epe_engine");
-    char byte = 0;
-    if (read(gate.get(), &byte, 1) != 1) _exit(0);
+    std::array<char, PIPE_BUF> folder{};
+    const ssize_t size = read(gate.get(), folder.data(), folder.size());
+    if (size <= 0) _exit(0);
     gate.close();
+    hang_on(lifeline);
+    (void)lifeline.release();  // open for as long as the process lives
     setsid();
     signal(SIGCHLD, SIG_DFL);
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, nullptr);
-    EngineBirth birth;
-    birth.socket = std::move(socket);
-    birth.stack = std::move(stack);
     birth.namespaces = namespaces_;
     birth.filter = &*filter_;
     birth.python_folders = python_folders_;
     // What native code says when it dies goes where the stack goes: the log is not theirs to fill.
     (void)dup2(birth.stack.get(), STDOUT_FILENO);
     (void)dup2(birth.stack.get(), STDERR_FILENO);
-    birth.temp_folder = birth_.temp_folder + "/" + std::to_string(getpid());
-    if (mkdir(birth.temp_folder.c_str(), S_IRWXU) != 0 && errno != EEXIST) {
-        std::perror("oml_epe: could not make the folder of an engine");
-        _exit(1);
-    }
+    birth.temp_folder.assign(folder.data(), static_cast<std::size_t>(size));
     serve_backend(std::move(birth));
 }
 
@@ -180,6 +206,7 @@ void Zygote::reap() {
 
 void serve_supervisor(ZygoteBirth birth) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != birth.supervisor) _exit(0);  // too late for the signal
     prctl(PR_SET_NAME, "epe_zygote");
     try {
         Zygote(std::move(birth)).serve();

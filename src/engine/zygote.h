@@ -21,7 +21,7 @@ struct ZygoteBirth {
     Descriptor socket{};  ///< to the supervisor
     ZygoteKind kind{};
     std::vector<std::string> preload{};
-    std::string temp_folder{};  ///< in which each engine gets a folder
+    int supervisor = 0;  ///< process ID
 };
 
 /// Serves the supervisor until that is gone. Single-threaded, so that it may fork.
@@ -29,14 +29,14 @@ struct ZygoteBirth {
 
 /// Supervisor to zygote.
 enum class ToZygote : std::uint8_t {
-    kFork = 1,  ///< id of the engine, and the descriptor of its socket
+    kFork = 1,  ///< id of the engine; descriptors: its socket, its lifeline
 };
 
 /// Zygote to supervisor.
 enum class FromZygote : std::uint8_t {
     kReady = 1,
     kFailed,  ///< text: Python did not start; the zygote ends
-    kForked,  ///< id, pid; descriptors: pidfd, stack pipe, a pipe that lets it begin
+    kForked,  ///< id, pid; descriptors: pidfd, stack pipe, a pipe for its folder: then it begins
     kNoFork,  ///< id, text
     kExited,  ///< pid, wait status
 };

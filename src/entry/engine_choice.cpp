@@ -3,10 +3,12 @@
 
 #include <algorithm>
 
+#include "engine/engine_session.h"
 #include "engine/environments.h"
 #include "engine/process_engine.h"
 #include "pg/background_worker.h"
 #include "pg/interrupts.h"
+#include "pg/process_end.h"
 #include "pg/session.h"
 #include "pg/settings.h"
 #include "py/engine_process.h"
@@ -60,7 +62,11 @@ engine::EngineOptions engine_options(const std::string& environment) {
     options.requires_sandbox = false;  // of trusted scripts
     options.wait_milliseconds = settings.wait_milliseconds;
     options.role = pg::current_role();
+    options.session_role = pg::session_role();
+    options.most_engines_of_role = settings.most_engines_of_role;
     options.database = pg::current_database();
+    // The supervisor does so, too, unless it has died meanwhile.
+    pg::at_process_end([]() noexcept { engine::EngineSession::current().end_engines(); });
     return options;
 }
 
@@ -70,8 +76,8 @@ std::unique_ptr<Engine> choose_engine(const Request& request, EngineRules rules,
     const int engines = wanted_engines(request, settings);
     const bool has_default =
         request.environment.empty() || request.environment == engine::kDefaultEnvironment;
-    const bool may_stay = rules.is_trusted && !rules.is_job && engines == 1 && has_default &&
-                          settings.engine == pg::EngineChoice::kBackend;
+    const bool may_stay = rules.is_trusted && !rules.is_job && !rules.is_apart && engines == 1 &&
+                          has_default && settings.engine == pg::EngineChoice::kBackend;
     if (may_stay)
         return py::make_script_engine(host, pg::interrupt_flags(), py::EnginePlace::kBackend);
     engine::EngineOptions options = engine_options(request.environment);

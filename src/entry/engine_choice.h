@@ -15,6 +15,7 @@ engine::EngineOptions engine_options(const std::string& environment);
 struct EngineRules {
     bool is_trusted = false;  ///< the script together with its arguments
     bool is_job = false;      ///< never in this process, and a free engine is waited for
+    bool is_apart = false;    ///< never in this process
 };
 
 /// The engine for a script. Trusted ones run in the backend, unless the request asks for several

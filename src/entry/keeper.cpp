@@ -1,6 +1,7 @@
 // The background worker that keeps the supervisor of the engines alive. It does nothing else: the
 // death of a child of the postmaster by a signal restarts the whole server, so whatever runs users'
 // code, or talks to what does, is further down. So is the REST gateway.
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -14,7 +15,9 @@
 
 #include "core/call_stats.h"
 #include "engine/channel.h"
+#include "engine/engine_process.h"
 #include "engine/launch.h"
+#include "engine/leftovers.h"
 #include "engine/supervisor.h"
 #include "entry/keeper.h"
 #include "pg/background_worker.h"
@@ -47,35 +50,93 @@ void configure(Channel& supervisor) {
     (void)supervisor.flush();
 }
 
-/// Ends a supervisor whose connection has been closed. One that does not go by itself must hold up
-/// neither the server's shutdown nor its own successor.
-void await_end(pid_t supervisor) {
+/// Ends a supervisor whose connection has been closed, and returns its wait status. One that does
+/// not go by itself must hold up neither the server's shutdown nor its own successor.
+int await_end(pid_t supervisor) {
     constexpr int kTries = 200;
     constexpr long kTryMilliseconds = 10;
+    int status = 0;
+    (void)kill(supervisor, SIGCONT);  // it may be stopped
     for (int i = 0; i < kTries; ++i) {
-        if (waitpid(supervisor, nullptr, WNOHANG) == supervisor) return;
+        if (waitpid(supervisor, &status, WNOHANG) == supervisor) return status;
         (void)epe::pg::wait_in_worker(-1, kTryMilliseconds);
     }
     (void)kill(supervisor, SIGKILL);
-    while (waitpid(supervisor, nullptr, 0) < 0 && errno == EINTR) {
+    while (waitpid(supervisor, &status, 0) < 0 && errno == EINTR) {
     }
+    return status;
 }
 
-/// Runs one supervisor until it ends. False when the worker must stop.
-bool keep_one(int listener) {
-    epe::engine::LaunchedSupervisor launched = epe::engine::launch_supervisor(
-        epe::pg::engine_settings().program,
-        epe::pg::engine_folder() + "/" + std::to_string(getpid()), listener);
+struct SupervisorEnd {
+    bool has_served = false;  ///< it has started well
+    int status = 0;           ///< of wait()
+    bool must_stop = false;   ///< the worker must end, too
+};
+
+bool has_greeted(Channel& supervisor) {
+    epe::engine::Frame frame;
+    bool has_frame = false;
+    while (supervisor.next(frame)) has_frame = true;
+    return has_frame;
+}
+
+/// Runs one supervisor until it ends. Throws Error when it cannot be started.
+SupervisorEnd keep_one(const std::string& folder, int listener) {
+    epe::engine::LaunchedSupervisor launched =
+        epe::engine::launch_supervisor(epe::pg::engine_settings().program, folder, listener);
     Channel supervisor(std::move(launched.owner), epe::engine::Receives::kNoDescriptors);
     configure(supervisor);
+    SupervisorEnd end;
     while (true) {
         const WorkerEvent event = epe::pg::wait_in_worker(supervisor.descriptor(), -1);
         if (event == WorkerEvent::kReload) configure(supervisor);
         const bool is_alive = supervisor.receive();
+        if (has_greeted(supervisor)) end.has_served = true;
         if (event != WorkerEvent::kStop && is_alive) continue;
         supervisor.close();  // it ends its engines and goes
-        await_end(launched.pid);
-        return event != WorkerEvent::kStop;
+        end.status = await_end(launched.pid);
+        end.must_stop = event == WorkerEvent::kStop;
+        return end;
+    }
+}
+
+/// Tells the sessions that wait for a supervisor that there is none.
+void turn_away(int listener, const std::string& why) {
+    while (true) {
+        epe::engine::Descriptor connection(
+            accept4(listener, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+        if (!connection) return;
+        Channel session(std::move(connection), epe::engine::Receives::kNoDescriptors);
+        epe::engine::WireWriter body;
+        body.text(why);
+        session.put(epe::engine::FromSupervisor::kUnavailable, body);
+        (void)session.flush();
+    }
+}
+
+/// Starts supervisors, one after the other, until the worker must stop. Sessions wait for the next
+/// one in the listener's queue, unless several have failed to start.
+void keep_supervisors(const std::string& folder, int listener) {
+    constexpr int kMostFailures = 3;
+    int failures = 0;
+    while (true) {
+        const std::int64_t start = epe::now_nanoseconds();
+        std::string why;
+        try {
+            const SupervisorEnd end = keep_one(folder, listener);
+            if (end.must_stop) return;
+            if (!end.has_served && !epe::engine::was_ended_from_outside(end.status))
+                why = "the supervisor of the engines " +
+                      epe::engine::describe_exit(epe::engine::EngineExit{end.status, {}});
+            epe::pg::log_in_worker("the supervisor of the engines has ended: starting another");
+        } catch (const epe::Error& error) {
+            why = error.what();
+        }
+        failures = why.empty() ? 0 : failures + 1;
+        if (!why.empty()) epe::pg::log_in_worker(why.c_str());
+        if (failures >= kMostFailures) turn_away(listener, why);
+        if (epe::now_nanoseconds() - start > kTooSoonNanoseconds) continue;
+        if (epe::pg::wait_in_worker(-1, kRetryMilliseconds) == WorkerEvent::kStop) return;
     }
 }
 
@@ -84,17 +145,10 @@ void keep() {
     std::filesystem::create_directory(epe::pg::engine_folder(), ignored);
     (void)chmod(epe::pg::engine_folder().c_str(), S_IRWXU);
     const epe::engine::Descriptor listener = epe::engine::listen_at(epe::pg::supervisor_socket());
-    while (true) {
-        const std::int64_t start = epe::now_nanoseconds();
-        try {
-            if (!keep_one(listener.get())) return;
-            epe::pg::log_in_worker("the supervisor of the engines has ended: starting another");
-        } catch (const epe::Error& error) {
-            epe::pg::log_in_worker(error.what());
-        }
-        if (epe::now_nanoseconds() - start > kTooSoonNanoseconds) continue;
-        if (epe::pg::wait_in_worker(-1, kRetryMilliseconds) == WorkerEvent::kStop) return;
-    }
+    const std::string folder = epe::engine::owner_folder(epe::pg::engine_folder());
+    keep_supervisors(folder, listener.get());
+    // A supervisor that was killed has left engines, and the next one may not have existed.
+    epe::engine::end_owner(folder);
 }
 
 }  // namespace

@@ -106,7 +106,8 @@ bool run_request(const Request& request, const OutputShape& shape, ResultSink& s
     const std::unique_ptr<Cut> cut = make_cut(request, source.get());
     const std::unique_ptr<Host> host = pg::make_host();
     const std::unique_ptr<Waiter> waiter = pg::make_waiter();
-    const auto engine = choose_engine(request, {is_trusted, rules.is_job}, *host, *waiter);
+    const auto engine =
+        choose_engine(request, {.is_trusted = is_trusted, .is_job = rules.is_job}, *host, *waiter);
 
     CallPlan plan;
     plan.script = &script;

@@ -3,6 +3,11 @@
 // What a call returned is stored as a pickle. A built-in function is called once for each of them
 // with its pieces and returns the object; so every format is made from it as in a synchronous
 // call. The calls are calls over rows, of job_data, whatever the job's own were over.
+//
+// A pickle is code, and nothing proves who wrote a row of a table. So it is loaded in an engine
+// process, whoever owns the job, in one that serves nothing but stored results of that owner, and
+// it gets no SQL: neither the server's process nor the rights of the role that asks are within its
+// reach.
 #include "entry/stored_result.h"
 
 #include <memory>
@@ -15,6 +20,7 @@
 #include "pg/query_source.h"
 #include "pg/result_target.h"
 #include "pg/script_store.h"
+#include "pg/session.h"
 #include "pg/tuplestore_sink.h"
 #include "pg/waiter.h"
 
@@ -67,6 +73,25 @@ class StoredCut final : public Cut {
     std::size_t next_ = 0;
 };
 
+/// What a stored result may ask of PostgreSQL while it is loaded.
+class LoadingHost final : public Host {
+   public:
+    explicit LoadingHost(Host& host) : host_(host) {}
+    void notice(std::string_view text) override { host_.notice(text); }
+    void warning(std::string_view text) override { host_.warning(text); }
+    HostResult execute(const std::string&, const std::vector<HostParameter>&) override {
+        throw Error(sqlstate::kInsufficientPrivilege,
+                    "a stored result may not run SQL while it is loaded",
+                    "Return values that hold what they need.");
+    }
+    void check_interrupts() override { host_.check_interrupts(); }
+    void watch(const Asker& asker) override { host_.watch(asker); }
+    void unwatch() noexcept override { host_.unwatch(); }
+
+   private:
+    Host& host_;
+};
+
 bool shows_figures(OutputFormat::Form form, const Controls& controls) {
     return form == OutputFormat::Form::kPng ||
            (form == OutputFormat::Form::kXml && controls.capture_graphics);
@@ -98,18 +123,21 @@ void replay_result(const jobs::JobRecord& job, const pg::ResultTarget& target,
     if (always_gives_row) request.controls.always_gives_row = true;
     const bool is_trusted = job.is_trusted && pg::is_trusted_owner(job.owner);
     Script script;
-    script.owner = original.script_owner.value_or("");
-    if (script.owner.empty()) script.owner = "job " + std::string(job.id.text);
+    script.owner = original.script_owner.value_or(pg::role_name(job.owner));
     script.name = original.script_name + " (stored result)";
     script.source = kReplayScript;
     script.is_trusted = is_trusted;
     script.version = kReplayVersion;
+    script.owner_role = job.owner;
+    script.engine_group = "stored results of " + script.owner;
 
     const std::unique_ptr<InputSource> source = pg::open_query_source(request);
     StoredCut cut(*source, jobs::stored_calls(job.id));
-    const std::unique_ptr<Host> host = pg::make_host();
+    const std::unique_ptr<Host> callers_host = pg::make_host();
+    LoadingHost host(*callers_host);
     const std::unique_ptr<Waiter> waiter = pg::make_waiter();
-    const auto engine = choose_engine(request, {is_trusted, false}, *host, *waiter);
+    const auto engine = choose_engine(
+        request, {.is_trusted = is_trusted, .is_job = false, .is_apart = true}, host, *waiter);
     CallPlan plan;
     plan.script = &script;
     plan.function = EvalFunction::kGroup;

@@ -9,9 +9,9 @@ class ResultTarget;
 
 namespace epe {
 
-/// Runs calls that give back what those of the job returned. They run, as what made the results
-/// did, in the server's process only where all of that is trusted. With `always_gives_row`, 'PNG'
-/// has a row for a call that drew nothing, as if the job had asked for it.
+/// Runs calls that give back what those of the job returned. They run in an engine process, without
+/// SQL; it must be sandboxed unless all that made the result is trusted. With `always_gives_row`,
+/// 'PNG' has a row for a call that drew nothing, as if the job had asked for it.
 void replay_result(const jobs::JobRecord& job, const pg::ResultTarget& target,
                    bool always_gives_row = false);
 

@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <vector>
 
+#include "jobs/queues.h"
 #include "jobs/shared_state.h"
 #include "pg/background_worker.h"
 #include "pg/settings.h"
@@ -48,11 +49,13 @@ BackgroundWorkerHandle* started[pg::kMostJobs];  // null: none
 bool has_complained = false;
 
 constexpr int kRetryMilliseconds = 1000;
+constexpr int kClosedMilliseconds = 5000;
 constexpr int kLongestNapMilliseconds = 3'600'000;
 /// Old jobs are removed when they are late by this part of the retention.
 constexpr int kRetentionParts = 20;
 
-/// Calls `visit` for each database that can be connected to; with `only`, for that one.
+/// Calls `visit` for each database, and with whether it can be connected to; with `only`, for that
+/// one.
 template <typename Visit>
 void visit_databases(Oid only, Visit visit) noexcept {
     StartTransactionCommand();
@@ -62,22 +65,26 @@ void visit_databases(Oid only, Visit visit) noexcept {
     for (HeapTuple row = heap_getnext(scan, ForwardScanDirection); HeapTupleIsValid(row);
          row = heap_getnext(scan, ForwardScanDirection)) {
         const auto* database = reinterpret_cast<Form_pg_database>(GETSTRUCT(row));
-        if (!database->datallowconn || (OidIsValid(only) && database->oid != only)) continue;
-        visit(database->oid);
+        if (OidIsValid(only) && database->oid != only) continue;
+        visit(database->oid, database->datallowconn);
     }
     table_endscan(scan);
     table_close(databases, AccessShareLock);
     CommitTransactionCommand();
 }
 
-bool can_connect(Oid database) noexcept {
-    bool is_found = false;
-    visit_databases(database, [&](Oid) { is_found = true; });
-    return is_found;
+enum class Access : std::uint8_t { kNone, kClosed, kOpen };
+
+/// Whether a database is there, and lets processes connect.
+Access access_to(Oid database) noexcept {
+    Access access = Access::kNone;
+    visit_databases(database,
+                    [&](Oid, bool is_open) { access = is_open ? Access::kOpen : Access::kClosed; });
+    return access;
 }
 
-/// Workers that never came up leave their slots to us.
-void look_after_workers() noexcept {
+/// Slots of workers that never came up are free again.
+void release_dead_workers() noexcept {
     for (int slot = 0; slot < pg::kMostJobs; ++slot) {
         if (started[slot] == nullptr) continue;
         pid_t pid = 0;
@@ -88,13 +95,14 @@ void look_after_workers() noexcept {
     }
 }
 
-bool start_worker(int slot, Oid database) noexcept {
+bool start_worker(int slot, const Assignment& assignment) noexcept {
     BackgroundWorker worker{};
     worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
     worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
     worker.bgw_restart_time = BGW_NEVER_RESTART;
-    (void)snprintf(worker.bgw_name, sizeof(worker.bgw_name), "oml_epe job worker of database %u",
-                   database);
+    (void)snprintf(worker.bgw_name, sizeof(worker.bgw_name),
+                   "oml_epe job worker of role %u in database %u", assignment.role,
+                   assignment.database);
     (void)snprintf(worker.bgw_type, sizeof(worker.bgw_type), "oml_epe job worker");
     (void)snprintf(worker.bgw_library_name, sizeof(worker.bgw_library_name), "oml_epe");
     (void)snprintf(worker.bgw_function_name, sizeof(worker.bgw_function_name), "%s", worker_symbol);
@@ -117,33 +125,38 @@ bool start_worker(int slot, Oid database) noexcept {
     return false;
 }
 
-/// Starts what may start. False when something is left to be tried again in a while.
-bool start_workers() noexcept {
+/// Starts what may start; returns how long to wait for what may not yet, `nap` at most.
+int start_workers(int nap) noexcept {
     const int most = pg::job_settings().most_jobs;
-    while (true) {
-        bool is_delayed = false;
-        const Oid database = next_wanted(is_delayed);
-        if (!OidIsValid(database)) return !is_delayed;
-        if (!can_connect(database)) {
-            forget_database(database);
+    Assignment wanted{};
+    begin_round();
+    while (next_wanted(wanted, nap)) {
+        const Access access = access_to(wanted.database);
+        if (access == Access::kNone) forget_database(wanted.database);
+        if (access == Access::kClosed) put_off(wanted);
+        if (access != Access::kOpen) {
+            nap = std::min(nap, kClosedMilliseconds);
             continue;
         }
-        const int slot = take_slot(database, most);
-        if (slot < 0) return true;  // the end of a worker will wake us
-        if (!start_worker(slot, database)) {
+        const int slot = take_slot(wanted, most);
+        if (slot < 0) continue;  // the end of a worker wakes us
+        if (!start_worker(slot, wanted)) {
             give_back(slot);
-            return false;
+            return std::min(nap, kRetryMilliseconds);
         }
     }
+    return nap;
 }
 
 void look_at_all() noexcept {
-    visit_databases(InvalidOid, [](Oid database) { want_worker(database); });
+    visit_databases(InvalidOid, [](Oid database, bool is_open) {
+        if (is_open) want_look(database);
+    });
 }
 
 void look_at_known() noexcept {
     int index = 0;
-    while (const Oid database = known_database(index)) want_worker(database);
+    while (const Oid database = known_database(index)) want_look(database);
 }
 
 int nap_milliseconds() noexcept {
@@ -162,6 +175,7 @@ void wait_a_while(int milliseconds) noexcept {
     ConfigReloadPending = 0;
     ProcessConfigFile(PGC_SIGHUP);
     limit_workers(pg::job_settings().most_jobs);
+    set_default_cap(pg::job_settings().most_jobs_per_role);
 }
 
 }  // namespace
@@ -186,16 +200,17 @@ void launch() noexcept {
     BackgroundWorkerUnblockSignals();
     BackgroundWorkerInitializeConnection(nullptr, nullptr, 0);
     attach_launcher();
+    set_default_cap(pg::job_settings().most_jobs_per_role);
     TimestampTz last_look = GetCurrentTimestamp();
     while (true) {
-        look_after_workers();
+        release_dead_workers();
         if (take_scan_wish()) look_at_all();
         const int nap = nap_milliseconds();
         if (TimestampDifferenceExceeds(last_look, GetCurrentTimestamp(), nap)) {
             last_look = GetCurrentTimestamp();
             look_at_known();
         }
-        wait_a_while(start_workers() ? nap : kRetryMilliseconds);
+        wait_a_while(start_workers(nap));
     }
 }
 

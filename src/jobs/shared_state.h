@@ -1,13 +1,15 @@
 // What the launcher, the job workers and the sessions that submit jobs share in memory.
 //
-// Tables hold what must survive; this holds what is true of the processes of now: which databases
-// have work, and what each worker does. It exists only with shared_preload_libraries, and is
-// empty after every start of the server, a restart after a crash included. One lock guards it all
-// and is held for moments. Everything here is a leaf and raises nothing.
+// Tables hold what must survive; this holds what is true of the processes of now: which roles have
+// queued jobs in which databases (queues.h), and what each worker does. It exists only with
+// shared_preload_libraries, and is empty after every start of the server, a restart after a crash
+// included. One lock guards it all and is held for moments. Everything here is a leaf and raises
+// nothing.
 //
-// A job's row says "running" only while the slot of a live worker names the job: the name is put
-// there before the transaction that says so commits, and taken away after the one that says what
-// became of it. Whoever finds a running row without a slot may call it lost.
+// A job's row says "running" only while the slot of a live worker names the job, or a committed
+// row of pyqsys.job_changes has its outcome: the name is put into the slot before the transaction
+// that says "running" commits, and taken away after the one that records what became of it. A
+// running row with neither is lost.
 #pragma once
 
 #include <cstdint>
@@ -28,62 +30,37 @@ enum class Stop : std::uint8_t { kNo, kCancelled };
 void reserve_shared_state() noexcept;
 bool has_shared_state() noexcept;
 
-// ------------------------------------------------------------------------------ the databases
-
-/// Jobs have been committed in a database: a worker that waits is woken, or the launcher starts
-/// one. With `is_look` a worker shall look at the tables once more, jobs or not.
-void announce(std::uint32_t database, std::int64_t jobs, bool is_look) noexcept;
-/// Grows by one with every announcement.
-std::uint64_t queue_version(std::uint32_t database) noexcept;
-/// Nothing was queued when the version was this.
-void note_empty(std::uint32_t database, std::uint64_t version) noexcept;
-/// A worker has found so many.
-void note_queued(std::uint32_t database, std::int64_t jobs) noexcept;
-
-// -------------------------------------------------------------------------------- the launcher
-
-/// The calling process is the launcher; all databases want a look.
-void attach_launcher() noexcept;
-/// True once after every attach, and when more databases wanted a worker than can be noted.
-bool take_scan_wish() noexcept;
-/// A database wants a worker.
-void want_worker(std::uint32_t database) noexcept;
-/// A database is gone.
-void forget_database(std::uint32_t database) noexcept;
-/// The next database, going round, that wants a worker; 0: none. One whose workers fail one after
-/// the other gets the next a little later, which `is_delayed` tells.
-std::uint32_t next_wanted(bool& is_delayed) noexcept;
-/// A free slot for a worker of this database, no more than `most` in all; -1: none. Then a worker
-/// that waits, or has done more than its database's share, is asked to make room. The number is
-/// what the worker is given as its argument.
-int take_slot(std::uint32_t database, int most) noexcept;
-/// The setting has changed: workers beyond so many go, after the job that they run.
-void limit_workers(int most) noexcept;
-/// The worker of a slot has never come up.
-void give_back(int slot) noexcept;
-/// Databases of which a worker has found the extension, from the index on; 0 at the end.
-std::uint32_t known_database(int& index) noexcept;
-
 // --------------------------------------------------------------------------------- the workers
 
-/// The calling process is the worker of a slot, until it ends; false when the slot is not to be
-/// had any more. The database is returned.
-bool attach_worker(int slot, std::uint32_t& database) noexcept;
-/// The worker's database has the extension.
-void note_extension() noexcept;
-bool must_yield() noexcept;
+/// What a worker is started for.
+struct Assignment {
+    std::uint32_t database;
+    std::uint32_t role;  ///< whose jobs it runs, for all its life; 0: it looks at the tables
+};
+
+/// The calling process is the worker of a slot, until it ends; false when the slot has been taken
+/// back meanwhile.
+bool attach_worker(int slot, Assignment& assignment) noexcept;
+/// Whether the worker must end before it takes another job. With `is_slice_over`, also when a
+/// queue that has less than its share waits for room.
+bool must_end(bool is_slice_over) noexcept;
+/// Whether a queued job, or a queue without a worker, waits for this worker.
+bool is_needed() noexcept;
+/// About to look for a job: until begin_job() a session's stop does not find it here.
+void begin_claim() noexcept;
+/// Whether any job was stopped since then.
+bool has_missed_stop() noexcept;
 /// About to run, or to have run, a job: see the head of the file.
-void begin_job(const JobId& job, std::uint32_t role) noexcept;
+void begin_job(const JobId& job) noexcept;
 void end_job() noexcept;
 Stop stop_wish() noexcept;
-/// How many workers run a job of this role's in a database.
-int running_jobs(std::uint32_t database, std::uint32_t role) noexcept;
-/// The worker waits; announce() may wake it. False when it has been woken already.
+/// The worker waits; announce() may wake it. False when it must end.
 bool begin_waiting() noexcept;
 /// Ends the wait. With `is_leaving`, true means that the worker must go: nothing will be given to
 /// it any more.
 bool end_waiting(bool is_leaving) noexcept;
-/// Ends the worker's slot in good order; else its database wants another one, to look.
+/// Ends the worker's slot in good order; else its queue counts a failure, and its database is
+/// looked at.
 void leave() noexcept;
 
 // ---------------------------------------------------------------------------- running jobs
@@ -108,7 +85,7 @@ bool next_progress(int& index, Progress& progress) noexcept;
 
 // ------------------------------------------------------------------------------------- waiting
 
-/// A job has changed its state: whoever waits in wait_for_change() looks again.
+/// A job has changed its state: processes in wait_for_change() look again.
 void tell_change() noexcept;
 /// Between these two no change is missed.
 void prepare_to_wait() noexcept;

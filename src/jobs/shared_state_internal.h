@@ -10,6 +10,7 @@ extern "C" {
 #include "utils/timestamp.h"
 }
 
+#include "jobs/queues.h"
 #include "jobs/shared_state.h"
 #include "pg/settings.h"
 
@@ -20,34 +21,60 @@ enum class SlotState : std::uint8_t { kFree, kStarting, kBusy, kWaiting };
 struct Slot {
     SlotState state;
     Oid database;
+    Oid role;  // InvalidOid: it looks at the tables
     int pid;
     Latch* latch;
-    bool is_woken;  // out of kWaiting
-    bool must_yield;
+    bool is_new;      // it has not looked yet how many workers its role may have
+    bool is_woken;    // out of kWaiting
+    bool must_yield;  // before its next job, whatever the shares are
+    bool is_leaving;
+    bool has_missed_stop;
     Stop stop;
     Progress progress;  // progress.job is empty without a job
 };
 
-struct Database {
-    Oid oid;  // InvalidOid: free
-    bool wants_worker;
-    bool has_extension;
+/// What wants a worker, and how its workers fare.
+struct Wish {
+    bool is_wanted;
+    bool is_blocked;  // no slot could be had
+    int failures;     // of workers, one after the other
+    TimestampTz due;  // 0: at once
+    std::uint64_t round;
+};
+
+struct Queue {
+    Oid database;  // InvalidOid: free
+    Oid role;
+    Wish wish;
     std::int64_t queued;  // about
     std::uint64_t version;
-    int failures;  // of workers, one after the other
-    TimestampTz failed_at;
+    std::uint64_t served;
+    bool is_cap_known;
+    int cap;
+};
+
+struct Database {
+    Oid oid;  // InvalidOid: free
+    Wish look;
+    bool has_extension;
+    bool has_changes;  // that wait for the locks of their rows
+    int late_looks;
 };
 
 inline constexpr int kMostDatabases = 512;
+inline constexpr int kMostQueues = 2048;
 
 struct SharedState {
     LWLock* lock;
     Latch* launcher;
     bool wants_scan;
-    int last_database;  // that was given a worker
+    int default_cap;
+    std::uint64_t round;
+    std::uint64_t clock;
     ConditionVariable changed;
     Slot slots[pg::kMostJobs];
     Database databases[kMostDatabases];
+    Queue queues[kMostQueues];
 };
 
 /// Null without shared_preload_libraries.
@@ -61,9 +88,20 @@ class Locked {
     Locked& operator=(const Locked&) = delete;
 };
 
-/// With the lock held. Null when there is no room for one more; then everything wants a look.
+// All of these with the lock held.
+
+/// Null when there is none, or no room for one more; then everything wants a look.
 Database* find_database(Oid oid, bool may_add) noexcept;
-/// With the lock held.
+Queue* find_queue(Oid database, Oid role, bool may_add) noexcept;
 void wake_launcher() noexcept;
+/// Whether a worker of the queue that waits could be woken.
+bool wake_worker(Oid database, Oid role) noexcept;
+/// A worker has failed, or nobody can connect: the next one starts a little later.
+void delay(Wish& wish) noexcept;
+void want(Wish& wish) noexcept;
+int count_workers(Oid role) noexcept;
+int count_workers(Oid database, Oid role) noexcept;
+/// How many of what is blocked could fairly be given the slot.
+int count_claims(const Slot& slot) noexcept;
 
 }  // namespace epe::jobs

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "jobs/queues.h"
 #include "jobs/shared_state_internal.h"
 
 extern "C" {
@@ -25,147 +26,40 @@ bool has_job(const Slot& slot, const JobId& job) noexcept {
     return slot.state != SlotState::kFree && std::strcmp(slot.progress.job.text, job.text) == 0;
 }
 
-/// With the lock held. A worker of the database that has the most of them shall go after its job;
-/// one that waits goes now.
-void ask_for_room(Oid database) noexcept {
-    Slot* best = nullptr;
-    int best_share = 0;
-    for (Slot& slot : shared_state()->slots) {
-        if (slot.state == SlotState::kFree) continue;
-        if (slot.must_yield) return;  // room is being made
-        if (slot.state == SlotState::kStarting || slot.database == database) continue;
-        int share = slot.state == SlotState::kWaiting ? pg::kMostJobs : 0;
-        for (const Slot& other : shared_state()->slots)
-            share += other.state != SlotState::kFree && other.database == slot.database ? 1 : 0;
-        if (share <= best_share) continue;
-        best = &slot;
-        best_share = share;
+Assignment own_queue() noexcept { return {own->database, own->role}; }
+
+/// With the lock held: what the end of the worker leaves to be done.
+void note_end(bool is_failure) noexcept {
+    const bool is_look = !OidIsValid(own->role);
+    Queue* queue = is_look ? nullptr : find_queue(own->database, own->role, true);
+    Database* database = find_database(own->database, is_failure);
+    if (!is_failure) {
+        if (queue != nullptr && queue->queued > 0) want(queue->wish);
+        return;
     }
-    if (best == nullptr) return;
-    best->must_yield = true;
-    if (best->state == SlotState::kWaiting) SetLatch(best->latch);
+    if (queue != nullptr) delay(queue->wish);
+    if (database == nullptr) return;
+    if (is_look) {
+        delay(database->look);
+        return;
+    }
+    database->look.is_wanted = true;  // for the job that it may have had
+    database->look.due = 0;
 }
 
 /// However the worker ends, but by a crash of the server.
 void release_slot(int, Datum) noexcept {
     if (own == nullptr) return;
     const Locked lock;
-    if (!has_left || has_job(*own)) {
-        Database* place = find_database(own->database, true);
-        if (place != nullptr) {
-            place->wants_worker = true;
-            ++place->failures;
-            place->failed_at = GetCurrentTimestamp();
-        }
-    }
+    note_end(!has_left || has_job(*own));
     *own = Slot{};
     own = nullptr;
     wake_launcher();
 }
 
-void release_launcher(int, Datum) noexcept {
-    const Locked lock;
-    shared_state()->launcher = nullptr;
-}
-
 }  // namespace
 
-// -------------------------------------------------------------------------------- the launcher
-
-void attach_launcher() noexcept {
-    before_shmem_exit(release_launcher, 0);
-    const Locked lock;
-    shared_state()->launcher = MyLatch;
-    shared_state()->wants_scan = true;
-    // Of an earlier launcher, which cannot look after them any more: a worker that comes up now
-    // finds its slot gone, or taken, and ends.
-    for (Slot& slot : shared_state()->slots)
-        if (slot.state == SlotState::kStarting) slot = Slot{};
-}
-
-bool take_scan_wish() noexcept {
-    const Locked lock;
-    const bool wants_scan = shared_state()->wants_scan;
-    shared_state()->wants_scan = false;
-    return wants_scan;
-}
-
-std::uint32_t next_wanted(bool& is_delayed) noexcept {
-    constexpr int kMostSeconds = 10;
-    const Locked lock;
-    SharedState& state = *shared_state();
-    for (int i = 1; i <= kMostDatabases; ++i) {
-        const int index = (state.last_database + i) % kMostDatabases;
-        const Database& each = state.databases[index];
-        if (!OidIsValid(each.oid) || !each.wants_worker) continue;
-        const int delay = Min(Max(each.failures - 1, 0), kMostSeconds) * 1000;
-        if (delay > 0 &&
-            !TimestampDifferenceExceeds(each.failed_at, GetCurrentTimestamp(), delay)) {
-            is_delayed = true;
-            continue;
-        }
-        state.last_database = index;
-        return state.databases[index].oid;
-    }
-    return InvalidOid;
-}
-
-int take_slot(std::uint32_t database, int most) noexcept {
-    const Locked lock;
-    int taken = 0;
-    int free_slot = -1;
-    int own_workers = 0;
-    for (int i = 0; i < pg::kMostJobs; ++i) {
-        const Slot& slot = shared_state()->slots[i];
-        if (slot.state == SlotState::kFree) {
-            free_slot = i;
-            continue;
-        }
-        ++taken;
-        own_workers += slot.database == database ? 1 : 0;
-    }
-    if (free_slot < 0 || taken >= most) {
-        if (own_workers == 0) ask_for_room(database);
-        return -1;
-    }
-    Slot& slot = shared_state()->slots[free_slot];
-    slot = Slot{};
-    slot.state = SlotState::kStarting;
-    slot.database = database;
-    Database* place = find_database(database, false);
-    if (place != nullptr) place->wants_worker = false;
-    return free_slot;
-}
-
-void limit_workers(int most) noexcept {
-    const Locked lock;
-    int left = 0;
-    for (const Slot& slot : shared_state()->slots)
-        left += slot.state != SlotState::kFree && !slot.must_yield ? 1 : 0;
-    for (const bool only_waiting : {true, false}) {
-        for (Slot& slot : shared_state()->slots) {
-            if (left <= most) return;
-            if (slot.state == SlotState::kFree || slot.must_yield) continue;
-            if (only_waiting && slot.state != SlotState::kWaiting) continue;
-            slot.must_yield = true;
-            --left;
-            if (slot.state == SlotState::kWaiting) SetLatch(slot.latch);
-        }
-    }
-}
-
-void give_back(int slot) noexcept {
-    const Locked lock;
-    Slot& given = shared_state()->slots[slot];
-    if (given.state != SlotState::kStarting) return;
-    Database* place = find_database(given.database, true);
-    if (place != nullptr) place->wants_worker = true;
-    given = Slot{};
-}
-
-// --------------------------------------------------------------------------------- the workers
-
-bool attach_worker(int slot, std::uint32_t& database) noexcept {
+bool attach_worker(int slot, Assignment& assignment) noexcept {
     if (shared_state() == nullptr || slot < 0 || slot >= pg::kMostJobs) return false;
     before_shmem_exit(release_slot, 0);
     const Locked lock;
@@ -174,40 +68,80 @@ bool attach_worker(int slot, std::uint32_t& database) noexcept {
     mine.state = SlotState::kBusy;
     mine.pid = MyProcPid;
     mine.latch = MyLatch;
-    database = mine.database;
     own = &mine;
+    assignment = own_queue();
     return true;
 }
 
-void note_extension() noexcept {
+bool must_end(bool is_slice_over) noexcept {
     const Locked lock;
-    Database* place = find_database(own->database, true);
-    if (place != nullptr) place->has_extension = true;
+    if (!own->must_yield) {
+        if (!is_slice_over) return false;
+        int leaving = 0;
+        for (const Slot& slot : shared_state()->slots) leaving += slot.is_leaving ? 1 : 0;
+        if (count_claims(*own) <= leaving) return false;
+    }
+    own->is_leaving = true;
+    return true;
 }
 
-bool must_yield() noexcept {
+bool is_needed() noexcept {
     const Locked lock;
-    return own->must_yield;
+    if (own->must_yield || count_claims(*own) > 0) return true;
+    const Queue* queue = find_queue(own->database, own->role, false);
+    return queue != nullptr && queue->queued > 0;
 }
 
-void begin_job(const JobId& job, std::uint32_t role) noexcept {
+bool is_over_cap() noexcept {
+    const Locked lock;
+    if (own->is_new) {
+        own->is_new = false;
+        wake_launcher();
+    }
+    const Queue* queue = find_queue(own->database, own->role, false);
+    if (queue == nullptr || !queue->is_cap_known || queue->cap == 0) return false;
+    int workers = 0;
+    for (const Slot& slot : shared_state()->slots)
+        workers += slot.state != SlotState::kFree && slot.role == own->role && !slot.is_leaving;
+    if (workers <= queue->cap) return false;
+    own->is_leaving = true;
+    return true;
+}
+
+void begin_claim() noexcept {
+    const Locked lock;
+    own->has_missed_stop = false;
+}
+
+bool has_missed_stop() noexcept {
+    const Locked lock;
+    return own->has_missed_stop;
+}
+
+void begin_job(const JobId& job) noexcept {
     const Locked lock;
     own->stop = Stop::kNo;
     own->progress = Progress{};
     own->progress.fraction = -1;
     own->progress.job = job;
-    own->progress.role = role;
-    Database* place = find_database(own->database, false);
-    if (place == nullptr || place->queued == 0) return;
-    if (--place->queued == 0) return;
-    place->wants_worker = true;  // there is more than this worker can do
+    own->progress.role = own->role;
+    Queue* queue = find_queue(own->database, own->role, false);
+    if (queue == nullptr) return;
+    queue->served = ++shared_state()->clock;
+    if (queue->queued == 0 || --queue->queued == 0) return;
+    // There is more than this worker can do.
+    if (queue->wish.is_wanted || wake_worker(own->database, own->role)) return;
+    want(queue->wish);
     wake_launcher();
 }
 
 void end_job() noexcept {
     const Locked lock;
-    Database* place = find_database(own->database, false);
-    if (place != nullptr) place->failures = 0;
+    Queue* queue = find_queue(own->database, own->role, false);
+    if (queue != nullptr) {
+        queue->wish.failures = 0;
+        queue->wish.due = 0;
+    }
     own->progress = Progress{};
     own->stop = Stop::kNo;
 }
@@ -215,14 +149,6 @@ void end_job() noexcept {
 Stop stop_wish() noexcept {
     const Locked lock;
     return own->stop;
-}
-
-int running_jobs(std::uint32_t database, std::uint32_t role) noexcept {
-    const Locked lock;
-    int count = 0;
-    for (const Slot& slot : shared_state()->slots)
-        count += slot.database == database && has_job(slot) && slot.progress.role == role ? 1 : 0;
-    return count;
 }
 
 bool begin_waiting() noexcept {
@@ -237,16 +163,12 @@ bool begin_waiting() noexcept {
 bool end_waiting(bool is_leaving) noexcept {
     const Locked lock;
     own->state = SlotState::kBusy;
+    if (own->must_yield) own->is_leaving = true;
     return is_leaving && !own->is_woken;
 }
 
 void leave() noexcept {
     has_left = true;
-    if (own != nullptr) {
-        const Locked lock;
-        Database* place = find_database(own->database, false);
-        if (place != nullptr) place->failures = 0;
-    }
     release_slot(0, 0);
 }
 
@@ -262,7 +184,10 @@ bool is_running(const JobId& job) noexcept {
 void stop_job(const JobId& job) noexcept {
     const Locked lock;
     for (Slot& slot : shared_state()->slots) {
-        if (!has_job(slot, job)) continue;
+        if (!has_job(slot, job)) {
+            slot.has_missed_stop = true;
+            continue;
+        }
         slot.stop = Stop::kCancelled;
         (void)kill(slot.pid, SIGINT);
     }

@@ -1,9 +1,11 @@
 // SQL of our own over the tables of the jobs.
 #include "jobs/statement.h"
 
+#include <cstdio>
 #include <cstring>
 #include <map>
 #include <memory>
+#include <utility>
 
 #include "pg/boundary.h"
 #include "pg/owner_rights.h"
@@ -24,6 +26,17 @@ namespace epe::jobs {
 using pg::guarded;
 
 namespace {
+
+int lock_timeout = 0;  // 0: the session's
+int own_statements = 0;
+
+class OwnStatement {
+   public:
+    OwnStatement() noexcept { ++own_statements; }
+    ~OwnStatement() { --own_statements; }
+    OwnStatement(const OwnStatement&) = delete;
+    OwnStatement& operator=(const OwnStatement&) = delete;
+};
 
 struct View {
     const char* data;
@@ -78,6 +91,16 @@ SPIPlanPtr execute(const char* sql, SPIPlanPtr kept, const View* views, int coun
     return plan;
 }
 
+SPIPlanPtr execute_guarded(const char* sql, SPIPlanPtr kept, const View* views, int count,
+                           Sees sees) {
+    try {
+        return guarded([=]() noexcept { return execute(sql, kept, views, count, sees); });
+    } catch (pg::PgError& error) {
+        pg::add_update_hint(error);
+        throw;
+    }
+}
+
 View value_at(std::uint64_t row, int column) noexcept {
     const char* text = SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column);
     if (text == nullptr) return {"", 0, true, false};
@@ -105,6 +128,11 @@ std::vector<Row> take_rows() {
 /// empty must be as good when they are not.
 int set_own_settings() noexcept {
     const int level = NewGUCNestLevel();
+    char limit[16];
+    (void)snprintf(limit, sizeof(limit), "%d", lock_timeout);
+    if (lock_timeout > 0)
+        (void)set_config_option("lock_timeout", limit, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
+                                true, 0, false);
     static constexpr const char* kSettings[][2] = {{"search_path", "pg_catalog, pg_temp"},
                                                    {"enable_seqscan", "off"},
                                                    {"plan_cache_mode", "force_generic_plan"}};
@@ -115,6 +143,13 @@ int set_own_settings() noexcept {
 }
 
 }  // namespace
+
+LockTimeout::LockTimeout(int milliseconds) noexcept
+    : outer_(std::exchange(lock_timeout, milliseconds)) {}
+
+LockTimeout::~LockTimeout() { lock_timeout = outer_; }
+
+bool is_running_own() noexcept { return own_statements > 0; }
 
 std::vector<Row> run(const char* sql, const std::vector<Parameter>& parameters, Sees sees) {
     // Never destroyed: processes may end without unwinding.
@@ -128,9 +163,10 @@ std::vector<Row> run(const char* sql, const std::vector<Parameter>& parameters, 
     const auto found = plans->find(sql);
     SPIPlanPtr kept = found == plans->end() ? nullptr : found->second;
 
+    const OwnStatement own;
     const pg::OwnerRights rights;
     const int level = guarded([]() noexcept { return set_own_settings(); });
-    SPIPlanPtr plan = guarded([=]() noexcept { return execute(sql, kept, first, count, sees); });
+    SPIPlanPtr plan = execute_guarded(sql, kept, first, count, sees);
     if (kept == nullptr) plans->emplace(sql, plan);
     std::vector<Row> rows = take_rows();
     guarded([=]() noexcept {

@@ -39,6 +39,24 @@ enum class Sees : std::uint8_t {
     kLatest,       ///< what is committed now, whatever the isolation level; only reads
 };
 
+inline constexpr const char* kLockNotAvailable = "55P03";
+
+/// While it lives, statements of run() wait for a lock at most that long, else error
+/// kLockNotAvailable.
+class LockTimeout {
+   public:
+    explicit LockTimeout(int milliseconds) noexcept;
+    ~LockTimeout();
+    LockTimeout(const LockTimeout&) = delete;
+    LockTimeout& operator=(const LockTimeout&) = delete;
+
+   private:
+    int outer_;
+};
+
+/// Whether a statement of run() is under way in this process.
+bool is_running_own() noexcept;
+
 /// Runs one statement with the rights of the owner of the extension's tables, with pg_catalog
 /// alone on the search path, and returns its rows, values as text in UTF-8. `sql` is a literal:
 /// its plan is kept by its address. Throws PgError.

@@ -5,10 +5,12 @@
 #include <cstring>
 
 #include "jobs/announcements.h"
+#include "jobs/rights.h"
 #include "jobs/statement.h"
 #include "jobs/store_rows_internal.h"
 #include "jobs/store_statements_internal.h"
 #include "pg/boundary.h"
+#include "pg/subtransaction.h"
 
 extern "C" {
 #include "postgres.h"
@@ -47,7 +49,33 @@ ErrorReport read_error(const std::optional<std::string>& text) {
     return report;
 }
 
-constexpr std::size_t kRequestColumns = 16;
+/// A job that the role itself submits needs its right to log in; so does what that job submits. A
+/// role that others act for, by SET ROLE or SECURITY DEFINER, may never have had it.
+bool needs_login() {
+    if (const auto* current = current_job()) return current->request.needs_login;
+    if (GetSessionUserId() == GetUserId()) return true;
+    return pg::guarded([role = GetUserId()]() noexcept { return right_of(role) == Right::kMay; });
+}
+
+/// Locks a job's row; false when that would have to wait.
+bool lock_soon(const JobId& id) {
+    constexpr int kMilliseconds = 100;
+    const LockTimeout limit(kMilliseconds);
+    try {
+        return pg::in_subtransaction([&] {
+            run(kLockJob, {id.text});
+            return true;
+        });
+    } catch (const Error& error) {
+        if (error.report().sqlstate != kLockNotAvailable) throw;
+        return false;
+    }
+}
+
+void put_off(const JobId& id, const char* state, const std::optional<std::string>& error) {
+    run(kPutOffChange, {id.text, std::nullopt, state, error, std::nullopt, std::nullopt});
+    look_at_commit();
+}
 
 }  // namespace
 
@@ -82,6 +110,7 @@ ClaimedJob read_job(const Row& row) {
     arguments.script_name = row[13];
     arguments.script_owner = row[14];
     arguments.environment = row[15];
+    request.needs_login = row[16] == "t";
     return job;
 }
 
@@ -118,8 +147,8 @@ JobId submit(const JobRequest& request) {
              static_cast<std::int64_t>(request.function), arguments.input_name,
              arguments.parameters, optional_parameter(arguments.row_count), arguments.group_columns,
              arguments.order_columns, optional_parameter(arguments.times), arguments.script_name,
-             arguments.script_owner, arguments.environment});
-    announce_at_commit();
+             arguments.script_owner, arguments.environment, needs_login() ? "true" : "false"});
+    announce_at_commit(GetUserId());
     return job_id(rows.front().front().value_or(""));
 }
 
@@ -148,19 +177,26 @@ JobRecord find_job(const JobId& id, bool is_latest) {
 
 bool delete_job(const JobId& id) {
     (void)find_job(id);
-    const bool is_gone = run(kDeleteJob, {id.text}).empty();
     stop_at_commit(id);
-    return !is_gone;
+    if (!lock_soon(id)) {
+        put_off(id, "deleted", std::nullopt);
+        return true;
+    }
+    return !run(kDeleteJob, {id.text}).empty();
 }
 
 bool cancel_job(const JobId& id) {
-    (void)find_job(id);
+    const bool has_ended = !find_job(id).is_pending();
     ErrorReport error;
     error.sqlstate = sqlstate::kQueryCanceled;
     error.message = "job was cancelled";
-    if (run(kCancelJob, {id.text, error_text(error)}).empty()) return false;
+    if (has_ended) return false;
     stop_at_commit(id);
-    return true;
+    if (!lock_soon(id)) {
+        put_off(id, "cancelled", error_text(error));
+        return true;
+    }
+    return !run(kCancelJob, {id.text, error_text(error)}).empty();
 }
 
 std::vector<StoredCall> stored_calls(const JobId& id) {

@@ -2,14 +2,17 @@
 //
 //                    +-> cancelled <-------+
 //   submit -> queued +-> running +-> finished
-//                ^               +-> failed, timed out
-//                +--- retry -----+
+//              | ^               +-> failed, timed out
+//              | +--- retry -----+
+//              +-> failed: its owner may not log in any more
 //
 // A session submits, cancels and deletes in its own transaction. A worker claims a job in one
 // transaction; runs it, stores its results and says "finished" in a second, so that what a job
 // wrote, its result and its state stand or fall together; and records a failure in a third. Every
 // change names the state and the attempt that it starts from: who comes second changes nothing.
 // Each change of state but the submission notifies channel pyq_job: "<id> <state>".
+// A change that cannot lock the row soon is written into pyqsys.job_changes instead, and made by
+// a look (look.cpp) when the row is free: nothing waits for a session's open transaction.
 #pragma once
 
 #include <cstdint>
@@ -30,6 +33,7 @@ struct JobRequest {
     std::vector<std::string> settings{};
     std::int64_t timeout_seconds = 0;
     std::int64_t retries = 0;
+    bool needs_login = true;  ///< its owner must still be able to log in when it starts
 };
 
 /// A job that a worker has.
@@ -63,7 +67,8 @@ JobId submit(const JobRequest& request);
 /// Throws Error 42704 for a job that the current user may not see.
 JobRecord find_job(const JobId& id, bool is_latest = false);
 /// Deletes it, or marks it as cancelled; a worker that has it stops when the transaction commits.
-/// False for a job that has ended already, when it is only to be cancelled.
+/// While the row is locked, it is told to stop, and the row is changed later. False for a job that
+/// has ended already, when it is only to be cancelled.
 bool delete_job(const JobId& id);
 bool cancel_job(const JobId& id);
 
@@ -84,20 +89,53 @@ struct Said {
     std::string comment{};
 };
 
+/// What became of an attempt that has not finished.
+struct Outcome {
+    std::string state{};
+    ErrorReport error{};
+    Said said{};
+};
+
 bool has_extension();
-/// Marks the jobs that no worker has any more, removes old ones and stops those whose row is gone.
-/// Returns how many jobs wait.
-std::int64_t look_after();
-/// The oldest waiting job of a role; of those after `number`, which is updated.
-std::optional<ClaimedJob> claim_job(std::uint32_t role, std::int64_t& number);
-/// The roles that have waiting jobs.
-std::vector<std::uint32_t> waiting_roles();
-/// False when the job has been cancelled or deleted: then nothing of it may remain.
-bool finish_job(const ClaimedJob& job, bool is_trusted, const Said& said);
-void fail_job(const ClaimedJob& job, const char* state, const ErrorReport& error, const Said& said);
-/// A job that has been lost without its own doing: it waits again while it has retries left, else
-/// it has failed. Returns whether it waits.
-bool lose_job(const ClaimedJob& job, const ErrorReport& error);
+/// Makes the changes that waited for the locks of their rows, marks the jobs that no worker has
+/// any more, removes old ones, stops those whose row is gone, and notes what is queued. Returns
+/// whether changes are left that wait.
+bool look_at_jobs();
+
+/// A queued job, locked.
+struct NextJob {
+    JobId id{};
+    std::int64_t number = 0;
+    bool needs_login = true;
+};
+/// The oldest queued job of a role; of those after `number`.
+std::optional<NextJob> next_job(std::uint32_t role, std::int64_t number);
+/// Claims it; `number` is set to its number. Without `may_log_in`, of those that do not need it.
+std::optional<ClaimedJob> claim_job(std::uint32_t role, bool may_log_in, std::int64_t& number);
+/// It fails without having begun.
+void refuse_job(const NextJob& job, const ErrorReport& error);
+/// What ALTER ROLE or ALTER DATABASE ... SET says for sessions of the role in this database.
+std::optional<std::string> role_setting(std::uint32_t role, const char* name);
+
+/// Whether a session has cancelled or deleted a claimed job.
+bool is_stopped(const ClaimedJob& job);
+
+/// What follows waits for no lock of another session.
+enum class Recorded : std::uint8_t {
+    kYes,
+    kEnded,   ///< the job has been cancelled or deleted: nothing of it may remain
+    kLocked,  ///< a session that may still roll back has locked the row, or its table
+};
+
+/// Whether rows can be changed at once; then their table stays so until the transaction ends.
+bool lock_table_now();
+Recorded finish_job(const ClaimedJob& job, bool is_trusted, const Said& said);
+/// State "queued": it waits again.
+Recorded record_outcome(const ClaimedJob& job, const Outcome& outcome);
+/// Leaves it to a look to do that, when the row can be locked.
+void put_off_outcome(const ClaimedJob& job, const Outcome& outcome);
+
+const ClaimedJob* current_job() noexcept;  ///< that this process runs now; null: none
 
 /// Stores results of the form kStored.
 class StoredResultSink final : public ResultSink {

@@ -6,6 +6,9 @@
 
 namespace epe::jobs {
 
+/// How many columns EPE_REQUEST_COLUMNS are.
+inline constexpr std::size_t kRequestColumns = 17;
+
 JobId job_id(const std::string& text);
 /// As the text of an array.
 std::string error_text(const ErrorReport& error);

@@ -1,15 +1,17 @@
-// The background worker that runs jobs, one after the other, of one database.
+// The background worker that runs the jobs of one role in one database, one after the other.
 #include "jobs/worker.h"
 
 #include <algorithm>
-#include <map>
-#include <memory>
+#include <cstdlib>
 
 #include "core/call_stats.h"
-#include "jobs/session_settings.h"
+#include "jobs/queues.h"
+#include "jobs/rights.h"
 #include "jobs/shared_state.h"
+#include "jobs/transaction_internal.h"
+#include "jobs/worker_internal.h"
 #include "jobs/worker_process_internal.h"
-#include "pg/session.h"
+#include "pg/boundary.h"
 
 namespace epe::jobs {
 
@@ -18,212 +20,173 @@ namespace {
 /// How long a worker without a job stays, which saves the next one its start. DROP DATABASE waits
 /// five seconds for it to go.
 constexpr long kIdleMilliseconds = 2000;
-/// The roles that have waiting jobs are looked up anew that often at most while jobs come in ...
+/// How long it runs jobs, after the first, before it makes room for a queue that has less than its
+/// share: this long, or twice as long as it took to come up and run the first, if that is more ...
+constexpr std::int64_t kSliceNanoseconds = 200'000'000;
+/// ... and no longer when the first job took this long.
+constexpr std::int64_t kLongJobNanoseconds = 1'000'000'000;
+/// A role's next job is looked for behind its last: where a transaction is held open somewhere, the
+/// entries of all jobs that are done stand before it in the index. It is looked for from the
+/// beginning that often while jobs come in ...
 constexpr std::int64_t kNewLookNanoseconds = 50'000'000;
-/// ... and that often in any case, for jobs that stand before those that were claimed last.
+/// ... and that often in any case, for jobs whose number is lower.
 constexpr std::int64_t kAnyLookNanoseconds = 1'000'000'000;
-constexpr std::size_t kLongestComment = std::size_t{64} << 10;
 
-Said& said() {
-    static Said* one = std::make_unique<Said>().release();  // never destroyed: see DESIGN 8
-    return *one;
-}
+enum class Found : std::uint8_t { kJob, kNothing, kLocked, kClosed };
 
-/// Gives out the jobs of a database: of the role with the fewest running, its oldest. A role's next
-/// job is looked for behind its last: where a transaction is held open somewhere, the entries of
-/// all jobs that are done stand before it in the index.
-class Queue {
+class RoleWorker {
    public:
-    std::optional<ClaimedJob> claim();
+    RoleWorker(const Assignment& queue, RunJob run) : queue_(queue), run_(run) {}
+    void serve();
 
    private:
-    struct Role {
-        std::uint32_t oid;
-        std::int64_t number;
-        int running;
-        std::uint64_t served;
-    };
-    std::optional<ClaimedJob> claim_known();
+    bool must_go();
+    int look_up_cap() const;
+    void find_libraries();
+    Found claim();
+    template <typename Find>
+    auto find_next(Find find);
+    void refuse(Right right);
+    bool run_next();
+    bool wait_for_work();
 
-    std::vector<Role> roles_{};
-    std::map<std::uint32_t, std::uint64_t> served_{};
-    std::uint64_t clock_ = 0;
+    Assignment queue_;
+    RunJob run_;
+    std::optional<ClaimedJob> job_{};
+    std::int64_t began_ = now_nanoseconds();  // its turn
+    std::int64_t slice_end_ = 0;              // 0: its first job has not ended
+    std::int64_t number_ = -1;
     std::uint64_t seen_version_ = 0;
     std::int64_t looked_at_ = 0;
+    bool is_closed_ = false;  // nothing more may run in this process
 };
 
-std::optional<ClaimedJob> Queue::claim() {
-    const std::uint64_t version = queue_version(pg::current_database());
-    const std::int64_t age = now_nanoseconds() - looked_at_;
-    if (age < (version == seen_version_ ? kAnyLookNanoseconds : kNewLookNanoseconds))
-        if (auto job = claim_known()) return job;
-    seen_version_ = version;
-    looked_at_ = now_nanoseconds();
-    roles_.clear();
-    for (const std::uint32_t role : waiting_roles()) roles_.push_back({role, -1, 0, served_[role]});
-    return claim_known();
+bool RoleWorker::must_go() {
+    reload_settings();
+    if (is_closed_) return true;
+    if (must_end(slice_end_ > 0 && now_nanoseconds() >= slice_end_)) return true;
+    if (!is_cap_known(queue_)) note_cap(queue_, in_own_transaction([&] { return look_up_cap(); }));
+    return is_over_cap();
 }
 
-std::optional<ClaimedJob> Queue::claim_known() {
-    for (Role& role : roles_) role.running = running_jobs(pg::current_database(), role.oid);
-    std::sort(roles_.begin(), roles_.end(), [](const Role& left, const Role& right) {
-        return std::pair(left.running, left.served) < std::pair(right.running, right.served);
-    });
-    for (Role& role : roles_) {
-        if (auto job = claim_job(role.oid, role.number)) {
-            role.served = served_[role.oid] = ++clock_;
-            return job;
-        }
-    }
-    return std::nullopt;
+int RoleWorker::look_up_cap() const {
+    if (!has_extension()) return 0;
+    const auto setting = role_setting(queue_.role, "oml_epe.max_jobs_per_role");
+    return setting ? std::max(0, std::atoi(setting->c_str())) : default_cap();
 }
 
-/// Runs `body` in a transaction of its own. An error rolls it back and flies on.
-template <typename Body>
-auto in_transaction(Body body) {
-    begin_transaction();
-    try {
-        auto result = body();
-        commit_transaction();
-        return result;
-    } catch (...) {
-        abort_transaction();
-        throw;
-    }
-}
-
-const char* failure_state(const ErrorReport& error, bool is_timed_out) {
-    if (is_timed_out) return "timed out";
-    return error.sqlstate == sqlstate::kQueryCanceled ? "cancelled" : "failed";
-}
-
-ErrorReport timeout_error(ErrorReport error, std::int64_t seconds) {
-    error.sqlstate = sqlstate::kQueryCanceled;
-    error.message = "job timed out after " + std::to_string(seconds) + " s";
-    error.hint = "Pass a larger \"timeout\" when it is submitted.";
-    return error;
-}
-
-void record_failure(const ClaimedJob& job, ErrorReport error) {
-    const bool is_timed_out = has_timed_out();
-    end_limits();
-    const char* state = failure_state(error, is_timed_out);
-    if (is_timed_out) error = timeout_error(std::move(error), job.request.timeout_seconds);
-    const bool is_lost = error.engine_failure != EngineFailure::kNone && !is_timed_out;
-    const bool waits_again = in_transaction([&] {
-        if (is_lost) return lose_job(job, error);
-        fail_job(job, state, error, said());
-        return false;
-    });
-    if (waits_again) announce(pg::current_database(), 1, false);
-}
-
-/// Everything that the job is, in one transaction.
-void attempt(const ClaimedJob& job, RunJob run) {
-    said() = Said{};
-    (void)in_transaction([&] {
-        if (stop_wish() != Stop::kNo)  // since before the claim was committed
-            throw Error(sqlstate::kQueryCanceled, "job was cancelled");
-        become(job.owner);
-        apply_settings(job.request.settings);
-        StoredResultSink sink(job.id);
-        const bool is_trusted = run(job.request, sink);
-        // False: it has been cancelled or deleted, and nothing of it may remain.
-        if (!finish_job(job, is_trusted, said()))
-            throw Error(sqlstate::kQueryCanceled, "job was cancelled");
+/// The settings of the role that name libraries, which its first job loads.
+void RoleWorker::find_libraries() {
+    (void)in_own_transaction([&] {
+        if (!has_extension()) return false;
+        for (const char* name : {"session_preload_libraries", "local_preload_libraries"})
+            if (const auto setting = role_setting(queue_.role, name))
+                override_setting(name, setting->c_str());
         return true;
     });
 }
 
-/// When the server starts, the supervisor of the engines may be late, or be an earlier server's
-/// last: an engine that has not started is asked for again.
-void run_job(const ClaimedJob& job, RunJob run) {
-    constexpr int kTries = 10;
-    constexpr long kNapMilliseconds = 200;
-    begin_limits(job.request.timeout_seconds);
-    for (int tries = kTries;; --tries) {
-        try {
-            attempt(job, run);
-            end_limits();
-            return;
-        } catch (const Error& error) {
-            if (error.report().engine_failure != EngineFailure::kNotStarted || tries == 1 ||
-                has_timed_out()) {
-                record_failure(job, error.report());
-                return;
-            }
+/// Looks with `find(number)` for a job behind the last one, or from the beginning.
+template <typename Find>
+auto RoleWorker::find_next(Find find) {
+    const std::uint64_t version = queue_version(queue_);
+    const std::int64_t age = now_nanoseconds() - looked_at_;
+    if (age < (version == seen_version_ ? kAnyLookNanoseconds : kNewLookNanoseconds))
+        if (auto job = find(number_)) return job;
+    seen_version_ = version;
+    looked_at_ = now_nanoseconds();
+    number_ = -1;
+    return find(number_);
+}
+
+/// Jobs of a role that has lost its right fail, as far as they need it. One that needs none is
+/// claimed by itself.
+void RoleWorker::refuse(Right right) {
+    while (auto found = find_next([&](std::int64_t& number) {
+               auto job = next_job(queue_.role, number);
+               if (job) number = job->number;
+               return job;
+           })) {
+        if (found->needs_login || right == Right::kNoRole) {
+            refuse_job(*found, refusal(right, queue_.role));
+            continue;
         }
-        (void)wait_for_latch(kNapMilliseconds);
+        number_ = found->number - 1;
+        return;
     }
 }
 
+/// The next job, unless the role has lost the right to it: then it fails, and the next one counts.
+Found RoleWorker::claim() {
+    job_.reset();
+    begin_claim();
+    if (!has_extension()) return Found::kNothing;
+    if (!pg::guarded([]() noexcept { return is_database_open(); })) return Found::kClosed;
+    if (!lock_table_now()) return Found::kLocked;
+    const Right right = pg::guarded([role = queue_.role]() noexcept { return right_of(role); });
+    if (right != Right::kMay) refuse(right);
+    if (right == Right::kNoRole) return Found::kNothing;
+    job_ = find_next(
+        [&](std::int64_t& number) { return claim_job(queue_.role, right == Right::kMay, number); });
+    if (!job_) return Found::kNothing;
+    begin_job(job_->id);
+    return Found::kJob;
+}
+
 /// One job, if there is one.
-bool run_next(Queue& queue, RunJob run) {
-    const auto job = in_transaction(
-        [&] { return has_extension() ? queue.claim() : std::optional<ClaimedJob>(); });
-    if (!job) return false;
+bool RoleWorker::run_next() {
+    const Found found = in_own_transaction([&] { return claim(); });
+    if (found == Found::kLocked) want_look_later(queue_.database);
     tell_change();
-    run_job(*job, run);
+    is_closed_ = found == Found::kClosed;
+    if (found != Found::kJob) return false;
+    is_closed_ = !run_job(*job_, run_);
+    if (slice_end_ == 0) {
+        const std::int64_t now = now_nanoseconds();
+        const std::int64_t took = now - began_;
+        slice_end_ =
+            took >= kLongJobNanoseconds ? now : now + std::max(kSliceNanoseconds, 2 * took);
+    }
     end_job();
     tell_change();
     return true;
 }
 
 /// Whether there may be something to do again; false: the worker must go.
-bool wait_for_work() {
+bool RoleWorker::wait_for_work() {
     if (!begin_waiting()) return false;
     const bool is_over = !wait_for_latch(kIdleMilliseconds);
-    return !end_waiting(is_over || must_yield());
+    began_ = now_nanoseconds();
+    slice_end_ = 0;
+    return !end_waiting(is_over || must_end(false));
 }
 
-void serve(RunJob run) {
-    const std::uint32_t database = pg::current_database();
-    const bool is_ours = in_transaction([&] {
-        if (!has_extension()) return false;
-        note_queued(database, look_after());
-        return true;
-    });
-    tell_change();
-    if (!is_ours) return;
-    note_extension();
-    Queue queue;
-    while (true) {
-        reload_settings();
-        if (must_yield()) {
-            want_worker(database);  // for what still waits
-            return;
-        }
-        const std::uint64_t version = queue_version(database);
-        if (run_next(queue, run)) continue;
-        note_empty(database, version);
-        if (queue_version(database) == version && !wait_for_work()) return;
+void RoleWorker::serve() {
+    find_libraries();
+    while (!must_go()) {
+        const std::uint64_t version = queue_version(queue_);
+        if (run_next() || is_closed_) continue;
+        note_empty(queue_, version);
+        if (queue_version(queue_) == version && !wait_for_work()) return;
     }
 }
 
 }  // namespace
 
 void work(int slot, RunJob run) {
-    std::uint32_t database = 0;
-    if (!attach_worker(slot, database)) return;
-    connect_worker(database);
+    Assignment assignment{};
+    if (!attach_worker(slot, assignment)) return;
+    connect_worker(assignment.database, assignment.role);
     try {
-        serve(run);
+        if (assignment.role == 0)
+            look(assignment.database);
+        else
+            RoleWorker(assignment, run).serve();
         leave();
     } catch (const std::exception& error) {
-        // Whatever job it had is seen to by the next worker.
+        // The job that it may have had is seen to by a look.
         log_failure(error.what());
     }
-}
-
-void say(std::optional<double> fraction, const std::optional<std::string>& line) {
-    Said& current = said();
-    if (fraction) current.fraction = std::clamp(*fraction, 0.0, 1.0);
-    if (line) {
-        current.comment += (current.comment.empty() ? "" : "\n") + *line;
-        if (current.comment.size() > kLongestComment)
-            current.comment.erase(0, current.comment.find('\n', kLongestComment / 4) + 1);
-    }
-    note_progress(current.fraction, current.comment.c_str());
 }
 
 }  // namespace epe::jobs

@@ -1,4 +1,4 @@
-// The background worker that runs jobs, one after the other, of one database.
+// The background worker of jobs: of one role in one database, or one that looks at the tables.
 #pragma once
 
 #include <cstdint>

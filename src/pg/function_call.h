@@ -34,6 +34,8 @@ class FunctionCall {
     void return_bool(bool value) noexcept;
     void return_int64(std::int64_t value);
     void return_text(const std::string& utf8);
+    /// What a trigger returns; null is no SQL NULL there.
+    void return_pointer(void* value) noexcept { result_ = reinterpret_cast<std::uintptr_t>(value); }
 
     FunctionCallInfoBaseData* info() const noexcept { return info_; }
     std::uintptr_t result() const noexcept { return result_; }

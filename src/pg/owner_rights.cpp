@@ -1,6 +1,9 @@
 // Tables that nobody but their owner may touch, written for the user who calls.
 #include "pg/owner_rights.h"
 
+#include <algorithm>
+#include <iterator>
+
 #include "pg/boundary.h"
 #include "pg/owner_rights_internal.h"
 #include "pg/script_table_internal.h"
@@ -11,6 +14,7 @@ extern "C" {
 #include "catalog/pg_class.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/syscache.h"
 }
@@ -20,6 +24,8 @@ namespace epe::pg {
 namespace {
 
 constexpr std::size_t kMaxNameLength = 128;  // characters; sql/oml_epe.sql checks it too
+
+int holders = 0;
 
 Oid tables_owner() noexcept {
     const Oid table = script_tables().scripts;
@@ -42,12 +48,28 @@ OwnerRights::OwnerRights() {
     const Oid owner = guarded([]() noexcept { return tables_owner(); });
     GetUserIdAndSecContext(&user_, &context_);
     SetUserIdAndSecContext(owner, context_ | SECURITY_LOCAL_USERID_CHANGE);
+    ++holders;
 }
 
-OwnerRights::~OwnerRights() { SetUserIdAndSecContext(user_, context_); }
+OwnerRights::~OwnerRights() {
+    --holders;
+    SetUserIdAndSecContext(user_, context_);
+}
 
-std::uint64_t execute_as_owner(const OwnerStatement& statement) {
-    const OwnerRights rights;
+bool OwnerRights::are_held() noexcept { return holders > 0; }
+
+void add_update_hint(Error& error) {
+    constexpr std::string_view kMissing[] = {"42P01", "42703", "42883", "42704"};
+    ErrorReport& report = error.report();
+    if (std::find(std::begin(kMissing), std::end(kMissing), report.sqlstate) == std::end(kMissing))
+        return;
+    report.hint = "Objects of extension \"oml_epe\" are older than its library: run "
+                  "ALTER EXTENSION oml_epe UPDATE in this database.";
+}
+
+namespace {
+
+std::uint64_t execute(const OwnerStatement& statement) {
     return guarded([statement]() noexcept {
         SPI_connect();
         const int status =
@@ -58,6 +80,18 @@ std::uint64_t execute_as_owner(const OwnerStatement& statement) {
         SPI_finish();
         return rows;
     });
+}
+
+}  // namespace
+
+std::uint64_t execute_as_owner(const OwnerStatement& statement) {
+    const OwnerRights rights;
+    try {
+        return execute(statement);
+    } catch (PgError& error) {
+        add_update_hint(error);
+        throw;
+    }
 }
 
 Datum text_datum(std::string_view utf8) noexcept {
@@ -74,7 +108,10 @@ Oid grantee_of(std::optional<std::string_view> name) {
     };
     const Answer answer = guarded([text = *name]() noexcept {
         const char* role_name = server_name(text);
-        if (pg_strcasecmp(role_name, "public") == 0) return Answer{InvalidOid, true};
+        // A role may be named "PUBLIC", but not "public".
+        const bool is_everybody = pg_strcasecmp(role_name, "public") == 0 &&
+                                  !OidIsValid(get_role_oid(role_name, true));
+        if (is_everybody) return Answer{InvalidOid, true};
         const Oid role = find_role(role_name);
         return Answer{role, OidIsValid(role)};
     });

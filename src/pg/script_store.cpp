@@ -167,6 +167,7 @@ CachedScript& ScriptCache::load(const KeyView& key) {
 
     Script script;
     script.owner = found.owner_name;
+    script.owner_role = found.owner;
     script.name = key.name;
     script.source.assign(found.source, found.source_size);
     script.is_trusted = found.is_trusted;
@@ -226,6 +227,7 @@ PinnedScript find_script(std::string_view name, std::optional<std::string_view> 
 Script make_inline_script(std::string_view name, std::string source) {
     Script script;
     script.owner = role_name(current_role());
+    script.owner_role = current_role();
     // Unlike the name of any script that engines may keep for the same owner.
     script.name = std::string(name) + " (inline)";
     script.source = std::move(source);

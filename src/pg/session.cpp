@@ -26,6 +26,8 @@ namespace epe::pg {
 
 std::uint32_t current_role() noexcept { return GetUserId(); }
 
+std::uint32_t session_role() noexcept { return GetSessionUserId(); }
+
 std::uint32_t current_database() noexcept { return MyDatabaseId; }
 
 namespace {

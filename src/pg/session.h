@@ -8,6 +8,9 @@ namespace epe::pg {
 
 /// OID of the current role: whose rights SQL has at the moment.
 std::uint32_t current_role() noexcept;
+/// OID of the role that has logged in, or that a job runs for: SET ROLE and SECURITY DEFINER
+/// functions do not change it.
+std::uint32_t session_role() noexcept;
 std::uint32_t current_database() noexcept;
 /// The name of a role, in UTF-8; "unknown (OID)" when it is gone.
 std::string role_name(std::uint32_t role);

@@ -1,6 +1,9 @@
 // The settings (GUCs) of the extension, all named oml_epe.*.
 #include "pg/settings.h"
 
+#include <algorithm>
+#include <cstring>
+#include <iterator>
 #include <limits>
 
 extern "C" {
@@ -9,6 +12,7 @@ extern "C" {
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
+#include "utils/guc_tables.h"
 #include "utils/varlena.h"
 }
 
@@ -35,12 +39,14 @@ int low_engines = 0;
 int medium_engines = 0;
 int high_engines = 0;
 int max_engines = 0;
+int max_engines_per_role = 0;
 int engine_idle_timeout = 0;
 int engine_wait_timeout = 0;
 int engine_memory_limit = 0;
 int engine_temp_limit = 0;
 int engine_nice = 0;
 int max_jobs = 0;
+int max_jobs_per_role = 0;
 int job_retention = 0;
 int job_timeout = 0;
 int job_timeout_min = 0;
@@ -174,6 +180,9 @@ void define_integers() noexcept {
          &high_engines, 8, 1, kMostEngines, PGC_SUSET, 0},
         {"oml_epe.max_engines", "Most engine processes of the server.", &max_engines, 16, 1,
          kMostEngines, PGC_SIGHUP, 0},
+        {"oml_epe.max_engines_per_role",
+         "Most engine processes of the sessions of one role; 0: no limit of their own.",
+         &max_engines_per_role, 0, 0, kMostEngines, PGC_SUSET, 0},
         {"oml_epe.engine_idle_timeout",
          "How long a session keeps an engine process that it does not use; 0: until its end.",
          &engine_idle_timeout, 300, 0, kMost / 1000, PGC_SIGHUP, GUC_UNIT_S},
@@ -189,6 +198,9 @@ void define_integers() noexcept {
          0},
         {"oml_epe.max_jobs", "Most jobs of the server that run at a time; 0: none starts.",
          &max_jobs, 4, 0, kMostJobs, PGC_SIGHUP, 0},
+        {"oml_epe.max_jobs_per_role",
+         "Most jobs of a role that run at a time, in all databases; 0: as many as of the server.",
+         &max_jobs_per_role, 0, 0, kMostJobs, PGC_SUSET, 0},
         {"oml_epe.job_retention", "How long ended jobs and their results are kept; 0: for ever.",
          &job_retention, kHalfYear, 0, kMost, PGC_SIGHUP, GUC_UNIT_S},
         {"oml_epe.job_timeout", "How long a job may run when \"timeout\" is not given.",
@@ -228,9 +240,52 @@ void define_sandbox_settings() noexcept {
         nullptr, &sandbox_tcp_ports, "", PGC_SUSET, 0, check_ports, nullptr, nullptr);
 }
 
+/// The settings that every role may set.
+constexpr const char* kOfEverybody[] = {"engine",       "engine_wait_timeout", "gateway_url",
+                                        "output_bytes", "output_limit",        "output_piece"};
+
+constexpr char kPrefix[] = "oml_epe.";
+
+/// Whether a client has set a placeholder by the options of its connection that only superusers may
+/// set once the library is loaded.
+bool is_forbidden(const config_generic& variable) noexcept {
+    if ((variable.flags & GUC_CUSTOM_PLACEHOLDER) == 0 || variable.reset_source != PGC_S_CLIENT ||
+        strncmp(variable.name, kPrefix, strlen(kPrefix)) != 0)
+        return false;
+    const char* name = variable.name + strlen(kPrefix);
+    return std::none_of(std::begin(kOfEverybody), std::end(kOfEverybody),
+                        [name](const char* allowed) { return strcmp(name, allowed) == 0; });
+}
+
+/// In a session that loads the library late, options of the connection are placeholders that anyone
+/// may set, and hide the values that ALTER ROLE or the configuration file has. PostgreSQL would
+/// drop them with a warning, and the setting would have its built-in default.
+void refuse_options_of_client() noexcept {
+    if (process_shared_preload_libraries_in_progress ||
+        strcmp(GetConfigOption("is_superuser", false, false), "on") == 0)
+        return;
+#if PG_VERSION_NUM >= 160000
+    int count = 0;
+    config_generic** const variables = get_guc_variables(&count);
+#else
+    const int count = GetNumConfigOptions();
+    config_generic** const variables = get_guc_variables();
+#endif
+    for (int i = 0; i < count; ++i)
+        if (is_forbidden(*variables[i]))
+            ereport(ERROR,
+                    (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+                     errmsg("permission denied to set parameter \"%s\" by the options of the "
+                            "connection",
+                            variables[i]->name),
+                     errhint("Connect without it, or ask the administrator to add oml_epe to "
+                             "\"shared_preload_libraries\".")));
+}
+
 }  // namespace
 
 void define_settings() noexcept {
+    refuse_options_of_client();
     define_engine_settings();
     define_integers();
     define_sandbox_settings();
@@ -260,6 +315,7 @@ EngineSettings engine_settings() {
     settings.medium_engines = medium_engines;
     settings.high_engines = high_engines;
     settings.most_engines = max_engines;
+    settings.most_engines_of_role = max_engines_per_role;
     settings.idle_seconds = engine_idle_timeout;
     settings.wait_milliseconds = engine_wait_timeout;
     settings.memory_bytes = std::int64_t{engine_memory_limit} << 20;
@@ -269,7 +325,8 @@ EngineSettings engine_settings() {
 }
 
 JobSettings job_settings() {
-    return {max_jobs, job_retention, job_timeout, job_timeout_min, job_timeout_max, gateway_url};
+    return {max_jobs,        max_jobs_per_role, job_retention, job_timeout,
+            job_timeout_min, job_timeout_max,   gateway_url};
 }
 
 std::int64_t output_limit() { return most_output_items; }

@@ -25,7 +25,8 @@ struct EngineSettings {
     int low_engines = 0;
     int medium_engines = 0;
     int high_engines = 0;
-    int most_engines = 0;  ///< of the server
+    int most_engines = 0;          ///< of the server
+    int most_engines_of_role = 0;  ///< of the session's role in the server; 0: no limit
     int idle_seconds = 0;
     int wait_milliseconds = 0;
     std::int64_t memory_bytes = 0;
@@ -38,7 +39,8 @@ EngineSettings engine_settings();
 inline constexpr int kMostJobs = 64;
 struct JobSettings {
     int most_jobs = 0;
-    int retention_seconds = 0;  ///< 0: for ever
+    int most_jobs_per_role = 0;  ///< 0: as many; of the session's role
+    int retention_seconds = 0;   ///< 0: for ever
     int timeout_seconds = 0;
     int least_timeout = 0;
     int largest_timeout = 0;

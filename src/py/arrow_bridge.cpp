@@ -5,7 +5,9 @@
 #include <utility>
 
 #include "core/arrow.h"
+#include "core/arrow_import.h"
 #include "py/error_internal.h"
+#include "py/foreign_memory_internal.h"
 
 namespace epe::py {
 
@@ -76,15 +78,34 @@ PyTypeObject* stream_type() {
     return reinterpret_cast<PyTypeObject*>(type);
 }
 
+/// An object that owns the stream.
+Ref wrap(StreamPointer stream) {
+    StreamObject* const object = PyObject_New(StreamObject, stream_type());
+    if (object == nullptr) throw ScriptError();
+    object->stream = stream.release();
+    return Ref::steal(reinterpret_cast<PyObject*>(object));
+}
+
 }  // namespace
 
 Ref arrow_stream(Batch&& batch) {
     StreamPointer stream(std::make_unique<ArrowArrayStream>().release());
     export_stream(std::move(batch), *stream);
-    StreamObject* const object = PyObject_New(StreamObject, stream_type());
-    if (object == nullptr) throw ScriptError();
-    object->stream = stream.release();
-    return Ref::steal(reinterpret_cast<PyObject*>(object));
+    return wrap(std::move(stream));
+}
+
+Ref checked_stream(PyObject* exporter) {
+    const Ref capsule = call(attribute(exporter, "__arrow_c_stream__").get());
+    auto* const given =
+        static_cast<ArrowArrayStream*>(PyCapsule_GetPointer(capsule.get(), kCapsuleName));
+    if (given == nullptr) throw ScriptError();
+    PipeMemory memory;
+    ArrowArrayStream stream{};
+    if (!memory.copy(&stream, given, sizeof stream)) fail_arrow({}, "stream");
+    given->release = nullptr;  // moved, as the interface has it
+    StreamPointer checked(std::make_unique<ArrowArrayStream>().release());
+    export_table(import_stream(stream, memory), *checked);
+    return wrap(std::move(checked));
 }
 
 }  // namespace epe::py

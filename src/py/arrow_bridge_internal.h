@@ -14,4 +14,8 @@ namespace epe::py {
 /// Throws Error for values and matrices that Arrow cannot hold, see core/arrow.h.
 Ref arrow_stream(Batch&& batch);
 
+/// A copy of what another library's object exports by __arrow_c_stream__(), checked as
+/// core/arrow_import.h says, as an object of the same sort. Throws ScriptError and Error 22023.
+Ref checked_stream(PyObject* exporter);
+
 }  // namespace epe::py

@@ -1,6 +1,7 @@
 // Columns from numpy arrays of datetime64 and timedelta64, whatever their unit.
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cstring>
 
 #include "py/column_parts_internal.h"
@@ -83,6 +84,7 @@ Column date_column(const Int64View& view, const TimeUnit& unit, const Target& ta
     Column column = fixed_column(Kind::kDate, view.count());
     auto* const out = column.values.as<std::int32_t>();
     for (std::int64_t i = 0; i < column.length; ++i) {
+        check_now_and_then(i);
         out[i] = 0;
         if (view[i] == kNat) {
             mark_null(column, i);
@@ -111,6 +113,7 @@ Column microsecond_column(Kind kind, const Int64View& view, const TimeUnit& unit
         }
     } else {
         for (std::int64_t i = 0; i < column.length; ++i) {
+            check_now_and_then(i);
             out[i] = kNat;
             if (view[i] != kNat && !unit.to_microseconds(view[i], out[i]))
                 target.place.fail_time_range(i);
@@ -149,15 +152,20 @@ bool TimeUnit::to_microseconds(std::int64_t value, std::int64_t& result) const n
 }
 
 TimeUnit time_unit_of(PyObject* dtype) {
-    const Ref data =
-        call(attribute(import_module("numpy").get(), "datetime_data").get(), Ref::borrow(dtype));
-    const std::string_view name = utf8(PyTuple_GetItem(data.get(), 0));
-    const long long count = PyLong_AsLongLong(PyTuple_GetItem(data.get(), 1));
+    // As <M8[25us]: numpy.datetime_data() would say it, but a script can replace that.
+    const Ref text = attribute(dtype, "str");
+    const std::string_view all = utf8(text.get());
+    const std::size_t open = all.find('[');
+    if (open == std::string_view::npos || !all.ends_with(']')) return {.is_none = true};
+    std::string_view name = all.substr(open + 1, all.size() - open - 2);
+    std::int32_t count = 1;
+    const auto [end, problem] = std::from_chars(name.data(), name.data() + name.size(), count);
+    if (problem == std::errc()) name.remove_prefix(static_cast<std::size_t>(end - name.data()));
     const auto* const found = std::find_if(kUnits.begin(), kUnits.end(),
                                            [=](const UnitName& unit) { return unit.name == name; });
     if (found == kUnits.end()) return {.is_none = true};
     TimeUnit unit = found->unit;
-    unit.multiply *= count;  // both small: numpy's count is an int32
+    unit.multiply *= problem == std::errc() ? count : 1;  // both small
     return unit;
 }
 

@@ -1,4 +1,5 @@
 // Columns from numpy arrays of numbers, booleans and texts, through the buffer protocol.
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstring>
@@ -27,8 +28,17 @@ struct Half {
     }
 };
 
-/// Looks at the memory of a one-dimensional array in the machine's byte order. Elements may lie
-/// at any distance and on any address.
+/// numpy's boolean: a byte, which views of other arrays may have given any value.
+struct Truth {
+    std::uint8_t byte;
+
+    explicit operator bool() const noexcept { return byte != 0; }
+    explicit operator std::uint8_t() const noexcept { return byte != 0 ? 1 : 0; }
+    explicit operator std::int64_t() const noexcept { return byte != 0 ? 1 : 0; }
+};
+
+/// Looks at the memory of a one-dimensional array in the machine's byte order, as plain_array()
+/// gives it. Elements may lie at any distance and on any address.
 class ArrayView {
    public:
     explicit ArrayView(PyObject* array) {
@@ -58,28 +68,36 @@ class ArrayView {
 /// Calls `body` with a value of the C type that a dtype's kind and width name.
 template <typename Body>
 Column with_type(char kind, std::size_t width, PyObject* array, const Target& target, Body&& body) {
+    // A dtype of another library may have a kind of numpy's and a width of its own.
     switch (kind) {
         case 'b':
-            return body(bool{});
+            if (width == 1) return body(Truth{});
+            break;
         case 'i':
             if (width == 1) return body(std::int8_t{});
             if (width == 2) return body(std::int16_t{});
             if (width == 4) return body(std::int32_t{});
-            return body(std::int64_t{});
+            if (width == 8) return body(std::int64_t{});
+            break;
         case 'u':
             if (width == 1) return body(std::uint8_t{});
             if (width == 2) return body(std::uint16_t{});
             if (width == 4) return body(std::uint32_t{});
-            return body(std::uint64_t{});
+            if (width == 8) return body(std::uint64_t{});
+            break;
         case 'f':
             if (width == 2) return body(Half{});
             if (width == 4) return body(float{});
             if (width == 8) return body(double{});
-            return body(static_cast<long double>(0));
+            if (width == sizeof(long double)) return body(static_cast<long double>(0));
+            break;
         default:
-            fail_type(target, Ref::steal(PySequence_GetItem(array, 0)).get(), 0);
+            break;
     }
+    fail_type(target, Ref::steal(PySequence_GetItem(array, 0)).get(), 0);
 }
+
+constexpr std::int64_t kPiece = std::int64_t{1} << 20;  // values between looks at interrupts
 
 /// The element as its column holds it.
 template <typename Out, typename In>
@@ -94,13 +112,21 @@ template <typename In, typename Out>
 Column copied(const ArrayView& view, Kind kind) {
     Column column = fixed_column(kind, view.count());
     auto* const out = column.values.as<Out>();
-    if constexpr (std::is_same_v<In, Out> || std::is_same_v<In, bool>) {
-        if (view.is_dense() && sizeof(In) == sizeof(Out)) {
-            if (view.count() > 0) std::memcpy(out, view.at(0), column.values.size());
+    if constexpr (std::is_same_v<In, Out>) {
+        if (view.is_dense()) {
+            for (std::int64_t i = 0; i < column.length; i += kPiece) {
+                const std::int64_t count = std::min(kPiece, column.length - i);
+                std::memcpy(out + i, view.at(i), static_cast<std::size_t>(count) * sizeof(Out));
+                check_cancel();
+            }
             return column;
         }
     }
-    for (std::int64_t i = 0; i < column.length; ++i) out[i] = converted<Out>(view.load<In>(i));
+    for (std::int64_t first = 0; first < column.length; first += kPiece) {
+        const std::int64_t end = std::min(first + kPiece, column.length);
+        for (std::int64_t i = first; i < end; ++i) out[i] = converted<Out>(view.load<In>(i));
+        check_cancel();
+    }
     return column;
 }
 
@@ -111,8 +137,8 @@ Column as_texts(const ArrayView& view, Kind kind, bool keep_nan) {
     char digits[64];
     for (std::int64_t i = 0; i < view.count(); ++i) {
         const In value = view.load<In>(i);
-        if constexpr (std::is_same_v<In, bool>) {
-            writer.append(value ? "true" : "false");
+        if constexpr (std::is_same_v<In, Truth>) {
+            writer.append(value.byte != 0 ? "true" : "false");
         } else if constexpr (std::is_integral_v<In>) {
             const auto end = std::to_chars(digits, digits + sizeof digits, value);
             writer.append({digits, static_cast<std::size_t>(end.ptr - digits)});
@@ -187,7 +213,7 @@ Column as_integers(const ArrayView& view) {
 template <typename In>
 Column as_numbers(const ArrayView& view, const Target& target) {
     if (target.kind() == Kind::kText) return as_texts<In>(view, Kind::kText, target.keeps_nan());
-    if constexpr (std::is_same_v<In, bool>) {
+    if constexpr (std::is_same_v<In, Truth>) {
         if (is_numeric(target.kind())) return copied<In, std::int64_t>(view, Kind::kInt64);
         return copied<In, std::uint8_t>(view, Kind::kBool);
     } else {
@@ -236,6 +262,7 @@ Column as_unicode(const ArrayView& view, const Target& target) {
         if (most > 0) std::memcpy(points.data(), view.at(i), view.width());
         std::size_t count = most;
         while (count > 0 && points[count - 1] == 0) --count;
+        check_now_and_then(i);
         const Ref text = Ref::steal(PyUnicode_FromKindAndData(PyUnicode_4BYTE_KIND, points.data(),
                                                               static_cast<Py_ssize_t>(count)));
         writer.append(checked_utf8(text.get(), target.place, i));
@@ -252,7 +279,7 @@ Column column_of_array(PyObject* array, char kind, const Target& target) {
         const Ref order = call(attribute(dtype.get(), "newbyteorder").get(), to_python("="));
         native = call(attribute(array, "astype").get(), order);
     }
-    if (PyObject_Size(array) == 0) return null_column(0);
+    if (PyObject_Size(native.get()) == 0) return null_column(0);
     const ArrayView view(native.get());
     if (kind == 'S') return as_bytes(view, target);
     if (kind == 'U') return as_unicode(view, target);

@@ -4,6 +4,7 @@
 #include <datetime.h>
 
 #include <cmath>
+#include <string_view>
 
 namespace epe::py {
 
@@ -18,6 +19,9 @@ void ObjectVector::push(Ref object) {
 
 namespace {
 
+// Borrowed for good: a type, once loaded, stays. Python objects need no destructor here.
+KnownTypes found_types{};
+
 /// A type of a module that is loaded already; kept for good once found.
 void find_type(PyTypeObject*& type, PyObject* module, const char* name) {
     if (type != nullptr || module == nullptr) return;
@@ -28,6 +32,19 @@ void find_type(PyTypeObject*& type, PyObject* module, const char* name) {
         type = reinterpret_cast<PyTypeObject*>(found);
     else
         Py_DECREF(found);
+}
+
+/// A type of numpy's own: one that a script has put in its place is none.
+void find_numpy_type(PyTypeObject*& type, PyObject* numpy, const char* name) {
+    if (type != nullptr) return;
+    PyTypeObject* found = nullptr;
+    find_type(found, numpy, name);
+    if (found == nullptr) return;
+    if (PyType_HasFeature(found, Py_TPFLAGS_HEAPTYPE) ||
+        std::string_view(found->tp_name).substr(0, 6) != "numpy.")
+        Py_DECREF(found);
+    else
+        type = found;
 }
 
 /// The type of a module's singleton.
@@ -91,9 +108,10 @@ unsigned class_of_type(PyTypeObject* type) {
 
 }  // namespace
 
-const KnownTypes& known_types() {
-    // Borrowed for good: a type, once loaded, stays. Python objects need no destructor here.
-    static KnownTypes known{};
+const KnownTypes& known_types() noexcept { return found_types; }
+
+void find_known_types() {
+    KnownTypes& known = found_types;
     if (PyDateTimeAPI == nullptr) {
         PyDateTime_IMPORT;
         // cppcheck-suppress identicalInnerCondition // PyDateTime_IMPORT assigns it
@@ -104,14 +122,14 @@ const KnownTypes& known_types() {
     if (known.enumeration == nullptr) find_type(known.enumeration, loaded_module("enum"), "Enum");
     if (known.record == nullptr) {
         PyObject* const numpy = loaded_module("numpy");
-        find_type(known.array, numpy, "ndarray");
-        find_type(known.generic, numpy, "generic");
-        find_type(known.integer, numpy, "integer");
-        find_type(known.floating, numpy, "floating");
-        find_type(known.boolean, numpy, "bool_");
-        find_type(known.datetime64, numpy, "datetime64");
-        find_type(known.timedelta64, numpy, "timedelta64");
-        find_type(known.record, numpy, "void");
+        find_numpy_type(known.array, numpy, "ndarray");
+        find_numpy_type(known.generic, numpy, "generic");
+        find_numpy_type(known.integer, numpy, "integer");
+        find_numpy_type(known.floating, numpy, "floating");
+        find_numpy_type(known.boolean, numpy, "bool_");
+        find_numpy_type(known.datetime64, numpy, "datetime64");
+        find_numpy_type(known.timedelta64, numpy, "timedelta64");
+        find_numpy_type(known.record, numpy, "void");
     }
     if (known.masked == nullptr) find_type_of(known.masked, loaded_module("numpy.ma"), "masked");
     if (known.missing == nullptr) {
@@ -119,7 +137,6 @@ const KnownTypes& known_types() {
         find_type_of(known.nat, pandas, "NaT");
         find_type_of(known.missing, pandas, "NA");
     }
-    return known;
 }
 
 unsigned Classifier::class_of(PyObject* value) {

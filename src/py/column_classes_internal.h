@@ -76,7 +76,10 @@ struct KnownTypes {
         *record;
     PyTypeObject *nat, *missing, *masked;
 };
-const KnownTypes& known_types();
+const KnownTypes& known_types() noexcept;
+/// Looks for the types of modules that have been loaded meanwhile. May run Python code (a module
+/// can be anything), so it is called where no borrowed values are held: at the start of a column.
+void find_known_types();
 
 /// The class of a value. NaN is NULL unless kept. Runs no Python code.
 class Classifier {

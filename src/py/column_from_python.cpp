@@ -4,6 +4,7 @@
 #include <string>
 
 #include "py/column_parts_internal.h"
+#include "py/numpy_internal.h"
 
 namespace epe::py {
 
@@ -17,7 +18,10 @@ constexpr unsigned kSequenceClasses = kTupleClass | kListClass | kArrayClass;
 unsigned classes_of(const Objects& values, bool keep_nan) {
     Classifier classifier(keep_nan);
     unsigned classes = kNoClass;
-    for (std::int64_t i = 0; i < values.count; ++i) classes |= classifier.class_of(values[i]);
+    for (std::int64_t i = 0; i < values.count; ++i) {
+        check_now_and_then(i);
+        classes |= classifier.class_of(values[i]);
+    }
     return classes;
 }
 
@@ -31,6 +35,7 @@ unsigned take_plain(const Objects& values, const Target& target, ObjectVector& p
     replaced.reserve(values.count);
     const Objects owned = plain.objects();
     for (std::int64_t i = 0; i < owned.count; ++i) {
+        check_now_and_then(i);
         PyObject* const value = owned[i];
         unsigned value_class = classifier.class_of(value);
         Ref simple = value_class == kForeignClass ? simplify(value, target, i) : Ref::borrow(value);
@@ -46,6 +51,7 @@ unsigned take_plain(const Objects& values, const Target& target, ObjectVector& p
         replaced.push(std::move(simple));
     }
     plain.swap(replaced);
+    find_known_types();  // those of modules that this code has loaded
     return classes;
 }
 
@@ -87,7 +93,7 @@ Column column_of_masked(PyObject* pair, const Target& target) {
     const Target mask_target{bool_field, target.place, false};
     const Column mask = column_of(PyTuple_GET_ITEM(pair, 1), mask_target);
     if (mask.type.kind != Kind::kBool || mask.length != column.length)
-        throw Error(sqlstate::kInternal, "mask does not fit its column");
+        throw Error(sqlstate::kInvalidArgument, "mask does not fit its column");
     for (std::int64_t row = 0; row < mask.length; ++row) {
         if (mask.values.as<std::uint8_t>()[row] == 0 || column.is_null(row)) continue;
         mark_null(column, row);
@@ -96,7 +102,7 @@ Column column_of_masked(PyObject* pair, const Target& target) {
     return column;
 }
 
-/// An array of objects, looked at where it lies.
+/// An array of objects, as plain_array() gives it, looked at where it lies.
 Column column_of_object_array(PyObject* array, const Target& target) {
     struct View {
         Py_buffer buffer{};
@@ -143,6 +149,7 @@ Column column_of_objects(const Objects& values, const Target& target) {
 }
 
 Column column_of(PyObject* values, const Target& target) {
+    find_known_types();
     if (PyTuple_CheckExact(values) && PyTuple_GET_SIZE(values) == 2)
         return column_of_masked(values, target);
     if (!is_array(values)) {
@@ -153,18 +160,19 @@ Column column_of(PyObject* values, const Target& target) {
             {reinterpret_cast<const char*>(items), sizeof(PyObject*), PyList_GET_SIZE(list.get())},
             target);
     }
-    const Ref dtype = attribute(values, "dtype");
+    const Ref array = plain_array(values);
+    const Ref dtype = attribute(array.get(), "dtype");
     const char kind = utf8(attribute(dtype.get(), "kind").get())[0];
-    const Ref dimensions = attribute(values, "ndim");
+    const Ref dimensions = attribute(array.get(), "ndim");
     const bool is_flat = PyLong_AsLong(dimensions.get()) == 1;
-    if (kind == 'O' && is_flat) return column_of_object_array(values, target);
+    if (kind == 'O' && is_flat) return column_of_object_array(array.get(), target);
     // 'T' is numpy 2's StringDType, which has no buffer.
     if (kind != 'O' && kind != 'V' && kind != 'T' && !takes_objects(target.kind()) && is_flat) {
-        return kind == 'M' || kind == 'm' ? column_of_times(values, kind, target)
-                                          : column_of_array(values, kind, target);
+        return kind == 'M' || kind == 'm' ? column_of_times(array.get(), kind, target)
+                                          : column_of_array(array.get(), kind, target);
     }
     // Elements as numpy's scalars: tolist() would turn nanoseconds into integers.
-    return column_of(Ref::steal(PySequence_List(values)).get(), target);
+    return column_of(Ref::steal(PySequence_List(array.get())).get(), target);
 }
 
 Column column_from_python(PyObject* values, const Field& field, const ResultRows& rows) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "py/column_parts_internal.h"
+#include "py/numpy_internal.h"
 
 namespace epe::py {
 
@@ -58,6 +59,8 @@ class ListWriter {
 
    private:
     void add_child(Column child) {
+        if (child.length != column_.offsets.as<std::int64_t>()[column_.length])
+            throw Error(sqlstate::kDatatypeMismatch, "arrays that change while they are read");
         column_.type.fields.push_back(Field{"", child.type});
         column_.children.push_back(std::move(child));
     }
@@ -90,9 +93,19 @@ void ListWriter::write_plain_shapes() {
     }
 }
 
+/// A sequence as it is, an array as numpy itself sees it. One with a mask gives its elements by
+/// its own methods.
+Ref plain_sequence(PyObject* value) {
+    const KnownTypes& known = known_types();
+    if (!is_array(value)) return Ref::borrow(value);
+    if (known.masked != nullptr && PyObject_TypeCheck(value, known.masked->tp_base) != 0)
+        return Ref::borrow(value);
+    return plain_array(value);
+}
+
 /// Sizes of the dimensions, as the first elements show them.
 void ListWriter::measure(PyObject* value, ListShape& shape) {
-    Ref current = Ref::borrow(value);
+    Ref current = plain_sequence(value);
     while (is_nested(current.get(), shape.dimensions)) {
         const Py_ssize_t size = PySequence_Size(current.get());
         if (size < 0) throw ScriptError();
@@ -102,12 +115,13 @@ void ListWriter::measure(PyObject* value, ListShape& shape) {
             target_.place.fail(sqlstate::kLimitExceeded, "array too long in", row_);
         shape.sizes[shape.dimensions++] = static_cast<std::int32_t>(size);
         if (size == 0) return;
-        current = Ref::steal(PySequence_GetItem(current.get(), 0));
+        const Ref first = Ref::steal(PySequence_GetItem(current.get(), 0));
+        current = plain_sequence(first.get());
     }
 }
 
 void ListWriter::flatten(PyObject* value, const ListShape& shape, int depth) {
-    const Ref items = Ref::steal(PySequence_Tuple(value));
+    const Ref items = Ref::steal(PySequence_Tuple(plain_sequence(value).get()));
     const Py_ssize_t size = PyTuple_GET_SIZE(items.get());
     const bool is_innermost = depth + 1 == shape.dimensions;
     if (size != shape.sizes[depth])
@@ -115,6 +129,7 @@ void ListWriter::flatten(PyObject* value, const ListShape& shape, int depth) {
                            "nested lists of different lengths do not make an array in", row_,
                            "PostgreSQL's arrays are rectangular.");
     for (Py_ssize_t i = 0; i < size; ++i) {
+        check_now_and_then(i);
         PyObject* const item = PyTuple_GET_ITEM(items.get(), i);
         if (is_nested(item, depth + 1) == is_innermost)
             target_.place.fail(sqlstate::kDatatypeMismatch,
@@ -156,7 +171,8 @@ Column column_of_numpy_lists(const Objects& values, const Target& target) {
             writer.add_null_at(element_count);
             continue;
         }
-        const Ref sizes = attribute(values[i], "shape");
+        const Ref array = plain_array(values[i]);
+        const Ref sizes = attribute(array.get(), "shape");
         const Py_ssize_t dimensions = PyTuple_Size(sizes.get());
         if (dimensions > kMaxDimensions)
             target.place.fail(sqlstate::kLimitExceeded, "more than 6 array dimensions in", i);
@@ -173,7 +189,7 @@ Column column_of_numpy_lists(const Objects& values, const Target& target) {
         if (size == 0) shape = ListShape{};
         element_count += size;
         writer.end_row(shape, element_count);
-        const Ref flat = call(attribute(values[i], "ravel").get());
+        const Ref flat = call(attribute(array.get(), "ravel").get());
         checked(PyList_Append(parts.get(), flat.get()));
     }
     const Ref all = call(attribute(import_module("numpy").get(), "concatenate").get(),
@@ -260,6 +276,7 @@ Column column_of_lists(const Objects& values, const Target& target) {
     ListWriter writer(values.count, target);
     Classifier classifier(false);
     for (std::int64_t i = 0; i < values.count; ++i) {
+        check_now_and_then(i);
         const unsigned value_class = classifier.class_of(values[i]);
         if (value_class == kNoClass)
             writer.add_null();
@@ -279,6 +296,7 @@ Column column_of_structs(const Objects& values, const Target& target) {
     StructWriter writer(target);
     Classifier classifier(false);
     for (std::int64_t i = 0; i < values.count; ++i) {
+        check_now_and_then(i);
         switch (classifier.class_of(values[i])) {
             case kNoClass:
                 mark_null(column, i);

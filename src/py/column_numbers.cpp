@@ -10,6 +10,14 @@ namespace {
 
 constexpr std::int64_t kExactInFloat = std::int64_t{1} << 53;
 
+/// A subclass of Decimal may say anything in the place of its digits.
+std::string checked_decimal(PyObject* value, const Target& target, std::int64_t index) {
+    std::string text = decimal_text(value);
+    for (const char byte : text)
+        if (byte <= ' ' || byte > '~') fail_type(target, value, index);
+    return text;
+}
+
 Column decimal_column(const Objects& values, const Target& target) {
     BytesWriter writer(Kind::kDecimal, values.count);
     Classifier classifier(target.keeps_nan());
@@ -25,7 +33,7 @@ Column decimal_column(const Objects& values, const Target& target) {
                 writer.append(utf8(Ref::steal(PyNumber_ToBase(values[i], 10)).get()));
                 break;
             default:
-                writer.append(decimal_text(values[i]));
+                writer.append(checked_decimal(values[i], target, i));
         }
     }
     return writer.finish();
@@ -35,6 +43,7 @@ Column decimal_column(const Objects& values, const Target& target) {
 bool fill_integers(const Objects& values, Column& column) {
     auto* const out = column.values.as<std::int64_t>();
     for (std::int64_t i = 0; i < values.count; ++i) {
+        check_now_and_then(i);
         PyObject* const value = values[i];
         if (!PyLong_Check(value)) {  // NULL
             mark_null(column, i);
@@ -59,6 +68,7 @@ Column bool_column(const Objects& values, const Target& target) {
     auto* const out = column.values.as<std::uint8_t>();
     Classifier classifier(target.keeps_nan());
     for (std::int64_t i = 0; i < values.count; ++i) {
+        check_now_and_then(i);
         out[i] = 0;
         if (classifier.class_of(values[i]) == kNoClass)
             mark_null(column, i);
@@ -72,6 +82,7 @@ Column bool_column(const Objects& values, const Target& target) {
 bool fill_floats(const Objects& values, Column& column, bool keep_nan) {
     auto* const out = column.values.as<double>();
     for (std::int64_t i = 0; i < values.count; ++i) {
+        check_now_and_then(i);
         PyObject* const value = values[i];
         if (PyFloat_Check(value)) {
             out[i] = PyFloat_AS_DOUBLE(value);
@@ -131,6 +142,7 @@ Column column_of_uuids(const Objects& values, const Target& target) {
     Column column = fixed_column(Kind::kUuid, values.count);
     Classifier classifier(target.keeps_nan());
     for (std::int64_t i = 0; i < values.count; ++i) {
+        check_now_and_then(i);
         std::byte* const slot = column.values.data() + i * 16;
         if (classifier.class_of(values[i]) == kNoClass) {
             mark_null(column, i);

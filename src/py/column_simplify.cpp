@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "py/column_parts_internal.h"
+#include "py/numpy_internal.h"
 #include "py/time_objects_internal.h"
 
 namespace epe::py {
@@ -18,7 +19,9 @@ bool is_a(PyObject* value, PyTypeObject* type) noexcept {
 
 /// The int64 inside a numpy.datetime64 or timedelta64.
 std::int64_t raw_time(PyObject* value) {
-    const Ref bits = call(attribute(value, "view").get(), to_python("i8"));
+    // numpy's own method: a subclass may have another.
+    const Ref view = attribute(reinterpret_cast<PyObject*>(known_types().generic), "view");
+    const Ref bits = call(view.get(), Ref::borrow(value), to_python("i8"));
     const Ref integer = Ref::steal(PyNumber_Index(bits.get()));
     const long long raw = PyLong_AsLongLong(integer.get());
     if (raw == -1 && PyErr_Occurred() != nullptr) throw ScriptError();
@@ -28,7 +31,7 @@ std::int64_t raw_time(PyObject* value) {
 Ref simplify_datetime64(PyObject* value, const Target& target, std::int64_t index) {
     const std::int64_t raw = raw_time(value);
     if (raw == kNat) return Ref::none();
-    const TimeUnit unit = time_unit_of(attribute(value, "dtype").get());
+    const TimeUnit unit = time_unit_of(native_attribute(value, "dtype").get());
     std::int64_t result = 0;
     if (unit.is_date) {
         if (!unit.to_days(raw, result) || result < kFirstMicrosecond / kMicrosecondsPerDay ||
@@ -45,7 +48,7 @@ Ref simplify_datetime64(PyObject* value, const Target& target, std::int64_t inde
 Ref simplify_timedelta64(PyObject* value, const Target& target, std::int64_t index) {
     const std::int64_t raw = raw_time(value);
     if (raw == kNat) return Ref::none();
-    const TimeUnit unit = time_unit_of(attribute(value, "dtype").get());
+    const TimeUnit unit = time_unit_of(native_attribute(value, "dtype").get());
     if (unit.is_none)
         target.place.fail(sqlstate::kInvalidArgument, "timedelta64 without a unit in", index);
     if (unit.is_months) return to_python(months_text(raw, unit));
@@ -65,8 +68,8 @@ Ref simplify_floating(PyObject* value, const Target& target, std::int64_t index)
 
 /// A row of a structured array becomes a dict.
 Ref simplify_record(PyObject* value) {
-    const Ref names = attribute(attribute(value, "dtype").get(), "names");
-    if (names.get() == Py_None) return Ref::steal(PyBytes_FromObject(value));
+    const Ref names = attribute(native_attribute(value, "dtype").get(), "names");
+    if (!PyTuple_Check(names.get())) return Ref::steal(PyBytes_FromObject(value));
     Ref dict = Ref::steal(PyDict_New());
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(names.get()); ++i) {
         PyObject* const name = PyTuple_GET_ITEM(names.get(), i);
@@ -79,6 +82,8 @@ Ref simplify_record(PyObject* value) {
 /// What other libraries call "give me plain Python": pyarrow's scalars and arrays, the Series of
 /// polars and pandas, pandas' Index. Nothing when there is no such method.
 Ref simplify_by_method(PyObject* value) {
+    const Ref validated = attribute(import_module("_oml_epe_runtime.checks").get(), "validated");
+    call(validated.get(), Ref::borrow(value));
     for (const char* name : {"as_py", "to_pylist", "to_list"}) {
         if (PyObject* const method = PyObject_GetAttrString(value, name))
             return call(Ref::steal(method).get());
@@ -91,16 +96,16 @@ Ref simplify_by_method(PyObject* value) {
 }  // namespace
 
 bool has_dimensions(PyObject* value) {
-    return is_array(value) && PyTuple_Size(attribute(value, "shape").get()) > 0;
+    return is_array(value) && PyTuple_Size(native_attribute(value, "shape").get()) > 0;
 }
 
 Ref simplify(PyObject* value, const Target& target, std::int64_t index) {
     const KnownTypes& known = known_types();
     if (is_a(value, known.enumeration)) return attribute(value, "value");
     if (is_a(value, known.array)) {
-        if (PyObject_Size(value) >= 0) return Ref::borrow(value);
-        PyErr_Clear();  // no dimensions, no length: the one element
-        return Ref::steal(PyObject_GetItem(value, Ref::steal(PyTuple_New(0)).get()));
+        if (has_dimensions(value)) return Ref::borrow(value);
+        const Ref lone = plain_array(value);
+        return Ref::steal(PyObject_GetItem(lone.get(), Ref::steal(PyTuple_New(0)).get()));
     }
     if (is_a(value, known.boolean)) {
         return Ref::borrow(checked(PyObject_IsTrue(value)) != 0 ? Py_True : Py_False);

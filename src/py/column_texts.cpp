@@ -74,7 +74,7 @@ void TextWriter::write_value(PyObject* value, unsigned value_class, std::int64_t
             writer_.append_null();
             return;
         case kStrClass:
-            writer_.append(checked_utf8(value, target_.place, index));
+            writer_.append_text(value, target_.place, index);
             return;
         case kBoolClass:
             writer_.append(value == Py_True ? "true" : "false");
@@ -92,13 +92,12 @@ void TextWriter::write_value(PyObject* value, unsigned value_class, std::int64_t
         case kListClass:
         case kArrayClass:
         case kDictClass:
-            writer_.append(
-                checked_utf8(to_json(value, target_.place, index).get(), target_.place, index));
+            writer_.append_text(to_json(value, target_.place, index).get(), target_.place, index);
             return;
         case kDateTimeClass:
         case kAwareClass:
-            writer_.append(
-                checked_utf8(text_of_datetime(value, target_.kind()).get(), target_.place, index));
+            writer_.append_text(text_of_datetime(value, target_.kind()).get(), target_.place,
+                                index);
             return;
         case kDeltaClass:
             if (target_.kind() != Kind::kInterval) return write_other(value, index);
@@ -122,7 +121,7 @@ void TextWriter::write_bytes(PyObject* value, std::int64_t index) {
         PyErr_Clear();
         target_.place.fail(kBadCharacter, "bytes that are not UTF-8 in", index);
     }
-    writer_.append(checked_utf8(Ref::steal(text).get(), target_.place, index));
+    writer_.append_text(Ref::steal(text).get(), target_.place, index);
 }
 
 /// Dates and times, decimals, UUIDs, and whatever says itself how it looks as text.
@@ -136,7 +135,7 @@ void TextWriter::write_other(PyObject* value, std::int64_t index) {
     // A type that PostgreSQL knows is parsed from text; others only where text is wanted.
     if (target_.kind() != Kind::kText && Classifier(false).class_of(value) == kForeignClass)
         fail_type(target_, value, index);
-    writer_.append(checked_utf8(Ref::steal(PyObject_Str(value)).get(), target_.place, index));
+    writer_.append_text(Ref::steal(PyObject_Str(value)).get(), target_.place, index);
 }
 
 }  // namespace
@@ -153,7 +152,7 @@ Column column_of_json(const Objects& values, const Target& target) {
             writer.append_null();
             continue;
         }
-        writer.append(checked_utf8(to_json(values[i], target.place, i).get(), target.place, i));
+        writer.append_text(to_json(values[i], target.place, i).get(), target.place, i);
     }
     return writer.finish();
 }

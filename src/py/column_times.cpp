@@ -47,7 +47,13 @@ bool offset_of(PyObject* value, PyObject* zone, std::int64_t& microseconds) {
         PyErr_SetString(PyExc_TypeError, "utcoffset() must return a timedelta");
         throw ScriptError();
     }
-    microseconds = microseconds_of_delta(offset.get());
+    // An overridden method may give any; what computes with it relies on less than a day.
+    const int days = PyDateTime_DELTA_GET_DAYS(offset.get());
+    if (days == 0 || days == -1) microseconds = microseconds_of_delta(offset.get());
+    if (days > 0 || days < -1 || microseconds == -kDay) {
+        PyErr_SetString(PyExc_ValueError, "utcoffset() must be less than a day");
+        throw ScriptError();
+    }
     return true;
 }
 
@@ -77,6 +83,7 @@ Column number_column(Kind kind, const Objects& values, const Convert& convert) {
     Column column = fixed_column(kind, values.count);
     Classifier classifier(false);
     for (std::int64_t i = 0; i < values.count; ++i) {
+        check_now_and_then(i);
         if (classifier.class_of(values[i]) == kNoClass) {
             mark_null(column, i);
             clear_slot(column, i);

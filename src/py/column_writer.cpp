@@ -120,14 +120,48 @@ BytesWriter::BytesWriter(Kind kind, std::int64_t rows) {
     column_.offsets.as<std::int64_t>()[0] = 0;
 }
 
-void BytesWriter::append(std::string_view bytes) {
-    must(column_.values.append(bytes.data(), bytes.size()));
+/// In pieces: copying a long value takes a while, and its memory more.
+void BytesWriter::add(std::string_view bytes) {
+    constexpr std::size_t kPiece = std::size_t{4} << 20;
+    do {
+        const std::string_view piece = bytes.substr(0, kPiece);
+        must(column_.values.append(piece.data(), piece.size()));
+        bytes.remove_prefix(piece.size());
+        unchecked_ += piece.size();
+        if (unchecked_ < kPiece) continue;
+        unchecked_ = 0;
+        check_cancel();
+    } while (!bytes.empty());
+}
+
+void BytesWriter::end_row() {
+    check_now_and_then(row_);
     column_.offsets.as<std::int64_t>()[++row_] = static_cast<std::int64_t>(column_.values.size());
+}
+
+void BytesWriter::append(std::string_view bytes) {
+    add(bytes);
+    end_row();
+}
+
+void BytesWriter::append_text(PyObject* text, const Place& place, std::int64_t index) {
+    constexpr Py_ssize_t kPiece = Py_ssize_t{1} << 20;  // characters
+    const Py_ssize_t length = PyUnicode_Check(text) ? PyUnicode_GET_LENGTH(text) : 0;
+    if (length <= kPiece) {
+        append(checked_utf8(text, place, index));
+        return;
+    }
+    for (Py_ssize_t at = 0; at < length; at += kPiece) {
+        const Py_ssize_t end = std::min(length, at + kPiece);
+        const Ref piece = Ref::steal(PyUnicode_Substring(text, at, end));
+        add(checked_utf8(piece.get(), place, index));
+    }
+    end_row();
 }
 
 void BytesWriter::append_null() {
     mark_null(column_, row_);
-    column_.offsets.as<std::int64_t>()[++row_] = static_cast<std::int64_t>(column_.values.size());
+    end_row();
 }
 
 Column BytesWriter::finish() {

@@ -7,6 +7,7 @@
 
 #include "core/batch.h"
 #include "core/error.h"
+#include "py/interrupt_internal.h"
 #include "py/ref_internal.h"
 
 namespace epe::py {
@@ -62,13 +63,25 @@ class BytesWriter {
    public:
     BytesWriter(Kind kind, std::int64_t rows);
     void append(std::string_view bytes);
+    /// A str; throws 22021 for a NUL character or a lone surrogate.
+    void append_text(PyObject* text, const Place& place, std::int64_t index);
     void append_null();
     Column finish();
 
    private:
+    void add(std::string_view bytes);
+    void end_row();
+
     Column column_{};
     std::int64_t row_ = 0;
+    std::size_t unchecked_ = 0;  // bytes since the last look at interrupts
 };
+
+/// To be called with the number of each value of a long loop: looks at interrupts now and then.
+inline void check_now_and_then(std::int64_t number) {
+    constexpr std::int64_t kEvery = 65536;
+    if (number % kEvery == kEvery - 1) check_cancel();
+}
 
 /// UTF-8 of a str. Throws 22021 for a NUL character or a lone surrogate.
 std::string_view checked_utf8(PyObject* text, const Place& place, std::int64_t index);

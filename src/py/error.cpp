@@ -1,6 +1,8 @@
 // Turns Python exceptions into Errors and C++ exceptions into Python exceptions.
 #include "py/error_internal.h"
 
+#include <algorithm>
+#include <stdexcept>
 #include <typeinfo>
 
 #include "py/activation_internal.h"
@@ -12,6 +14,7 @@ ExceptionTypes exception_types;
 namespace {
 
 constexpr std::size_t kStateLength = 5;
+constexpr Py_ssize_t kLongestText = 32768;  // characters of a detail or a hint
 
 PyObject* add_exception(PyObject* module, const char* name, PyObject* base) {
     const std::string qualified = std::string("_oml_epe.") + name;
@@ -37,7 +40,9 @@ Ref fetch_exception() noexcept {
 std::string text_attribute(PyObject* exception, const char* name) noexcept {
     try {
         const Ref value = attribute(exception, name);
-        if (PyUnicode_Check(value.get())) return std::string(utf8(value.get()));
+        if (!PyUnicode_Check(value.get())) return {};
+        const Py_ssize_t size = std::min(PyUnicode_GET_LENGTH(value.get()), kLongestText);
+        return std::string(utf8(Ref::steal(PyUnicode_Substring(value.get(), 0, size)).get()));
     } catch (...) {
         PyErr_Clear();
     }
@@ -121,6 +126,9 @@ void set_from_current_exception() noexcept {
         throw;
     } catch (const std::bad_alloc&) {
         PyErr_NoMemory();
+        return;
+    } catch (const std::length_error&) {
+        PyErr_SetString(PyExc_OverflowError, "a value is too long");
         return;
     } catch (const Error& error) {
         // A subclass is PostgreSQL's own error, which needs a rollback; so does the end of the

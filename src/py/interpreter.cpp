@@ -8,7 +8,9 @@
 #include "py/error_internal.h"
 #include "py/host_module_internal.h"
 #include "py/output_internal.h"
+#include "py/result_module_internal.h"
 #include "py/runtime_internal.h"
+#include "py/traceback_ends_internal.h"
 
 #ifndef EPE_PYTHON_EXECUTABLE
 #define EPE_PYTHON_EXECUTABLE "/usr/bin/python3"
@@ -104,6 +106,8 @@ void make_module() {
     add_buffer_type(module.get());
     add_batch_iterator_type(module.get());
     add_host_functions(module.get());
+    add_result_functions(module.get());
+    add_traceback_functions(module.get());
     PyObject* const modules = PyImport_GetModuleDict();
     checked(PyDict_SetItemString(modules, "_oml_epe", module.get()));
     install_runtime(module.get());

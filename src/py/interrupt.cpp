@@ -20,6 +20,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -27,8 +28,13 @@
 #include <system_error>
 
 #include "py/activation_internal.h"
+#include "py/engine_process.h"
 #include "py/error_internal.h"
 #include "py/imports_internal.h"
+
+#ifndef sigev_notify_thread_id  // before glibc 2.38
+#define sigev_notify_thread_id _sigev_un._tid
+#endif
 
 namespace epe::py {
 
@@ -158,11 +164,14 @@ void create_timer() {
         claim_timer_signal();
         pthread_atfork(nullptr, nullptr, forget_session);
     }
+    // To this thread: a signal for the process could reach another, and the sandbox refuses to pass
+    // real-time signals on.
     struct sigevent event {};
-    event.sigev_notify = SIGEV_SIGNAL;
+    event.sigev_notify = SIGEV_THREAD_ID;
+    event.sigev_notify_thread_id = static_cast<pid_t>(syscall(SYS_gettid));
     event.sigev_signo = state.timer_signal;
     if (timer_create(CLOCK_MONOTONIC, &event, &state.timer) != 0)
-        throw Error(sqlstate::kInternal,
+        throw Error(sqlstate::kInsufficientResources,
                     "could not create a timer: " + std::generic_category().message(errno));
     state.has_timer = true;
     state.process = getpid();
@@ -260,6 +269,8 @@ void leave_last() noexcept {
 
 }  // namespace
 
+void prepare_interrupts() { create_timer(); }
+
 InterruptGuard::InterruptGuard(const InterruptFlags& flags) {
     if (state.depth == 0) enter_first(flags);
     state.depth = state.depth + 1;
@@ -281,6 +292,19 @@ bool is_guarded_thread() noexcept {
 void set_doomed(bool is_doomed) noexcept {
     state.is_doomed = is_doomed ? 1 : 0;
     interrupt_if_pending();
+}
+
+void check_cancel() {
+    Activation* const active = Activation::current();
+    if (active == nullptr || !is_guarded_thread()) return;
+    const InterruptFlags& flags = active->flags();
+    if (active->is_doomed()) {
+        PyErr_SetString(exception_types.host_error, "the statement has failed and must end");
+        throw ScriptError();
+    }
+    if (!flags.is_pending() || !flags.is_cancel()) return;
+    PyErr_SetString(exception_types.cancelled, "the statement is cancelled");
+    throw ScriptError();
 }
 
 PyObject* on_python_signal(PyObject*, PyObject*) noexcept {

@@ -27,6 +27,10 @@ bool is_forked_child() noexcept;
 /// and again: an exception waits for it to end.
 void set_doomed(bool is_doomed) noexcept;
 
+/// Throws ScriptError, with the exception that ends the script set, when the statement must end.
+/// Runs no Python code. For loops of C++ and between pieces of long work.
+void check_cancel();
+
 /// The Python-level handler of SIGINT: raises Cancelled, HostError, or lets the Host handle what
 /// is pending.
 PyObject* on_python_signal(PyObject* module, PyObject* arguments) noexcept;

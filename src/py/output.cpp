@@ -24,7 +24,11 @@ void Output::write(Stream stream, std::string_view text) {
 void Output::write_later(Stream stream, std::string_view text) { later_[stream] += text; }
 
 void Output::warn(const std::string& text, const std::string& identity) {
-    if (warned_.insert(identity).second) host_.warning(text);
+    if (warned_.size() < kMostWarnings) {
+        if (warned_.insert(identity).second) host_.warning(text);
+    } else if (!warned_.contains(identity)) {
+        ++warnings_left_out_;
+    }
 }
 
 void Output::send_complete_lines(Stream stream) {
@@ -91,6 +95,8 @@ void Output::end_call() {
 
 void Output::end_request() {
     end_call();
+    if (const std::int64_t count = std::exchange(warnings_left_out_, 0); count > 0)
+        host_.warning("... " + std::to_string(count) + " warnings left out ...");
     if (held_back_.empty()) return;
     is_ending_ = true;
     const std::int64_t left_out =

@@ -19,6 +19,8 @@ class Output {
    public:
     static constexpr std::int64_t kFirstLines = 1000;
     static constexpr std::size_t kLastLines = 100;
+    /// Distinct warnings; of further ones the number is told at the end of the request.
+    static constexpr std::size_t kMostWarnings = 1000;
     /// A line is cut here when nothing ends it.
     static constexpr std::size_t kLongestLine = std::size_t{1} << 20;
 
@@ -50,6 +52,7 @@ class Output {
     std::int64_t line_count_ = 0;
     std::deque<std::string> held_back_{};
     std::set<std::string> warned_{};
+    std::int64_t warnings_left_out_ = 0;
     std::exception_ptr failure_{};  // of end_call(), until everything is sent
     bool is_ending_ = false;
 };

@@ -95,8 +95,9 @@ Ref call(PyObject* callable, const Arguments&... arguments) {
         callable, vector + 1, sizeof...(arguments) | PY_VECTORCALL_ARGUMENTS_OFFSET, nullptr));
 }
 
-/// UTF-8 of a str, valid as long as the object.
+/// UTF-8 of a str, valid as long as the object. A null stands for a failed call.
 inline std::string_view utf8(PyObject* text) {
+    if (text == nullptr) throw ScriptError();
     Py_ssize_t size = 0;
     const char* const data = PyUnicode_AsUTF8AndSize(text, &size);
     if (data == nullptr) throw ScriptError();

@@ -9,6 +9,7 @@
 
 #include "core/batch_builder.h"
 #include "py/column_from_python_internal.h"
+#include "py/column_writer_internal.h"
 #include "py/error_internal.h"
 
 namespace epe::py {
@@ -17,6 +18,12 @@ namespace {
 
 void require(bool is_done) {
     if (!is_done) throw std::bad_alloc();
+}
+
+/// UTF-8 of a str that becomes a value: a str of a subclass' making may hold anything.
+std::string_view result_text(PyObject* text) {
+    const Field field{"value", {Kind::kText, {}}};
+    return checked_utf8(Ref::borrow(text).get(), Place(field, 0), 0);
 }
 
 /// A column of a result, appended to row by row.
@@ -34,7 +41,7 @@ class TextColumn {
         if (text == Py_None)
             require(builder_.append_null());
         else
-            add(utf8(text));
+            add(result_text(text));
     }
     Column finish() { return builder_.finish(); }
 
@@ -169,7 +176,8 @@ Batch ResultFormat::relational(const Ref& result, std::int64_t first_row) {
         Ref::borrow(shape_.is_scalar || shape_.by_position ? Py_True : Py_False);
     const Ref answer = call(relational_function_.get(), result, names_, kinds_, by_position);
     const Ref columns = Ref::borrow(PyTuple_GetItem(answer.get(), 0));
-    batch.length = PyLong_AsLongLong(PyTuple_GetItem(answer.get(), 1));
+    batch.length = PyLong_AsLongLong(Ref::borrow(PyTuple_GetItem(answer.get(), 1)).get());
+    if (batch.length == -1 && PyErr_Occurred() != nullptr) throw ScriptError();
     batch.columns.reserve(shape_.columns.size());
     for (std::size_t i = 0; i < shape_.columns.size(); ++i) {
         const Ref values =
@@ -192,7 +200,7 @@ Batch ResultFormat::json(const Ref& result, const Call& call_of_result, bool& is
     const Ref answer =
         call(runtime_function(to_json, "_oml_epe_runtime.render", "to_json"), result);
     is_frame = checked(PyObject_IsTrue(PyTuple_GetItem(answer.get(), 1))) == 1;
-    return name_and_value(call_of_result, utf8(PyTuple_GetItem(answer.get(), 0)), shape_);
+    return name_and_value(call_of_result, result_text(PyTuple_GetItem(answer.get(), 0)), shape_);
 }
 
 Batch ResultFormat::xml(const Ref& result, const Call& call_of_result) {
@@ -200,7 +208,7 @@ Batch ResultFormat::xml(const Ref& result, const Call& call_of_result) {
     const Ref figures = wants_figures() ? captured_figures() : Ref::steal(PyList_New(0));
     const Ref text =
         call(runtime_function(to_xml, "_oml_epe_runtime.render", "to_xml"), result, figures);
-    return name_and_value(call_of_result, utf8(text.get()), shape_);
+    return name_and_value(call_of_result, result_text(text.get()), shape_);
 }
 
 namespace {
@@ -220,10 +228,11 @@ class FigureRows {
     void add(const Call& call, const Ref& value, std::int64_t id, PyObject* figure) {
         start_row(call, value);
         require(id_.append(id));
-        title_.add_python(PyTuple_GetItem(figure, 0));
+        title_.add_python(Ref::borrow(PyTuple_GetItem(figure, 0)).get());
         char* bytes = nullptr;
         Py_ssize_t size = 0;
-        checked(PyBytes_AsStringAndSize(PyTuple_GetItem(figure, 1), &bytes, &size));
+        const Ref image = Ref::borrow(PyTuple_GetItem(figure, 1));
+        checked(PyBytes_AsStringAndSize(image.get(), &bytes, &size));
         image_.add(std::string_view(bytes, static_cast<std::size_t>(size)));
     }
     Batch finish() {
@@ -255,6 +264,7 @@ class FigureRows {
 Batch ResultFormat::png(const Ref& result, const Call& call_of_result) {
     const Ref figures = captured_figures();
     const Py_ssize_t count = PyList_Size(figures.get());
+    if (count < 0) throw ScriptError();
     FigureRows rows(shape_);
     if (count == 0 && !controls_.always_gives_row) return rows.finish();
     static PyObject* to_value = nullptr;

@@ -3,6 +3,7 @@
 
 #include <new>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <utility>
 
@@ -73,6 +74,8 @@ void ScriptEngine::python_step(Activation& active, const Call* call, Body&& body
         fail(active, take_error(place_of(*plan_, call)));
     } catch (const std::bad_alloc&) {
         fail(active, Error(sqlstate::kOutOfMemory, "out of memory"));
+    } catch (const std::length_error&) {  // no string or vector can be as long as a value says
+        fail(active, Error(sqlstate::kLimitExceeded, "a value of the result is too long"));
     } catch (Error& error) {  // a result that does not fit
         if (error.report().context.empty()) error.report().context = place_of(*plan_, call);
         fail(active, std::move(error));

@@ -137,6 +137,22 @@ class EngineHouse:
             ),
         )
 
+    def has_reached(self, backend: int | None = None, number: int | None = None) -> bool:
+        """Whether a call has said so: of a backend or any, by a number or any."""
+        return bool(
+            self._one(
+                "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted"
+                " AND classid = %s AND pid = coalesce(%s, pid) AND objid = coalesce(%s, objid))",
+                REACHED,
+                backend,
+                number,
+            )
+        )
+
+    def processes(self) -> list[Process]:
+        """All processes of the server, engines included."""
+        return descendants(self.postmaster)
+
     def wait_until_in_script(self, engine: int, function: str) -> None:
         """Wait until an engine is in that function itself, not in what it has called; or stopped.
 

@@ -36,6 +36,7 @@ def missing_keys(pandas: Any) -> None:
 
     def pairs(merged: Any) -> list[Any]:
         rows = merged.pull() if isinstance(merged, oml.DataFrame) else merged
+        rows = rows.rename(columns={"l_l": "l", "r_r": "r"})
         listed = rows[["l", "r"]].astype(object).where(rows[["l", "r"]].notna(), None)
         return sorted(listed.itertuples(index=False, name=None), key=str)
 
@@ -45,12 +46,14 @@ def missing_keys(pandas: Any) -> None:
             one, other = left[[*names, "l"]], right[[*names, "r"]]
             wanted = one.merge(other, on=key, how=how)
             p, q = a[[*names, "l"]], b[[*names, "r"]]
-            assert pairs(p.merge(q, on=key, how=how)) == pairs(wanted), (key, how)
+            found = p.merge(q, on=key, how=how, suffixes=("", ""))
+            assert pairs(found) == pairs(wanted), (key, how)
             # Without keys that are missing there is nothing but what SQL says.
             wanted = one.dropna(subset=names).merge(other.dropna(subset=names), on=key)
-            assert pairs(p.merge(q, on=key, how="inner", nvl=False)) == pairs(wanted), (key, how)
+            found = p.merge(q, on=key, how="inner", nvl=False, suffixes=("", ""))
+            assert pairs(found) == pairs(wanted), (key, how)
     assert len(a.merge(b, on="k", how="full", nvl=False)) == 7
-    counted = {"how": "inner", "suffixes": ("", "_r")}
+    counted = {"how": "inner"}
     assert pairs(a.merge(b, on="k", nvl={"k": 0}, **counted)) == [
         (1, 0), (1, 2), (1, 3), (2, 1),
     ]  # fmt: skip
@@ -59,7 +62,7 @@ def missing_keys(pandas: Any) -> None:
     ]  # fmt: skip
     new_year = {"d": datetime.datetime(2024, 1, 1)}
     assert (0, 0) in pairs(a.merge(b, on="d", nvl=new_year, **counted))
-    renamed = b.rename({"k": "K"})
+    renamed = oml.DataFrame(b).rename({"k": "K"})
     one_side = a.merge(renamed, left_on="k", right_on="K", nvl={"k": 2}, **counted)
     assert pairs(one_side) == [(1, 1), (2, 1)]
     both_sides = a.merge(renamed, left_on="k", right_on="K", nvl={"k": 2, "K": 2}, **counted)
@@ -72,7 +75,11 @@ def missing_keys(pandas: Any) -> None:
     ]  # fmt: skip
     assert len(a[["t", "l"]].merge(odd[["t", "r"]].drop_duplicates(), on="t", how="full")) == 4
     arrays = oml.sync(query="SELECT * FROM (VALUES (ARRAY[1], 1), (NULL, 2), ('{}', 3)) v (a, l)")
-    assert pairs(arrays.merge(arrays.rename({"l": "r"}), on="a")) == [(1, 1), (2, 2), (3, 3)]
+    assert pairs(arrays.merge(oml.DataFrame(arrays).rename({"l": "r"}), on="a")) == [
+        (1, 1),
+        (2, 2),
+        (3, 3),
+    ]
     text = "EXPLAIN " + a.merge(b, on=["k", "t"])._sql
     plan = execute(text)
     assert not any("Nested Loop" in line for (line,) in plan), plan

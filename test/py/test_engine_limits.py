@@ -226,6 +226,217 @@ def nested(depth):
     assert session.execute(call, (json.dumps({"depth": 2}),)).fetchone() == (3,)
 
 
+# ----------------------------------------------------------------------- the limit of one role
+
+
+NESTED = f"""
+import json
+import oml
+def nested(depth, number=0):
+    cursor = oml.cursor()
+    if number:
+        cursor.execute("SELECT pg_advisory_xact_lock_shared({REACHED}, $1::int)", (number,))
+        cursor.execute("SELECT pg_advisory_xact_lock_shared({REACHED}, {RELEASE})")
+    if depth == 0:
+        return 1
+    cursor.execute(
+        "SELECT * FROM pyq_eval($1::jsonb, NULL::int, 'nested')", ({{"depth": depth - 1}},))
+    return 1 + cursor.fetchone()[0]
+"""
+CALL_NESTED = "SELECT * FROM pyq_eval(%s::jsonb, NULL::int, 'nested')"
+
+
+@pytest.fixture
+def store_for_all(make_script: Any) -> None:
+    make_script("fine", "def fine(n=1):\n    return n\n", is_global=True)
+    make_script("patient", PATIENT, is_global=True)
+    make_script("nested", NESTED, is_global=True)
+
+
+@pytest.fixture
+def limited_role(make_role: Any, observer: Connection[Any]) -> Callable[..., str]:
+    """A function that makes a role whose sessions have so many engines, `limited_role(2)`."""
+
+    def make(most: int, *options: str) -> str:
+        role: str = make_role("capped", *options)
+        observer.execute(
+            sql.SQL("ALTER ROLE {} SET oml_epe.max_engines_per_role = {}").format(
+                sql.Identifier(role), sql.Literal(most)
+            )
+        )
+        return role
+
+    return make
+
+
+def test_sessions_of_a_role_share_its_limit(
+    store_for_all, limited_role, make_role, holder, open_session, house
+):
+    role = limited_role(1)
+    first, second, other = open_session(role), open_session(role), open_session(make_role())
+    running = Background(first, CALL_PATIENT)
+    house.wait_until_reached(backend(first))
+    waiting = Background(second, CALL_FINE)
+    wait_until_queued(house, second)
+    # Roles without a limit, or with the same, are not held up.
+    assert other.execute(CALL_FINE).fetchone() == (1,)
+    assert open_session(limited_role(1)).execute(CALL_FINE).fetchone() == (1,)
+    assert house.engines(backend(second), "queued")
+    holder()
+    assert running.result() is None
+    assert waiting.result() is None
+    # An idle engine of the role's makes room.
+    for session in (first, second, first, second):
+        assert session.execute(CALL_FINE).fetchone() == (1,)
+    assert len(house.engines(backend(first)) + house.engines(backend(second))) <= 1
+
+
+def test_waiting_for_an_engine_of_the_role(
+    store_for_all, limited_role, holder, open_session, house
+):
+    role = limited_role(1)
+    first, second = open_session(role), open_session(role)
+    running = Background(first, CALL_PATIENT)
+    house.wait_until_reached(backend(first))
+    second.execute("SET oml_epe.engine_wait_timeout = '30ms'")
+    with pytest.raises(psycopg.errors.ConfigurationLimitExceeded) as caught:
+        second.execute(CALL_FINE)
+    assert '"oml_epe.max_engines_per_role" (1)' in (caught.value.diag.message_detail or "")
+    wait_for("an empty queue", lambda: not house.engines(backend(second)))
+    holder()
+    assert running.result() is None
+
+
+def test_role_cannot_raise_its_limit(limited_role, open_session):
+    session = open_session(limited_role(1))
+    for statement in (
+        "SET oml_epe.max_engines_per_role = 0",
+        "SET oml_epe.max_engines_per_role = DEFAULT",
+        "SET LOCAL oml_epe.max_engines_per_role = 5",
+        "ALTER ROLE CURRENT_USER SET oml_epe.max_engines_per_role = 0",
+        "ALTER ROLE CURRENT_USER RESET oml_epe.max_engines_per_role",
+        "SELECT set_config('oml_epe.max_engines_per_role', '0', false)",
+    ):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            session.execute(statement)
+    session.execute("RESET ALL")
+    assert session.execute("SHOW oml_epe.max_engines_per_role").fetchone() == ("1",)
+
+
+def test_parallel_calls_have_the_engines_of_their_role(
+    store_for_all, make_script, limited_role, open_session
+):
+    make_script(
+        "sleepy",
+        "import time\ndef sleepy(index):\n    time.sleep(0.1)\n    return index\n",
+        is_global=True,
+    )
+    role = limited_role(2)
+    first, second = open_session(role), open_session(role)
+    rows = first.execute(
+        """SELECT * FROM pyq_index_eval('{"oml_parallel": 4}', NULL::int, 12, 'sleepy')"""
+    ).fetchall()
+    assert rows == [(index,) for index in range(1, 13)]
+    assert first.execute("SELECT engines FROM pyq_last_call()").fetchone() == (2,)
+    # Both are idle: one makes room.
+    assert second.execute(CALL_FINE).fetchone() == (1,)
+
+
+def test_nested_calls_count(store_for_all, limited_role, open_session):
+    session = open_session(limited_role(2))
+    for _ in range(2):
+        assert session.execute(CALL_NESTED, (json.dumps({"depth": 1}),)).fetchone() == (2,)
+        with pytest.raises(psycopg.errors.InsufficientResources) as caught:
+            session.execute(CALL_NESTED, (json.dumps({"depth": 2}),))
+        assert 'all 2 of "oml_epe.max_engines_per_role" run calls that wait' in str(caught.value)
+
+
+def wait_for_each_other(
+    name: str,
+    sessions: list[Connection[Any]],
+    holder: Callable[[], None],
+    house: EngineHouse,
+) -> None:
+    """Each has an engine and needs one more: one call fails, so that the other can go on."""
+    calls = []
+    for number, session in enumerate(sessions, 1):
+        argument = json.dumps({"depth": 1, "number": number})
+        calls.append(Background(session, CALL_NESTED.replace("%s", f"'{argument}'")))
+        house.wait_until_reached(backend(session))
+    holder()
+    errors = [call.result() for call in calls]
+    failed = [error for error in errors if error is not None]
+    # The first may have its second engine before the other asks.
+    assert len(failed) <= 1
+    for error in failed:
+        assert isinstance(error, psycopg.errors.InsufficientResources)
+        assert f'all 2 of "oml_epe.{name}" run calls that wait' in str(error)
+    for session in sessions:
+        assert session.execute(CALL_FINE).fetchone() == (1,)
+
+
+def test_sessions_of_a_role_that_wait_for_each_other(
+    store_for_all, limited_role, holder, open_session, house
+):
+    role = limited_role(2)
+    sessions = [open_session(role), open_session(role)]
+    wait_for_each_other("max_engines_per_role", sessions, holder, house)
+
+
+def test_sessions_that_wait_for_each_other(reload, store_for_all, holder, open_session, house):
+    reload(max_engines=2)
+    sessions = [open_session(), open_session()]
+    wait_for_each_other("max_engines", sessions, holder, house)
+
+
+def test_the_role_that_has_logged_in_counts(
+    store_for_all, limited_role, make_role, holder, open_session, observer, house
+):
+    """Neither SET ROLE nor a SECURITY DEFINER function gives a session engines of another role."""
+    group = make_role("group")
+    role = limited_role(1, "IN ROLE", group)
+    observer.execute(
+        "CREATE FUNCTION fine_for_others() RETURNS int LANGUAGE sql SECURITY DEFINER AS"
+        " $$ SELECT * FROM pyq_eval(NULL, NULL::int, 'fine') $$"
+    )
+    first, second, third = (open_session(role) for _ in range(3))
+    running = Background(first, CALL_PATIENT)
+    house.wait_until_reached(backend(first))
+    second.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(group)))
+    waiting = Background(second, CALL_FINE)
+    wait_until_queued(house, second)
+    also = Background(third, "SELECT fine_for_others()")
+    wait_until_queued(house, third)
+    # The group's own sessions have no limit.
+    assert open_session(group).execute(CALL_FINE).fetchone() == (1,)
+    holder()
+    for call in (running, waiting, also):
+        assert call.result() is None
+        assert call.rows == [(1,)]
+    observer.execute("DROP FUNCTION fine_for_others()")
+
+
+def test_jobs_count_for_their_role(
+    store_for_all, limited_role, holder, open_session, observer, house
+):
+    role = limited_role(1)
+    session = open_session(role)
+    running = Background(session, CALL_PATIENT)
+    house.wait_until_reached(backend(session))
+    submitting = open_session(role)
+    row = submitting.execute(
+        """SELECT value FROM pyq_eval('{"oml_async_flag": true}', 'JSON', 'fine')"""
+        " AS t(name text, value text)"
+    ).fetchone()
+    assert row is not None
+    queued = "SELECT count(*) FROM pyq_engines WHERE state = 'queued'"
+    wait_for("the job's request", lambda: observer.execute(queued).fetchone() == (1,))
+    holder()
+    assert running.result() is None
+    states = "SELECT state FROM pyq_jobs"
+    wait_for("the end of the job", lambda: submitting.execute(states).fetchall() == [("finished",)])
+
+
 def test_idle_engines_are_retired(reload, store, open_session, house):
     session = open_session()
     session.execute(CALL_FINE)

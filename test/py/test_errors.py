@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -58,10 +57,7 @@ def assert_usable(conn: Connection[Any]) -> None:
 
 # --------------------------------------------------------------------------- message and SQLSTATE
 
-# Python looks for notes, and from 3.13 on says what happens there.
-TRAP_MESSAGE = "Trap: mine" + (
-    "\nIgnored error getting __notes__: ZeroDivisionError()" if sys.version_info >= (3, 13) else ""
-)
+TRAP_MESSAGE = "Trap: mine\nIgnored error getting __notes__: ZeroDivisionError()"
 RAISED = {
     "plain": ("raise ValueError('broken')", "38000", "ValueError: broken"),
     "without a text": ("raise ValueError", "38000", "ValueError"),

@@ -284,6 +284,69 @@ def where_am_i():
     conn.execute("DELETE FROM pyqsys.scripts WHERE owner = %s::regrole", (role,))
 
 
+def forge(conn: Connection[Any], job: str, expression: str) -> None:
+    """Replace a stored result by a pickle that evaluates an expression, and is its value."""
+    code = f"(cbuiltins\neval\n(V{expression}\ntR(lI00\nt.".encode()
+    done = conn.execute("UPDATE pyqsys.job_results SET data = %s WHERE job = %s", (code, job))
+    assert done.rowcount == 1
+
+
+def test_a_stored_result_is_never_loaded_in_the_backend(conn, make_script, submit):
+    """Of a superuser's job as well: nothing proves who wrote the row."""
+    make_script("where", "def where(): return 1")
+    conn.execute("SET oml_epe.engine = 'backend'")
+    in_backend = conn.execute("SELECT * FROM pyq_eval(NULL, NULL::int, 'where')").fetchone()
+    assert in_backend == (1,)
+    job = submit("""pyq_eval('{"oml_async_flag": true}', NULL, 'where')""")
+    forge(conn, job, '__import__("os").getpid()')
+    first = json_result(conn, job)
+    assert first != conn.info.backend_pid
+    forge(conn, job, '__import__("os").getppid()')
+    assert json_result(conn, job) != conn.info.backend_pid
+    for out_fmt, columns in (
+        (None, "n int"),
+        ("XML", "name text, value text"),
+        ("PNG", "name text, id int, value text, title text, image bytea"),
+        ('{"n": "number"}', "n numeric"),
+    ):
+        forge(conn, job, '__import__("os").getpid()')
+        shown = str(result(conn, job, columns, out_fmt))
+        assert str(conn.info.backend_pid) not in shown
+
+
+@pytest.mark.parametrize("is_superuser", [True, False])
+def test_a_stored_result_gets_no_sql(conn, connect, make_role, submit, is_superuser):
+    """A forged one must not act with the rights of the role that looks at it."""
+    user = conn if is_superuser else connect(user=make_role("job_reader"))
+    user.execute("SELECT pyq_script_create('plain', 'def plain(): return 1', v_overwrite => true)")
+    job = submit("""pyq_eval('{"oml_async_flag": true}', NULL, 'plain')""", connection=user)
+    forge(conn, job, '__import__("oml").cursor().execute("SELECT 1").fetchone()')
+    for reader in user, conn:
+        with pytest.raises(psycopg.Error) as caught:
+            json_result(reader, job)
+        assert "a stored result may not run SQL" in str(caught.value)
+        assert caught.value.sqlstate == "42501"
+    user.execute("SELECT pyq_script_drop('plain')")
+
+
+def test_what_a_stored_result_leaves_behind_reaches_no_script(conn, make_script, submit):
+    make_script("plain", "def plain(): return 1")
+    make_script(
+        "look",
+        "def look():\n    import builtins\n    return hasattr(builtins, 'left_behind')",
+    )
+    job = submit("""pyq_eval('{"oml_async_flag": true}', NULL, 'plain')""")
+    forge(conn, job, 'setattr(__import__("builtins"), "left_behind", 1) or 5')
+    assert json_result(conn, job) == 5
+    for engine in "process", "backend":
+        conn.execute(f"SET oml_epe.engine = '{engine}'")
+        seen = conn.execute("SELECT * FROM pyq_eval(NULL, NULL::bool, 'look')").fetchone()
+        assert seen == (False,)
+    # The engine of stored results itself is used again.
+    forge(conn, job, 'hasattr(__import__("builtins"), "left_behind")')
+    assert json_result(conn, job) is True
+
+
 def test_a_job_cannot_become_somebody_else(conn, connect, make_role, submit):
     user = connect(user=make_role("job_climber"))
     user.execute(

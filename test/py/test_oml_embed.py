@@ -604,6 +604,58 @@ def test_keys_of_several_columns(run: Callable[..., Any]) -> None:
     }
 
 
+MISSING_LOOKALIKES = """
+    VALUES ('null', 'NaN'::float8, 1), (NULL, 'NaN', 2), ('', NULL, 3), ('NaN', 0, 4),
+           ('None', NULL, 5), (NULL, NULL, 6), ('null', NULL, 7), ('x_null', 1, 8), ('x', 1, 9)
+"""
+
+
+def test_no_group_is_lost(run: Callable[..., Any]) -> None:
+    def case() -> Any:
+        def values(dat: Any) -> list[int]:
+            return sorted(map(int, dat["v"]))
+
+        rows = oml.sync(query=f"SELECT * FROM ({MISSING_LOOKALIKES}) AS t(s, f, v)")
+        odd = oml.sync(
+            query="SELECT * FROM (VALUES (1.0, ARRAY[1], 1), (1.00, ARRAY[1], 2), "
+            "(2, NULL, 3)) AS t(n, a, v)"
+        )
+        return (
+            oml.group_apply(rows, rows["s"], values, oml_input_type="pandas.DataFrame"),
+            oml.group_apply(rows, rows["f"], values, oml_input_type="pandas.DataFrame"),
+            [
+                (tuple(str(part) for part in key), found)
+                for key, found in oml.group_apply(
+                    rows, rows[["s", "f"]], values, parallel=2
+                ).items()
+            ],
+            oml.group_apply(odd, odd[["n", "a"]], values),
+            oml.group_apply(rows[rows["s"] == None], rows["s"], values),  # noqa: E711
+            oml.group_apply(rows[rows["s"] == "null"], rows["s"], values),
+        )
+
+    texts, floats, both, odd, only_null, only_text = run(case)
+    assert texts == {
+        "null": [1, 7], None: [2, 6], "": [3], "NaN": [4], "None": [5], "x_null": [8], "x": [9],
+    }  # fmt: skip
+    assert floats == {"NaN": [1, 2], None: [3, 5, 6, 7], "0": [4], "1": [8, 9]}
+    assert sorted(found for _, found in both) == [[number] for number in range(1, 10)]
+    assert dict(both)["None", "nan"] == [2] and dict(both)["null", "nan"] == [1]
+    assert odd == {(1, (1,)): [1, 2], (2, None): [3]}
+    assert only_null == {None: [2, 6]} and only_text == {"null": [1, 7]}
+
+
+def test_two_groups_of_one_text_are_an_error(client: None) -> None:
+    rows = oml.sync(query="SELECT * FROM (VALUES (0.1::float8 + 0.2, 1), (0.3, 2)) AS t(f, v)")
+    assert oml.group_apply(rows, rows["f"], lambda dat: int(dat[0, 1])) == {
+        "0.3": 2,
+        "0.30000000000000004": 1,
+    }
+    oml.cursor().execute("SET extra_float_digits TO -15")
+    with pytest.raises(oml.DatabaseError, match="the same key"):
+        oml.group_apply(rows, rows["f"], len)
+
+
 def test_index_column_that_data_lacks_and_order(client: None) -> None:
     data = iris()
     result = oml.group_apply(
@@ -766,10 +818,14 @@ def uses_globals(frame: pd.DataFrame) -> int:
     return int(pd.concat([frame, frame])["a"].sum()) * FACTOR
 
 
+def uses_class() -> Any:
+    return Hostile
+
+
 def test_functions_by_source(by_source: None) -> None:
     assert oml.do_eval(uses_globals, frame=pd.DataFrame({"a": [1, 2]})) == 18
-    with pytest.raises(TypeError, match='uses "iris", which is defined outside'):
-        oml.do_eval(test_control_arguments, client=None)
+    with pytest.raises(TypeError, match='uses "Hostile", a type that is defined outside'):
+        oml.do_eval(uses_class)
     with pytest.raises(TypeError, match="it is a lambda"):
         oml.do_eval(lambda: 1)
     outer = 5

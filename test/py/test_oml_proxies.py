@@ -16,6 +16,9 @@ from typing import Any
 
 import oml_argument_bodies
 import oml_bodies
+import oml_column_bodies
+import oml_numpy_bodies
+import oml_oracle_bodies
 import oml_summary_bodies
 import psycopg
 import pytest
@@ -23,7 +26,14 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "python"))
 
-MODULES = (oml_bodies, oml_summary_bodies, oml_argument_bodies)
+MODULES = (
+    oml_bodies,
+    oml_summary_bodies,
+    oml_argument_bodies,
+    oml_numpy_bodies,
+    oml_oracle_bodies,
+    oml_column_bodies,
+)
 
 
 def names_of(module: ModuleType) -> list[str]:

@@ -245,7 +245,14 @@ class FakeEngine {
 };
 
 /// What becomes of a request for an engine.
-enum class Fate : std::uint8_t { kStart, kRefuse, kNever };
+enum class Fate : std::uint8_t {
+    kStart,
+    kRefuse,
+    kNever,
+    kDie,          ///< the supervisor dies; the next one serves the same socket
+    kStartAndDie,  ///< the same, once it has started the engine and before it has said so
+    kUnavailable,  ///< as the keeper answers in the place of a supervisor
+};
 
 /// Decides what an engine does with a message: true when it has dealt with it, false for an honest
 /// answer. Throws Leave to end the engine.
@@ -293,6 +300,15 @@ class FakeSupervisor {
         return made;
     }
     std::size_t acquired() const { return acquired_; }
+    /// The session's names for the engines that were asked for, and for those that it had.
+    std::vector<std::uint64_t> asked() {
+        const std::lock_guard lock(mutex_);
+        return asked_;
+    }
+    std::vector<std::uint64_t> adopted() {
+        const std::lock_guard lock(mutex_);
+        return adopted_;
+    }
     std::size_t forgotten() const { return forgotten_; }
     /// Whether the process of an engine has been killed by the backend; waits for it.
     bool was_killed(std::size_t index) {
@@ -326,16 +342,19 @@ class FakeSupervisor {
                                {channel_.descriptor(), POLLIN, 0}};
             (void)poll(polled, 4, -1);
             if (polled[2].revents != 0) return channel_.close();
-            if (polled[0].revents != 0)
+            if (polled[0].revents != 0) {
                 channel_ =
                     engine::Channel(engine::Descriptor(accept4(listener_.get(), nullptr, nullptr,
                                                                SOCK_CLOEXEC | SOCK_NONBLOCK)),
                                     engine::Receives::kDescriptors);
+                ++lives_;
+                say(engine::FromSupervisor::kHello, {});
+            }
             if (polled[1].revents != 0) tell_exits();
             if (polled[3].revents == 0) continue;
             const bool is_alive = channel_.receive();
             engine::Frame frame;
-            while (channel_.next(frame)) handle(frame);
+            while (channel_.is_open() && channel_.next(frame)) handle(frame);
             if (!is_alive) channel_.close();
         }
     }
@@ -346,6 +365,13 @@ class FakeSupervisor {
             ++forgotten_;
             return;
         }
+        const bool is_new =
+            static_cast<engine::ToSupervisor>(frame.type) == engine::ToSupervisor::kAcquire;
+        {
+            const std::lock_guard lock(mutex_);
+            (is_new ? asked_ : adopted_).push_back(id);
+        }
+        if (!is_new) return;
         const std::size_t index = acquired_++;
         const Fate fate = fate_ ? fate_(index) : Fate::kStart;
         engine::WireWriter body;
@@ -354,6 +380,13 @@ class FakeSupervisor {
             body.text("there is no room");
             say(engine::FromSupervisor::kRefused, body);
         }
+        if (fate == Fate::kUnavailable)
+            say(engine::FromSupervisor::kUnavailable, text_body("there is none"));
+        if (fate == Fate::kStartAndDie) {
+            channel_.close();
+            start(index, id, std::move(frame.descriptors.at(0)), body);
+        }
+        if (fate == Fate::kDie || fate == Fate::kUnavailable) channel_.close();
         if (fate == Fate::kNever) waiting_.push_back(std::move(frame.descriptors.at(0)));
         if (fate == Fate::kStart) start(index, id, std::move(frame.descriptors.at(0)), body);
     }
@@ -386,7 +419,7 @@ class FakeSupervisor {
         const engine::Descriptor process(static_cast<int>(syscall(SYS_pidfd_open, child, 0)));
         body.number(static_cast<std::int32_t>(child));
         say(engine::FromSupervisor::kStarted, body, {process.get()});
-        engines_.emplace_back([this, index, id, end = std::move(socket)]() mutable {
+        engines_.emplace_back([this, index, id, life = lives_, end = std::move(socket)]() mutable {
             {
                 FakeEngine engine(index, std::move(end), stop_.get());
                 try {
@@ -396,7 +429,7 @@ class FakeSupervisor {
                 }
             }
             const std::lock_guard lock(mutex_);
-            exits_.push_back(id);
+            exits_.emplace_back(life, id);
             raise(wake_);
         });
     }
@@ -404,7 +437,8 @@ class FakeSupervisor {
         std::uint64_t count = 0;
         if (read(wake_.get(), &count, sizeof(count)) != sizeof(count)) return;
         const std::lock_guard lock(mutex_);
-        for (const std::uint64_t id : std::exchange(exits_, {})) {
+        for (const auto& [life, id] : std::exchange(exits_, {})) {
+            if (life != lives_) continue;  // one of a supervisor that has died
             engine::WireWriter body;
             body.number(id);
             body.number(static_cast<std::int32_t>(exit_status));
@@ -428,10 +462,13 @@ class FakeSupervisor {
     engine::Channel channel_{};
     std::thread thread_{};
     std::vector<std::thread> engines_{};
-    std::vector<engine::Descriptor> waiting_{};  // of engines that never start
+    std::vector<engine::Descriptor> waiting_{};
+    int lives_ = 0;  // connections so far: each is another supervisor
+    std::vector<std::uint64_t> asked_{};
+    std::vector<std::uint64_t> adopted_{};  // of engines that never start
     std::mutex mutex_{};
     std::vector<pid_t> children_{};
-    std::vector<std::uint64_t> exits_{};
+    std::vector<std::pair<int, std::uint64_t>> exits_{};
     std::atomic<std::size_t> acquired_{0};
     std::atomic<std::size_t> forgotten_{0};
 };

@@ -17,7 +17,7 @@ constexpr std::int64_t kInlineRows = (32 << 10) / sizeof(std::int32_t);
 /// A backend's side, and the far end of its connection.
 struct Ends {
     explicit Ends(const EngineOptions& with = {}) : process(1, "key", with) {
-        channel = Channel(process.take_far_end(), Receives::kDescriptors);
+        channel = Channel(process.make_far_ends().socket, Receives::kDescriptors);
     }
     /// What the backend has put, by type.
     std::vector<ToEngine> sent(std::string* last_body = nullptr) {

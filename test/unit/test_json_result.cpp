@@ -63,7 +63,7 @@ TEST_F(JsonResultTest, RefusesWhatIsNoText) {
     ColumnBuilder values({Kind::kInt64}, false);
     ASSERT_TRUE(values.append(std::int64_t{1}));
     number.batch.columns[1] = values.finish();
-    error_of("XX000", [&] { joined.add(std::move(number)); });
+    error_of("08P01", [&] { joined.add(std::move(number)); });
 }
 
 TEST_F(JsonResultTest, OneCallGivesItsValue) {
@@ -185,10 +185,10 @@ TEST_F(JsonResultTest, ComesInPieces) {
 
 TEST_F(JsonResultTest, RefusesWhatBreaksTheContract) {
     JsonResult joined(EvalFunction::kRow, shape_);
-    error_of("XX000", [&] { joined.add(CallResult{}); });
-    error_of("XX000", [&] { joined.add(frame("{}")); });
-    error_of("XX000", [&] { joined.add(frame("[")); });
-    error_of("XX000", [&] { joined.add(frame("")); });
+    error_of("08P01", [&] { joined.add(CallResult{}); });
+    error_of("08P01", [&] { joined.add(frame("{}")); });
+    error_of("08P01", [&] { joined.add(frame("[")); });
+    error_of("08P01", [&] { joined.add(frame("")); });
 }
 
 }  // namespace

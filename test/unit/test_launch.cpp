@@ -91,6 +91,8 @@ TEST_F(Launch, PassesNoSecretOn) {
     EXPECT_EQ(variables.find("MY_NUM_THREADS"), std::string::npos);
     EXPECT_NE(variables.find("LANG=C.UTF-8\n"), std::string::npos);
     EXPECT_NE(variables.find("OMP_NUM_THREADS=1\n"), std::string::npos);
+    // By which later supervisors find what this one has left.
+    EXPECT_NE(variables.find("OML_EPE_FOLDER=" + folder_ + "/parent/own\n"), std::string::npos);
     EXPECT_NE(variables.find("PATH=/usr/local/bin:/usr/bin:/bin\n"), std::string::npos);
 }
 

@@ -6,6 +6,7 @@
 #include <condition_variable>
 #include <limits>
 #include <numeric>
+#include <set>
 
 #include "engine_support.h"
 #include "error_support.h"
@@ -485,6 +486,105 @@ TEST(ProcessEngine, SurvivesTheLossOfItsSupervisor) {
     backend.run(2);
     EXPECT_EQ(backend.sink.call_numbers(), counted(2));
     EXPECT_EQ(next.acquired(), 1U);
+}
+
+/// The supervisor's fates, request by request; then all start.
+std::function<Fate(std::size_t)> fates(std::vector<Fate> first) {
+    return [first = std::move(first)](std::size_t index) {
+        return index < first.size() ? first[index] : Fate::kStart;
+    };
+}
+
+TEST(ProcessEngine, AsksEachNextSupervisorUntilOneAnswers) {
+    FakeSupervisor supervisor(test::is_honest, fates({Fate::kDie, Fate::kDie, Fate::kDie}));
+    Backend backend(supervisor.options());
+    backend.run(3);
+    EXPECT_EQ(backend.sink.call_numbers(), counted(3));
+    const auto asked = supervisor.asked();
+    EXPECT_EQ(asked.size(), 4U);
+    EXPECT_EQ(std::set<std::uint64_t>(asked.begin(), asked.end()).size(), 1U);
+}
+
+/// It may have been started, and nobody knows. Its calls run in another one, and only there.
+TEST(ProcessEngine, TellsNothingToAnEngineThatItHasNotHeardOf) {
+    std::mutex mutex;
+    std::map<std::size_t, std::vector<ToEngine>> heard;
+    FakeSupervisor supervisor(
+        [&](FakeEngine& engine, const Message& message) {
+            const std::lock_guard lock(mutex);
+            heard[engine.index].push_back(message.type);
+            return false;
+        },
+        fates({Fate::kStartAndDie, Fate::kStartAndDie}));
+    Backend backend(supervisor.options());
+    backend.run(3);
+    EXPECT_EQ(backend.sink.call_numbers(), counted(3));
+    for (const std::size_t lost : {0U, 1U})
+        for (const ToEngine type : heard[lost]) EXPECT_EQ(type, ToEngine::kGreeting);
+    EXPECT_EQ(std::count(heard[2].begin(), heard[2].end(), ToEngine::kBegin), 1);
+}
+
+TEST(ProcessEngine, GoesOnWithTheEnginesThatItHasWhenTheSupervisorDies) {
+    for (const Fate fate : {Fate::kDie, Fate::kStartAndDie}) {
+        FakeSupervisor supervisor(
+            [](FakeEngine&, const Message& message) {
+                if (message.type == ToEngine::kRun) usleep(2000);
+                return false;
+            },
+            fates({Fate::kStart, fate, fate}));  // for the second
+        Backend backend(supervisor.options(2));
+        backend.run(50);
+        EXPECT_EQ(backend.sink.call_numbers(), counted(50));
+        const auto asked = supervisor.asked();
+        ASSERT_GE(asked.size(), 3U);
+        EXPECT_EQ(asked[1], asked[2]);
+        // Each next supervisor is told of the engine that works.
+        const auto adopted = supervisor.adopted();
+        EXPECT_EQ(std::count(adopted.begin(), adopted.end(), asked[0]), 2);
+    }
+}
+
+TEST(ProcessEngine, AsksAgainInTheOrderOfItsRequests) {
+    FakeSupervisor supervisor(test::is_honest, fates({Fate::kNever, Fate::kNever, Fate::kDie}));
+    Backend first(supervisor.options());
+    Backend second(supervisor.options());
+    Backend third(supervisor.options());
+    for (Backend* each : {&first, &second, &third}) each->start();
+    for (Backend* each : {&third, &first, &second}) {
+        each->engine->run(each->request.work(1, 2, 1), each->sink);
+        each->engine->finish(each->sink);
+        EXPECT_EQ(each->sink.call_numbers(), counted(2));
+    }
+    const auto asked = supervisor.asked();
+    ASSERT_EQ(asked.size(), 6U);
+    EXPECT_TRUE(std::equal(asked.begin(), asked.begin() + 3, asked.begin() + 3));
+    for (Backend* each : {&first, &second, &third}) each->engine.reset();
+}
+
+TEST(ProcessEngine, FailsWithTheReasonWhenThereIsNoSupervisor) {
+    FakeSupervisor supervisor(test::is_honest, [](std::size_t) { return Fate::kUnavailable; });
+    EXPECT_EQ(Backend(supervisor.options()).fail("53000").message,
+              "could not start a Python engine: there is none");
+    EngineOptions own = supervisor.options();
+    own.socket.clear();
+    EXPECT_EQ(Backend(own).fail("58P01").message,
+              "could not start a Python engine: could not run the engine program "
+              "\"/nowhere/oml_epe_engine\": No such file or directory");
+    own.program = "/bin/false";
+    EXPECT_EQ(Backend(own).fail("53000").message,
+              "could not start a Python engine: its supervisor exited with status 1");
+}
+
+TEST(ProcessEngine, WaitsForASupervisorNoLongerThanItMay) {
+    FakeSupervisor supervisor(test::is_honest);
+    EngineOptions options = supervisor.options();
+    options.socket += "_of_nobody";
+    options.wait_milliseconds = 30;
+    EXPECT_EQ(Backend(options).fail("53000").message,
+              "the supervisor of the Python engines has not answered within 30 ms");
+    const Descriptor listener = listen_at(options.socket);  // who accepts nobody
+    EXPECT_EQ(Backend(options).fail("53000").message,
+              "the supervisor of the Python engines has not answered within 30 ms");
 }
 
 // --------------------------------------------------------------------------------------- hostile

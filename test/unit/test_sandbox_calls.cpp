@@ -5,6 +5,7 @@
 #include <linux/seccomp.h>
 #include <netinet/in.h>
 #include <sched.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -14,6 +15,7 @@
 
 #include <array>
 #include <cstddef>
+#include <ctime>
 
 #include "engine/sandbox.h"
 #include "sandbox_support.h"
@@ -112,6 +114,43 @@ TEST_P(SandboxCalls, RefusesWhatNoScriptNeeds) {
     EXPECT_EQ(called(SYS_sched_setaffinity, ::getpid(), 8, nullptr), EPERM);  // the parent's
     EXPECT_EQ(called(SYS_ioctl, 0, TIOCSTI, "x"), EPERM);
     EXPECT_EQ(called(SYS_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0), EPERM);
+}
+
+TEST_P(SandboxCalls, RefusesWhatIsCountedForItsUserOrTheMachine) {
+    EXPECT_EQ(called(SYS_rt_sigqueueinfo, ::getpid(), 40, nullptr), EPERM);
+    EXPECT_EQ(called(SYS_rt_tgsigqueueinfo, ::getpid(), ::getpid(), 40, nullptr), EPERM);
+    EXPECT_EQ(confined([] { return result_of(::kill(::getpid(), SIGRTMIN)); }), EPERM);
+    EXPECT_EQ(
+        confined([] { return result_of(::syscall(SYS_tgkill, ::getpid(), ::gettid(), SIGRTMIN)); }),
+        EPERM);
+    EXPECT_EQ(called(SYS_timer_create, CLOCK_MONOTONIC, nullptr, nullptr), EPERM);
+    EXPECT_EQ(called(SYS_fcntl, 0, F_SETFL, O_ASYNC), EPERM);
+    EXPECT_EQ(
+        called(SYS_mmap, nullptr, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_LOCKED, -1, 0),
+        EPERM);
+    EXPECT_EQ(called(SYS_mmap, nullptr, 1 << 21, PROT_READ,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0),
+              EPERM);
+    EXPECT_EQ(called(SYS_close_range, 1000, 1001, 2 /* CLOSE_RANGE_UNSHARE */), EPERM);
+    EXPECT_EQ(called(SYS_clone, CLONE_THREAD | CLONE_SIGHAND | CLONE_VM | CLONE_FS, 0, 0, 0, 0),
+              EPERM);
+    EXPECT_EQ(called(SYS_membarrier, 1 /* GLOBAL */, 0, 0), EPERM);
+    EXPECT_EQ(called(SYS_membarrier, 0 /* QUERY */, 0, 0), 0);
+}
+
+TEST_P(SandboxCalls, LocksNothing) {
+    EXPECT_EQ(confined([&] {
+                  const std::string file = data() + "/file";
+                  const int first = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
+                  const int second = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
+                  if (::flock(first, LOCK_EX | LOCK_NB) != 0) return errno;
+                  if (::flock(second, LOCK_EX | LOCK_NB) != 0) return errno;
+                  struct flock range {};
+                  range.l_type = F_RDLCK;
+                  if (::fcntl(first, F_SETLK, &range) != 0) return errno;
+                  return ::fcntl(first, F_OFD_SETLK, &range) != 0 && errno == EINVAL ? 0 : 1;
+              }),
+              0);
 }
 
 #ifdef __x86_64__

@@ -83,12 +83,16 @@ TEST(ValueText, ReadsDates) {
     EXPECT_EQ(days_of("0001-01-01"), -719162);
     EXPECT_EQ(days_of("0001-12-31 BC"), -719163);
     EXPECT_EQ(days_of("5874897-12-31"), 2145042905);
+    EXPECT_FALSE(days_of("9999999-12-31"));
+    EXPECT_FALSE(days_of("9223372036854775807-01-01 BC"));
     for (const char* text : {"", "infinity", "2024", "2024-13-01", "2024-01-01x", "-1-01-01"})
         EXPECT_FALSE(days_of(text)) << text;
 }
 
 TEST(ValueText, ReadsTimestamps) {
     EXPECT_EQ(microseconds_of("1970-01-01 00:00:01"), 1'000'000);
+    EXPECT_FALSE(microseconds_of("1970-01-01 9223372036854775:00:00"));
+    EXPECT_FALSE(microseconds_of("999999999-01-01 00:00:00"));
     EXPECT_EQ(microseconds_of("1969-12-31 23:59:59.5"), -500'000);
     EXPECT_EQ(microseconds_of("1970-01-01 01:00:00.000001+01"), 1);
     EXPECT_EQ(microseconds_of("1970-01-01 00:00:00-05:30"), 19'800'000'000);
@@ -105,6 +109,9 @@ TEST(ValueText, ReadsDecimals) {
     EXPECT_FALSE(decimal_of("1.2", 2));
     EXPECT_FALSE(decimal_of("NaN", 0));
     EXPECT_FALSE(decimal_of("", 0));
+    EXPECT_TRUE(decimal_of(std::string(38, '9'), 0));
+    EXPECT_FALSE(decimal_of(std::string(39, '9'), 0));
+    EXPECT_FALSE(decimal_of(std::string(60, '1'), 0));
 }
 
 TEST(ValueText, ReadsBytes) {

@@ -29,6 +29,10 @@ TEST(HeadScanner, RefusesWhatOthersMightReadOtherwise) {
           "Transfer-Encoding: %63hunked", "Content-Length: %35", "X: a\rb", "X: y\r\r"})
         EXPECT_FALSE(takes(with(header))) << header;
     EXPECT_FALSE(takes("GET / HTTP/1.1\n\r\n"));
+    const std::string zero(1, '\0');
+    EXPECT_FALSE(takes("GET /a" + zero + " HTTP/1.1\r\n\r\n"));
+    EXPECT_FALSE(takes(with("X: a" + zero + "b")));
+    EXPECT_FALSE(takes(with("X" + zero + ": a")));
 }
 
 }  // namespace

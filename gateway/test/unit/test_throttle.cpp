@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <chrono>
 #include <thread>
 
 namespace epe::gateway {
@@ -24,8 +26,12 @@ class ThrottleTest : public testing::Test {
     }
 
     Throttle throttle_{100};
-    // In the past, so that begin(), which knows the real time, always lets in.
-    const Throttle::Clock::time_point now_ = Throttle::Clock::now() - std::chrono::hours(2);
+    // In the past, so that begin(), which knows the real time, always lets in; but not before the
+    // clock began, which is when the machine started.
+    const Throttle::Clock::time_point now_ =
+        Throttle::Clock::now() -
+        std::min<Throttle::Clock::duration>(std::chrono::hours(2),
+                                            Throttle::Clock::now().time_since_epoch() / 2);
 };
 
 TEST_F(ThrottleTest, FourFailuresAreFree) {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -38,7 +39,7 @@ class BaseFrame:
         if isinstance(other, BaseFrame):
             self._source, self._columns = other._source, dict(other._columns)
             return
-        columns = {other._name: other} if isinstance(other, Series) else dict(other)
+        columns = {other.columns[0]: other} if isinstance(other, Series) else dict(other)
         if not all(isinstance(column, Series) for column in columns.values()):
             raise TypeError("a frame is made of columns; oml.push() takes local data")
         sources = {id(column._source): column._source for column in columns.values()}
@@ -139,6 +140,37 @@ class BaseFrame:
     def __contains__(self, name: object) -> bool:
         return name in self._columns
 
+    # --------------------------------------------------------------------- numpy and pandas
+
+    __array_priority__ = 1000
+    __pandas_priority__ = 5000
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        """Return the rows, pulled, as numpy.asarray() and pandas.DataFrame() want them.
+
+        Raises
+        ------
+        TypeError
+            pandas.DataFrame() asks for the rows of a frame without any: their names would be lost.
+        """
+        from oml.core._numpy import as_array, rows_for_pandas
+
+        caller = sys._getframe(1).f_globals.get("__name__")
+        if caller == "pandas.core.frame":
+            return rows_for_pandas(self)
+        return as_array(self.pull(), dtype, copy)
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **keywords: Any) -> Any:
+        raise TypeError(
+            f"numpy.{ufunc.__name__}() takes columns of a frame of the database, not the frame; "
+            "pull() fetches its rows"
+        )
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        from oml.core._numpy import apply_frame_function
+
+        return apply_frame_function(function, args, kwargs)
+
     def pull(self, aslist: bool = False) -> Any:
         """Return the rows as a pandas.DataFrame.
 
@@ -176,7 +208,7 @@ class BaseFrame:
         if name not in self._columns:
             raise KeyError(name)
         column = self._columns[name]
-        made: Series = series_class(column.sql_type)(
+        made: Series = series_class(column.sql_type)._new(
             self._source, column.expression, name, column.sql_type
         )
         return made

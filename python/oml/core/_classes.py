@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import re
+from typing import Any
 
 #: SQL type, as format_type prints it without modifiers -> (module, class).
 _CLASSES = {
@@ -24,12 +25,42 @@ _CLASSES = {
 
 
 def bare_type(sql_type: str) -> str:
-    """Return an SQL type without its modifiers."""
-    return re.sub(r"\([^)]*\)", "", sql_type)
+    """Return an SQL type without its modifiers: interval without its fields, too."""
+    bare = re.sub(r"\([^)]*\)", "", sql_type)
+    if bare.startswith("interval "):
+        return "interval[]" if bare.endswith("[]") else "interval"
+    return bare
 
 
-def series_class(sql_type: str) -> type:
+def series_class(sql_type: str) -> Any:
     """Return the class of columns of an SQL type; everything that is nothing else is a String."""
     module, name = _CLASSES.get(bare_type(sql_type), ("string", "String"))
-    found: type = getattr(importlib.import_module(f"oml.core.{module}"), name)
+    found = getattr(importlib.import_module(f"oml.core.{module}"), name)
     return found
+
+
+_NUMBERS = ("smallint", "integer", "bigint", "oid", "numeric", "real", "double precision")
+_TEXTS = ("name", "character", "character varying", "text")
+
+
+def common_type(sql_types: list[str]) -> str:
+    """Return the type of columns that hold values of several types, "text" for none.
+
+    Raises
+    ------
+    TypeError
+        The types are of different kinds.
+    """
+    kinds = list(dict.fromkeys(map(bare_type, sql_types)))
+    if not kinds:
+        return "text"
+    if len(kinds) == 1:
+        return sql_types[0] if len(set(sql_types)) == 1 else kinds[0]
+    if all(kind in _NUMBERS for kind in kinds):
+        widest = max(kinds, key=_NUMBERS.index)
+        return "double precision" if widest == "real" else "bigint" if widest == "oid" else widest
+    if all(kind in _TEXTS for kind in kinds):
+        return "text"
+    if set(kinds) == {"date", "timestamp without time zone"}:
+        return "timestamp without time zone"
+    raise TypeError(f"columns of types {' and '.join(sorted(kinds))} do not go together")

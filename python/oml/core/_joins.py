@@ -99,7 +99,8 @@ def _equality(left: Series, right: Series, nvl: bool | Mapping[str, Any]) -> str
 def _side(alias: str, frame: DataFrame, name: str) -> Series:
     """A column of one side of the join."""
     sql_type = frame._columns[name].sql_type
-    made: Series = series_class(sql_type)(frame._source, f"{alias}.{quote(name)}", name, sql_type)
+    expression = f"{alias}.{quote(name)}"
+    made: Series = series_class(sql_type)._new(frame._source, expression, name, sql_type)
     return made
 
 
@@ -108,6 +109,8 @@ def merge(left: DataFrame, right: DataFrame, keys: Keys, join: Join) -> DataFram
     how, suffixes, nvl = join
     if how not in _JOINS and how != "cross":
         raise ValueError("how is 'left', 'right', 'inner', 'full' or 'cross'")
+    if len(suffixes) != 2:
+        raise ValueError("suffixes are two texts")
     if how == "cross" and keys.left:
         raise ValueError("a cross join has no keys")
     left._names(keys.left)
@@ -120,18 +123,16 @@ def merge(left: DataFrame, right: DataFrame, keys: Keys, join: Join) -> DataFram
             raise KeyError(sorted(unknown)[0])
 
     shared = set(keys.left) if keys.is_shared else set()
-    both = (set(left.columns) & set(right.columns)) - shared
     items: list[tuple[str, str, str]] = []  # expression, name, SQL type
     for name, column in left._columns.items():
         expression = f"l.{quote(name)}"
         if name in shared and how in ("right", "full", "outer"):
             expression = f"COALESCE(l.{quote(name)}, r.{quote(name)})"
-        final = name + suffixes[0] if name in both else name
+        final = name if name in shared else name + suffixes[0]
         items.append((expression, final, column.sql_type))
     for name, column in right._columns.items():
         if name not in shared:
-            final = name + suffixes[1] if name in both else name
-            items.append((f"r.{quote(name)}", final, column.sql_type))
+            items.append((f"r.{quote(name)}", name + suffixes[1], column.sql_type))
     if len({name for _, name, _ in items}) < len(items):
         raise ValueError("two columns of the result have the same name: change the suffixes")
     if keys.left:

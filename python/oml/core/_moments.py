@@ -60,10 +60,19 @@ def moments(relation: str, expressions: Sequence[str]) -> list[Moments]:
     return [Moments(part[0], part[1], part[2], part[3:]) for part in parts]
 
 
-def shape_of(found: Moments, power: int, skipna: bool) -> float:
-    """Return the unbiased skewness (power 3) or excess kurtosis (4), NaN with too few values."""
+def shape_of(found: Moments, power: int, skipna: bool, bias: bool) -> float:
+    """Return the skewness (power 3) or excess kurtosis (4), NaN with too few values.
+
+    Parameters
+    ----------
+    found : Moments
+    power : int
+    skipna : bool
+    bias : bool
+        Of a population; False: the unbiased estimate from a sample.
+    """
     n = found.present
-    if n < power or (found.missing and not skipna):
+    if n < (1 if bias else power) or (found.missing and not skipna):
         return math.nan
     if found.is_constant:
         return 0.0
@@ -72,6 +81,8 @@ def shape_of(found: Moments, power: int, skipna: bool) -> float:
     variance = e2 - e1**2
     if power == 3:
         third = e3 - 3 * e1 * e2 + 2 * e1**3
-        return math.sqrt(n * (n - 1)) / (n - 2) * third / variance**1.5
+        skewness = third / math.pow(variance, 1.5)
+        return skewness if bias else math.sqrt(n * (n - 1)) / (n - 2) * skewness
     fourth = e4 - 4 * e1 * e3 + 6 * e1**2 * e2 - 3 * e1**4
-    return (n - 1) / ((n - 2) * (n - 3)) * ((n + 1) * (fourth / variance**2 - 3) + 6)
+    excess = fourth / variance**2 - 3
+    return excess if bias else (n - 1) / ((n - 2) * (n - 3)) * ((n + 1) * excess + 6)

@@ -1,8 +1,13 @@
-"""Pivot tables: groups of rows, turned so that some of the groups' values become columns."""
+"""Cross-tabulations and pivot tables: aggregates of groups of rows.
+
+Both begin with one query of all groups, a cell in each row: k0, ... are the values that make the
+rows of the table, c0, ... those that make its columns, a0, ... the aggregates. A pivot table then
+turns that query.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from oml import _session
@@ -33,69 +38,123 @@ _FUNCTIONS: dict[str, tuple[str, str | None]] = {
     "sum": (f"pg_catalog.sum({_FLOAT})", "double precision"),
 }
 _SORTED = {"text", "character varying", "date", "interval"}
+_NORMALIZED = {"all": "all", "index": "index", "columns": "columns", 0: "index", 1: "columns"}
 
 
 def _fits(function: str, column: Series) -> bool:
     if function in ("count", "nunique"):
         return True
-    if isinstance(column, NumericSeries):
-        return True
     kind = bare_type(column._sql_type)
+    if isinstance(column, NumericSeries) or (kind == "boolean" and function in ("mean", "sum")):
+        return True
     return function in ("max", "min") and (kind in _SORTED or kind.startswith("timestamp"))
 
 
+def function_names(aggfunc: Any) -> list[str]:
+    """Return the names of aggregates, which may be given as functions of oml.DataFrame.
+
+    Raises
+    ------
+    ValueError
+        There is no such aggregate.
+    """
+    given = aggfunc if isinstance(aggfunc, (list, tuple)) else [aggfunc]
+    names = [each if isinstance(each, str) else getattr(each, "__name__", "") for each in given]
+    for name in names:
+        if name not in _FUNCTIONS:
+            raise ValueError(f'there is no aggregate "{name}" for tables')
+    return names
+
+
+class Cell(NamedTuple):
+    """What stands in the cells of a table.
+
+    Attributes
+    ----------
+    title : str
+        Such as "mean(speed)".
+    value : str or None
+        The SQL that is aggregated; None counts rows.
+    template : str
+        The aggregate, {0} being the value.
+    sql_type : str
+    """
+
+    title: str
+    value: str | None
+    template: str
+    sql_type: str
+
+    @classmethod
+    def of(cls, frame: BaseFrame, function: str, name: str) -> Cell:
+        """Return the cells of an aggregate of a column."""
+        template, kind = _FUNCTIONS[function]
+        column = frame._series(name)
+        value = column._present
+        if not isinstance(column, NumericSeries) and function in ("mean", "sum"):
+            value = f"({value})::pg_catalog.int4"
+        if function == "nunique":
+            value = column._distinct
+        return cls(f"{function}({name})", value, template, kind or column._sql_type)
+
+
+COUNT = Cell("count", None, "pg_catalog.count(*)", "bigint")
+
+
 class Layout(NamedTuple):
-    """What stands where in a pivot table.
+    """What stands where in a table.
 
     Attributes
     ----------
     rows, columns : list of str
         Columns that make rows and columns.
-    cells : list of (str, str)
-        Function and column of what stands in them.
+    cells : list of Cell
+    margin : str or None
+        What totals are called; None: there are none.
+    normalize : "", "all", "index" or "columns"
     """
 
     rows: list[str]
     columns: list[str]
-    cells: list[tuple[str, str]]
-
-    @classmethod
-    def of(cls, frame: BaseFrame, names: tuple[Any, Any, Any], aggfunc: Any) -> Layout:
-        """Return the layout that the arguments of pivot_table() describe."""
-        index, columns = frame._names(names[0]), frame._names(names[1])
-        keys = index + columns
-        if not index or not columns or len(set(keys)) < len(keys):
-            raise ValueError("index and columns name one column each at least, and none twice")
-        given = aggfunc if isinstance(aggfunc, (list, tuple)) else [aggfunc or "mean"]
-        functions = [each if isinstance(each, str) else each.__name__ for each in given]
-        for function in functions:
-            if function not in _FUNCTIONS:
-                raise ValueError(f'a pivot table has no aggregate "{function}"')
-        others = [name for name in frame.columns if name not in keys]
-        values = others if names[2] is None else frame._names(names[2])
-        cells = []
-        for function in functions:
-            for name in values:
-                if _fits(function, frame._series(name)):
-                    cells.append((function, name))
-                elif names[2] is not None:
-                    raise TypeError(f'there is no {function} of column "{name}"')
-        if not cells or len(set(cells)) < len(cells):
-            raise ValueError("there is nothing to aggregate, or something twice")
-        return cls(index, columns, cells)
+    cells: list[Cell]
+    margin: str | None = None
+    normalize: str = ""
 
 
-def _categories(
-    frame: BaseFrame, names: Iterable[str], condition: str
-) -> list[tuple[str | None, ...]]:
-    """The values of some columns that occur together, as texts, in their order."""
-    keys = [f"{frame._series(name)._present} AS k{n}" for n, name in enumerate(names)]
-    listed = ", ".join(f"k{n}" for n in range(len(keys)))
-    texts = ", ".join(f"(k{n})::pg_catalog.text AS t{n}" for n in range(len(keys)))
-    return _session.connection().query(
-        f"SELECT {texts} FROM (SELECT {', '.join(keys)} FROM {frame._source.relation} AS t"
-        f"{condition}) AS s GROUP BY {listed} ORDER BY {listed}"
-    )[1]
+def keys_of(frame: BaseFrame, index: Any, columns: Any) -> tuple[list[str], list[str]]:
+    """Check the names of the columns that make rows and columns."""
+    rows = frame._names(index)
+    cuts = frame._names(columns) if columns is not None else []
+    both = rows + cuts
+    is_empty = not rows or (columns is not None and not cuts)
+    if index is None or is_empty or len(set(both)) < len(both):
+        raise ValueError("index and columns name one column each at least, and none twice")
+    return rows, cuts
+
+
+def cells_of(frame: BaseFrame, keys: list[str], values: Any, aggfunc: Any) -> list[Cell]:
+    """Return the cells of pivot_table(): what does not fit the type of a column is left out."""
+    functions = function_names("mean" if aggfunc is None else aggfunc)
+    others = sorted(name for name in frame.columns if name not in keys)
+    names = others if values is None else frame._names(values)
+    pairs = [(f, name) for f in functions for name in names if _fits(f, frame._series(name))]
+    if len(set(pairs)) < len(pairs):
+        raise ValueError("there is an aggregate of a column twice")
+    if not pairs:
+        kind = TypeError if names and values is not None else ValueError
+        raise kind("there is nothing to aggregate")
+    return [Cell.of(frame, function, name) for function, name in pairs]
+
+
+def normalization(normalize: Any) -> str:
+    """Return what the argument `normalize` of crosstab() means."""
+    if normalize is False:
+        return ""
+    if normalize is True:
+        return "all"
+    if normalize not in _NORMALIZED:
+        raise ValueError("normalize is a bool, 'all', 'index' or 0, 'columns' or 1")
+    return _NORMALIZED[normalize]
 
 
 def _fitting_name(name: str, taken: Any) -> str:
@@ -108,91 +167,171 @@ def _fitting_name(name: str, taken: Any) -> str:
     return fitting
 
 
-def _groups(frame: BaseFrame, layout: Layout, condition: str, has_margins: bool) -> str:
-    """The query of all cells, one in a row: k0, ... c0, ... a0, ...; is_total of rows, columns."""
+# -------------------------------------------------------------------------------- all groups
+
+
+def _groups(frame: BaseFrame, layout: Layout) -> str:
+    """The query of all cells; is_row_total is true in the row of totals, and so on."""
     items = [
         *(f"{frame._series(name)._present} AS k{n}" for n, name in enumerate(layout.rows)),
         *(f"{frame._series(name)._present} AS c{n}" for n, name in enumerate(layout.columns)),
-        *(f"{frame._series(name)._present} AS v{n}" for n, (_, name) in enumerate(layout.cells)),
+        *(f"{cell.value or 'NULL'} AS v{n}" for n, cell in enumerate(layout.cells)),
     ]
-    rows = f"SELECT {', '.join(items)} FROM {frame._source.relation} AS t{condition}"
+    rows = f"SELECT {', '.join(items)} FROM {frame._source.relation} AS t"
     keys = [f"k{n}" for n in range(len(layout.rows))]
     cuts = [f"c{n}" for n in range(len(layout.columns))]
-    both = ", ".join(keys + cuts)
-    sets = f"({both})"
-    if has_margins:
-        sets += f", ({', '.join(keys)}), ({', '.join(cuts)}), ()"
+    sets = [keys + cuts]
+    if layout.margin is not None:
+        sets += [keys, cuts, []] if cuts else [[]]
+    listed = ", ".join(f"({', '.join(each)})" for each in sets)
     chosen = [
         *keys,
-        *(f"({cut})::pg_catalog.text AS t{n}" for n, cut in enumerate(cuts)),
-        *(
-            f"{_FUNCTIONS[function][0].format(f'v{n}')} AS a{n}"
-            for n, (function, _) in enumerate(layout.cells)
-        ),
+        *cuts,
+        *(f"{cell.template.format(f'v{n}')} AS a{n}" for n, cell in enumerate(layout.cells)),
         "GROUPING(k0) = 1 AS is_row_total",
-        "GROUPING(c0) = 1 AS is_column_total",
+        "GROUPING(c0) = 1 AS is_column_total" if cuts else "FALSE AS is_column_total",
     ]
-    return (
+    grouped = (
         f"SELECT {', '.join(chosen)} FROM ({rows}) AS s "
-        f"GROUP BY GROUPING SETS ({sets}) HAVING pg_catalog.count(*) > 0"
+        f"GROUP BY GROUPING SETS ({listed}) HAVING pg_catalog.count(*) > 0"
     )
+    return _normalized(grouped, layout) if layout.normalize else grouped
 
 
-def _cells(
-    frame: BaseFrame, layout: Layout, categories: list[Any], margin: str | None
-) -> Iterator[tuple[str, str, str]]:
+def _normalized(grouped: str, layout: Layout) -> str:
+    """Cells as shares: of all, of their row, or of their column; and totals of totals."""
+    keys = [f"k{n}" for n in range(len(layout.rows))]
+    cuts = [f"c{n}" for n in range(len(layout.columns))]
+    within = {"all": [], "index": keys, "columns": cuts}[layout.normalize]
+    condition = {"index": " WHERE NOT is_column_total", "columns": " WHERE NOT is_row_total"}
+    whole = ", ".join(["is_row_total", "is_column_total", *within])
+    shares = [
+        f"(a{n})::pg_catalog.float8 / NULLIF((pg_catalog.sum(a{n}) OVER "
+        f"(PARTITION BY {whole}))::pg_catalog.float8, 0) AS a{n}"
+        for n in range(len(layout.cells))
+    ]
+    items = [*keys, *cuts, *shares, "is_row_total", "is_column_total"]
+    return f"SELECT {', '.join(items)} FROM ({grouped}) AS s{condition.get(layout.normalize, '')}"
+
+
+def _cell_type(layout: Layout, cell: Cell) -> str:
+    return "double precision" if layout.normalize else cell.sql_type
+
+
+class _Table:
+    """The columns of a table while it is made."""
+
+    def __init__(self) -> None:
+        self.items: list[str] = []
+        self.types: dict[str, str] = {}
+
+    def add(self, name: str, expression: str, sql_type: str) -> None:
+        """Add a column under a name that fits."""
+        fitting = _fitting_name(name, self.types)
+        self.types[fitting] = sql_type
+        self.items.append(f"{expression} AS {quote(fitting)}")
+
+    def add_keys(
+        self, frame: BaseFrame, layout: Layout, names: list[str], letter: str, flag: str
+    ) -> None:
+        """Add the columns of keys; with totals they are texts."""
+        keys = layout.rows if letter == "k" else layout.columns
+        for n, (key, name) in enumerate(zip(keys, names)):
+            expression, kind = f"{letter}{n}", frame._columns[key].sql_type
+            if layout.margin is not None:
+                total = text_literal(layout.margin if n == 0 else "")
+                expression = (
+                    f"CASE WHEN {flag} THEN {total} ELSE ({letter}{n})::pg_catalog.text END"
+                )
+                kind = "text"
+            self.add(name, expression, kind)
+
+    def made(self, frame: Self, rest: str, order: str) -> Self:
+        """Return the table as a proxy; `rest` follows the items of SELECT."""
+        from oml.core._base import Column
+
+        position = quote(free_name("oml_position", self.types))
+        number = f"pg_catalog.row_number() OVER (ORDER BY {order}) AS {position}"
+        sql = f"SELECT {', '.join([*self.items, number])} {rest}"
+        columns = {name: Column(quote(name), kind) for name, kind in self.types.items()}
+        return frame._make(Source(f"({sql})", (position,), frame._source.tables), columns)
+
+
+def relational(frame: Self, layout: Layout, names: tuple[list[str], list[str]]) -> Self:
+    """Return a table with a row for each cell; `names` are those of the columns of keys."""
+    table = _Table()
+    table.add_keys(frame, layout, names[0], "k", "is_row_total")
+    table.add_keys(frame, layout, names[1], "c", "is_column_total")
+    for n, cell in enumerate(layout.cells):
+        table.add(cell.title, f"a{n}", _cell_type(layout, cell))
+    order = ["is_row_total", *(f"k{n}" for n in range(len(layout.rows)))]
+    order += ["is_column_total", *(f"c{n}" for n in range(len(layout.columns)))]
+    return table.made(frame, f"FROM ({_groups(frame, layout)}) AS g", ", ".join(order))
+
+
+# ---------------------------------------------------------------------------------- turning
+
+
+def _categories(layout: Layout, groups: str, dropna: bool) -> list[tuple[str | None, ...]]:
+    """The values of some columns that occur together, as texts, in their order."""
+    if not layout.columns:
+        return [()]
+    keys = ", ".join(f"c{n}" for n in range(len(layout.columns)))
+    texts = ", ".join(f"(c{n})::pg_catalog.text AS t{n}" for n in range(len(layout.columns)))
+    known = " OR ".join(f"a{n} IS NOT NULL" for n in range(len(layout.cells)))
+    kept = f" HAVING pg_catalog.bool_or({known})" if dropna else ""
+    rows: list[tuple[str | None, ...]] = _session.connection().query(
+        f"SELECT {texts} FROM ({groups}) AS g WHERE NOT is_row_total AND NOT is_column_total "
+        f"GROUP BY {keys}{kept} ORDER BY {keys}"
+    )[1]
+    return rows
+
+
+def _cells(layout: Layout, categories: list[Any], is_count: bool) -> Iterator[tuple[str, str, str]]:
     """Name, expression and type of each column that is not of the index."""
-    for n, (function, name) in enumerate(layout.cells):
-        kind = _FUNCTIONS[function][1] or frame._series(name)._sql_type
+    has_totals = layout.margin is not None and layout.normalize != "index" and layout.columns
+    for n, cell in enumerate(layout.cells):
+        kind = _cell_type(layout, cell)
         for category in categories:
-            tests = " AND ".join(
-                f"t{k} IS NULL" if value is None else f"t{k} = {text_literal(value)}"
+            tests = [
+                f"(c{k})::pg_catalog.text "
+                + ("IS NULL" if value is None else f"= {text_literal(value)}")
                 for k, value in enumerate(category)
-            )
-            shown = ",".join("" if value is None else value for value in category)
-            condition = f"NOT is_column_total AND {tests}"
-            yield f"{function}({name})_({shown})", _only(n, condition), kind
-        if margin is not None:
-            yield f"{function}({name})_({margin})", _only(n, "is_column_total"), kind
+            ]
+            shown = ",".join("None" if value is None else value for value in category)
+            title = f"{cell.title}_({shown})" if category else cell.title
+            condition = " AND ".join(["NOT is_column_total", *tests])
+            yield title, _only(n, condition, is_count), kind
+        if has_totals:
+            yield f"{cell.title}_({layout.margin})", _only(n, "is_column_total", is_count), kind
 
 
-def _only(number: int, condition: str) -> str:
-    return f"(pg_catalog.array_agg(a{number}) FILTER (WHERE {condition}))[1]"
+def _only(number: int, condition: str, is_count: bool) -> str:
+    value = f"(pg_catalog.array_agg(a{number}) FILTER (WHERE {condition}))[1]"
+    return f"COALESCE({value}, 0)" if is_count else value
 
 
-def pivot(frame: Self, layout: Layout, margin: str | None, dropna: bool) -> Self:
-    """Return the pivot table of a frame; `margin` is what totals are called, None: there are none.
+def pivot(frame: Self, layout: Layout, dropna: bool, is_count: bool = False) -> Self:
+    """Return the table with a row for each value of some columns and a column for each of others.
 
-    Rows are grouped once, by all keys; the groups, each a cell, are then put into columns.
+    Parameters
+    ----------
+    frame : DataFrame
+    layout : Layout
+    dropna : bool
+        Leave out columns in which all cells are missing.
+    is_count : bool
+        Whether a cell without rows is 0, not missing.
     """
-    from oml.core._base import Column
-
-    condition = ""
-    if dropna:
-        keys = [frame._series(name) for name in (*layout.rows, *layout.columns)]
-        condition = " WHERE " + " AND ".join(f"NOT {key._is_missing}" for key in keys)
-    categories = _categories(frame, layout.columns, condition)
-    width = len(layout.cells) * (len(categories) + (margin is not None)) + len(layout.rows)
+    groups = _groups(frame, layout)
+    categories = _categories(layout, groups, dropna)
+    has_totals = layout.margin is not None and bool(layout.columns)
+    width = len(layout.cells) * (len(categories) + has_totals) + len(layout.rows)
     if width > _MOST_COLUMNS:
         raise ValueError(f"the pivot table would have {width} columns, {_MOST_COLUMNS} at most")
-    items: list[str] = []
-    columns: dict[str, Column] = {}
-    for n, name in enumerate(layout.rows):
-        expression, kind = f"k{n}", frame._columns[name].sql_type
-        if margin is not None:
-            total = text_literal(margin if n == 0 else "")
-            expression, kind = f"CASE WHEN is_row_total THEN {total} ELSE k{n}::text END", "text"
-        items.append(f"{expression} AS {quote(name)}")
-        columns[name] = Column(quote(name), kind)
-    for wanted, expression, kind in _cells(frame, layout, categories, margin):
-        name = _fitting_name(wanted, columns)
-        items.append(f"{expression} AS {quote(name)}")
-        columns[name] = Column(quote(name), kind)
-    position = quote(free_name("oml_position", columns))
-    keys_listed = ", ".join(["is_row_total", *(f"k{n}" for n in range(len(layout.rows)))])
-    items.append(f"pg_catalog.row_number() OVER (ORDER BY {keys_listed}) AS {position}")
-    sql = (
-        f"SELECT {', '.join(items)} FROM ({_groups(frame, layout, condition, margin is not None)}) "
-        f"AS g GROUP BY {keys_listed}"
-    )
-    return frame._make(Source(f"({sql})", (position,), frame._source.tables), columns)
+    table = _Table()
+    table.add_keys(frame, layout, layout.rows, "k", "is_row_total")
+    for name, expression, kind in _cells(layout, categories, is_count):
+        table.add(name, expression, kind)
+    order = ", ".join(["is_row_total", *(f"k{n}" for n in range(len(layout.rows)))])
+    return table.made(frame, f"FROM ({groups}) AS g GROUP BY {order}", order)

@@ -30,15 +30,34 @@ def _plain(value: Any) -> Any:
     return None if isinstance(value, float) and value != value else value
 
 
+def _sort_of(values: Sequence[Any], what: str) -> type | None:
+    """The class of columns that hold some values; None when all are missing."""
+    found = []
+    for value in values:
+        if value is None:
+            continue
+        kind = next((kind for types, kind, _ in _SORTS if isinstance(value, types)), None)
+        if kind is None:
+            raise TypeError(f"a {type(value).__name__} can neither be replaced nor replace")
+        found.append(kind)
+    if len(set(found)) > 1:
+        raise TypeError(f"{what} are of different sorts")
+    return found[0] if found else None
+
+
+def _name_of(kind: type) -> str:
+    return next(sort for _, known, sort in _SORTS if known is kind)
+
+
 class Rules:
     """What is replaced by what.
 
     Parameters
     ----------
     old, new : list
-        Values of one sort, and as many others; None and NaN are missing values.
+        Values of one sort, and as many others of one sort; None and NaN are missing values.
     default : optional
-        For all other values; None keeps them.
+        For all other values, of the sort of `new`; None keeps them.
 
     Raises
     ------
@@ -54,54 +73,53 @@ class Rules:
         self._default = _plain(default)
         if not self._old or len(self._old) != len(self._new):
             raise ValueError("old and new are lists of the same length, 1 at least")
-        self._class, self._sort = self._find_sort()
-
-    def _find_sort(self) -> tuple[type, str]:
-        found = set()
-        for value in (*self._old, *self._new, self._default):
-            if value is None:
-                continue
-            for types, kind, sort in _SORTS:
-                if isinstance(value, types):
-                    found.add((kind, sort))
-                    break
-            else:
-                raise TypeError(f"a {type(value).__name__} can neither be replaced nor replace")
-        if len(found) > 1:
-            raise TypeError("old, new and default are of different sorts")
-        if not found:
+        self._from = _sort_of(self._old, "the values of old")
+        self._to = _sort_of([*self._new, self._default], "new and default")
+        if self._from is None and self._to is None:
             raise ValueError("old and new have missing values only")
-        return found.pop()
+        if self._default is None and None not in (self._from, self._to):
+            if self._from is not self._to:
+                raise ValueError("new has values of another sort than old: a default is required")
 
     def fitting(self, frame: BaseFrame) -> list[str]:
         """Return the names of a frame's columns that hold values of the sort."""
+        kind = self._from or self._to
+        assert kind is not None
         return [
             name
             for name, column in ((name, frame._series(name)) for name in frame.columns)
-            if isinstance(column, self._class)
-            and (self._class is not String or bare_type(column._sql_type) in _TEXTS)
+            if isinstance(column, kind)
+            and (kind is not String or bare_type(column._sql_type) in _TEXTS)
         ]
 
     def apply(self, column: Series) -> Series:
         """Return the column with the values replaced."""
-        if not isinstance(column, self._class):
-            raise TypeError(f'column "{column._name}" is not of {self._sort}')
-        value = column._expression
-        if self._class is String:
-            value = f"({value})::pg_catalog.text"
+        own = next((kind for _, kind, _ in _SORTS if isinstance(column, kind)), None)
+        if own is None or (self._from is not None and own is not self._from):
+            sort = _name_of(self._from or own or String)
+            raise ValueError(f'column "{column._name}" is not of {sort}')
+        target = self._to or own
+        if target is not own and self._default is None:
+            raise ValueError(
+                f'column "{column._name}" is not of {_name_of(target)}: a default is required'
+            )
+        value = f"({column._expression})::pg_catalog.text" if own is String else column._expression
         cases = " ".join(
             f"WHEN {column._is_missing if old is None else f'{value} = {literal(old)}'} "
             f"THEN {literal(new)}"
             for old, new in zip(self._old, self._new)
         )
         otherwise = value if self._default is None else literal(self._default)
-        kind = self._result_type(column)
+        kind = self._result_type(column, target, own)
         made: Series = column._derive(f"CAST(CASE {cases} ELSE {otherwise} END AS {kind})", kind)
         return made
 
-    def _result_type(self, column: Series) -> str:
-        if not isinstance(column, NumericSeries):
-            return "boolean" if self._class is Boolean else "text"
+    def _result_type(self, column: Series, target: type, own: type) -> str:
+        if target is not NumericSeries:
+            return "boolean" if target is Boolean else "text"
+        if target is not own:  # Oracle's Float, whatever the numbers are
+            return "double precision"
+        assert isinstance(column, NumericSeries)
         numbers = [v for v in (*self._new, self._default) if v is not None]
         is_whole = all(isinstance(v, int) for v in numbers)
         if column._IS_INTEGER and is_whole:

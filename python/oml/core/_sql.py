@@ -54,6 +54,8 @@ def _timedelta(value: datetime.timedelta) -> str:
 
 
 def _datetime(value: datetime.datetime) -> str:
+    if getattr(value, "nanosecond", 0):  # cut, where PostgreSQL rounds
+        value = value.to_pydatetime(warn=False)  # type: ignore[attr-defined]
     kind = "timestamp" if value.tzinfo is None else "timestamptz"
     return f"'{value.isoformat()}'::pg_catalog.{kind}"
 

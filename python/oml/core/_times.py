@@ -5,21 +5,54 @@ from __future__ import annotations
 import datetime
 from typing import Any
 
-from oml.core.series import Series
+from oml._parameters import plain_value
+from oml.core._classes import bare_type
+from oml.core._formats import has_zone, template_of
+from oml.core._sql import text_literal
+from oml.core.series import NumericSeries, Series
+from oml.core.string import String
 from oml.core.timedelta import Timedelta
+
+_PARTS = ("year", "month", "day", "hour", "minute", "second", "microsecond")
+
+
+def _is_span(other: Any) -> bool:
+    return isinstance(other, Timedelta) or (
+        not isinstance(other, Series) and isinstance(plain_value(other), datetime.timedelta)
+    )
+
+
+def _is_point(other: Any) -> bool:
+    return isinstance(other, TimeSeries) or (
+        not isinstance(other, Series) and isinstance(plain_value(other), datetime.date)
+    )
 
 
 class TimeSeries(Series):
-    """A column of points in time: differences are Timedelta."""
+    """A column of points in time: differences are Timedelta.
+
+    Attributes `year`, `month`, `day`, `hour`, `minute`, `second` and `microsecond` are Integer
+    columns; those of points with a zone are in UTC.
+    """
 
     _SQL_TYPE = "timestamp without time zone"
+    _HAS_ZONE = False
 
     @property
     def _point(self) -> str:
         return f"({self._expression})::{self._SQL_TYPE}"
 
+    @property
+    def _clock(self) -> str:
+        """The points as timestamps without a zone, in UTC where they have one."""
+        return f"({self._point} AT TIME ZONE 'UTC')" if self._HAS_ZONE else self._point
+
+    def _at_clock(self, clock: str) -> str:
+        """The inverse of _clock."""
+        return f"({clock} AT TIME ZONE 'UTC')" if self._HAS_ZONE else clock
+
     def __add__(self, other: Any) -> Any:
-        if not isinstance(other, (Timedelta, datetime.timedelta)):
+        if not _is_span(other):
             raise TypeError("only a timedelta can be added to a point in time")
         return self._derive(f"({self._point} + {self._operand(other)})", self._SQL_TYPE)
 
@@ -27,9 +60,168 @@ class TimeSeries(Series):
         return self + other
 
     def __sub__(self, other: Any) -> Any:
-        if isinstance(other, (Timedelta, datetime.timedelta)):
+        if _is_span(other):
             return self._derive(f"({self._point} - {self._operand(other)})", self._SQL_TYPE)
-        if isinstance(other, (TimeSeries, datetime.date)):
-            right = f"({self._operand(other)})::{self._SQL_TYPE}"
-            return self._derive(f"({self._point} - {right})", "interval")
+        if _is_point(other):
+            return self._derive(f"({self._point} - {self._other_point(other)})", "interval")
         raise TypeError("only a timedelta or a point in time can be subtracted")
+
+    def __rsub__(self, other: Any) -> Any:
+        if not _is_point(other):
+            raise TypeError("a point in time can be subtracted from another one only")
+        return self._derive(f"({self._other_point(other)} - {self._point})", "interval")
+
+    def _other_point(self, other: Any) -> str:
+        return f"({self._operand(other)})::{self._SQL_TYPE}"
+
+    def _filled_type(self, value: Any) -> str:
+        if not _is_point(value):
+            raise TypeError("a column of points in time is filled with points in time")
+        kind = bare_type(self._sql_type)
+        is_day = type(value) is datetime.date or getattr(value, "_sql_type", "") == "date"
+        return kind if kind != "date" or is_day else self._SQL_TYPE
+
+    # --------------------------------------------------------------------------------- parts
+
+    def _part(self, name: str) -> Any:
+        field = {"second": "second", "microsecond": "microseconds"}.get(name, name)
+        value = f"EXTRACT({field} FROM {self._clock})"
+        if name == "second":
+            value = f"pg_catalog.floor({value})"
+        elif name == "microsecond":
+            value = f"({value}::pg_catalog.int8 % 1000000)"
+        # Points at infinity have no parts.
+        guarded = f"CASE WHEN pg_catalog.isfinite({self._point}) THEN {value}::pg_catalog.int8 END"
+        return self._derive(f"({guarded})", "bigint")
+
+    @property
+    def year(self) -> Any:
+        """The years, an Integer column."""
+        return self._part("year")
+
+    @property
+    def month(self) -> Any:
+        """The months from 1 to 12, an Integer column."""
+        return self._part("month")
+
+    @property
+    def day(self) -> Any:
+        """The days of the month, an Integer column."""
+        return self._part("day")
+
+    @property
+    def hour(self) -> Any:
+        """The hours, an Integer column."""
+        return self._part("hour")
+
+    @property
+    def minute(self) -> Any:
+        """The minutes, an Integer column."""
+        return self._part("minute")
+
+    @property
+    def second(self) -> Any:
+        """The whole seconds, an Integer column."""
+        return self._part("second")
+
+    @property
+    def microsecond(self) -> Any:
+        """The microseconds of the second, an Integer column."""
+        return self._part("microsecond")
+
+    def replace(
+        self,
+        year: Any = None,
+        month: Any = None,
+        day: Any = None,
+        hour: Any = None,
+        minute: Any = None,
+        second: Any = None,
+        microsecond: Any = None,
+    ) -> Any:
+        """Return the points with other parts.
+
+        Parameters
+        ----------
+        year, month, day, hour, minute, second, microsecond : int or Integer column, optional
+            Points with a zone are taken in UTC.
+
+        Raises
+        ------
+        DatabaseError
+            When the rows are read and there is no such point, such as 30 February (22008).
+        """
+        values = (year, month, day, hour, minute, second, microsecond)
+        parts = []
+        for name, value in zip(_PARTS, values):
+            if value is None:
+                value = self._part(name)
+            elif not isinstance(value, (NumericSeries, int)) and not hasattr(value, "__index__"):
+                raise TypeError(f"{name} is a whole number or a column of these")
+            if not isinstance(value, Series) and plain_value(value) == 0 and name == "year":
+                raise ValueError("there is no year 0")
+            parts.append(f"({self._operand(value)})::pg_catalog.int4")
+        *first, seconds, microseconds = parts
+        made = f"pg_catalog.make_timestamp({', '.join(first)}, {seconds})"
+        made = f"{made} + {microseconds} * '1 microsecond'::pg_catalog.interval"
+        point = self._at_clock(f"({made})")
+        kept = f"CASE WHEN pg_catalog.isfinite({self._point}) THEN {point} ELSE {self._point} END"
+        return self._derive(f"({kept})", self._SQL_TYPE)
+
+    # --------------------------------------------------------------------------------- texts
+
+    def strftime(self, format: str | None = None) -> Any:
+        """Return the points as texts, a String column.
+
+        Parameters
+        ----------
+        format : str, optional
+            With directives as Python has them, "%Y-%m-%d", or a template as Oracle and PostgreSQL
+            have it, "YYYY-MM-DD"; ISO 8601 with a blank by default, as str() of a datetime.
+        """
+        zone = "+00:00" if self._HAS_ZONE else ""
+        if format is not None:
+            template = template_of(format)
+            if has_zone(template) and self._HAS_ZONE:
+                for wanted, text in (
+                    ("TZHTZM", '"+0000"'),
+                    ("TZH:TZM", '"+00:00"'),
+                    ("TZH", '"+00"'),
+                ):
+                    template = template.replace(wanted, text)
+            elif has_zone(template):
+                raise ValueError("these points in time have no zone")
+            text = f"pg_catalog.to_char({self._clock}, {text_literal(template)})"
+            return self._derive(text, "text")
+        whole = f"pg_catalog.to_char({self._clock}, 'YYYY-MM-DD HH24:MI:SS')"
+        fraction = f"pg_catalog.to_char({self._clock}, '.US')"
+        text = f"({whole} || COALESCE(NULLIF({fraction}, '.000000'), '') || '{zone}')"
+        return self._derive(text, "text")
+
+    @classmethod
+    def strptime(cls, other: Any, format: str) -> Any:
+        """Return the points in time that texts stand for.
+
+        Parameters
+        ----------
+        other : String column
+        format : str
+            As for strftime(). Years of two digits are the nearest to 2020.
+
+        Raises
+        ------
+        DatabaseError
+            When the rows are read and a text does not fit the format.
+        """
+        if not isinstance(other, String):
+            raise TypeError(f"texts are wanted, not a {type(other).__name__}")
+        template = template_of(format)
+        if has_zone(template) != cls._HAS_ZONE and has_zone(template):
+            raise ValueError("points with a zone are read by oml.Timezone.strptime()")
+        text = other._as_text
+        if not has_zone(template):  # not in the session's zone, where some hours do not exist
+            text, template = f"({text} || ' +00')", f"{template} TZH"
+        point = f"pg_catalog.to_timestamp({text}, {text_literal(template)})"
+        if not cls._HAS_ZONE:
+            point = f"({point} AT TIME ZONE 'UTC')"
+        return other._derive(point, cls._SQL_TYPE)

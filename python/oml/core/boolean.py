@@ -4,37 +4,87 @@ from __future__ import annotations
 
 from typing import Any
 
-from oml.core.series import Series
+from oml._parameters import plain_value
+from oml.core.series import NumericSeries, Series
 
 
 class Boolean(Series):
     """A column of truth values: chooses rows, `frame[column]`, and takes & | ~.
 
-    As in SQL, a condition on a missing value is missing, and chooses nothing.
+    As in SQL, a condition on a missing value is missing, and chooses nothing. In arithmetic with
+    numbers, and compared with them, true is 1 and false is 0.
     """
 
-    def _condition(self, other: Any, template: str) -> Any:
+    _CAST = "boolean"
+
+    def _combined(self, other: Any, template: str) -> Any:
+        other = other if isinstance(other, Series) else plain_value(other)
         if not isinstance(other, (Boolean, bool)):
             raise TypeError("conditions are combined with conditions: put them in parentheses")
-        return self._apply(other, template, "boolean")
+        return self._condition(template.format(self._expression, self._operand(other)))
 
     def __and__(self, other: Any) -> Any:
-        return self._condition(other, "({0} AND {1})")
+        return self._combined(other, "({0} AND {1})")
 
     def __rand__(self, other: Any) -> Any:
-        return self._condition(other, "({0} AND {1})")
+        return self._combined(other, "({1} AND {0})")
 
     def __or__(self, other: Any) -> Any:
-        return self._condition(other, "({0} OR {1})")
+        return self._combined(other, "({0} OR {1})")
 
     def __ror__(self, other: Any) -> Any:
-        return self._condition(other, "({0} OR {1})")
+        return self._combined(other, "({1} OR {0})")
 
     def __xor__(self, other: Any) -> Any:
-        return self._condition(other, "({0} <> {1})")
+        return self._combined(other, "({0} <> {1})")
+
+    def __rxor__(self, other: Any) -> Any:
+        return self._combined(other, "({1} <> {0})")
 
     def __invert__(self) -> Any:
-        return self._derive(f"(NOT {self._expression})", "boolean")
+        return self._condition(f"(NOT {self._expression})")
+
+    @property
+    def _as_number(self) -> Any:
+        return self._derive(f"({self._expression})::pg_catalog.int4", "integer")
+
+    def _is_number(self, other: Any) -> bool:
+        other = other if isinstance(other, Series) else plain_value(other)
+        return isinstance(other, NumericSeries) or (
+            isinstance(other, (int, float)) and not isinstance(other, bool)
+        )
+
+    def _left_of(self, other: Any) -> str:
+        return str(self._as_number._expression) if self._is_number(other) else self._expression
+
+    def _arithmetic(self, other: Any, name: str) -> Any:
+        if not self._is_number(other):
+            return NotImplemented
+        return getattr(self._as_number, name)(other)
+
+    def __add__(self, other: Any) -> Any:
+        return self._arithmetic(other, "__add__")
+
+    def __radd__(self, other: Any) -> Any:
+        return self._arithmetic(other, "__radd__")
+
+    def __sub__(self, other: Any) -> Any:
+        return self._arithmetic(other, "__sub__")
+
+    def __rsub__(self, other: Any) -> Any:
+        return self._arithmetic(other, "__rsub__")
+
+    def __mul__(self, other: Any) -> Any:
+        return self._arithmetic(other, "__mul__")
+
+    def __rmul__(self, other: Any) -> Any:
+        return self._arithmetic(other, "__rmul__")
+
+    def __truediv__(self, other: Any) -> Any:
+        return self._arithmetic(other, "__truediv__")
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return self._arithmetic(other, "__rtruediv__")
 
     def all(self) -> bool:
         """Return whether all values are true; missing ones do not count."""
@@ -53,10 +103,6 @@ class Boolean(Series):
         value = self._aggregate("pg_catalog.avg(({0})::int)")
         return float("nan") if value is None else float(value)
 
-    def min(self) -> Any:
-        """Return False if there is one, None without values."""
-        return self._aggregate("pg_catalog.bool_and({0})")
-
-    def max(self) -> Any:
-        """Return True if there is one, None without values."""
-        return self._aggregate("pg_catalog.bool_or({0})")
+    def _extreme(self, function: str, skipna: bool) -> Any:
+        template = {"min": "pg_catalog.bool_and({0})", "max": "pg_catalog.bool_or({0})"}[function]
+        return self._aggregate(template, skipna)

@@ -10,6 +10,8 @@ from oml.core.series import Series
 class Bytes(Series):
     """A column of byte strings: bytea."""
 
+    _CAST = "bytea"
+
     def len(self) -> Any:
         """The numbers of bytes, an Integer column."""
         return self._derive(f"pg_catalog.length({self._expression})", "integer")

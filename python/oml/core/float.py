@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 from typing import Any
 
+from oml.core import _numbers
 from oml.core._classes import bare_type
 from oml.core.series import NumericSeries
 
@@ -16,6 +17,8 @@ class Float(NumericSeries):
 
     NaN is missing, as in pandas.
     """
+
+    _CAST = "double precision"
 
     @property
     def _present(self) -> str:
@@ -44,16 +47,20 @@ class Float(NumericSeries):
             return self._derive(f"pg_catalog.round({self._expression}, {digits})", kind)
         value = f"({self._expression})::pg_catalog.float8"
         power = f"1e{abs(digits)}::pg_catalog.float8"
-        if digits < 0:
+        if digits == 0:
+            rounded = f"pg_catalog.round({value})"
+        elif digits < 0:
             # What is smaller would make PostgreSQL complain about an underflow.
-            rounded = (
-                f"CASE WHEN pg_catalog.abs({value}) < 1 THEN 0 "
-                f"ELSE pg_catalog.round({value} / {power}) * {power} END"
+            rounded = _numbers.once(
+                "(CASE WHEN pg_catalog.abs({x}) < 1 THEN 0 "
+                f"ELSE pg_catalog.round({{x}} / {power}) * {power} END)",
+                value,
             )
         else:
             # What is larger has no digits there, and multiplied would be too large.
-            rounded = (
-                f"CASE WHEN pg_catalog.abs({value}) > 1e308::pg_catalog.float8 / {power} "
-                f"THEN {value} ELSE pg_catalog.round({value} * {power}) / {power} END"
+            rounded = _numbers.once(
+                f"(CASE WHEN pg_catalog.abs({{x}}) > 1e308::pg_catalog.float8 / {power} "
+                f"THEN {{x}} ELSE pg_catalog.round({{x}} * {power}) / {power} END)",
+                value,
             )
         return self._derive(f"({rounded})::{kind}", kind)

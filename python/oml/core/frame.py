@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from oml import _session
 from oml.core import _joins, _replacing, _running, _splits
+from oml.core._base import Column
+from oml.core._classes import common_type
 from oml.core._source import ManagedTable, Source, managed_name
 from oml.core._sql import quote
 from oml.core._statistics import Statistics
@@ -48,7 +51,9 @@ class DataFrame(Statistics):
         return self._choose([name for name in self.columns if name not in dropped])
 
     def rename(self, columns: Mapping[str, str] | Sequence[str]) -> DataFrame:
-        """Return the frame with other names of columns.
+        """Give columns other names, in this frame itself, and return it with them.
+
+        The frame that is returned is another one: renaming it later leaves this one alone.
 
         Parameters
         ----------
@@ -61,7 +66,8 @@ class DataFrame(Statistics):
             names = list(columns)
         if len(names) != len(self._columns) or len(set(names)) < len(names):
             raise ValueError("every column needs a name of its own")
-        return self._make(self._source, dict(zip(names, self._columns.values())))
+        self._columns = dict(zip(names, self._columns.values()))
+        return self._with(self._source)
 
     def select_types(
         self, include: Iterable[Any] | None = None, exclude: Iterable[Any] | None = None
@@ -76,44 +82,32 @@ class DataFrame(Statistics):
         if include is None and exclude is None:
             raise ValueError("name classes to include or to exclude")
 
-        def is_among(kind: type, classes: Iterable[Any]) -> bool:
-            return any(kind is c or kind.__name__ == c for c in classes)
-
-        wanted = list(include) if include is not None else None
-        unwanted = list(exclude) if exclude is not None else []
-        chosen = [
-            name
-            for name, kind in self.dtypes.items()
-            if (wanted is None or is_among(kind, wanted)) and not is_among(kind, unwanted)
-        ]
-        return self._choose([str(name) for name in chosen])
+        chosen = self.columns if include is None else self._names_of_classes(include, True)
+        kept = self.columns if exclude is None else self._names_of_classes(exclude, False)
+        return self._choose([name for name in chosen if name in set(kept)])
 
     def concat(self, other: Any, auto_name: bool = False) -> DataFrame:
         """Return the frame with further columns of the same rows.
 
+        A column without a name, such as a condition, gets one from its position: COL4.
+
         Parameters
         ----------
-        other : column, DataFrame, dict of name to column, or list of them
+        other : column, DataFrame, list of them, or dict of str to them
+            In a dict the names are those of columns, and stand before the names of the columns of a
+            frame.
         auto_name : bool
-            Give a column whose name is taken another one, instead of an error.
+            Put the position of a column, from 1 on, behind its name when that is taken, instead of
+            an error.
         """
         columns = {name: self._series(name) for name in self.columns}
-        for item in other if isinstance(other, list) else [other]:
-            if isinstance(item, Series):
-                added: Mapping[str, Series] = {item._name: item}
-            elif isinstance(item, DataFrame):
-                added = {name: item._series(name) for name in item.columns}
-            else:
-                added = item
-            for name, column in added.items():
-                free = name
-                number = 0
-                while free in columns:
-                    if not auto_name:
-                        raise ValueError(f'there is a column "{name}" already')
-                    number += 1
-                    free = f"{name}{number}"
-                columns[free] = column
+        for name, column in _further(other):
+            free = name or f"COL{len(columns) + 1}"
+            if free in columns and not auto_name:
+                raise ValueError(f'there is a column "{free}" already')
+            while free in columns:
+                free = f"{free}{len(columns) + 1}"
+            columns[free] = column
         return DataFrame(columns)
 
     def replace(
@@ -130,9 +124,11 @@ class DataFrame(Statistics):
         old : list
             Numbers, texts or truth values; None and NaN stand for missing values.
         new : list
-            As many, of the same sort; None makes a missing value.
+            As many, of one of these sorts; None makes a missing value.
         default : optional
-            Of the same sort, in place of all values that are not in `old`.
+            Of the sort of `new`, in place of all values that are not in `old`. Required where `new`
+            holds values of another sort than the columns do: texts that become numbers make Float
+            columns.
         columns : list of str, optional
             Where; by default in all columns that hold values of that sort. Columns of whole numbers
             become Float where they get fractions.
@@ -141,6 +137,24 @@ class DataFrame(Statistics):
         names = rules.fitting(self) if columns is None else self._names(columns)
         replaced = {name: rules.apply(self._series(name)) for name in names}
         return DataFrame({name: replaced.get(name, self._series(name)) for name in self.columns})
+
+    def fillna(self, value: Any) -> DataFrame:
+        """Return the frame with values in place of missing ones.
+
+        Parameters
+        ----------
+        value : number, text, ..., or dict of column to value
+            A lone value is used in all columns that can hold it.
+        """
+        columns = {name: self._series(name) for name in self.columns}
+        if isinstance(value, Mapping):
+            self._names(value)
+            return DataFrame({**columns, **{n: columns[n].fillna(value[n]) for n in value}})
+        filled = dict(columns)
+        for name, column in columns.items():
+            with contextlib.suppress(TypeError):  # not of this column's kind
+                filled[name] = column.fillna(value)
+        return DataFrame(filled)
 
     def round(self, decimals: int = 0) -> DataFrame:
         """Return the frame with the columns of class Float rounded; see Float.round().
@@ -162,7 +176,8 @@ class DataFrame(Statistics):
         Parameters
         ----------
         other : DataFrame
-            With as many columns; when they have the same names these count, else the positions.
+            With as many columns of the same classes; when they have the same names these count,
+            else the positions.
         all : bool
             Keep rows that are equal to others.
         """
@@ -170,9 +185,23 @@ class DataFrame(Statistics):
             raise ValueError("the frames have different numbers of columns")
         if set(other._columns) == set(self._columns):
             other = other._choose(self.columns)
+        kinds = [
+            common_type([one.sql_type, two.sql_type])
+            for one, two in zip(self._columns.values(), other._columns.values())
+        ]
+        sides = []
+        for frame in (self, other):
+            items = {
+                name: Column(
+                    f"CAST({quote(old)} AS {kind})" if kind != c.sql_type else quote(old), kind
+                )
+                for (old, c), name, kind in zip(frame._columns.items(), self._columns, kinds)
+            }
+            made = frame._nested(frame._select())
+            sides.append(self._make(made._source, items))
         union = "UNION ALL" if all else "UNION"
-        sql = f"({self._select()}) {union} ({other._select()})"
-        return self._nested(sql, other._source.tables)
+        sql = f"({sides[0]._select()}) {union} ({sides[1]._select()})"
+        return sides[0]._nested(sql, other._source.tables)
 
     def dropna(
         self,
@@ -187,34 +216,51 @@ class DataFrame(Statistics):
         how : "any" or "all"
             Drop rows with a missing value, or of missing values only.
         thresh : int, optional
-            Keep rows with so many values that are not missing, instead.
+            Drop rows with so many missing values, instead.
         subset : list of str, optional
             Look at these columns only.
         """
         missing = [self._series(name)._is_missing for name in self._names(subset)]
         if thresh is not None:
-            present = " + ".join(f"(NOT {item})::int" for item in missing)
-            return self._with(self._source.where(f"{present} >= {int(thresh)}"))
+            count = " + ".join(f"({item})::pg_catalog.int4" for item in missing)
+            return self._with(self._source.where(f"{count} < {int(thresh)}"))
         if how not in ("any", "all"):
             raise ValueError("how is 'any' or 'all'")
         condition = (" OR " if how == "any" else " AND ").join(missing)
         return self._with(self._source.where(f"NOT ({condition})"))
 
-    def drop_duplicates(self, subset: str | Iterable[str] | None = None) -> DataFrame:
+    def drop_duplicates(
+        self, subset: str | Iterable[str] | None = None, keep: str = "least"
+    ) -> DataFrame:
         """Return every row once; the order of rows is lost.
 
         Parameters
         ----------
         subset : list of str, optional
-            Columns that make rows equal; the first row of the frame's order is kept.
+            Columns that make rows equal.
+        keep : "least" or "first"
+            What the other columns have then: the least value of each, as in Oracle; or what the
+            first row of the frame's order has, as in pandas.
         """
+        if keep not in ("least", "first"):
+            raise ValueError("keep is 'least' or 'first'")
         if subset is None:
             return self._nested(self._select(has_order=False, distinct="DISTINCT "))
+        names = self._names(subset)
         # No mere names, which could be those of other columns of the result.
-        keys = [f"COALESCE({self._columns[name].expression})" for name in self._names(subset)]
-        order = ", ".join([*keys, *self._source.order])
-        sql = self._select(has_order=False, distinct=f"DISTINCT ON ({', '.join(keys)}) ")
-        return self._nested(f"{sql} ORDER BY {order}")
+        keys = [f"COALESCE({self._columns[name].expression})" for name in names]
+        if keep == "first":
+            order = ", ".join([*keys, *self._source.order])
+            sql = self._select(has_order=False, distinct=f"DISTINCT ON ({', '.join(keys)}) ")
+            return self._nested(f"{sql} ORDER BY {order}")
+        items = []
+        for name in self.columns:
+            value = f"COALESCE({self._columns[name].expression})"
+            if name not in names:
+                value = self._series(name)._least
+            items.append(f"{value} AS {quote(name)}")
+        rows = f"FROM {self._source.relation} AS t GROUP BY {', '.join(keys)}"
+        return self._nested(f"SELECT {', '.join(items)} {rows}")
 
     def sort_values(
         self,
@@ -288,7 +334,7 @@ class DataFrame(Statistics):
             combined with every other.
         how : "left", "right", "inner", "full" (or "outer"), "cross"
         suffixes : (str, str)
-            Put behind the names that both frames have.
+            Put behind the names of the columns of either frame, but those of `on`.
         nvl : bool or dict of str to value
             Whether rows with a missing key belong to those in which it is missing too, as in
             pandas; False: they belong to none. A dict gives what keys count as where they are
@@ -393,6 +439,24 @@ class DataFrame(Statistics):
         _session.connection().query(f"CREATE TEMPORARY VIEW {quote(name)} AS {self._sql}")
         made = ManagedTable(name, "VIEW", self._source.tables)
         return self._from_relation(relation, (made,))
+
+
+def _further(other: Any) -> Iterator[tuple[str, Series]]:
+    """Name and column of what concat() takes; the name is empty where there is none."""
+    if isinstance(other, Mapping):
+        named = list(other.items())
+    else:
+        named = [("", item) for item in (other if isinstance(other, (list, tuple)) else [other])]
+    if not named:
+        raise ValueError("there is nothing to be added")
+    for name, item in named:
+        if isinstance(item, Series):
+            yield name or item._name, item
+        elif isinstance(item, DataFrame):
+            for column in item.columns:
+                yield name + column, item._series(column)
+        else:
+            raise TypeError("a frame is made of columns; oml.push() takes local data")
 
 
 def _from_parts(sql: str, columns: dict[str, str]) -> DataFrame:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import operator
+from typing import Any
+
 from oml.core.series import NumericSeries
 
 
@@ -9,3 +12,22 @@ class Integer(NumericSeries):
     """A column of whole numbers: smallint, integer, bigint, oid."""
 
     _IS_INTEGER = True
+    _CAST = "bigint"
+
+    def round(self, decimals: int = 0) -> Any:
+        """Return the column rounded to tens, hundreds, ... where `decimals` is negative.
+
+        Halves go to the even digit, as in numpy.
+        """
+        digits = operator.index(decimals)
+        if digits >= 0:
+            return self._derive(self._expression, self._sql_type)
+        value = f"({self._expression})::pg_catalog.numeric"
+        power = f"10::pg_catalog.numeric ^ {-digits}"
+        half = f"2 * pg_catalog.round({value} / (2 * {power}), 0) * {power}"
+        # PostgreSQL rounds halves of numeric away from zero: only an exact half is another even.
+        body = (
+            f"CASE WHEN pg_catalog.abs({value} % ({power})) * 2 = {power} "
+            f"THEN {half} ELSE pg_catalog.round({value} / ({power}), 0) * {power} END"
+        )
+        return self._derive(f"({body})::pg_catalog.int8", "bigint")

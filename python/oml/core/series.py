@@ -2,33 +2,78 @@
 
 from __future__ import annotations
 
+import datetime
 import decimal
+import re
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from oml import _session
-from oml.core._classes import series_class
+from oml._parameters import plain_value
+from oml.core import _numbers
+from oml.core._classes import bare_type, series_class
 from oml.core._source import Source
 from oml.core._sql import literal, quote
 
+if TYPE_CHECKING:
+    import pandas
+
 Self = TypeVar("Self", bound="Series")
+
+_SHOWN = 20  # rows
+_NAME = re.compile(r'(?:[lr]\.)?"(?:[^"]|"")*"')  # of a column, which an index may have
+#: Types whose values PostgreSQL cannot compare.
+_INCOMPARABLE = {"json", "xml", "point", "line", "lseg", "box", "path", "polygon", "circle"}
+
+#: Types for which all versions of PostgreSQL have min().
+_WITH_MIN = {
+    *("smallint", "integer", "bigint", "real", "double precision", "numeric", "text"),
+    *("character varying", "character", "date", "interval", "timestamp without time zone"),
+    *("timestamp with time zone", "time without time zone"),
+}
 
 
 class Series:
     """One column of a proxy: an expression over the rows of its source.
 
-    Columns come from frames, `frame["name"]`, and from operators on columns; they are not made
-    directly. Only columns of the same rows can be combined. Operators make no query: that is done
-    by pull() and by the methods that return plain values.
+    Columns come from frames, `frame["name"]`, and from operators on columns. Only columns of the
+    same rows can be combined. Operators make no query: that is done by pull() and by the methods
+    that return plain values. A class called with a column casts it: `oml.Float(column)`.
+
+    Parameters
+    ----------
+    other : column
+        To be cast.
+    dbtype : str, optional
+        An SQL type of the class, such as "real" or Oracle's "BINARY_DOUBLE".
     """
 
     __hash__ = None  # type: ignore[assignment]  # == makes a column
+    __array_priority__ = 1000  # numpy's scalars leave operators to columns,
+    __pandas_priority__ = 5000  # and so do pandas' frames and series
 
-    def __init__(self, source: Source, expression: str, name: str, sql_type: str) -> None:
-        self._source = source
-        self._expression = expression
-        self._name = name
-        self._sql_type = sql_type
+    #: SQL type of columns that are cast to the class.
+    _CAST = "text"
+
+    def __init__(self, other: Any, dbtype: str | None = None) -> None:
+        from oml.core._casts import cast
+
+        self._source: Source
+        self._expression: str
+        self._name: str
+        self._sql_type: str
+        self._set(other._source if isinstance(other, Series) else None, *cast(self, other, dbtype))
+
+    def _set(self, source: Any, expression: str, name: str, sql_type: str) -> None:
+        self._source, self._expression = source, expression
+        self._name, self._sql_type = name, sql_type
+
+    @classmethod
+    def _new(cls: type[Self], source: Source, expression: str, name: str, sql_type: str) -> Self:
+        """Return a column of an expression; an empty name makes it COL1, COL2, ... in frames."""
+        made = cls.__new__(cls)
+        made._set(source, expression, name, sql_type)
+        return made
 
     def __reduce__(self) -> Any:
         return _unpickle, (self._frame(),)
@@ -39,14 +84,14 @@ class Series:
     def _sql(self) -> str:
         """The text of the query that reads the column."""
         return (
-            f"SELECT {self._expression} AS {quote(self._name)} "
+            f"SELECT {self._expression} AS {quote(self.columns[0])} "
             f"FROM {self._source.relation} AS t{self._source.order_by}"
         )
 
     @property
     def columns(self) -> list[str]:
-        """The column's name, in a list."""
-        return [self._name]
+        """The column's name, in a list; conditions have none and are COL1."""
+        return [self._name or "COL1"]
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -62,12 +107,21 @@ class Series:
 
         return DataFrame(self)
 
+    def _of_frame(self, frame: Any) -> Any:
+        """The column of a frame that was made of this one alone."""
+        return frame[frame.columns[0]]
+
     def _of(self: Self, source: Source) -> Self:
         """The same column of another source with the same columns."""
-        return type(self)(source, self._expression, self._name, self._sql_type)
+        return self._new(source, self._expression, self._name, self._sql_type)
 
-    def _derive(self, expression: str, sql_type: str) -> Any:
-        return series_class(sql_type)(self._source, expression, self._name, sql_type)
+    def _derive(self, expression: str, sql_type: str, name: str | None = None) -> Any:
+        name = self._name if name is None else name
+        return series_class(sql_type)._new(self._source, expression, name, sql_type)
+
+    def _condition(self, expression: str) -> Any:
+        """A Boolean column, which has no name, as in Oracle."""
+        return self._derive(expression, "boolean", "")
 
     def _operand(self, other: Any) -> str:
         """What stands for the other side of an operator."""
@@ -88,12 +142,44 @@ class Series:
     def __iter__(self) -> Any:
         return iter(self.pull())
 
+    def __contains__(self, value: object) -> bool:
+        """Whether a value is among those of the column; None and NaN: whether one is missing."""
+        if isinstance(value, Series):
+            raise TypeError("a column is not among the values of another: isin() tells which are")
+        value = plain_value(value)
+        try:
+            if not is_missing(value):
+                self._filled_type(value)
+        except TypeError:  # a value of another kind
+            return False
+        condition = (self == value)._expression
+        sql = f"SELECT EXISTS (SELECT FROM {self._source.relation} AS t WHERE {condition})"
+        return bool(_session.connection().query(sql)[1][0][0])
+
     def __repr__(self) -> str:
         names, more = self.head(_SHOWN + 1).pull(), ""
         if len(names) > _SHOWN:
             del names[_SHOWN:]
             more = ", ..."
         return "[" + ", ".join(map(repr, names)) + more + "]"
+
+    # --------------------------------------------------------------------- numpy and pandas
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        """Return the values, pulled, as numpy.asarray() and pandas.Series() want them."""
+        from oml.core._numpy import as_array
+
+        return as_array(self._frame().pull().iloc[:, 0], dtype, copy)
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **keywords: Any) -> Any:
+        from oml.core._numpy import apply_ufunc
+
+        return apply_ufunc(ufunc, method, inputs, keywords)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        from oml.core._numpy import apply_function
+
+        return apply_function(function, args, kwargs)
 
     # ------------------------------------------------------------------------------ the rows
 
@@ -118,13 +204,65 @@ class Series:
 
     def drop_duplicates(self) -> Any:
         """Return a column with every value once."""
-        return self._frame().drop_duplicates()[self._name]
+        return self._of_frame(self._frame().drop_duplicates())
 
     def sort_values(self: Self, ascending: bool = True, na_position: str = "last") -> Self:
         """Return the column in the order of its values."""
         item = order_item(self, ascending, na_position)
         source = self._source
         return self._of(Source(source.relation, (item, *source.order), source.tables))
+
+    def append(self, other: Any, all: bool = True) -> Any:
+        """Return a column with the values of this one and those of another of its class.
+
+        Parameters
+        ----------
+        other : column
+            Columns of whole numbers and of fractions may follow each other.
+        all : bool
+            Keep values that are equal to others.
+        """
+        if not isinstance(other, Series):
+            raise TypeError(f"a {type(other).__name__} cannot be appended to a column")
+        return self._of_frame(self._frame().append(other._frame(), all))
+
+    def concat(self, other: Any, auto_name: bool = False) -> Any:
+        """Return a frame of this column and others of the same rows; see DataFrame.concat()."""
+        return self._frame().concat(other, auto_name)
+
+    def sample(
+        self, frac: float | None = None, n: int | None = None, random_state: int | None = None
+    ) -> Any:
+        """Return some values by chance; see DataFrame.sample()."""
+        return self._of_frame(self._frame().sample(frac, n, random_state))
+
+    def split(
+        self,
+        ratio: Sequence[float] = (0.7, 0.3),
+        seed: int = 12345,
+        use_hash: bool = True,
+        nvl: Any = None,
+    ) -> tuple[Any, ...]:
+        """Return columns of about these shares of the values; see DataFrame.split()."""
+        parts = self._frame().split(ratio, seed, None, use_hash, None, nvl)
+        return tuple(self._of_frame(part) for part in parts)
+
+    def KFold(
+        self, n_splits: int = 3, seed: int = 12345, use_hash: bool = True, nvl: Any = None
+    ) -> list[tuple[Any, Any]]:
+        """Return (train, test) pairs of columns; see DataFrame.KFold()."""
+        folds = self._frame().KFold(n_splits, seed, None, use_hash, None, nvl)
+        return [(self._of_frame(train), self._of_frame(test)) for train, test in folds]
+
+    def materialize(self, table: str | None = None) -> Any:
+        """Write the values to a table and return its column; see DataFrame.materialize()."""
+        return self._of_frame(self._frame().materialize(table))
+
+    def create_view(self, view: str | None = None, use_colname: bool = False) -> Any:
+        """Make a view of the column and return its frame; see DataFrame.create_view()."""
+        return self._frame().create_view(view, use_colname)
+
+    # ---------------------------------------------------------------------- missing and other
 
     def replace(self, old: Sequence[Any], new: Sequence[Any], default: Any = None) -> Any:
         """Return the column with other values in place of some.
@@ -134,13 +272,30 @@ class Series:
         old : list
             Numbers, texts or truth values, as the column has; None and NaN: missing values.
         new : list
-            As many; None makes a missing value.
+            As many, of one of these sorts; None makes a missing value.
         default : optional
-            In place of all values that are not in `old`.
+            In place of all values that are not in `old`. Required where `new` holds values of
+            another sort than the column does.
         """
         from oml.core._replacing import Rules
 
         return Rules(old, new, default).apply(self)
+
+    def fillna(self, value: Any) -> Any:
+        """Return the column with a value, or another column's, in place of missing ones."""
+        if not isinstance(value, Series):
+            value = plain_value(value)
+            if is_missing(value):
+                return self._derive(self._expression, self._sql_type)
+        kind = self._filled_type(value)
+        expression = f"COALESCE({self._present}, {self._compared(value)})"
+        return self._derive(f"CAST({expression} AS {kind})", kind)
+
+    def _filled_type(self, value: Any) -> str:
+        """The SQL type of the column when its missing values are others."""
+        if isinstance(value, Series) and type(value) is not type(self):
+            raise TypeError(f"a {type(self).__name__} column is not filled with {_kind(value)}")
+        return self._sql_type
 
     # ----------------------------------------------------------------------------- operators
 
@@ -153,48 +308,106 @@ class Series:
     def _is_missing(self) -> str:
         return f"({self._present} IS NULL)"
 
+    @property
+    def _distinct(self) -> str:
+        """The expression as something that PostgreSQL can compare with itself."""
+        if bare_type(self._sql_type).removesuffix("[]") in _INCOMPARABLE:
+            return f"({self._present})::pg_catalog.text"
+        return self._present
+
     def isnull(self) -> Any:
         """Whether the values are missing, a Boolean column."""
-        return self._derive(self._is_missing, "boolean")
+        return self._condition(self._is_missing)
 
     def isin(self, values: Any) -> Any:
-        """Whether the values are among some, a Boolean column."""
-        items = [literal(value) for value in values if value is not None]
+        """Whether the values are among some, a Boolean column.
+
+        Parameters
+        ----------
+        values : list, or column of any rows
+        """
+        if isinstance(values, Series):
+            return self._is_in_column(values)
+        if isinstance(values, (str, bytes)):
+            raise TypeError("isin() takes a list of values or a column")
+        listed = [plain_value(value) for value in values]
+        items = [self._compared(value) for value in listed if not is_missing(value)]
         found = f"({self._expression} IN ({', '.join(items)}))" if items else "FALSE"
-        if len(items) < len(list(values)):
+        if len(items) < len(listed):
             found = f"({found} OR {self._is_missing})"
-        return self._derive(f"COALESCE({found}, FALSE)", "boolean")
+        return self._condition(f"COALESCE({found}, FALSE)")
+
+    def _is_in_column(self, other: Series) -> Any:
+        """Whether the values are among those of a column, which may be of other rows."""
+        rows = f"FROM {other._source.relation} AS t"
+        found = f"({self._present} IN (SELECT {other._present} {rows}))"
+        missing = f"EXISTS (SELECT {rows} WHERE {other._is_missing})"
+        # The other rows live for as long as those that depend on them.
+        kept = [table for table in other._source.tables if table not in self._source.tables]
+        self._source.tables = (*self._source.tables, *kept)
+        return self._condition(
+            f"(CASE WHEN {self._is_missing} THEN {missing} ELSE COALESCE({found}, FALSE) END)"
+        )
+
+    def _compared(self, other: Any) -> str:
+        """The other side of a comparison."""
+        return self._operand(other)
+
+    def _left_of(self, other: Any) -> str:
+        """This side of a comparison."""
+        return self._expression
 
     def __eq__(self, other: Any) -> Any:
         if not isinstance(other, Series) and literal(other) == "NULL":
             return self.isnull()
-        return self._apply(other, "({0} = {1})", "boolean")
+        return self._condition(f"({self._left_of(other)} = {self._compared(other)})")
 
     def __ne__(self, other: Any) -> Any:
         if not isinstance(other, Series) and literal(other) == "NULL":
-            return self._derive(f"(NOT {self._is_missing})", "boolean")
-        return self._apply(other, "({0} <> {1})", "boolean")
+            return self._condition(f"(NOT {self._is_missing})")
+        return self._condition(f"({self._left_of(other)} <> {self._compared(other)})")
+
+    def _ordered(self, other: Any, sign: str) -> Any:
+        """A comparison by order; NaN, the largest number of PostgreSQL, is missing here."""
+        sides, tests = [self._left_of(other), self._compared(other)], []
+        for position, column in enumerate((self, other)):
+            if not isinstance(column, Series):
+                if is_missing(plain_value(column)):
+                    return self._condition("NULL::pg_catalog.bool")
+            elif column._present != column._expression == sides[position]:
+                if _NAME.fullmatch(sides[position]):  # alone, for the sake of an index
+                    tests.append(f" AND {column._present} = {sides[position]}")
+                else:
+                    sides[position] = column._present
+        return self._condition(f"({sides[0]} {sign} {sides[1]}{''.join(tests)})")
 
     def __lt__(self, other: Any) -> Any:
-        return self._apply(other, "({0} < {1})", "boolean")
+        return self._ordered(other, "<")
 
     def __le__(self, other: Any) -> Any:
-        return self._apply(other, "({0} <= {1})", "boolean")
+        return self._ordered(other, "<=")
 
     def __gt__(self, other: Any) -> Any:
-        return self._apply(other, "({0} > {1})", "boolean")
+        return self._ordered(other, ">")
 
     def __ge__(self, other: Any) -> Any:
-        return self._apply(other, "({0} >= {1})", "boolean")
+        return self._ordered(other, ">=")
 
     def __bool__(self) -> bool:
-        raise TypeError("a column is neither true nor false: combine conditions with & | ~")
+        raise TypeError(
+            "a column is neither true nor false: combine conditions with & | ~, "
+            "or pull() the values"
+        )
 
     # ---------------------------------------------------------------------------- aggregates
 
-    def _aggregate(self, template: str) -> Any:
-        """One value over all rows; a missing value counts for nothing."""
-        sql = f"SELECT {template.format(self._present)} FROM {self._source.relation} AS t"
+    def _aggregate(self, template: str, skipna: bool = True) -> Any:
+        """One value over all rows; a missing value counts for nothing, or makes it missing."""
+        value = template.format(self._present)
+        if not skipna:
+            has_missing = f"COALESCE(pg_catalog.bool_or({self._is_missing}), FALSE)"
+            value = f"CASE WHEN NOT {has_missing} THEN {value} END"
+        sql = f"SELECT {value} FROM {self._source.relation} AS t"
         return _session.connection().query(sql)[1][0][0]
 
     def count(self) -> int:
@@ -203,154 +416,432 @@ class Series:
 
     def nunique(self, dropna: bool = True) -> int:
         """Return how many different values there are."""
-        count = "pg_catalog.count(DISTINCT {0})"
+        count = f"pg_catalog.count(DISTINCT {self._distinct})"
         if not dropna:
-            count += " + pg_catalog.max(({0} IS NULL)::int)"
-        return int(self._aggregate(count) or 0)
+            count += f" + COALESCE(pg_catalog.max({self._is_missing}::int), 0)"
+        sql = f"SELECT {count} FROM {self._source.relation} AS t"
+        return int(_session.connection().query(sql)[1][0][0])
 
-    def min(self) -> Any:
-        """Return the least value, None without any."""
-        return self._aggregate("pg_catalog.min({0})")
+    def _extreme(self, function: str, skipna: bool) -> Any:
+        """The least or greatest value, also of types for which PostgreSQL has no aggregate."""
+        direction = "ASC" if function == "min" else "DESC"
+        rows = f"FROM {self._source.relation} AS t"
+        order = f"ORDER BY {self._distinct} {direction} LIMIT 1"
+        value = f"(SELECT {self._present} {rows} WHERE NOT {self._is_missing} {order})"
+        if not skipna:
+            value = (
+                f"CASE WHEN NOT EXISTS (SELECT {rows} WHERE {self._is_missing}) THEN {value} END"
+            )
+        return _session.connection().query(f"SELECT {value}")[1][0][0]
 
-    def max(self) -> Any:
-        """Return the greatest value, None without any."""
-        return self._aggregate("pg_catalog.max({0})")
+    @property
+    def _least(self) -> str:
+        """The aggregate of the least value, of any type."""
+        kind = bare_type(self._sql_type)
+        if kind in _WITH_MIN or kind.endswith("[]"):
+            return f"pg_catalog.min({self._present})"
+        if kind == "boolean":
+            return f"pg_catalog.bool_and({self._present})"
+        return f"(pg_catalog.array_agg({self._present} ORDER BY {self._distinct}))[1]"
+
+    def min(self, skipna: bool = True) -> Any:
+        """Return the least value, None without any.
+
+        Parameters
+        ----------
+        skipna : bool
+            Leave missing values out; False: None where one is missing.
+        """
+        return self._extreme("min", skipna)
+
+    def max(self, skipna: bool = True) -> Any:
+        """Return the greatest value, None without any; see min()."""
+        return self._extreme("max", skipna)
+
+    def describe(self) -> pandas.Series[Any]:
+        """Return count, number of different values, the most frequent value and its frequency."""
+        from oml.core._describing import describe
+
+        described: pandas.Series[Any] = describe(self._frame(), self.columns, None).iloc[:, 0]
+        return described
 
 
 class NumericSeries(Series):
-    """A column of numbers."""
+    """A column of numbers.
+
+    Arithmetic follows numpy: what is divided by zero is infinite or NaN, a negative number to a
+    fraction's power is NaN. Whole numbers divided by zero with // and % are missing.
+    """
 
     _IS_INTEGER = False
 
+    def _compared(self, other: Any) -> str:
+        value = other if isinstance(other, Series) else plain_value(other)
+        if isinstance(value, bool):
+            return str(int(value))
+        if isinstance(value, Series) and bare_type(value._sql_type) == "boolean":
+            return f"({self._operand(value)})::pg_catalog.int4"
+        return self._operand(value)
+
+    def _is_whole(self, other: Any) -> bool:
+        if isinstance(other, Series):
+            return bool(getattr(other, "_IS_INTEGER", False)) or other._sql_type == "boolean"
+        return isinstance(other, int) and -(2**63) <= other < 2**63
+
     def _result_type(self, other: Any) -> str:
-        if isinstance(other, NumericSeries):
-            is_integer = self._IS_INTEGER and other._IS_INTEGER
-        else:
-            is_integer = self._IS_INTEGER and isinstance(other, int)
-        return "bigint" if is_integer else "double precision"
+        return "bigint" if self._IS_INTEGER and self._is_whole(other) else "double precision"
 
     def _number(self, other: Any) -> str:
         """The other side of arithmetic, wide enough not to overflow early."""
-        if isinstance(other, Series) and not isinstance(other, NumericSeries):
-            raise TypeError(f"no arithmetic with a column of class {type(other).__name__}")
-        if not isinstance(other, Series) and not hasattr(other, "__float__"):
+        if isinstance(other, Series):
+            if not isinstance(other, NumericSeries):
+                return f"({self._operand(other)})::pg_catalog.int4::pg_catalog.int8"
+        elif not hasattr(other, "__float__"):
             raise TypeError(f"no arithmetic with a {type(other).__name__}")
+        elif isinstance(other, bool):
+            other = int(other)
         return _widened(self._operand(other), getattr(other, "_sql_type", ""))
 
-    def _arithmetic(self, other: Any, template: str, sql_type: str, is_swapped: bool) -> Any:
-        sides = [_widened(self._expression, self._sql_type), self._number(other)]
-        if is_swapped:
-            sides.reverse()
-        return self._derive(template.format(*sides), sql_type)
+    def _sides(self, other: Any, is_swapped: bool) -> tuple[str, str]:
+        sides = _widened(self._expression, self._sql_type), self._number(other)
+        return (sides[1], sides[0]) if is_swapped else sides
+
+    def _arithmetic(self, other: Any, sign: str, is_swapped: bool = False) -> Any:
+        if not _is_number(other):
+            return NotImplemented
+        other = other if isinstance(other, Series) else plain_value(other)
+        x, y = self._sides(other, is_swapped)
+        return self._derive(f"({x} {sign} {y})", self._result_type(other))
+
+    def _function_of_two(
+        self, other: Any, whole: str | None, body: str, is_swapped: bool = False
+    ) -> Any:
+        """A template of module _numbers: that of whole numbers, and that of others."""
+        if not _is_number(other):
+            return NotImplemented
+        other = other if isinstance(other, Series) else plain_value(other)
+        x, y = self._sides(other, is_swapped)
+        if whole is not None and self._result_type(other) == "bigint":
+            return self._derive(_numbers.once(whole, x, y), "bigint")
+        x, y = f"({x})::pg_catalog.float8", f"({y})::pg_catalog.float8"
+        return self._derive(_numbers.once(body, x, y), "double precision")
 
     def __add__(self, other: Any) -> Any:
-        return self._arithmetic(other, "({0} + {1})", self._result_type(other), False)
+        return self._arithmetic(other, "+")
 
     def __radd__(self, other: Any) -> Any:
-        return self._arithmetic(other, "({0} + {1})", self._result_type(other), True)
+        return self._arithmetic(other, "+", True)
 
     def __sub__(self, other: Any) -> Any:
-        return self._arithmetic(other, "({0} - {1})", self._result_type(other), False)
+        return self._arithmetic(other, "-")
 
     def __rsub__(self, other: Any) -> Any:
-        return self._arithmetic(other, "({0} - {1})", self._result_type(other), True)
+        return self._arithmetic(other, "-", True)
 
     def __mul__(self, other: Any) -> Any:
-        return self._arithmetic(other, "({0} * {1})", self._result_type(other), False)
+        if not isinstance(other, Series) and isinstance(plain_value(other), datetime.timedelta):
+            value = f"({self._expression})::pg_catalog.float8"
+            return self._derive(f"({literal(other)} * {value})", "interval")
+        return self._arithmetic(other, "*")
 
     def __rmul__(self, other: Any) -> Any:
-        return self._arithmetic(other, "({0} * {1})", self._result_type(other), True)
-
-    # Division by zero is NULL.
+        if not isinstance(other, Series) and isinstance(plain_value(other), datetime.timedelta):
+            return self * other
+        return self._arithmetic(other, "*", True)
 
     def __truediv__(self, other: Any) -> Any:
-        return self._arithmetic(other, _DIVISION, "double precision", False)
+        return self._function_of_two(other, None, _numbers.DIVISION)
 
     def __rtruediv__(self, other: Any) -> Any:
-        return self._arithmetic(other, _DIVISION, "double precision", True)
+        return self._function_of_two(other, None, _numbers.DIVISION, True)
 
     def __floordiv__(self, other: Any) -> Any:
-        return self._floor_divide(other, False)
+        return self._function_of_two(other, _numbers.INTEGER_FLOOR, _numbers.FLOOR_DIVISION)
 
     def __rfloordiv__(self, other: Any) -> Any:
-        return self._floor_divide(other, True)
-
-    def _floor_divide(self, other: Any, is_swapped: bool) -> Any:
-        sql_type = self._result_type(other)
-        template = _INTEGER_FLOOR if sql_type == "bigint" else f"pg_catalog.floor({_DIVISION})"
-        return self._arithmetic(other, template, sql_type, is_swapped)
+        return self._function_of_two(other, _numbers.INTEGER_FLOOR, _numbers.FLOOR_DIVISION, True)
 
     def __mod__(self, other: Any) -> Any:
         """As Python has it: the result has the sign of the divisor."""
-        sql_type = self._result_type(other)
-        floor = _INTEGER_FLOOR if sql_type == "bigint" else f"pg_catalog.floor({_DIVISION})"
-        return self._arithmetic(other, f"({{0}} - {{1}} * {floor})", sql_type, False)
+        return self._function_of_two(other, _numbers.INTEGER_REMAINDER, _numbers.REMAINDER)
+
+    def __rmod__(self, other: Any) -> Any:
+        return self._function_of_two(other, _numbers.INTEGER_REMAINDER, _numbers.REMAINDER, True)
+
+    def __divmod__(self, other: Any) -> tuple[Any, Any]:
+        return self // other, self % other
+
+    def __rdivmod__(self, other: Any) -> tuple[Any, Any]:
+        return other // self, other % self
 
     def __pow__(self, other: Any) -> Any:
-        template = "pg_catalog.power(({0})::pg_catalog.float8, ({1})::pg_catalog.float8)"
-        return self._arithmetic(other, template, "double precision", False)
+        return self._function_of_two(other, None, _numbers.POWER)
+
+    def __rpow__(self, other: Any) -> Any:
+        return self._function_of_two(other, None, _numbers.POWER, True)
+
+    def __matmul__(self, other: Any) -> Any:
+        if not isinstance(other, Series) and not hasattr(other, "t_dot"):
+            return NotImplemented
+        return self.dot(other)
 
     def __neg__(self) -> Any:
-        return self._derive(f"(- {self._expression})", self._sql_type)
+        return self._derive(f"(- {_widened(self._expression, self._sql_type)})", self._wide_type)
+
+    def __pos__(self) -> Any:
+        return self._derive(self._expression, self._sql_type)
 
     def __abs__(self) -> Any:
-        return self._derive(f"pg_catalog.abs({self._expression})", self._sql_type)
+        value = _widened(self._expression, self._sql_type)
+        return self._derive(f"pg_catalog.abs({value})", self._wide_type)
+
+    def __round__(self, digits: int | None = None) -> Any:
+        return self.round(digits or 0)
+
+    def __floor__(self) -> Any:
+        return self.floor()
+
+    def __ceil__(self) -> Any:
+        return self.ceil()
+
+    def __trunc__(self) -> Any:
+        return self._whole("trunc")
+
+    @property
+    def _wide_type(self) -> str:
+        wide = {"smallint": "bigint", "integer": "bigint", "oid": "bigint"}
+        return wide.get(
+            self._sql_type, "double precision" if self._sql_type == "real" else self._sql_type
+        )
+
+    # ----------------------------------------------------------------------------- functions
+
+    def _function(self, name: str) -> Any:
+        return self._derive(_numbers.function(name, self._expression), "double precision")
+
+    def _whole(self, name: str) -> Any:
+        if self._IS_INTEGER:
+            return self._derive(self._expression, self._sql_type)
+        return self._derive(f"pg_catalog.{name}({self._expression})", self._wide_type)
+
+    def exp(self) -> Any:
+        """Return e to the power of the values, a Float column."""
+        return self._function("exp")
+
+    def log(self, base: float | None = None) -> Any:
+        """Return the logarithms, a Float column: minus infinity of 0, NaN of negative numbers.
+
+        Parameters
+        ----------
+        base : number, optional
+            e by default.
+        """
+        if base is None:
+            return self._function("log")
+        if not base > 0 or base == 1:
+            raise ValueError("the base of a logarithm is positive, and not 1")
+        if base in (2, 10):
+            return self._function(f"log{int(base)}")
+        natural = self._function("log")
+        divisor = f"pg_catalog.ln({literal(float(base))})"
+        return self._derive(f"({natural._expression} / {divisor})", "double precision")
+
+    def sqrt(self) -> Any:
+        """Return the square roots, a Float column: NaN of negative numbers."""
+        return self._function("sqrt")
+
+    def ceil(self) -> Any:
+        """Return the least whole numbers that are not less than the values."""
+        return self._whole("ceil")
+
+    def floor(self) -> Any:
+        """Return the greatest whole numbers that are not greater than the values."""
+        return self._whole("floor")
+
+    def round(self, decimals: int = 0) -> Any:
+        """Return the column rounded; digits before the point where `decimals` is negative."""
+        raise NotImplementedError
+
+    def isnan(self) -> Any:
+        """Whether the values are NaN or missing, which is the same here: a Boolean column."""
+        return self._condition(self._is_missing)
+
+    def isinf(self) -> Any:
+        """Whether the values are infinite, a Boolean column."""
+        if self._IS_INTEGER:
+            return self._condition("FALSE")
+        value = f"pg_catalog.abs(({self._expression})::pg_catalog.float8)"
+        return self._condition(f"COALESCE({value} = 'Infinity', FALSE)")
+
+    def cut(
+        self,
+        bins: Any,
+        right: bool = True,
+        labels: Any = None,
+        retbins: bool = False,
+        precision: int = 3,
+        include_lowest: bool = False,
+        duplicates: str = "raise",
+    ) -> Any:
+        """Return the bin of each value, a String column called Bin(name).
+
+        Parameters
+        ----------
+        bins : int or list of numbers
+            So many bins of equal width over the range of the values, which is looked up now; or
+            the edges of the bins.
+        right : bool
+            Whether bins include their right edges, or their left ones.
+        labels : list of str, or False, optional
+            What the bins are called, instead of `(0.0, 1.5]`; False: their numbers from 0 on, an
+            Integer column.
+        retbins : bool
+            Return the edges too.
+        precision : int
+            Digits of the edges in the bins' names.
+        include_lowest : bool
+            Whether the first bin includes its left edge.
+        duplicates : "raise" or "drop"
+            What is done about edges that are equal.
+
+        Returns
+        -------
+        column, or (column, numpy.ndarray)
+            Values in no bin are missing.
+        """
+        from oml.core._cutting import cut
+
+        return cut(self, bins, retbins, {
+            "right": right, "labels": labels, "precision": precision,
+            "include_lowest": include_lowest, "duplicates": duplicates,
+        })  # fmt: skip
+
+    def dot(self, other: Any = None, skipna: bool = True, pull_from_db: bool = True) -> Any:
+        """Return the inner product with another column, or those with each column of a frame.
+
+        Parameters
+        ----------
+        other : column or DataFrame, optional
+            Of the same rows; the column itself by default.
+        skipna : bool
+            Take missing values for 0; False: a product that meets one is missing.
+        pull_from_db : bool
+            False: return a proxy; see DataFrame.t_dot().
+
+        Returns
+        -------
+        float, pandas.Series where `other` is a frame, or DataFrame
+        """
+        product = self._frame().t_dot(self if other is None else other, skipna, pull_from_db)
+        if not pull_from_db:
+            return product
+        return float(product.iloc[0]) if product.ndim == 1 else product.iloc[0]
+
+    def _filled_type(self, value: Any) -> str:
+        if isinstance(value, Series):
+            if not isinstance(value, NumericSeries):
+                raise TypeError(f"a {type(self).__name__} column is not filled with {_kind(value)}")
+        elif not isinstance(value, (int, float, decimal.Decimal)):
+            raise TypeError(f"a column of numbers is not filled with a {type(value).__name__}")
+        if self._IS_INTEGER:
+            return "bigint" if self._is_whole(value) else "double precision"
+        if self._sql_type == "real" or isinstance(value, float):
+            return "double precision"
+        return bare_type(self._sql_type)
+
+    # ---------------------------------------------------------------------------- aggregates
 
     def _plain(self, value: Any) -> Any:
         if isinstance(value, decimal.Decimal):
             return int(value) if self._IS_INTEGER else float(value)
         return value
 
-    def sum(self) -> Any:
+    def sum(self, skipna: bool = True) -> Any:
         """Return the sum, 0 without values."""
-        return self._plain(self._aggregate("pg_catalog.sum({0})")) or 0
+        found = self._aggregate("COALESCE(pg_catalog.sum({0}), 0)", skipna)
+        return float("nan") if found is None else self._plain(found)
 
-    def min(self) -> Any:
-        """Return the least value, None without any."""
-        return self._plain(super().min())
+    def _extreme(self, function: str, skipna: bool) -> Any:
+        return self._plain(self._aggregate(f"pg_catalog.{function}({{0}})", skipna))
 
-    def max(self) -> Any:
-        """Return the greatest value, None without any."""
-        return self._plain(super().max())
-
-    def _float_aggregate(self, template: str) -> float:
-        value = self._aggregate(template)
+    def _float_aggregate(self, template: str, skipna: bool = True) -> float:
+        value = self._aggregate(template, skipna)
         return float("nan") if value is None else float(value)
 
-    def mean(self) -> float:
+    def mean(self, skipna: bool = True) -> float:
         """Return the mean, NaN without values."""
-        return self._float_aggregate("pg_catalog.avg({0})")
+        return self._float_aggregate("pg_catalog.avg({0})", skipna)
 
-    def std(self) -> float:
-        """Return the standard deviation of a sample, NaN with less than two values."""
-        return self._float_aggregate("pg_catalog.stddev_samp({0})")
+    def std(self, skipna: bool = True, ddof: int = 1) -> float:
+        """Return the standard deviation of a sample, NaN with less than two values.
 
-    def median(self) -> float:
+        Parameters
+        ----------
+        skipna : bool
+            Leave missing values out; False: NaN where one is missing.
+        ddof : 1 or 0
+            0: of the whole population, as numpy.std() has it.
+        """
+        if ddof not in (0, 1):
+            raise ValueError("ddof is 1 or 0")
+        return self._float_aggregate(f"pg_catalog.stddev_{('pop', 'samp')[ddof]}({{0}})", skipna)
+
+    def median(self, skipna: bool = True) -> float:
         """Return the median, NaN without values."""
         return self._float_aggregate(
-            "pg_catalog.percentile_cont(0.5) WITHIN GROUP (ORDER BY ({0})::pg_catalog.float8)"
+            "pg_catalog.percentile_cont(0.5) WITHIN GROUP (ORDER BY ({0})::pg_catalog.float8)",
+            skipna,
         )
 
-    def skew(self, skipna: bool = True) -> float:
-        """Return the unbiased skewness, NaN with less than three values; see DataFrame.skew()."""
-        return float(self._frame().skew(skipna).iloc[0])
+    def skew(self, skipna: bool = True, bias: bool = True) -> float:
+        """Return the skewness, NaN without values; see DataFrame.skew()."""
+        return float(self._frame().skew(skipna, bias).iloc[0])
 
-    def kurtosis(self, skipna: bool = True) -> float:
-        """Return the unbiased excess kurtosis, NaN with less than four values."""
-        return float(self._frame().kurtosis(skipna).iloc[0])
+    def kurtosis(self, skipna: bool = True, bias: bool = True) -> float:
+        """Return the excess kurtosis, NaN without values; see DataFrame.kurtosis()."""
+        return float(self._frame().kurtosis(skipna, bias).iloc[0])
 
     def cumsum(self, ascending: bool = True, na_position: str = "last", skipna: bool = True) -> Any:
         """Return the running sums of the sorted values; see DataFrame.cumsum()."""
-        frame = self._frame().cumsum(self._name, ascending, na_position, skipna)
-        return frame[self._name]
+        frame = self._frame().cumsum(self.columns[0], ascending, na_position, skipna)
+        return self._of_frame(frame)
+
+    def describe(self, percentiles: Any = None) -> pandas.Series[Any]:
+        """Return count, mean, deviation, extremes and percentiles; see DataFrame.describe().
+
+        Parameters
+        ----------
+        percentiles : list of numbers from 0 to 1, or bool, optional
+            Quartiles by default, and for True; False: none.
+        """
+        from oml.core._describing import describe
+
+        described: pandas.Series[Any] = describe(self._frame(), self.columns, percentiles).iloc[
+            :, 0
+        ]
+        return described
 
 
-_SHOWN = 20  # rows
-_DIVISION = "(({0})::pg_catalog.float8 / NULLIF(({1})::pg_catalog.float8, 0))"
-_INTEGER_FLOOR = (
-    "pg_catalog.floor(({0})::pg_catalog.numeric / NULLIF(({1})::pg_catalog.numeric, 0))"
-    "::pg_catalog.int8"
-)
+def is_missing(value: Any) -> bool:
+    """Whether a plain value stands for a missing one."""
+    return value is None or (isinstance(value, float) and value != value)
+
+
+def _is_number(other: Any) -> bool:
+    """Whether something is to be the other side of arithmetic, or to be refused here."""
+    if isinstance(other, Series):
+        return isinstance(other, NumericSeries) or bare_type(other._sql_type) == "boolean"
+    if not getattr(other, "ndim", 0):
+        return True
+    if type(other).__module__.startswith("pandas."):
+        from oml.core._numpy import refuse_local
+
+        raise refuse_local(other)
+    return False  # numpy asks __array_ufunc__
+
+
+def _kind(column: Series) -> str:
+    return f"a column of class {type(column).__name__}"
 
 
 def _widened(expression: str, sql_type: str) -> str:

@@ -2,13 +2,35 @@
 
 from __future__ import annotations
 
+import operator
+import re
 from typing import Any
 
+from oml._parameters import plain_value
+from oml.core._classes import bare_type
+from oml.core._sql import literal, text_literal
+from oml.core.bytes import Bytes
 from oml.core.series import Series
+
+_TEXTS = {"text", "character varying", "character", "name"}
+#: Flags of Python's regular expressions: PostgreSQL's letters.
+_LINES = {0: "p", re.M: "n", re.S: "s", re.M | re.S: "w"}
+
+
+def _pattern(pattern: str) -> str:
+    """A regular expression with PostgreSQL's escapes for the bounds of words."""
+    if not isinstance(pattern, str):
+        raise TypeError(f"a pattern is a str, not {type(pattern).__name__}")
+    bounds = {"\\b": "\\y", "\\B": "\\Y"}
+    return re.sub(r"\\.", lambda found: bounds.get(found[0], found[0]), pattern, flags=re.S)
 
 
 class String(Series):
     """A column of texts, and of everything that has no class of its own."""
+
+    @property
+    def _as_text(self) -> str:
+        return f"({self._expression})::pg_catalog.text"
 
     def _text(self, other: Any) -> str:
         if not isinstance(other, (String, str)):
@@ -21,6 +43,110 @@ class String(Series):
     def __radd__(self, other: Any) -> Any:
         return self._derive(f"({self._text(other)} || {self._expression})", "text")
 
+    def _left_of(self, other: Any) -> str:
+        if isinstance(other, (Bytes, bytes, bytearray)):  # byte by byte
+            return f"pg_catalog.convert_to({self._as_text}, 'UTF8')"
+        return self._expression
+
+    def _filled_type(self, value: Any) -> str:
+        if not isinstance(value, (String, str)):
+            raise TypeError("a column of texts is filled with texts")
+        return "text" if bare_type(self._sql_type) in _TEXTS else self._sql_type
+
     def len(self) -> Any:
         """The numbers of characters, an Integer column."""
-        return self._derive(f"pg_catalog.length(({self._expression})::pg_catalog.text)", "integer")
+        return self._derive(f"pg_catalog.length({self._as_text})", "integer")
+
+    def find(self, sub: str, start: int = 0) -> Any:
+        """Return where a text begins in each value, -1 where it does not occur: an Integer column.
+
+        Parameters
+        ----------
+        sub : str
+        start : int
+            The first position to look at; positions count from 0.
+        """
+        if not isinstance(sub, str):
+            raise TypeError(f"find() looks for a str, not {type(sub).__name__}")
+        first = operator.index(start)
+        if first < 0:
+            raise ValueError("start is 0 or more")
+        position = (
+            f"pg_catalog.strpos(pg_catalog.substr({self._as_text}, {first + 1}), {literal(sub)})"
+        )
+        length = f"pg_catalog.length({self._as_text})"
+        found = (
+            f"CASE WHEN {length} < {first} THEN -1 "
+            f"ELSE COALESCE(NULLIF({position}, 0) + {first - 1}, -1) END"
+        )
+        return self._derive(f"(CASE WHEN {length} IS NOT NULL THEN {found} END)", "integer")
+
+    def count_pattern(self, pat: str, flags: int = 0) -> Any:
+        """Return how often a regular expression matches in each value, an Integer column.
+
+        Parameters
+        ----------
+        pat : str
+            A regular expression of PostgreSQL's, which understands most of Python's.
+        flags : int
+            Of module re: I, M, S and X.
+        """
+        known = re.I | re.M | re.S | re.X
+        flags = int(flags)
+        if flags & ~(known | re.U):
+            raise ValueError("flags are those of re.I, re.M, re.S and re.X")
+        letters = _LINES[flags & (re.M | re.S)]
+        letters += "i" * bool(flags & re.I) + "x" * bool(flags & re.X) + "g"
+        matches = (
+            f"pg_catalog.regexp_matches({self._as_text}, {literal(_pattern(pat))}, '{letters}')"
+        )
+        count = f"(SELECT pg_catalog.count(*) FROM {matches})"
+        return self._derive(
+            f"(CASE WHEN {self._expression} IS NOT NULL THEN {count} END)", "bigint"
+        )
+
+    def like(self, pattern: str, escape: str = "\\") -> Any:
+        """Whether the values match a pattern of SQL's LIKE, a Boolean column.
+
+        Parameters
+        ----------
+        pattern : str
+            In which % stands for any text and _ for any character.
+        escape : str
+            The character that takes their meaning from these.
+        """
+        return self._condition(
+            f"({self._as_text} LIKE {text_literal(pattern)} ESCAPE {text_literal(escape)})"
+        )
+
+    def contains(self, sub: str) -> Any:
+        """Whether a text occurs in the values, a Boolean column."""
+        return self._condition(f"(pg_catalog.strpos({self._as_text}, {text_literal(sub)}) > 0)")
+
+    def startswith(self, prefix: str) -> Any:
+        """Whether the values begin with a text, a Boolean column."""
+        return self._condition(f"pg_catalog.starts_with({self._as_text}, {text_literal(prefix)})")
+
+    def endswith(self, suffix: str) -> Any:
+        """Whether the values end with a text, a Boolean column."""
+        end = f"pg_catalog.right({self._as_text}, {len_of(suffix)})"
+        return self._condition(f"({end} = {text_literal(suffix)})")
+
+    def lower(self) -> Any:
+        """Return the texts in lower case."""
+        return self._derive(f"pg_catalog.lower({self._as_text})", "text")
+
+    def upper(self) -> Any:
+        """Return the texts in upper case."""
+        return self._derive(f"pg_catalog.upper({self._as_text})", "text")
+
+    def strip(self, chars: str = " \t\n\r\f\v") -> Any:
+        """Return the texts without some characters, white space by default, at both ends."""
+        return self._derive(f"pg_catalog.btrim({self._as_text}, {text_literal(chars)})", "text")
+
+
+def len_of(text: Any) -> int:
+    """Return the number of characters of a text, a TypeError for anything else."""
+    if not isinstance(plain_value(text), str):
+        raise TypeError(f"a text is wanted, not a {type(text).__name__}")
+    return len(text)

@@ -5,34 +5,129 @@ from __future__ import annotations
 import datetime
 from typing import Any
 
+from oml._parameters import plain_value
+from oml.core import _numbers
 from oml.core.series import NumericSeries, Series
 
 
+def _is_span(other: Any) -> bool:
+    return isinstance(other, Timedelta) or (
+        not isinstance(other, Series) and isinstance(plain_value(other), datetime.timedelta)
+    )
+
+
+def _is_number(other: Any) -> bool:
+    if isinstance(other, Series):
+        return isinstance(other, NumericSeries)
+    return isinstance(plain_value(other), (int, float))
+
+
 class Timedelta(Series):
-    """A column of spans of time: interval."""
+    """A column of spans of time: interval, with any fields."""
+
+    _CAST = "interval"
 
     def _span(self, other: Any, template: str) -> Any:
-        if not isinstance(other, (Timedelta, datetime.timedelta)):
-            raise TypeError("a span of time takes a span of time")
         return self._apply(other, template, "interval")
 
     def __add__(self, other: Any) -> Any:
-        if not isinstance(other, (Timedelta, datetime.timedelta)):
-            return NotImplemented
-        return self._span(other, "({0} + {1})")
+        return self._span(other, "({0} + {1})") if _is_span(other) else NotImplemented
+
+    def __radd__(self, other: Any) -> Any:
+        return self._span(other, "({1} + {0})") if _is_span(other) else NotImplemented
 
     def __sub__(self, other: Any) -> Any:
-        return self._span(other, "({0} - {1})")
+        return self._span(other, "({0} - {1})") if _is_span(other) else NotImplemented
+
+    def __rsub__(self, other: Any) -> Any:
+        if _is_span(other):
+            return self._span(other, "({1} - {0})")
+        if isinstance(other, Series):
+            return NotImplemented
+        point = plain_value(other)
+        if not isinstance(point, datetime.date):
+            return NotImplemented
+        has_zone = isinstance(point, datetime.datetime) and point.tzinfo is not None
+        kind = f"timestamp {'with' if has_zone else 'without'} time zone"
+        value = f"({self._operand(point)})::{kind}"
+        return self._derive(f"({value} - {self._expression})", kind)
 
     def __mul__(self, other: Any) -> Any:
-        if not isinstance(other, (NumericSeries, int, float)):
+        if not _is_number(other):
             raise TypeError("a span of time is multiplied by a number")
         return self._derive(
             f"({self._expression} * ({self._operand(other)})::pg_catalog.float8)", "interval"
         )
 
+    def __rmul__(self, other: Any) -> Any:
+        return self * other
+
+    def __truediv__(self, other: Any) -> Any:
+        if _is_span(other):
+            seconds = f"EXTRACT(epoch FROM {self._operand(other)})::pg_catalog.float8"
+            ratio = _numbers.once(_numbers.DIVISION, self._seconds, seconds)
+            return self._derive(ratio, "double precision")
+        if not _is_number(other):
+            return NotImplemented
+        divisor = f"NULLIF(({self._operand(other)})::pg_catalog.float8, 0)"
+        return self._derive(f"({self._expression} / {divisor})", "interval")
+
+    def __rtruediv__(self, other: Any) -> Any:
+        if not _is_span(other):
+            return NotImplemented
+        seconds = f"EXTRACT(epoch FROM {self._operand(other)})::pg_catalog.float8"
+        ratio = _numbers.once(_numbers.DIVISION, seconds, self._seconds)
+        return self._derive(ratio, "double precision")
+
     def __neg__(self) -> Any:
         return self._derive(f"(- {self._expression})", "interval")
+
+    def __pos__(self) -> Any:
+        return self._derive(self._expression, "interval")
+
+    def __abs__(self) -> Any:
+        value = self._expression
+        body = f"(CASE WHEN {value} < '0'::pg_catalog.interval THEN - {value} ELSE {value} END)"
+        return self._derive(body, "interval")
+
+    def _filled_type(self, value: Any) -> str:
+        if not _is_span(value):
+            raise TypeError("a column of spans of time is filled with spans of time")
+        return "interval"
+
+    # --------------------------------------------------------------------------------- parts
+
+    @property
+    def _seconds(self) -> str:
+        return f"EXTRACT(epoch FROM {self._expression})::pg_catalog.float8"
+
+    def total_seconds(self) -> Any:
+        """Return the spans in seconds, a Float column; a month has 30 days, a year 365.25."""
+        return self._derive(f"({self._seconds})", "double precision")
+
+    def _microseconds(self) -> str:
+        seconds = f"EXTRACT(epoch FROM {self._expression})::pg_catalog.numeric"
+        return f"pg_catalog.round({seconds} * 1000000)"
+
+    @property
+    def days(self) -> Any:
+        """The whole days, an Integer column; negative ones as in Python, with seconds above 0."""
+        value = f"pg_catalog.floor({self._microseconds()} / 86400000000)::pg_catalog.int8"
+        return self._derive(value, "bigint")
+
+    @property
+    def seconds(self) -> Any:
+        """The seconds of the day, an Integer column."""
+        value = self._microseconds()
+        rest = f"({value} - pg_catalog.floor({value} / 86400000000) * 86400000000)"
+        return self._derive(f"pg_catalog.floor({rest} / 1000000)::pg_catalog.int8", "bigint")
+
+    @property
+    def microseconds(self) -> Any:
+        """The microseconds of the second, an Integer column."""
+        value = self._microseconds()
+        rest = f"({value} - pg_catalog.floor({value} / 1000000) * 1000000)"
+        return self._derive(f"{rest}::pg_catalog.int8", "bigint")
 
     def sum(self) -> Any:
         """Return the sum, None without values."""
@@ -41,3 +136,6 @@ class Timedelta(Series):
     def mean(self) -> Any:
         """Return the mean, None without values."""
         return self._aggregate("pg_catalog.avg({0})")
+
+    def _extreme(self, function: str, skipna: bool) -> Any:
+        return self._aggregate(f"pg_catalog.{function}({{0}})", skipna)

@@ -9,3 +9,5 @@ class Timezone(TimeSeries):
     """A column of points in time with a zone."""
 
     _SQL_TYPE = "timestamp with time zone"
+    _HAS_ZONE = True
+    _CAST = "timestamp with time zone"

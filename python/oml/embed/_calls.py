@@ -5,18 +5,17 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-import pickle
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from oml import _session
+from oml import _portable, _session
 from oml._errors import DatabaseError, RemoteTraceback, ScriptError
 from oml.embed import _prototype
 from oml.embed._functions import Target
 from oml.embed._listening import Listener, listen, wants_progress
-from oml.embed._pickling import pack
+from oml.embed._pickling import pack, versions_in_engine
 
 _PASSED_ON = frozenset(
     ("oml_input_type", "oml_na_omit", "oml_numeric", "oml_nan", "oml_service_level")
@@ -185,24 +184,36 @@ def run(call: Call) -> list[tuple[str | None, Any, list[bytes]]]:
     )
     results: list[tuple[str | None, Any, list[bytes]]] = []
     pieces: list[bytes] = []
+    environment = call.settings.get("env_name")
     for number, (call_number, name, data) in enumerate(rows):
         pieces.append(data)
         if number + 1 == len(rows) or rows[number + 1][0] != call_number:
-            results.append((name, *_load(pieces)))
+            results.append((name, *_load(pieces, environment)))
             pieces = []
     return results
 
 
-def _load(pieces: list[bytes]) -> tuple[Any, list[bytes]]:
+def _load(pieces: list[bytes], environment: str | None) -> tuple[Any, list[bytes]]:
     try:
-        result, images = pickle.loads(b"".join(pieces) if len(pieces) > 1 else pieces[0])
+        result, images = _portable.loads(b"".join(pieces) if len(pieces) > 1 else pieces[0])
+    except _portable.NOT_OF_VERSIONS:
+        raise
     except Exception as error:
+        message, hint = _portable.explain_failure(error, _versions_in_engine(error, environment))
         raise DatabaseError(
-            f"the result cannot be loaded here: {type(error).__name__}: {error}",
-            "0A000",
-            hint="Both sides need the libraries of its classes, in versions that fit.",
+            f"the result cannot be loaded here: {message}", "0A000", hint=hint
         ) from error
     return result, images
+
+
+def _versions_in_engine(error: Exception, environment: str | None) -> dict[str, str]:
+    """The versions that an error of loading a result may be due to, as engines have them."""
+    names = ["numpy", "pandas", "sklearn"]
+    if isinstance(error, ImportError) and error.name:
+        names.append(error.name.partition(".")[0])
+    with contextlib.suppress(DatabaseError):
+        return versions_in_engine(names, environment)
+    return {}
 
 
 def run_into_table(call: Call, prototype: Any) -> Any:

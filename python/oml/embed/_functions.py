@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import builtins
 import dis
 import inspect
 import linecache
+import math
 import re
 import sys
 import textwrap
@@ -110,7 +112,11 @@ def _lines_of(func: Any) -> tuple[str, int, list[str]] | None:
 
 
 def source_of(func: Any, reason: str) -> str:
-    """Return the text of a module that defines a function: its source, and the imports it needs.
+    """Return the text of a module that defines a function: its source, and what it uses.
+
+    Modules and installed functions that it uses become imports, constants and plain containers of
+    constants become assignments, and functions that are defined on this side come along with what
+    they use in turn. That holds for names in decorators and defaults as well.
 
     Parameters
     ----------
@@ -124,34 +130,103 @@ def source_of(func: Any, reason: str) -> str:
         There is no source, or it needs more than can be written down.
     """
     name = getattr(func, "__name__", type(func).__name__)
-
-    def fail(problem: str) -> TypeError:
-        return TypeError(
+    writer = _SourceWriter()
+    try:
+        writer.add_function(func)
+    except _NotWrittenError as problem:
+        raise TypeError(
             f'function "{name}" cannot be sent to an engine by its source: {problem}. '
-            f"By value neither: {reason}. Import and define what it needs in its body, or give "
-            "its text."
+            f"By value neither: {reason}. Import and define what it needs in its body, pass it as "
+            "an argument, or give its text."
+        ) from None
+    return writer.text()
+
+
+class _NotWrittenError(Exception):
+    """Something has no source that defines it in an engine."""
+
+
+class _SourceWriter:
+    """Collects the statements of a module that defines functions and what they use."""
+
+    def __init__(self) -> None:
+        self._statements: list[str] = []
+        self._bound: dict[str, Any] = {}
+        self._functions: list[str] = []
+
+    def text(self) -> str:
+        return "\n".join(
+            ["from __future__ import annotations", *self._statements, "", *self._functions]
         )
 
+    def add_function(self, func: Any) -> None:
+        """Add the source of a function, what it uses first."""
+        text, node = _parsed_source(func)
+        plain = inspect.unwrap(func)
+        if plain.__code__.co_freevars:
+            free = ", ".join(f'"{variable}"' for variable in plain.__code__.co_freevars)
+            raise _NotWrittenError(f"it uses {free} of the function around it")
+        self._bound[node.name] = func
+        for used in sorted({*_globals_of(plain.__code__), *_names_at_definition(node)}):
+            if not used.isidentifier():  # in code that pytest has rewritten, not in the source
+                continue
+            if used in plain.__globals__:
+                self._bind(used, plain.__globals__[used])
+            elif not hasattr(builtins, used):
+                raise _NotWrittenError(f'it uses "{used}", which is not defined')
+        self._functions.append(text)
+
+    def _bind(self, name: str, value: Any) -> None:
+        """Add a statement that binds the name to the same value in an engine."""
+        if name in self._bound:
+            if self._bound[name] is not value:
+                raise _NotWrittenError(f'"{name}" means different things in what it uses')
+            return
+        self._bound[name] = value
+        statement = _definition_of(name, value)
+        if statement is not None:
+            self._statements.append(statement)
+        elif isinstance(value, types.FunctionType) and value.__name__ == name:
+            try:
+                self.add_function(value)
+            except _NotWrittenError as problem:
+                raise _NotWrittenError(f'it uses "{name}", and of that: {problem}') from None
+        else:
+            kind = type(value).__name__
+            raise _NotWrittenError(f'it uses "{name}", a {kind} that is defined outside')
+
+
+def _parsed_source(func: Any) -> tuple[str, ast.FunctionDef]:
+    """The source of a plain function, and its definition in it."""
     if not isinstance(func, types.FunctionType):
-        raise fail(f"it is a {type(func).__name__}, not a plain function")
-    if func.__code__.co_name == "<lambda>":
-        raise fail("it is a lambda")
+        raise _NotWrittenError(f"it is a {type(func).__name__}, not a plain function")
+    plain = inspect.unwrap(func)
+    if not isinstance(plain, types.FunctionType):
+        raise _NotWrittenError(f"it wraps a {type(plain).__name__}, not a plain function")
+    if plain.__code__.co_name == "<lambda>":
+        raise _NotWrittenError("it is a lambda")
     try:
-        text = textwrap.dedent(inspect.getsource(func))
+        text = textwrap.dedent(inspect.getsource(plain))
+        statement = ast.parse(text).body[0]
     except (OSError, TypeError):
-        raise fail("its source is not known") from None
-    if func.__code__.co_freevars:
-        free = ", ".join(f'"{variable}"' for variable in func.__code__.co_freevars)
-        raise fail(f"it uses {free} of the function around it")
-    head = ["from __future__ import annotations"]
-    for used in sorted(set(_globals_of(func.__code__))):
-        if used not in func.__globals__ or used == name:
-            continue
-        statement = _definition_of(used, func.__globals__[used])
-        if statement is None:
-            raise fail(f'it uses "{used}", which is defined outside')
-        head.append(statement)
-    return "\n".join(head) + "\n\n" + text
+        raise _NotWrittenError("its source is not known") from None
+    except (SyntaxError, IndexError):
+        raise _NotWrittenError("its source cannot be cut out of its file") from None
+    if not isinstance(statement, ast.FunctionDef):
+        raise _NotWrittenError("it is not defined by a def statement of its own")
+    if plain is not func and not statement.decorator_list:
+        raise _NotWrittenError("it was decorated after its definition")
+    return text, statement
+
+
+def _names_at_definition(node: ast.FunctionDef) -> Iterator[str]:
+    """The names that decorators and defaults use; annotations are not evaluated."""
+    arguments = node.args
+    for part in (*node.decorator_list, *arguments.defaults, *arguments.kw_defaults):
+        if part is not None:
+            for each in ast.walk(part):
+                if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Load):
+                    yield each.id
 
 
 def _globals_of(code: types.CodeType) -> Iterator[str]:
@@ -167,11 +242,45 @@ def _definition_of(name: str, value: Any) -> str | None:
     """A statement that binds the name to the same value in an engine; None if there is none."""
     if isinstance(value, types.ModuleType):
         return None if is_local(value.__name__) else f"import {value.__name__} as {name}"
-    if value is None or type(value) in (bool, int, str, bytes):
-        return f"{name} = {value!r}"
+    literal = _literal(value, [])
+    if literal is not None:
+        return f"{name} = {literal}"
     module = getattr(value, "__module__", None)
     own = getattr(value, "__name__", None)
     if isinstance(module, str) and isinstance(own, str) and not is_local(module):
         if getattr(sys.modules.get(module, builtins), own, None) is value:
             return f"from {module} import {own} as {name}"
+    return None
+
+
+_BRACKETS = {"list": ("[", "]"), "tuple": ("(", ",)"), "set": ("{", "}")}
+
+
+def _literal(value: Any, around: list[int]) -> str | None:
+    """An expression for a constant, or for a container of constants; None if there is none."""
+    kind = type(value)
+    if value is None or value is Ellipsis or kind in (bool, int, str, bytes):
+        return repr(value)
+    if kind is float:
+        return repr(value) if math.isfinite(value) else f'float("{value!r}")'
+    if kind is complex:
+        parts = (_literal(value.real, []), _literal(value.imag, []))
+        return f"complex({parts[0]}, {parts[1]})"
+    if id(value) in around:  # a container in itself
+        return None
+    around = [*around, id(value)]
+    if kind is dict:
+        pairs = [(_literal(key, around), _literal(each, around)) for key, each in value.items()]
+        if any(None in pair for pair in pairs):
+            return None
+        return "{" + ", ".join(f"{key}: {each}" for key, each in pairs) + "}"
+    if kind in (list, tuple, set, frozenset):
+        items = [_literal(each, around) for each in value]
+        if None in items:
+            return None
+        listed = ", ".join(map(str, items))
+        if kind is frozenset or not items:
+            return f"{kind.__name__}([{listed}])"
+        first, last = _BRACKETS[kind.__name__]
+        return first + listed + last
     return None

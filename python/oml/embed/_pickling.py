@@ -11,7 +11,7 @@ import types
 import weakref
 from typing import Any, NamedTuple
 
-from oml import _session
+from oml import _portable, _session
 
 #: Types of functions and classes, which a plain pickle only names.
 _NAMED = (type, types.FunctionType)
@@ -66,13 +66,32 @@ def engine_facts(environment: str | None) -> EngineFacts:
     return known[environment]
 
 
+_VERSIONS_SOURCE = """\
+def versions(names):
+    from oml import _portable
+    found = {name: _portable.version_of(name) for name in names}
+    return {"python": _portable.python_version(), **{n: v for n, v in found.items() if v}}
+"""
+
+
+def versions_in_engine(names: list[str], environment: str | None) -> dict[str, str]:
+    """Ask an engine for the versions of Python and of the packages of these modules."""
+    rows = _session.connection().query(
+        "SELECT f FROM pyqsys.apply(cut => 'eval', out_row => NULL::pg_catalog.jsonb, "
+        "scr_name => 'versions', source => $1, par_lst => $2, env_name => $3) AS f",
+        (_VERSIONS_SOURCE, json.dumps({"names": names}), environment),
+    )[1]
+    found = rows[0][0]
+    return {str(name): str(version) for name, version in found.items()}
+
+
 def why_not_cloudpickle(environment: str | None = None) -> str:
     """Say why functions cannot be sent by value to an environment, "" when they can."""
     try:
         import cloudpickle
     except ImportError:
         return "cloudpickle is not installed here"
-    here = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    here = _portable.python_version()
     there = engine_facts(environment)
     if there.python != here:
         return f"engines run Python {there.python}, this is Python {here}"
@@ -117,37 +136,14 @@ class _NeedsValueError(Exception):
     """Something would be named that engines do not have."""
 
 
-class _PlainPickler(pickle.Pickler):
+class _PlainPickler(_portable.Pickler):
     """Pickles what engines can load without cloudpickle."""
 
     def reducer_override(self, value: Any) -> Any:
         if isinstance(value, _NAMED) and is_local(getattr(value, "__module__", None)):
             name = getattr(value, "__qualname__", repr(value))
             raise _NeedsValueError(f'"{name}" is defined on this side only')
-        return NotImplemented
-
-
-def _dump_by_value(content: dict[str, Any]) -> bytes:
-    import cloudpickle
-
-    registered = cloudpickle.list_registry_pickle_by_value()
-    modules = [
-        module
-        for name, module in list(sys.modules.items())
-        if isinstance(module, types.ModuleType)
-        and name not in ("__main__", "__mp_main__")
-        and name == module.__name__
-        and name not in registered
-        and is_local(name)
-    ]
-    for module in modules:
-        cloudpickle.register_pickle_by_value(module)
-    try:
-        dumped: bytes = cloudpickle.dumps(content, protocol=5)
-    finally:
-        for module in modules:
-            cloudpickle.unregister_pickle_by_value(module)
-    return dumped
+        return super().reducer_override(value)
 
 
 _FAILURES = (_NeedsValueError, pickle.PicklingError, TypeError, AttributeError)
@@ -157,7 +153,7 @@ def _describe(content: dict[str, Any]) -> str:
     """Name the argument that cannot be pickled."""
     for name, value in content["arguments"].items():
         try:
-            _PlainPickler(io.BytesIO(), 5).dump(value)
+            _PlainPickler(io.BytesIO()).dump(value)
         except Exception:
             return f'argument "{name}" of type {type(value).__name__}'
     return "the function"
@@ -177,18 +173,26 @@ def pack(content: dict[str, Any], environment: str | None = None) -> bytes:
     TypeError
         Something cannot be sent.
     """
-    header = {"python": f"{sys.version_info[0]}.{sys.version_info[1]}", "cloudpickle": False}
+    header: dict[str, Any] = {"python": _portable.python_version(), "cloudpickle": False}
     file = io.BytesIO()
     try:
-        _PlainPickler(file, 5).dump(content)
-        return json.dumps(header).encode() + b"\n" + file.getvalue()
+        pickler = _PlainPickler(file)
+        pickler.dump(content)
+        return _with_header(header, file, pickler.packages)
     except _FAILURES as error:
         cause = error
     reason = why_not_cloudpickle(environment)
     if not reason:
         header["cloudpickle"] = True
+        file = io.BytesIO()
         try:
-            return json.dumps(header).encode() + b"\n" + _dump_by_value(content)
+            packages = _portable.dump_by_value(content, file, is_local)
         except Exception as error:
             raise TypeError(f"{_describe(content)} cannot be pickled: {error}") from error
+        return _with_header(header, file, packages)
     raise TypeError(f"{_describe(content)} cannot be sent: {cause}; {reason}") from None
+
+
+def _with_header(header: dict[str, Any], file: io.BytesIO, packages: _portable.Packages) -> bytes:
+    header["versions"] = packages.versions()
+    return json.dumps(header).encode() + b"\n" + file.getvalue()

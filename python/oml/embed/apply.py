@@ -179,8 +179,8 @@ def group_apply(
     Returns
     -------
     dict or oml.DataFrame
-        What the function returned for each group. Keys are the column's value as text, tuples of
-        values when there are several columns.
+        What the function returned for each group. Keys are the column's value as text, None for
+        NULL; tuples of values when there are several columns.
 
     Examples
     --------
@@ -204,17 +204,10 @@ def group_apply(
     )
     if prototype is not None:
         return _calls.run_into_table(call, prototype)
-    names = _group_keys(frame, keys.columns) if len(keys.columns) > 1 else None
-    results: dict[Any, Any] = {}
-    for name, result, images in _calls.run(call):
-        key: Any = name
-        if names is not None:
-            keys_of_name = names.get(str(name))
-            if not keys_of_name:
-                raise DatabaseError("the groups changed while they were worked on", "40001")
-            key = keys_of_name.pop(0)
-        results[key] = _with_images(result, images)
-    return results
+    results = _calls.run(call)
+    names = [name or "" for name, _, _ in results]
+    found = _group_keys(frame, keys.columns, names)
+    return {key: _with_images(result, images) for key, (_, result, images) in zip(found, results)}
 
 
 def index_apply(
@@ -296,21 +289,61 @@ def _with_columns(frame: DataFrame, further: DataFrame, argument: str) -> DataFr
     return DataFrame._make(frame._source, columns)
 
 
-def _group_keys(frame: DataFrame, columns: list[str]) -> dict[str, list[tuple[Any, ...]]]:
-    """The groups' values by the names that the server gives to groups, in the server's order."""
+def _group_keys(frame: DataFrame, columns: list[str], names: list[str]) -> list[Any]:
+    """Return a key for each group, in the order of the groups.
+
+    Parameters
+    ----------
+    names : list of str
+        The server's names of the groups: texts of the values joined by "_", "null" for NULL.
+
+    Raises
+    ------
+    DatabaseError
+        The rows are no longer those that were grouped.
+    """
+    is_single = len(columns) == 1
+    if is_single and "null" not in names and len(set(names)) == len(names):
+        return list(names)
     items = ", ".join(f"g.{quote(column)}" for column in columns)
-    texts = " || '_' || ".join(
+    text = " || '_' || ".join(
         f"CASE WHEN g.{quote(column)} IS NULL THEN 'null' "
         f"ELSE pg_catalog.format('%s', g.{quote(column)}) END"
         for column in columns
     )
+    # Equal values may differ as texts, such as 1.0 and 1.00: the name is one of them.
     rows = _session.connection().query(
-        f"SELECT {texts}, {items} FROM ({frame._sql}) AS g GROUP BY {items} ORDER BY {items}"
+        f'SELECT pg_catalog.min(({text}) COLLATE "C"), pg_catalog.max(({text}) COLLATE "C"), '
+        f"{items} FROM ({frame._sql}) AS g GROUP BY {items} ORDER BY {items}"
     )[1]
-    names: dict[str, list[tuple[Any, ...]]] = {}
-    for name, *values in rows:
-        names.setdefault(name, []).append(tuple(values))
-    return names
+    is_same = len(rows) == len(names) and all(
+        least != greatest or name == least for name, (least, greatest, *_) in zip(names, rows)
+    )
+    if not is_same:
+        raise DatabaseError("the groups changed while they were worked on", "40001")
+    keys: list[Any]
+    if is_single:
+        keys = [None if value is None else name for name, (_, _, value) in zip(names, rows)]
+    else:
+        keys = [tuple(map(_hashable, values)) for _, _, *values in rows]
+    if len(set(keys)) < len(keys):
+        raise DatabaseError(
+            "two groups have the same key",
+            "22023",
+            hint="The texts of their values are the same: is extra_float_digits below 0?",
+        )
+    return keys
+
+
+def _hashable(value: Any) -> Any:
+    """A value as part of a key: arrays and rows of composite types as tuples."""
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    if isinstance(value, list):
+        return tuple(map(_hashable, value))
+    if isinstance(value, dict):
+        return tuple(map(_hashable, value.values()))
+    return value
 
 
 # ----------------------------------------------------------------------------------------- results

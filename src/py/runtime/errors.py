@@ -1,5 +1,15 @@
-"""How exceptions of scripts are put into words."""
+"""How exceptions of scripts are put into words, at a cost that does not depend on their size.
 
+A traceback has as many entries as calls were under way, a cause or a context may have one of its
+own, a group has members: all of that is counted, and so much of it is looked at as is shown. What
+Python formats for one exception (its text, its notes, where its syntax is wrong) is cut.
+"""
+
+import contextlib
+import itertools
+import linecache
+import os
+import sys
 import traceback
 
 import _oml_epe
@@ -7,8 +17,20 @@ import _oml_epe
 SCRIPT_MODULES = "oml_epe_script."  # prefix of the names of modules that hold scripts
 
 _RUNTIME_FILE = "<oml_epe runtime "
-_LONGEST_MESSAGE = 32768
+LONGEST_MESSAGE = 32768
 _LONGEST_TRACEBACK = 8192
+_OUTERMOST = 20  # frames of a traceback that are shown
+_INNERMOST = 60
+_MOST_EXCEPTIONS = 16  # causes, contexts and members of groups, all together
+_MOST_MEMBERS = 5  # of one group
+_MOST_NOTES = 10
+LONGEST_LINE = 400  # of source
+_LONGEST_CODE = 20000  # bytes of a function up to the place, for the marks below its line
+_LARGEST_FILE = 10 << 20
+_DEEPEST = 10_000
+
+_CAUSE = "\nThe above exception was the direct cause of the following exception:\n\n"
+_CONTEXT = "\nDuring handling of the above exception, another exception occurred:\n\n"
 
 
 class EpeError(_oml_epe.Error):
@@ -29,68 +51,306 @@ class EpeError(_oml_epe.Error):
         self.hint = hint
 
 
-def _shorten(text, limit):
+@contextlib.contextmanager
+def bounded_recursion():
+    """Bound the depth of what is called, whatever limit the script has set for itself.
+
+    Functions in C that call themselves (repr, pickle, join) would overflow the stack.
+    """
+    limit = sys.getrecursionlimit()
+    if limit <= _DEEPEST:
+        yield
+        return
+    sys.setrecursionlimit(_DEEPEST)
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(limit)
+
+
+def shorten(text, limit):
     if len(text) <= limit:
         return text
     half = limit // 2
     return f"{text[:half]}\n... {len(text) - 2 * half} characters left out ...\n{text[-half:]}"
 
 
-def _leave_out_runtime(description, seen):
-    """Drop our own frames, in the whole chain of exceptions."""
-    while description is not None and id(description) not in seen:
-        seen.add(id(description))
-        description.stack[:] = [
-            frame for frame in description.stack if not frame.filename.startswith(_RUNTIME_FILE)
-        ]
-        for part in getattr(description, "exceptions", None) or ():
-            _leave_out_runtime(part, seen)
-        _leave_out_runtime(description.__context__, seen)
-        description = description.__cause__
+def _cut_line(text):
+    return text if len(text) <= LONGEST_LINE else text[:LONGEST_LINE] + " ..."
+
+
+def encodable(text):
+    """Make lone surrogates visible: they have no UTF-8."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+# ------------------------------------------------------------------------------------- attributes
+
+# Those of the base classes, which no subclass can override.
+_attributes = vars(BaseException)
+_traceback_of = _attributes["__traceback__"].__get__
+_cause_of = _attributes["__cause__"].__get__
+_context_of = _attributes["__context__"].__get__
+_is_context_hidden = _attributes["__suppress_context__"].__get__
+try:
+    _members_of = BaseExceptionGroup.exceptions.__get__
+except NameError:  # before Python 3.11
+
+    class BaseExceptionGroup:
+        """Nothing is one."""
 
 
 def _is_ours(exception):
     """Whether the exception's text is a message as it stands."""
     if isinstance(exception, _oml_epe.Error):
         return True
-    return type(exception).__module__.startswith("_oml_epe_runtime.")
+    module = _attribute_of_type(exception, "__module__")
+    return isinstance(module, str) and module.startswith("_oml_epe_runtime.")
 
 
-def _encodable(text):
-    """Make lone surrogates visible: they have no UTF-8."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+def _attribute_of_type(exception, name):
+    try:
+        return type.__getattribute__(type(exception), name)
+    except Exception:
+        return None
+
+
+def _text_of(value):
+    """str(value), cut; what raises has none."""
+    try:
+        text = str(value)
+    except Exception:
+        return "<exception str() failed>"
+    return shorten(str.__str__(text), LONGEST_MESSAGE)
+
+
+# ----------------------------------------------------------------------------------------- frames
+
+
+def _shown_entries(entry):
+    """The outermost and the innermost entries of a traceback, and how many lie between them.
+
+    Entries of our own frames count as little as if they were not there.
+    """
+    # _oml_epe follows the pointers: a traceback may have a million entries.
+    first, omitted, last = _oml_epe.traceback_ends(entry, _RUNTIME_FILE, _OUTERMOST, _INNERMOST)
+    return first, omitted, last
+
+
+def _source_line(filename, number, names):
+    # An entry may name anything, and linecache reads all of it.
+    try:
+        if filename not in linecache.cache and os.path.exists(filename):
+            if not os.path.isfile(filename) or os.path.getsize(filename) > _LARGEST_FILE:
+                return ""
+        return linecache.getline(filename, number, names)
+    except Exception:
+        return ""
+
+
+def _summaries(entries):
+    """FrameSummary objects with the line that each of the entries shows."""
+    found = []
+    for entry in entries:
+        code = entry.tb_frame.f_code
+        number = entry.tb_lineno
+        line = _source_line(code.co_filename, number, entry.tb_frame.f_globals)
+        if len(line) > LONGEST_LINE:
+            # Without the marks below it, which would be as long.
+            found.append(
+                traceback.FrameSummary(
+                    code.co_filename, number, code.co_name, lookup_line=False, line=_cut_line(line)
+                )
+            )
+            continue
+        positions = {}
+        if hasattr(code, "co_positions") and entry.tb_lasti < _LONGEST_CODE:
+            place = next(
+                itertools.islice(code.co_positions(), entry.tb_lasti // 2, None), (None,) * 4
+            )
+            positions = {"end_lineno": place[1], "colno": place[2], "end_colno": place[3]}
+        found.append(
+            traceback.FrameSummary(
+                code.co_filename,
+                number or 0,
+                code.co_name,
+                lookup_line=False,
+                line=line,
+                **positions,
+            )
+        )
+    return found
+
+
+def _format_frames(summaries):
+    stack = traceback.StackSummary.from_list(summaries)
+    return stack.format()
+
+
+def _format_traceback(entry):
+    """The lines of a traceback; empty when all of its frames are our own."""
+    if entry is None:
+        return []
+    first, omitted, last = _shown_entries(entry)
+    if not first:
+        return []
+    lines = ["Traceback (most recent call last):\n"]
+    if omitted:
+        lines += _format_frames(_summaries(first))
+        lines.append(f"  ... {omitted} frames omitted ...\n")
+        lines += _format_frames(_summaries(last))
+    else:
+        lines += _format_frames(_summaries(first + last))
+    return lines
+
+
+# -------------------------------------------------------------------------------------- exceptions
+
+
+def _format_only(exception):
+    """The lines that say what an exception is, without its traceback."""
+    if isinstance(exception, SyntaxError):
+        return _format_syntax(exception)
+    name = _attribute_of_type(exception, "__qualname__")
+    module = _attribute_of_type(exception, "__module__")
+    name = name if isinstance(name, str) else "<unknown>"
+    if isinstance(module, str) and module not in ("builtins", "__main__"):
+        # A script's own class: its name alone, as if the script was the program.
+        name = name if module.startswith(SCRIPT_MODULES) else f"{module}.{name}"
+    text = _text_of(exception)
+    text += _suggestion_for(exception)
+    lines = [f"{name}: {text}\n" if text else f"{name}\n"]
+    return lines + _format_notes(exception)
+
+
+def _suggestion_for(exception):
+    """What Python 3.12 and later add to the text of a name that is not there."""
+    suggest = getattr(traceback, "_compute_suggestion_error", None)
+    if suggest is None or not isinstance(exception, (NameError, AttributeError, ImportError)):
+        return ""
+    field = "name_from" if isinstance(exception, ImportError) else "name"
+    try:
+        wrong = getattr(exception, field, None)
+        last = _oml_epe.traceback_ends(_traceback_of(exception), "", 0, 1)[2]
+        found = suggest(exception, last[0] if last else None, wrong) if wrong is not None else None
+    except Exception:
+        return ""
+    return f". Did you mean: '{found}'?" if found else ""
+
+
+def _format_syntax(exception):
+    """As the traceback module does, from fields that are looked at first."""
+    fields = {}
+    for field in ("msg", "filename", "lineno", "offset", "text", "end_lineno", "end_offset"):
+        try:
+            fields[field] = getattr(SyntaxError, field).__get__(exception)
+        except Exception:
+            fields[field] = None
+    lines = []
+    if isinstance(fields["lineno"], int):
+        name = fields["filename"] if isinstance(fields["filename"], str) else "<string>"
+        lines.append(f'  File "{_cut_line(name)}", line {fields["lineno"]}\n')
+    text = fields["text"]
+    if isinstance(text, str):
+        shown = text[: 2 * LONGEST_LINE].rstrip("\n").split("\n")[0]
+        stripped = shown.lstrip(" \t\f")
+        lines.append(f"    {_cut_line(stripped)}\n")
+        offset = fields["offset"]
+        if isinstance(offset, int):
+            column = min(offset, len(shown) + 1) - 1 - (len(shown) - len(stripped))
+            end = fields["end_offset"] if fields["end_lineno"] == fields["lineno"] else None
+            width = end - offset if isinstance(end, int) and end > offset else 1
+            if 0 <= column < LONGEST_LINE:
+                width = max(1, min(width, len(stripped) - column))
+                lines.append(f"    {' ' * column}{'^' * width}\n")
+    message = fields["msg"]
+    text = (
+        shorten(message, LONGEST_MESSAGE) if isinstance(message, str) else "<no detail available>"
+    )
+    name = _attribute_of_type(exception, "__name__")
+    return [*lines, f"{name}: {text}\n", *_format_notes(exception)]
+
+
+def _format_notes(exception):
+    try:
+        notes = exception.__notes__
+    except AttributeError:
+        return []
+    except Exception as problem:
+        return [f"Ignored error getting __notes__: {_cut_line(_text_of(repr(problem)))}\n"]
+    if not isinstance(notes, (list, tuple)):
+        return [_text_of(notes) + "\n"]
+    lines = [_text_of(note) + "\n" for note in notes[:_MOST_NOTES]]
+    if len(notes) > _MOST_NOTES:
+        lines.append(f"... {len(notes) - _MOST_NOTES} notes omitted ...\n")
+    return lines
+
+
+class _Report:
+    """Lays out exceptions, of which only so many are shown."""
+
+    def __init__(self):
+        self.seen = set()
+
+    def chain(self, exception):
+        """The exceptions that led to this one, the first one first, with what joins them."""
+        found = []
+        omitted = False
+        join = ""
+        while exception is not None:
+            if id(exception) in self.seen:
+                break
+            if len(self.seen) >= _MOST_EXCEPTIONS:
+                omitted = True
+                break
+            self.seen.add(id(exception))
+            found.append((exception, join))
+            cause = _cause_of(exception)
+            if cause is not None:
+                exception, join = cause, _CAUSE
+            elif not _is_context_hidden(exception):
+                exception, join = _context_of(exception), _CONTEXT
+            else:
+                exception = None
+        return found[::-1], omitted
+
+    def format(self, exception, only=None):
+        """The lines of an exception and of those that led to it; `only` are its own last ones."""
+        found, omitted = self.chain(exception)
+        lines = ["... earlier exceptions omitted ...\n"] if omitted else []
+        for each, join in found:
+            lines += _format_traceback(_traceback_of(each))
+            lines += only if each is exception and only is not None else _format_only(each)
+            lines += self._members(each)
+            if join:
+                lines.append(join)
+        return lines
+
+    def _members(self, exception):
+        if not isinstance(exception, BaseExceptionGroup):
+            return []
+        members = _members_of(exception)
+        lines = []
+        for number, member in enumerate(members[:_MOST_MEMBERS], 1):
+            if len(self.seen) >= _MOST_EXCEPTIONS:
+                break
+            lines.append(f"  +-+---------------- {number} ----------------\n")
+            for line in "".join(self.format(member)).splitlines():
+                lines.append(f"    | {line}\n")
+        shown = sum(line.startswith("  +-+-") for line in lines)
+        if len(members) > shown:
+            lines.append(f"    ... {len(members) - shown} exceptions omitted ...\n")
+        return lines
 
 
 def describe(exception):
     """Return (message, traceback) of an exception; the traceback may be empty."""
-    try:
-        message, lines = _describe(exception)
-    except Exception:  # attributes of the exception raise
-        message, lines = f"{type(exception).__name__}: {exception}", ""
+    with bounded_recursion():
+        only = _format_only(exception)
+        message = _text_of(exception) if _is_ours(exception) else "".join(only).rstrip("\n")
+        # The last line would say the message again.
+        lines = "".join(_Report().format(exception, only=[])).rstrip("\n")
     return (
-        _shorten(_encodable(message), _LONGEST_MESSAGE),
-        _shorten(_encodable(lines), _LONGEST_TRACEBACK),
+        shorten(encodable(message), LONGEST_MESSAGE),
+        shorten(encodable(lines), _LONGEST_TRACEBACK),
     )
-
-
-def _describe(exception):
-    description = traceback.TracebackException.from_exception(exception)
-    _leave_out_runtime(description, set())
-    only = "".join(description.format_exception_only())
-    lines = "".join(description.format())
-    module = type(exception).__module__
-    if isinstance(module, str) and module.startswith(SCRIPT_MODULES):
-        # A script's own exception class: its name alone, as if the script was the program.
-        shown = only[len(module) + 1 :] if only.startswith(module + ".") else only
-    else:
-        shown = only
-    message = str(exception) if _is_ours(exception) else shown.rstrip("\n")
-    has_chain = description.__cause__ is not None or (
-        description.__context__ is not None and not description.__suppress_context__
-    )
-    if not description.stack and not has_chain:
-        return message, ""
-    # The last line says the message again.
-    if lines.endswith(only):
-        lines = lines[: -len(only)]
-    return message, lines.rstrip("\n")

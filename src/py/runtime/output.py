@@ -5,6 +5,9 @@ import sys
 import warnings
 
 import _oml_epe
+from _oml_epe_runtime.errors import LONGEST_MESSAGE, encodable, shorten
+
+_PIECE = 1 << 20  # characters
 
 
 class _Bytes(io.RawIOBase):
@@ -52,11 +55,19 @@ class Stream(io.TextIOBase):
         """Do nothing: the stream belongs to the engine."""
 
     def write(self, text):
+        if isinstance(text, str) and len(text) > _PIECE:
+            # In pieces, between which the script can be interrupted.
+            for first in range(0, len(text), _PIECE):
+                self._write(str.__getitem__(text, slice(first, first + _PIECE)))
+        else:
+            self._write(text)
+        return len(text)
+
+    def _write(self, text):
         if not _oml_epe.write_output(self._is_error, text):
             fallback = sys.__stderr__  # a thread that outlived its script
             if fallback is not None:
                 fallback.write(text)
-        return len(text)
 
 
 stdout = Stream("<stdout>", False)
@@ -69,7 +80,8 @@ def install_showwarning():
 
     def showwarning(message, category, filename, lineno, file=None, line=None):
         if file is None:
-            text = f"{category.__name__}: {message}"
+            text = shorten(f"{category.__name__}: {message}", LONGEST_MESSAGE)
+            text = encodable(text)
             if _oml_epe.show_warning(text, f"{text}\n{lineno}"):
                 return
         before(message, category, filename, lineno, file, line)

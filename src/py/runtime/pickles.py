@@ -3,9 +3,10 @@
 Arguments travel as a line of JSON and a pickle. The line says what it takes to load the pickle, so
 that a lack is reported before anything is loaded:
 
-    {"python": "3.11", "cloudpickle": true, "function": true}
+    {"python": "3.11", "cloudpickle": true, "versions": {"python": "3.11", "numpy": "2.3.4"}}
 
-The pickle is of a dict: "arguments", the keyword arguments, and "function" where there is one.
+"versions" are those of the packages of the pickled objects, for messages. The pickle is of a dict:
+"arguments", the keyword arguments, and "function" where there is one.
 "lines" are the function's own source lines for tracebacks: (file name, first line number, lines).
 
 A result travels as the pickle of (object, list of PNG files), cut into pieces. One that is stored,
@@ -23,27 +24,25 @@ import types
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from _oml_epe_runtime.errors import SCRIPT_MODULES, EpeError
+from _oml_epe_runtime.errors import SCRIPT_MODULES, EpeError, bounded_recursion
+from oml import _portable
 
 __all__ = ["Arguments", "dump", "restore", "store"]
 
 #: The longest piece: far below the limit of a field, and of what a frame of the protocol holds.
 PIECE_BYTES = 8 << 20
+_LONGEST_HEADER = 1 << 16
 
 _CLOUDPICKLE_HINT = "Install cloudpickle (python3-cloudpickle) for the server's Python."
-
-
-def _python_version() -> str:
-    return f"{sys.version_info[0]}.{sys.version_info[1]}"
 
 
 def _check(header: dict[str, Any]) -> None:
     if not header.get("cloudpickle"):
         return
-    if header["python"] != _python_version():
+    if header["python"] != _portable.python_version():
         raise EpeError(
             f"a function pickled by Python {header['python']} cannot run in Python "
-            f"{_python_version()}",
+            f"{_portable.python_version()}",
             sqlstate="0A000",
             hint="Give the source text of the function.",
         )
@@ -95,9 +94,18 @@ class Arguments:
     """
 
     def __init__(self, data: memoryview) -> None:
-        end = bytes(data[:1000]).index(b"\n")
-        _check(json.loads(bytes(data[:end])))
-        content = pickle.loads(data[end + 1 :])
+        end = bytes(data[:_LONGEST_HEADER]).index(b"\n")
+        header = json.loads(bytes(data[:end]))
+        _check(header)
+        try:
+            content = _portable.loads(data[end + 1 :])
+        except _portable.NOT_OF_VERSIONS:
+            raise
+        except Exception as error:
+            message, hint = _portable.explain_failure(error, header.get("versions", {}))
+            raise EpeError(
+                f"the arguments cannot be loaded: {message}", sqlstate="0A000", hint=hint
+            ) from error
         self.function: Callable[..., Any] | None = content.get("function")
         self._arguments: dict[str, Any] = content["arguments"]
         self.is_shareable = not any(map(_has_container, self._arguments.values()))
@@ -145,9 +153,12 @@ class _Pieces:
 
 def _cloudpickle(value: Any, cause: BaseException | None) -> _Pieces:
     """Pickle what plain pickle cannot: functions and classes of scripts, by value."""
+    pieces = _Pieces()
     try:
-        import cloudpickle
-    except ImportError:
+        _portable.dump_by_value(value, pieces, lambda name: name.startswith(SCRIPT_MODULES))
+    except ModuleNotFoundError as error:
+        if error.name != "cloudpickle":
+            raise
         raise EpeError(
             f"a result of type {type(value[0]).__name__} cannot be pickled"
             + (f": {cause}" if cause is not None else ""),
@@ -155,24 +166,11 @@ def _cloudpickle(value: Any, cause: BaseException | None) -> _Pieces:
             detail="It has functions or classes that only the script knows.",
             hint=_CLOUDPICKLE_HINT,
         ) from None
-    modules = [
-        module for name, module in list(sys.modules.items()) if name.startswith(SCRIPT_MODULES)
-    ]
-    before = cloudpickle.list_registry_pickle_by_value()
-    added = [module for module in modules if module.__name__ not in before]
-    pieces = _Pieces()
-    for module in added:
-        cloudpickle.register_pickle_by_value(module)
-    try:
-        cloudpickle.dump(value, pieces, protocol=5)
     except Exception as error:
         raise EpeError(
             f"a result of type {type(value[0]).__name__} cannot be pickled: {error}",
             sqlstate="0A000",
         ) from None
-    finally:
-        for module in added:
-            cloudpickle.unregister_pickle_by_value(module)
     return pieces
 
 
@@ -204,7 +202,7 @@ def store(result: Any, figures: Iterable[tuple[str | None, bytes]]) -> list[byte
 
 def restore(pieces: Iterable[bytes], figures: bool) -> Any:
     """Give back what store() pickled; with `figures`, its images are what is captured next."""
-    result, images, is_generator = pickle.loads(b"".join(pieces))
+    result, images, is_generator = _portable.load_pieces(pieces)
     if figures:
         from _oml_epe_runtime.figures import replay
 
@@ -213,9 +211,14 @@ def restore(pieces: Iterable[bytes], figures: bool) -> Any:
 
 
 def _pickle(value: tuple[Any, ...]) -> list[bytes | memoryview]:
+    with bounded_recursion():
+        return _pickle_bounded(value)
+
+
+def _pickle_bounded(value: tuple[Any, ...]) -> list[bytes | memoryview]:
     pieces = _Pieces()
     try:
-        pickle.Pickler(pieces, protocol=5).dump(value)
+        _portable.Pickler(pieces).dump(value)
         if pieces.mentions_scripts:
             pieces = _cloudpickle(value, None)
     except (pickle.PicklingError, TypeError, AttributeError) as error:

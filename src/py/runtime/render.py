@@ -29,9 +29,11 @@ name. Characters that XML cannot hold become U+FFFD.
 from __future__ import annotations
 
 import base64
+import contextlib
 import datetime
 import decimal
 import enum
+import itertools
 import json
 import math
 import re
@@ -44,8 +46,25 @@ from typing import Any
 
 try:
     from _oml_epe import Error
+    from _oml_epe_runtime.checks import (
+        bounded_recursion,
+        checked_stream,
+        plain_array,
+        validated,
+    )
 except ImportError:  # outside an engine: the tests of this module
     Error = Exception
+    bounded_recursion = contextlib.nullcontext
+
+    def plain_array(array: Any) -> Any:
+        return sys.modules["numpy"].ndarray.view(array, sys.modules["numpy"].ndarray)
+
+    def checked_stream(exporter: Any) -> Any:
+        return exporter
+
+    def validated(value: Any) -> Any:
+        return value
+
 
 __all__ = ["RenderError", "limited", "to_json", "to_value", "to_xml"]
 
@@ -88,7 +107,31 @@ def _float(value: float) -> str:
     return float.__repr__(value) if math.isfinite(value) else "null"
 
 
+#: Characters, bytes or values that one function in C is given: between two of them the statement
+#: can be cancelled.
+_PIECE = 1 << 20
+
+
+def _in_pieces(encode: Callable[[Any], str], value: Any, size: int) -> str:
+    """Join what `encode` gives for each piece of a long text, or of long bytes."""
+    pieces = (value[first : first + size] for first in range(0, len(value), size))
+    return "".join([encode(piece) for piece in pieces])
+
+
+def _join(texts: Iterable[str]) -> str:
+    """Join with commas, piece by piece."""
+    remaining = iter(texts)
+    parts = []
+    while piece := list(itertools.islice(remaining, _PIECE)):
+        parts.append(",".join(piece))
+    return ",".join(parts)
+
+
 def _text(value: str) -> str:
+    if len(value) > _PIECE:
+        # A str of its own: a subclass may slice as it likes.
+        inside = _in_pieces(lambda piece: _text(piece)[1:-1], str.__str__(value), _PIECE)
+        return f'"{inside}"'
     text = json.encoder.encode_basestring(value)
     if text.isascii():
         return text
@@ -137,6 +180,9 @@ def _duration_of(nanoseconds: int) -> str:
 
 
 def _base64(value: Any) -> str:
+    data = memoryview(value)
+    if data.nbytes > _PIECE:
+        return _in_pieces(_base64, data.cast("B"), _PIECE // 3 * 3)
     return base64.b64encode(value).decode("ascii")
 
 
@@ -190,6 +236,8 @@ def _as_frame(value: Any) -> _Frame | None:
         return _Frame(value.columns.tolist(), lambda i: value.iloc[:, i], len(value))
     numpy = sys.modules.get("numpy")
     if numpy is not None and isinstance(value, numpy.ndarray):
+        if not isinstance(value, numpy.ma.MaskedArray):
+            value = plain_array(value)
         names = value.dtype.names
         if names is None:
             return None
@@ -206,6 +254,7 @@ def _as_frame(value: Any) -> _Frame | None:
         value = _arrow_table(value)
     pyarrow = sys.modules.get("pyarrow")
     if pyarrow is not None and isinstance(value, (pyarrow.Table, pyarrow.RecordBatch)):
+        value = validated(value)
         return _Frame(value.schema.names, lambda i: value.column(i).to_pylist(), value.num_rows)
     return None
 
@@ -218,7 +267,7 @@ def _arrow_table(value: Any) -> Any:
         import pyarrow
     except ImportError:
         return value
-    return pyarrow.table(value)
+    return pyarrow.table(checked_stream(value))
 
 
 _PLAIN = frozenset((int, float, str, bool, type(None), bytes, list, tuple, dict, set))
@@ -242,7 +291,7 @@ def _frame_json(frame: _Frame) -> str:
             raise
     keys = (_text(label).replace("%", "%%") for label in frame.labels)
     template = "{" + ",".join(f"{key}:%s" for key in keys) + "}"
-    return ",".join(map(template.__mod__, zip(*columns)))
+    return _join(map(template.__mod__, zip(*columns)))
 
 
 def _column_texts(values: Any) -> Iterable[str]:
@@ -255,6 +304,7 @@ def _column_texts(values: Any) -> Iterable[str]:
         array = values if isinstance(values, numpy.ndarray) else values.to_numpy()
         if isinstance(array, numpy.ma.MaskedArray):
             return _values(_unmasked(numpy, array))
+        array = plain_array(array)
         if array.ndim == 1:
             texts = _array_texts(numpy, array)
             if texts is not None:
@@ -275,11 +325,18 @@ def _pandas_texts(values: Any) -> list[Any]:
 
 def _unmasked(numpy: Any, array: Any) -> Any:
     """Masked elements become None."""
-    return numpy.where(numpy.ma.getmaskarray(array), None, array.data.astype(object))
+    mask = plain_array(numpy.ma.getmaskarray(array))
+    return numpy.where(mask, None, plain_array(array).astype(object))
 
 
 def _array_texts(numpy: Any, array: Any) -> Iterable[str] | None:
     """The quick way for a one-dimensional array, where there is one."""
+    if len(array) > _PIECE:
+        pieces = (array[first : first + _PIECE] for first in range(0, len(array), _PIECE))
+        parts = [_array_texts(numpy, piece) for piece in pieces]
+        if any(part is None for part in parts):
+            return None
+        return itertools.chain.from_iterable(part for part in parts if part is not None)
     kind = array.dtype.kind
     if kind in "iu":
         return map(repr, array.tolist())
@@ -307,6 +364,8 @@ _ONLY_TEXT = frozenset((str,))
 
 
 def _values(values: Iterable[Any]) -> list[str]:
+    if isinstance(values, list) and len(values) > _PIECE:
+        return _long_values(values)
     if isinstance(values, list) and len(values) > 8 and set(map(type, values)) == _ONLY_TEXT:
         quick = list(map(json.encoder.encode_basestring, values))
         return quick if all(map(str.isascii, quick)) else list(map(_text, values))
@@ -318,6 +377,18 @@ def _values(values: Iterable[Any]) -> list[str]:
     except RenderError as error:
         error.path.insert(0, f"[{len(texts)}]")
         raise
+    return texts
+
+
+def _long_values(values: list) -> list[str]:
+    texts: list[str] = []
+    for first in range(0, len(values), _PIECE):
+        try:
+            texts += _values(list.__getitem__(values, slice(first, first + _PIECE)))
+        except RenderError as error:
+            if error.path and re.fullmatch(r"\[\d+\]", error.path[0]):
+                error.path[0] = f"[{int(error.path[0][1:-1]) + first}]"
+            raise
     return texts
 
 
@@ -333,7 +404,7 @@ def _encode(value: Any) -> str:
 
 
 def _array(values: Iterable[Any]) -> str:
-    return "[" + ",".join(_values(values)) + "]"
+    return "[" + _join(_values(values)) + "]"
 
 
 def _set(values: Iterable[Any]) -> str:
@@ -375,15 +446,15 @@ def _frame_array(value: Any) -> str:
 
 
 def _ndarray(values: Any) -> str:
+    if not isinstance(values, sys.modules["numpy"].ma.MaskedArray):
+        values = plain_array(values)
     if values.dtype.names is not None:
         return _frame_array(values)
     if values.ndim == 0:
         return _encode(values[()])
     if values.ndim == 1:
-        return "[" + ",".join(_column_texts(values)) + "]"
-    if isinstance(values, sys.modules["numpy"].ma.MaskedArray):
-        return "[" + ",".join(_located(_ndarray, values)) + "]"
-    return "[" + ",".join(_located(_ndarray, sys.modules["numpy"].asarray(values))) + "]"
+        return "[" + _join(_column_texts(values)) + "]"
+    return "[" + ",".join(_located(_ndarray, values)) + "]"
 
 
 def _located(encode: Callable[[Any], str], values: Iterable[Any]) -> Iterator[str]:
@@ -396,7 +467,7 @@ def _located(encode: Callable[[Any], str], values: Iterable[Any]) -> Iterator[st
 
 
 def _pandas_values(values: Any) -> str:
-    return "[" + ",".join(_column_texts(values)) + "]"
+    return "[" + _join(_column_texts(values)) + "]"
 
 
 def _numpy_scalar(value: Any) -> str:
@@ -508,14 +579,15 @@ def _foreign_encoder(kind: type) -> _Encoder | None:
     if root in ("pyarrow", "polars"):
         for method in ("as_py", "to_pylist", "to_list"):
             if hasattr(kind, method) and not hasattr(kind, "columns"):
-                return lambda value: _encode(getattr(value, method)())
+                return lambda value: _encode(getattr(validated(value), method)())
         return _frame_array
     return _frame_array if hasattr(kind, "__arrow_c_stream__") else None
 
 
 def _guarded(encode: Callable[[Any], Any], value: Any) -> Any:
     try:
-        return encode(value)
+        with bounded_recursion():
+            return encode(value)
     except RecursionError:
         raise RenderError("the result is nested too deeply, or holds itself") from None
 
@@ -619,6 +691,8 @@ _NAME = re.compile(f"[{_LETTERS}_][{_LETTERS}\\-.0-9_]*\\Z")
 
 def _xml_text(text: str) -> str:
     """Text between tags. A carriage return would be read as a line feed."""
+    if len(text) > _PIECE:
+        return _in_pieces(_xml_text, str.__str__(text), _PIECE)
     text = _INVALID.sub("\ufffd", text)
     text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return text.replace("\r", "&#13;")
@@ -691,6 +765,8 @@ def _plain(value: Any) -> Any:
     if encoder is _always_null:
         return None
     if encoder in (_ndarray, _pandas_values):
+        if encoder is _ndarray and not isinstance(value, sys.modules["numpy"].ma.MaskedArray):
+            value = plain_array(value)
         if getattr(value, "ndim", 1) == 0:
             return _plain(value[()])
         return list(value)
@@ -706,7 +782,7 @@ def _plain(value: Any) -> Any:
         return list(value)
     for method in ("as_py", "to_pylist", "to_list"):
         if hasattr(type(value), method):
-            return getattr(value, method)()
+            return getattr(validated(value), method)()
     return value
 
 
@@ -770,7 +846,9 @@ def _xml_frame(frames: Sequence[_Frame]) -> str:
                 raise
         template = "".join(f"<{start.replace('%', '%%')}>%s</{end}>" for start, end in tags)
         if columns:
-            rows.extend(map(template.__mod__, zip(*columns)))
+            cells = map(template.__mod__, zip(*columns))
+            while piece := list(itertools.islice(cells, _PIECE)):
+                rows += piece
         else:
             rows.extend([""] * frame.height)
     inside = "".join(_element("ROW-pandas_dataFrame", row) for row in rows)
@@ -785,6 +863,8 @@ def _xml_cells(values: Any) -> Iterable[str]:
         values = _pandas_texts(values)
     elif numpy is not None and isinstance(dtype, numpy.dtype) and dtype.kind in "biufM":
         array = values if isinstance(values, numpy.ndarray) else values.to_numpy()
+        if not isinstance(array, numpy.ma.MaskedArray):
+            array = plain_array(array)
         if array.ndim == 1 and not isinstance(array, numpy.ma.MaskedArray):
             texts = _array_texts(numpy, array)
             if dtype.kind == "f" and not numpy.isinf(array).any():

@@ -50,8 +50,19 @@ from typing import Any
 
 try:
     from _oml_epe import Error
+    from _oml_epe_runtime.checks import checked_stream, plain_array, validated
 except ImportError:  # outside an engine: the tests of this module
     Error = Exception
+
+    def plain_array(array: Any) -> Any:
+        return sys.modules["numpy"].ndarray.view(array, sys.modules["numpy"].ndarray)
+
+    def checked_stream(exporter: Any) -> Any:
+        return exporter
+
+    def validated(value: Any) -> Any:
+        return value
+
 
 __all__ = ["ResultError", "relational"]
 
@@ -371,14 +382,24 @@ def _column(value: Any, kind: str) -> Any:
 # ------------------------------------------------------------------------------------------- numpy
 
 
+def _masked_parts(values: Any) -> tuple[Any, Any]:
+    """Data and mask of a masked array, as numpy itself has them."""
+    data = plain_array(values)
+    mask = plain_array(sys.modules["numpy"].ma.getmaskarray(values))
+    if mask.dtype != bool or mask.shape != data.shape:
+        raise ResultError("the mask of an array does not fit its data")
+    return data, mask
+
+
 def _array_column(values: Any) -> Any:
     """A numpy array as a column: of rows along its first axis when it has more."""
     numpy = sys.modules["numpy"]
     if isinstance(values, numpy.ma.MaskedArray):
-        mask = numpy.ma.getmaskarray(values)
-        if values.ndim != 1 or values.dtype.kind in "OSUVT":
-            return list(numpy.where(mask, None, values.data.astype(object)))
-        return (values.data, mask) if mask.any() else values.data
+        data, mask = _masked_parts(values)
+        if data.ndim != 1 or data.dtype.kind in "OSUVT":
+            return list(numpy.where(mask, None, data.astype(object)))
+        return (data, mask) if mask.any() else data
+    values = plain_array(values)
     if values.dtype.kind == "T" and values.ndim == 1:
         # numpy 2's StringDType, which has no buffer. Whatever is no text stands for a missing one.
         return [value if isinstance(value, str) else None for value in values.tolist()]
@@ -386,14 +407,18 @@ def _array_column(values: Any) -> Any:
 
 
 def _ndarray(result: Any, names: Sequence[str], kinds: Sequence[str], is_scalar: bool) -> Columns:
+    numpy = sys.modules["numpy"]
+    if isinstance(result, numpy.ma.core.MaskedConstant):
+        return _scalar(None, names, kinds, is_scalar)
+    if not isinstance(result, numpy.ma.MaskedArray):
+        # A matrix stays two-dimensional when sliced, a plain array does not.
+        result = plain_array(result)
     if result.dtype.names is not None:
         fields = result.reshape(-1)
         labels = result.dtype.names
         positions = _positions(labels, names, is_scalar)
         return [_array_column(fields[labels[position]]) for position in positions], len(fields)
     if result.ndim == 0:
-        if type(result).__name__ == "MaskedConstant":
-            return _scalar(None, names, kinds, is_scalar)
         value = result[()] if result.dtype != object else result.item()
         return relational(value, names, kinds, is_scalar)
     if len(names) == 1 and kinds[0] == "list":
@@ -406,10 +431,7 @@ def _ndarray(result: Any, names: Sequence[str], kinds: Sequence[str], is_scalar:
             "42804",
         )
     _check_width(result.shape[1], names)
-    # A matrix stays two-dimensional when sliced, a plain view of it does not.
-    numpy = sys.modules["numpy"]
-    plain = result if isinstance(result, numpy.ma.MaskedArray) else numpy.asarray(result)
-    return [_array_column(plain[:, position]) for position in range(len(names))], len(result)
+    return [_array_column(result[:, position]) for position in range(len(names))], len(result)
 
 
 def _void(result: Any, names: Sequence[str], kinds: Sequence[str], is_scalar: bool) -> Columns:
@@ -511,6 +533,7 @@ def _is_frame(value: Any) -> bool:
 def _arrow_table(
     result: Any, names: Sequence[str], kinds: Sequence[str], is_scalar: bool
 ) -> Columns:
+    result = validated(result)
     positions = _positions(result.schema.names, names, is_scalar)
     return [
         _arrow_column(result.column(position), kind) for position, kind in zip(positions, kinds)
@@ -520,7 +543,9 @@ def _arrow_table(
 def _arrow_array(
     result: Any, names: Sequence[str], kinds: Sequence[str], is_scalar: bool
 ) -> Columns:
-    return _one_column(_arrow_column(result, kinds[0] if kinds else ""), names, len(result))
+    return _one_column(
+        _arrow_column(validated(result), kinds[0] if kinds else ""), names, len(result)
+    )
 
 
 def _arrow_column(values: Any, kind: str) -> Any:
@@ -586,14 +611,15 @@ def _arrow_exporter(
 ) -> Columns:
     """Some other library's frame, through the Arrow C interface."""
     if "pyarrow" not in sys.modules and "polars" in sys.modules:
-        return _polars_frame(sys.modules["polars"].DataFrame(result), names, kinds, is_scalar)
+        frame = sys.modules["polars"].DataFrame(checked_stream(result))
+        return _polars_frame(frame, names, kinds, is_scalar)
     try:
         import pyarrow
     except ImportError:
         raise ResultError(
             f"a result of type {type(result).__name__} needs pyarrow, which is not installed"
         ) from None
-    return _arrow_table(pyarrow.table(result), names, kinds, is_scalar)
+    return _arrow_table(pyarrow.table(checked_stream(result)), names, kinds, is_scalar)
 
 
 def _polars_frame(

@@ -5,20 +5,23 @@ import linecache
 import sys
 import types
 
-from _oml_epe_runtime.errors import SCRIPT_MODULES, EpeError
+from _oml_epe_runtime.errors import LONGEST_LINE, SCRIPT_MODULES, EpeError
 
 
 def _compile(name, filename, source):
-    """Return the syntax tree, or raise EpeError with line, text and caret."""
+    """Return the syntax tree and the code, or raise EpeError with line, text and caret.
+
+    The text is read once, and a cancel is looked at between the parser and the compiler.
+    """
     try:
-        # Not from the tree: only the compiler finds all errors ("return" outside a function).
-        compile(source, filename, "exec", dont_inherit=True)
-        return ast.parse(source, filename)
+        tree = ast.parse(source, filename)
+        # Only the compiler finds all errors ("return" outside a function).
+        return tree, compile(tree, filename, "exec", dont_inherit=True)
     except SyntaxError as error:
         detail = f"Line {error.lineno}: " if error.lineno else ""
         detail += f"{type(error).__name__}: {error.msg}"
         if error.text:
-            text = error.text.rstrip("\n")
+            text = error.text[:LONGEST_LINE].rstrip("\n")
             stripped = text.lstrip(" \t\f")
             detail += f"\n    {stripped}"
             column = (error.offset or 0) - 1 - (len(text) - len(stripped))
@@ -92,7 +95,7 @@ def _nothing_to_call(name):
 
 def check(name, source):
     """Raise EpeError unless the text compiles and defines something to call; run nothing."""
-    tree = _compile(name, f"<oml_epe script {name}>", source)
+    tree, _ = _compile(name, f"<oml_epe script {name}>", source)
     if not any(True for _ in _definitions(tree.body)):
         raise _nothing_to_call(name)
 
@@ -127,7 +130,7 @@ def forget_all():
 def load(owner, name, source):
     """Execute the text of a script as a module of its own and return what to call."""
     filename = f"<oml_epe script {owner}.{name}>"
-    tree = _compile(name, filename, source)
+    tree, code = _compile(name, filename, source)
     # Tracebacks show the script's own lines; an entry without a time is never checked.
     lines = [line + "\n" for line in source.splitlines()]
     linecache.cache[filename] = (len(source), None, lines, filename)
@@ -137,7 +140,7 @@ def load(owner, name, source):
     before = sys.modules.get(module.__name__)
     sys.modules[module.__name__] = module
     try:
-        exec(compile(source, filename, "exec", dont_inherit=True), module.__dict__)
+        exec(code, module.__dict__)
         return _choose(name, tree, module.__dict__)
     except BaseException:
         if before is None:

@@ -371,3 +371,82 @@ def test_a_result_may_be_limited(make):
 @pytest.mark.parametrize("value", ["xxxx", b"xxxx", 5, None, np.array(5), np.float64(1)])
 def test_what_has_no_items_is_not_limited(value):
     assert render.limited(value, 3) is value
+
+
+# ------------------------------------------------------------------------------------- long values
+
+
+@pytest.fixture
+def piece(monkeypatch):
+    """Pieces of a few characters or values, so that small values are long ones."""
+    monkeypatch.setattr(render, "_PIECE", 9)
+    return 9
+
+
+LONG_TEXTS = ["x" * 100, 'ä"\n' * 40, "\x00\x1f\\" * 30, "😀" * 50, "]]>&<\r" * 20]
+LONG_TEXTS += ["y" * 9, "z" * 10]
+
+
+@pytest.mark.parametrize("text", LONG_TEXTS)
+def test_pieces_of_a_long_text_make_the_whole(text, monkeypatch):
+    json_before, xml_before = render.to_value(text), render.to_xml(text, [])
+    monkeypatch.setattr(render, "_PIECE", 9)
+    assert render.to_value(text) == json_before
+    assert json.loads(json_before) == text
+    assert render.to_xml(text, []) == xml_before
+
+
+def test_no_function_in_c_gets_more_than_a_piece(piece, monkeypatch):
+    sizes = []
+
+    def counted(function):
+        def call(value):
+            sizes.append(len(value))
+            return function(value)
+
+        return call
+
+    encoder = render.json.encoder
+    monkeypatch.setattr(encoder, "encode_basestring", counted(encoder.encode_basestring))
+    monkeypatch.setattr(render.base64, "b64encode", counted(render.base64.b64encode))
+    render.to_value("a" * 1000)
+    render.to_value(b"a" * 1000)
+    assert len(sizes) >= 2 * (1000 // piece)
+    assert max(sizes) <= piece
+
+
+def test_pieces_of_long_bytes_make_the_whole(piece):
+    for size in (8, 9, 10, 11, 100):
+        data = bytes(range(size))
+        assert json.loads(render.to_value(data)) == base64.b64encode(data).decode()
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.arange(100),
+        np.linspace(0, 1, 50),
+        np.array([1.5, np.nan, np.inf] * 20),
+        np.arange(40) % 3 == 0,
+        np.arange(50).astype("M8[s]"),
+        np.array(["a", None, 1] * 20, dtype=object),
+    ],
+)
+def test_pieces_of_a_long_array_make_the_whole(array, monkeypatch):
+    whole = render.to_value(array), render.to_value(pd.DataFrame({"a": array}))
+    xml = render.to_xml(pd.DataFrame({"a": array}), [])
+    monkeypatch.setattr(render, "_PIECE", 9)
+    assert (render.to_value(array), render.to_value(pd.DataFrame({"a": array}))) == whole
+    assert render.to_xml(pd.DataFrame({"a": array}), []) == xml
+
+
+def test_pieces_of_a_long_list_make_the_whole(piece):
+    values = ["text", 1, None, 2.5] * 20
+    assert json.loads(render.to_value(values)) == values
+    assert json.loads(render.to_value(["text"] * 100)) == ["text"] * 100
+
+
+def test_place_of_a_value_in_a_long_list(piece):
+    with pytest.raises(render.RenderError) as caught:
+        render.to_value([1] * 25 + [object()] + [1] * 10)
+    assert caught.value.path == ["[25]"]

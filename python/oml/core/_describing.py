@@ -1,0 +1,98 @@
+"""Summaries of columns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from oml import _session
+from oml.core.series import NumericSeries, Series
+
+_COUNTS = ["count", "unique", "top", "freq"]
+
+
+def _percentiles(percentiles: Any) -> dict[str, float]:
+    """Label and share of each percentile that is asked for."""
+    if percentiles is None or percentiles is True:
+        percentiles = [0.25, 0.5, 0.75]
+    elif percentiles is False:
+        percentiles = []
+    shares = sorted(float(share) for share in percentiles)
+    if any(not 0 <= share <= 1 for share in shares):
+        raise ValueError("percentiles are numbers from 0 to 1")
+    found = {f"{100 * share:.12g}%": share for share in shares}
+    if len(found) < len(shares):
+        raise ValueError("a percentile is named twice")
+    return found
+
+
+def _quantile(share: float) -> str:
+    return (
+        f"pg_catalog.percentile_cont({share!r}) WITHIN GROUP (ORDER BY ({{0}})::pg_catalog.float8)"
+    )
+
+
+def _numbers(columns: Sequence[Series], shares: dict[str, float]) -> list[dict[str, float]]:
+    rows = {
+        "count": "pg_catalog.count({0})",
+        "mean": "pg_catalog.avg({0})",
+        "std": "pg_catalog.stddev_samp({0})",
+        "min": "pg_catalog.min({0})",
+        **{label: _quantile(share) for label, share in shares.items()},
+        "max": "pg_catalog.max({0})",
+    }
+    items = [
+        f"({text.format(column._present)})::pg_catalog.float8"
+        for column in columns
+        for text in rows.values()
+    ]
+    # An array, since a query has 1664 columns at most.
+    found = _query(f"SELECT ARRAY[{', '.join(items)}] FROM {columns[0]._source.relation} AS t")[0][
+        0
+    ]
+    values = [float("nan") if value is None else float(value) for value in list(found)]
+    width = len(rows)
+    return [dict(zip(rows, values[n * width : (n + 1) * width])) for n, _ in enumerate(columns)]
+
+
+def _query(sql: str) -> list[tuple[Any, ...]]:
+    rows: list[tuple[Any, ...]] = _session.connection().query(sql)[1]
+    return rows
+
+
+def _others(column: Series) -> dict[str, Any]:
+    """Counts of one column; of values as frequent the first in their order as texts is the top."""
+    rows = f"FROM {column._source.relation} AS t"
+    ((count, unique),) = _query(
+        f"SELECT pg_catalog.count({column._present}), "
+        f"pg_catalog.count(DISTINCT {column._distinct}) {rows}"
+    )
+    top = _query(
+        f"SELECT v, n FROM (SELECT {column._distinct} AS v, pg_catalog.count(*) AS n {rows} "
+        f"WHERE NOT {column._is_missing} GROUP BY 1) AS g "
+        'ORDER BY n DESC, (v)::pg_catalog.text COLLATE "C" LIMIT 1'
+    ) or [(float("nan"), float("nan"))]
+    return dict(zip(_COUNTS, (int(count), int(unique), *top[0])))
+
+
+def describe(frame: Any, names: Sequence[str], percentiles: Any) -> Any:
+    """Return the summary of some columns of a frame, a pandas.DataFrame."""
+    import pandas
+
+    columns = [frame._series(name) for name in names]
+    shares = _percentiles(percentiles)
+    numeric = [column for column in columns if isinstance(column, NumericSeries)]
+    found: dict[str, Any] = {}
+    for column, values in zip(numeric, _numbers(numeric, shares) if numeric else []):
+        found[column.columns[0]] = pandas.Series(values, dtype="float64")
+    for column in columns:
+        if not isinstance(column, NumericSeries):
+            found[column.columns[0]] = pandas.Series(_others(column), dtype=object)
+    labels: list[str] = []
+    if len(numeric) < len(columns):
+        labels += _COUNTS
+    if numeric:
+        labels += ["mean", "std", "min", *shares, "max"]
+        labels = labels if "count" in labels else ["count", *labels]
+    made = {name: found[name].reindex(labels) for name in names}
+    return pandas.DataFrame(made, columns=list(names), index=labels)

@@ -1,0 +1,297 @@
+"""Columns in numpy's functions: what has a counterpart becomes one, the rest is refused."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+from oml._parameters import plain_value
+from oml.core import _numbers
+from oml.core._sql import literal
+from oml.core.series import NumericSeries, Series, is_missing
+
+_BINARY: dict[str, Callable[[Any, Any], Any]] = {
+    "add": operator.add,
+    "bitwise_and": operator.and_,
+    "bitwise_or": operator.or_,
+    "bitwise_xor": operator.xor,
+    "divide": operator.truediv,
+    "divmod": divmod,
+    "equal": operator.eq,
+    "float_power": operator.pow,
+    "floor_divide": operator.floordiv,
+    "greater": operator.gt,
+    "greater_equal": operator.ge,
+    "less": operator.lt,
+    "less_equal": operator.le,
+    "logical_and": operator.and_,
+    "logical_or": operator.or_,
+    "logical_xor": operator.xor,
+    "matmul": operator.matmul,
+    "multiply": operator.mul,
+    "not_equal": operator.ne,
+    "power": operator.pow,
+    "remainder": operator.mod,
+    "subtract": operator.sub,
+}
+_EXTREMES = {"fmax": False, "fmin": False, "maximum": True, "minimum": True}
+
+
+def _invert(column: Any) -> Any:
+    return ~column
+
+
+_UNARY: dict[str, Callable[[Any], Any]] = {
+    "absolute": abs,
+    "ceil": lambda column: column.ceil(),
+    "conjugate": operator.pos,
+    "deg2rad": lambda column: column._function("radians"),
+    "fabs": lambda column: abs(_float(column)),
+    "floor": lambda column: column.floor(),
+    "invert": _invert,
+    "isfinite": lambda column: ~(column.isnan() | column.isinf()),
+    "isinf": lambda column: column.isinf(),
+    "isnan": lambda column: column.isnan(),
+    "isnat": lambda column: column.isnull(),
+    "logical_not": _invert,
+    "negative": operator.neg,
+    "positive": operator.pos,
+    "rad2deg": lambda column: column._function("degrees"),
+    "reciprocal": lambda column: 1.0 / column,
+    "rint": lambda column: _float(column).round(0),
+    "sign": lambda column: _sign(column),
+    "square": lambda column: column * column,
+    "trunc": lambda column: column._whole("trunc"),
+}
+
+
+def _float(column: NumericSeries) -> Any:
+    value = f"({column._expression})::pg_catalog.float8"
+    return column._derive(value, "double precision")
+
+
+def _sign(column: NumericSeries) -> Any:
+    value = f"pg_catalog.sign({column._present})"
+    return column._derive(f"({value})::{column._wide_type}", column._wide_type)
+
+
+def _scalar(value: Any) -> Any:
+    """A column, or one of numpy's values as Python's.
+
+    Raises
+    ------
+    TypeError
+        There are several values.
+    """
+    if isinstance(value, Series):
+        return value
+    if getattr(value, "ndim", 0) or isinstance(value, (list, tuple)):
+        raise refuse_local(value)
+    plain = plain_value(value)
+    return float(plain) if isinstance(plain, float) else plain  # no numpy.float64
+
+
+def refuse_local(value: Any) -> TypeError:
+    """Return the error for local values beside a column."""
+    return TypeError(
+        f"a local {type(value).__name__} cannot be combined with a column of the database: "
+        "oml.push() it and merge() the frames, or pull() the column"
+    )
+
+
+def _refuse(name: str) -> TypeError:
+    return TypeError(
+        f"numpy.{name}() does not work on columns of the database; pull() fetches their values"
+    )
+
+
+def apply_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+    """Return the column that a universal function makes of columns and constants."""
+    name = ufunc.__name__
+    if method != "__call__":
+        raise _refuse(f"{name}.{method}")
+    if keywords:
+        raise TypeError(f"numpy.{name}() takes no {', '.join(keywords)} with columns")
+    operands = [_scalar(value) for value in inputs]
+    if len(operands) == 2 and name in _EXTREMES:
+        return _extreme(name, *operands)
+    if len(operands) == 2 and name in _BINARY:
+        return _BINARY[name](*operands)
+    (column, *rest) = operands
+    if not rest and name in _UNARY:
+        try:
+            return _UNARY[name](column)
+        except AttributeError:
+            raise TypeError(f"numpy.{name}() takes no {type(column).__name__} column") from None
+    if not rest and name in _numbers.FUNCTIONS and isinstance(column, NumericSeries):
+        return column._function(name)
+    raise _refuse(name)
+
+
+def _extreme(name: str, left: Any, right: Any) -> Any:
+    """The larger or smaller of two values; missing if one is, or if both are."""
+    column = left if isinstance(left, Series) else right
+    texts = []
+    for value in (left, right):
+        if isinstance(value, Series):
+            if value._source is not column._source:
+                raise ValueError("columns of different rows cannot be combined: merge the frames")
+            texts.append(value._present)
+        else:
+            texts.append(literal(value))
+    function = "GREATEST" if "max" in name else "LEAST"
+    if _EXTREMES[name]:
+        tests = " OR ".join(f"{text} IS NULL" for text in texts)
+        function = f"CASE WHEN {tests} THEN NULL ELSE {function}({', '.join(texts)}) END"
+    else:
+        function = f"{function}({', '.join(texts)})"
+    kind = column._sql_type
+    if isinstance(column, NumericSeries):
+        column._number(right if column is left else left)
+        kind = column._result_type(right if column is left else left)
+    return column._derive(f"CAST({function} AS {kind})", kind)
+
+
+def as_array(values: Any, dtype: Any, copy: bool | None) -> Any:
+    """Return what pandas holds as an array of numpy."""
+    if copy is False:
+        raise ValueError("the values are in the database: an array of them is a copy")
+    return values.to_numpy() if dtype is None else values.to_numpy(dtype)
+
+
+# --------------------------------------------------------------------------- numpy's functions
+
+
+def _where(condition: Any, x: Any, y: Any) -> Any:
+    from oml.core.boolean import Boolean
+
+    if not isinstance(condition, Boolean):
+        raise TypeError("numpy.where() takes a Boolean column")
+    column = next((value for value in (x, y) if isinstance(value, Series)), condition)
+    sides = [_scalar(value) for value in (x, y)]
+    texts = [condition._operand(side) for side in sides]
+    kinds = {_type_of(condition, side) for side in sides if not is_missing(side)}
+    kind = _common_type(kinds)
+    name = column._name if column is not condition else ""
+    chosen = f"CASE WHEN {condition._expression} THEN {texts[0]} ELSE {texts[1]} END"
+    return condition._derive(f"CAST({chosen} AS {kind})", kind, name)
+
+
+def _type_of(column: Series, value: Any) -> str:
+    if isinstance(value, Series):
+        return value._sql_type
+    if isinstance(value, bool):
+        return "boolean"
+    if isinstance(value, int):
+        return "bigint" if -(2**63) <= value < 2**63 else "numeric"
+    if isinstance(value, float):
+        return "double precision"
+    if isinstance(value, str):
+        return "text"
+    from oml._parameters import parameter
+
+    return str(parameter(value)[1])
+
+
+def _common_type(kinds: set[str]) -> str:
+    from oml.core._classes import common_type
+
+    return common_type(list(kinds))
+
+
+def _clip(a: Any, a_min: Any = None, a_max: Any = None) -> Any:
+    if a_min is not None:
+        a = _extreme("maximum", a, _scalar(a_min))
+    return a if a_max is None else _extreme("minimum", a, _scalar(a_max))
+
+
+def _var(column: Any, ddof: int = 0) -> float:
+    return float(column.std(ddof=ddof) ** 2)
+
+
+_FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "all": lambda a: a.all(),
+    "amax": lambda a: a.max(),
+    "amin": lambda a: a.min(),
+    "any": lambda a: a.any(),
+    "around": lambda a, decimals=0: a.round(decimals),
+    "clip": _clip,
+    "dot": lambda a, b: a.dot(b),
+    "isin": lambda element, test_elements: element.isin(test_elements),
+    "max": lambda a: a.max(),
+    "mean": lambda a: a.mean(),
+    "median": lambda a: a.median(),
+    "min": lambda a: a.min(),
+    "nanmax": lambda a: a.max(),
+    "nanmean": lambda a: a.mean(),
+    "nanmedian": lambda a: a.median(),
+    "nanmin": lambda a: a.min(),
+    "nanstd": lambda a, ddof=0: a.std(ddof=ddof),
+    "nansum": lambda a: a.sum(),
+    "nanvar": _var,
+    "ndim": lambda a: 1,
+    "round": lambda a, decimals=0: a.round(decimals),
+    "round_": lambda a, decimals=0: a.round(decimals),
+    "shape": lambda a: (len(a),),
+    "size": lambda a: len(a),
+    "std": lambda a, ddof=0: a.std(ddof=ddof),
+    "sum": lambda a: a.sum(),
+    "var": _var,
+    "where": _where,
+}
+
+
+def apply_function(function: Any, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+    """Return what one of numpy's functions makes of columns."""
+    name = function.__name__
+    if function.__module__ != "numpy" or name not in _FUNCTIONS:
+        raise _refuse(name)
+    given = {key: value for key, value in keywords.items() if not (key == "axis" and not value)}
+    try:
+        return _FUNCTIONS[name](*args, **given)
+    except AttributeError:
+        raise TypeError(f"numpy.{name}() takes no {type(args[0]).__name__} column") from None
+
+
+_FRAME_FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "ndim": lambda a: 2,
+    "shape": lambda a: a.shape,
+    "size": lambda a: a.shape[0] * a.shape[1],
+}
+
+
+def apply_frame_function(function: Any, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+    """Return what one of numpy's functions makes of a frame: little but its shape."""
+    name = function.__name__
+    if function.__module__ != "numpy" or name not in _FRAME_FUNCTIONS or keywords:
+        raise TypeError(
+            f"numpy.{name}() does not work on frames of the database; pull() fetches their rows"
+        )
+    return _FRAME_FUNCTIONS[name](*args)
+
+
+def rows_for_pandas(frame: Any) -> Any:
+    """Return rows with names, since pandas.DataFrame() asks for an array, which would have none.
+
+    Raises
+    ------
+    TypeError
+        pandas would lose the names, which must be identifiers of Python, and need a row.
+    """
+    import dataclasses
+    import keyword
+
+    import numpy
+
+    names = frame.columns
+    are_plain = all(name.isidentifier() and not keyword.iskeyword(name) for name in names)
+    pulled = frame.pull() if are_plain else None
+    if pulled is None or not len(pulled):
+        raise TypeError("pandas.DataFrame() would lose the names of the columns: call pull()")
+    row_class = dataclasses.make_dataclass("Row", names)
+    columns = [pulled.iloc[:, number].astype(object) for number in range(len(names))]
+    rows = numpy.empty(len(pulled), dtype=object)
+    for number, values in enumerate(zip(*columns)):
+        rows[number] = row_class(*values)
+    return rows

@@ -1,0 +1,365 @@
+-- From version 1.0.0 to 1.1.0. The result equals a new installation of 1.1.0: test/py/test_upgrade.py
+-- compares the catalogs. A statement here repeats what changed in sql/oml_epe.sql; a new column goes
+-- behind the existing ones in both.
+\echo Use "ALTER EXTENSION oml_epe UPDATE" to load this file. \quit
+
+SET LOCAL search_path = pg_catalog, pg_temp;
+
+-- The objects that exist: their ACLs may be the work of an administrator.
+SELECT set_config('pyqsys.kept', array_agg(concat(d.classid, '.', d.objid))::text, true)
+FROM pg_depend AS d
+    JOIN pg_extension AS e ON e.oid = d.refobjid AND e.extname = 'oml_epe'
+WHERE d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e';
+
+-- -------------------------------------------------------------- views compare OIDs and show names
+
+CREATE OR REPLACE VIEW @extschema@.all_pyq_scripts WITH (security_barrier) AS
+    SELECT CASE WHEN s.owner::oid = 0 THEN 'pyqsys'
+                ELSE (SELECT r.rolname::text FROM pg_catalog.pg_roles AS r
+                      WHERE r.oid = s.owner::oid) END AS owner,
+           s.name,
+           s.script
+    FROM pyqsys.scripts AS s
+    WHERE s.owner::oid = 0
+        OR pg_catalog.pg_has_role(s.owner::oid, 'USAGE')
+        OR EXISTS (SELECT FROM pyqsys.script_grants AS g
+                   WHERE g.owner = s.owner AND g.name = s.name
+                       AND (g.grantee::oid = 0 OR pg_catalog.pg_has_role(g.grantee::oid, 'USAGE')));
+
+CREATE OR REPLACE VIEW @extschema@.user_pyq_scripts WITH (security_barrier) AS
+    SELECT s.name, s.script
+    FROM pyqsys.scripts AS s
+    WHERE s.owner = pg_catalog.quote_ident(current_user)::regrole;
+
+CREATE OR REPLACE VIEW pyqsys.readable_datastores WITH (security_barrier) AS
+    SELECT s.id, s.owner, s.owner_name, s.name, s.description, s.is_grantable, s.created,
+           s.owner = quote_ident(current_user)::regrole AS is_own, s.is_granted,
+           coalesce((SELECT pg_has_role(s.owner::oid, r.oid, 'USAGE') FROM pg_roles AS r
+                     WHERE r.rolname = 'pyqadmin'),
+                    (SELECT r.rolsuper FROM pg_roles AS r WHERE r.oid = s.owner),
+                    false) AS is_trusted
+    FROM (SELECT d.*, (SELECT r.rolname::text FROM pg_roles AS r
+                       WHERE r.oid = d.owner::oid) COLLATE "C" AS owner_name,
+                 EXISTS (SELECT FROM pyqsys.datastore_grants AS g
+                         WHERE g.store = d.id AND g.owner = d.owner
+                             AND (g.grantee::oid = 0 OR pg_has_role(g.grantee::oid, 'USAGE')))
+                     AS is_granted
+          FROM pyqsys.datastores AS d) AS s
+    WHERE pg_has_role(s.owner::oid, 'USAGE') OR s.is_granted;
+
+CREATE OR REPLACE VIEW @extschema@.all_pyq_datastores WITH (security_barrier) AS
+    SELECT d.owner_name AS dsowner, d.name AS dsname, o.nobj, o.dssize, d.created AS cdate,
+           d.description, CASE WHEN d.is_grantable THEN 'T' ELSE 'F' END AS grantable
+    FROM pyqsys.readable_datastores AS d,
+        LATERAL (SELECT count(*) AS nobj, coalesce(sum(i.size), 0)::bigint AS dssize
+                 FROM pyqsys.datastore_objects AS i WHERE i.store = d.id) AS o;
+
+CREATE OR REPLACE VIEW @extschema@.user_pyq_datastores WITH (security_barrier) AS
+    SELECT d.name AS dsname, o.nobj, o.dssize, d.created AS cdate,
+           d.description, CASE WHEN d.is_grantable THEN 'T' ELSE 'F' END AS grantable
+    FROM pyqsys.readable_datastores AS d,
+        LATERAL (SELECT count(*) AS nobj, coalesce(sum(i.size), 0)::bigint AS dssize
+                 FROM pyqsys.datastore_objects AS i WHERE i.store = d.id) AS o
+    WHERE d.is_own;
+
+CREATE OR REPLACE VIEW pyqsys.readable_scripts WITH (security_barrier) AS
+    SELECT s.owner_name, s.name, s.script, s.description, s.updated, s.owner::oid = 0 AS is_global,
+           s.owner = quote_ident(current_user)::regrole AS is_own, s.is_granted,
+           s.owner::oid = 0
+               OR coalesce((SELECT pg_has_role(s.owner::oid, r.oid, 'USAGE') FROM pg_roles AS r
+                            WHERE r.rolname = 'pyqadmin'),
+                           (SELECT r.rolsuper FROM pg_roles AS r WHERE r.oid = s.owner),
+                           false) AS is_trusted
+    FROM (SELECT i.*,
+                 (CASE WHEN i.owner::oid = 0 THEN 'pyqsys'
+                       ELSE (SELECT r.rolname::text FROM pg_roles AS r
+                             WHERE r.oid = i.owner::oid) END) COLLATE "C" AS owner_name,
+                 EXISTS (SELECT FROM pyqsys.script_grants AS g
+                         WHERE g.owner = i.owner AND g.name = i.name
+                             AND (g.grantee::oid = 0 OR pg_has_role(g.grantee::oid, 'USAGE')))
+                     AS is_granted
+          FROM pyqsys.scripts AS i) AS s
+    WHERE s.owner::oid = 0 OR pg_has_role(s.owner::oid, 'USAGE') OR s.is_granted;
+
+CREATE OR REPLACE VIEW pyqsys.given_grants WITH (security_barrier) AS
+    SELECT g.type, g.name,
+           CASE WHEN g.grantee::oid = 0 THEN 'PUBLIC'
+                ELSE (SELECT r.rolname::text FROM pg_roles AS r
+                      WHERE r.oid = g.grantee::oid) END COLLATE "C" AS grantee
+    FROM (SELECT 'pyqscript' AS type, s.owner, s.name, s.grantee FROM pyqsys.script_grants AS s
+          UNION ALL
+          SELECT 'datastore', d.owner, d.name, e.grantee
+          FROM pyqsys.datastore_grants AS e
+              JOIN pyqsys.datastores AS d ON d.id = e.store AND d.owner = e.owner) AS g
+    WHERE g.owner = quote_ident(current_user)::regrole;
+
+CREATE OR REPLACE VIEW @extschema@.pyq_jobs WITH (security_barrier) AS
+    SELECT j.id,
+           (SELECT r.rolname::pg_catalog.text FROM pg_catalog.pg_roles AS r
+            WHERE r.oid OPERATOR(pg_catalog.=) j.owner::oid) AS owner,
+           j.script,
+           j.state,
+           j.submitted,
+           j.started,
+           j.finished,
+           COALESCE(j.finished, pg_catalog.clock_timestamp())
+               OPERATOR(pg_catalog.-) COALESCE(j.started, j.submitted) AS elapsed,
+           COALESCE(s.progress, j.progress) AS progress,
+           COALESCE(s.comment, j.comment) AS comment,
+           j.error[2] AS error
+    FROM pyqsys.jobs AS j
+        LEFT JOIN pg_catalog.jsonb_to_recordset(pyqsys.job_slots()::pg_catalog.jsonb) AS s(
+            id uuid, progress float8, comment text)
+            ON j.state OPERATOR(pg_catalog.=) 'running' AND s.id OPERATOR(pg_catalog.=) j.id
+    WHERE EXISTS (SELECT FROM pg_catalog.pg_roles AS r
+                  WHERE r.oid OPERATOR(pg_catalog.=)
+                          pg_catalog.quote_ident(current_user)::pg_catalog.regrole::pg_catalog.oid
+                      AND (r.rolsuper OR r.oid OPERATOR(pg_catalog.=) j.owner::oid));
+
+CREATE OR REPLACE VIEW pyqsys.job_calls WITH (security_barrier) AS
+    SELECT j.id,
+           (ARRAY['eval', 'table', 'row', 'group', 'index'])[
+               j.function OPERATOR(pg_catalog.+) 1] AS function,
+           j.par_lst
+    FROM pyqsys.jobs AS j
+    WHERE EXISTS (SELECT FROM pg_catalog.pg_roles AS r
+                  WHERE r.oid OPERATOR(pg_catalog.=)
+                          pg_catalog.quote_ident(current_user)::pg_catalog.regrole::pg_catalog.oid
+                      AND (r.rolsuper OR r.oid OPERATOR(pg_catalog.=) j.owner::oid));
+
+CREATE OR REPLACE VIEW pyqsys.job_data WITH (security_barrier) AS
+    SELECT d.job, d.call, d.piece, d.data
+    FROM pyqsys.job_results AS d
+        JOIN pyqsys.jobs AS j ON j.id OPERATOR(pg_catalog.=) d.job
+    WHERE EXISTS (SELECT FROM pg_catalog.pg_roles AS r
+                  WHERE r.oid OPERATOR(pg_catalog.=)
+                          pg_catalog.quote_ident(current_user)::pg_catalog.regrole::pg_catalog.oid
+                      AND (r.rolsuper OR r.oid OPERATOR(pg_catalog.=) j.owner::oid));
+
+COMMENT ON COLUMN @extschema@.all_pyq_scripts.owner IS
+    'Owner; pyqsys for a global script, NULL for one of a role that has been dropped';
+
+COMMENT ON COLUMN pyqsys.readable_datastores.owner_name IS
+    'Name of the owner; NULL when the role has been dropped';
+
+COMMENT ON COLUMN @extschema@.all_pyq_datastores.dsowner IS
+    'Owner; NULL when the role has been dropped';
+
+COMMENT ON COLUMN @extschema@.all_pyq_datastore_contents.dsowner IS
+    'Owner of the datastore; NULL when the role has been dropped';
+
+COMMENT ON COLUMN pyqsys.readable_scripts.owner_name IS
+    'Owner; pyqsys for a global script, NULL for one of a role that has been dropped';
+
+COMMENT ON COLUMN pyqsys.given_grants.grantee IS
+    'Role that it is granted to, or PUBLIC; NULL when the role has been dropped';
+
+COMMENT ON COLUMN @extschema@.pyq_jobs.owner IS
+    'Role that it runs as; NULL when it has been dropped';
+
+-- -------------------------------------------------------------------------------- changes of jobs
+
+ALTER TABLE pyqsys.jobs ADD COLUMN login boolean NOT NULL DEFAULT true;
+COMMENT ON COLUMN pyqsys.jobs.login IS
+    'Whether its owner must have the right to log in when it starts';
+UPDATE pyqsys.jobs AS j SET login = false
+WHERE j.state OPERATOR(pg_catalog.=) 'queued' AND NOT EXISTS (
+    SELECT FROM pg_catalog.pg_roles AS r
+    WHERE r.oid OPERATOR(pg_catalog.=) j.owner::oid AND r.rolcanlogin);
+
+-- Changes of jobs whose rows were locked by another session: made when they are free.
+CREATE TABLE pyqsys.job_changes (
+    number bigint NOT NULL DEFAULT nextval('pyqsys.job_numbers'),
+    job uuid NOT NULL,
+    attempt int,
+    state text COLLATE "C" NOT NULL,
+    error text[],
+    progress float8,
+    comment text,
+    CONSTRAINT job_changes_key PRIMARY KEY (job, number)
+);
+COMMENT ON TABLE pyqsys.job_changes IS
+    'Outcomes, cancellations and deletions of jobs that wait for the lock of the job''s row';
+COMMENT ON COLUMN pyqsys.job_changes.number IS 'Order of the changes';
+COMMENT ON COLUMN pyqsys.job_changes.job IS 'ID of the job';
+COMMENT ON COLUMN pyqsys.job_changes.attempt IS 'Attempt that it is of; NULL: of a session';
+COMMENT ON COLUMN pyqsys.job_changes.state IS 'State that the job gets, or deleted';
+COMMENT ON COLUMN pyqsys.job_changes.error IS 'As in pyqsys.jobs';
+COMMENT ON COLUMN pyqsys.job_changes.progress IS 'As in pyqsys.jobs';
+COMMENT ON COLUMN pyqsys.job_changes.comment IS 'As in pyqsys.jobs';
+
+-- ------------------------------------------------------------------------------------ the guards
+
+ALTER SEQUENCE pyqsys.job_numbers CYCLE;
+
+DO $$
+DECLARE
+    guarded regclass;
+BEGIN
+    FOR guarded IN
+        SELECT tgrelid FROM pg_trigger
+        WHERE tgname = 'owner_only' AND tgfoid = 'pyqsys.require_owner()'::regprocedure
+    LOOP
+        EXECUTE format('DROP TRIGGER owner_only ON %s', guarded);
+    END LOOP;
+END
+$$;
+ALTER FUNCTION pyqsys.require_owner() RESET search_path;
+CREATE OR REPLACE FUNCTION pyqsys.require_owner() RETURNS trigger
+    LANGUAGE C VOLATILE PARALLEL UNSAFE
+    AS 'MODULE_PATHNAME', 'epe_require_owner';
+COMMENT ON FUNCTION pyqsys.require_owner() IS
+    'Trigger on every table of pyqsys: refuses changes by roles without the rights of its owner';
+
+-- A job belongs to the server that it was submitted to.
+CREATE FUNCTION pyqsys.ignore_replicated() RETURNS trigger
+    LANGUAGE C VOLATILE PARALLEL UNSAFE
+    AS 'MODULE_PATHNAME', 'epe_ignore_replicated';
+COMMENT ON FUNCTION pyqsys.ignore_replicated() IS
+    'Trigger on the tables that do not travel: ignores what replication does to them';
+
+-- Tables whose rows do not travel are those that pg_dump leaves out.
+CREATE FUNCTION pyqsys.guard_tables() RETURNS void
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, pg_temp
+    AS $$
+DECLARE
+    guard record;
+BEGIN
+    FOR guard IN
+        SELECT c.oid::regclass AS name, t.name AS trigger, t.event, t.function
+        FROM pg_extension AS e
+            JOIN pg_depend AS d ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid
+                AND d.classid = 'pg_class'::regclass AND d.deptype = 'e'
+            JOIN pg_class AS c ON c.oid = d.objid
+            JOIN (VALUES
+                ('owner_only', false, 'require_owner',
+                 'BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON %s FOR EACH STATEMENT'),
+                ('owner_only_rows', false, 'require_owner',
+                 'BEFORE INSERT OR UPDATE OR DELETE ON %s FOR EACH ROW'),
+                ('ignore_replicated', true, 'ignore_replicated',
+                 'BEFORE INSERT OR UPDATE OR DELETE ON %s FOR EACH ROW'),
+                ('ignore_truncate', true, 'ignore_replicated',
+                 'BEFORE TRUNCATE ON %s FOR EACH STATEMENT'),
+                ('ignored_truncate', true, 'ignore_replicated',
+                 'AFTER TRUNCATE ON %s FOR EACH STATEMENT'))
+                AS t(name, is_for_local, function, event)
+                ON NOT (t.is_for_local AND c.oid = ANY (e.extconfig))
+        WHERE e.extname = 'oml_epe' AND c.relkind IN ('r', 'p')
+            AND c.relnamespace = 'pyqsys'::regnamespace
+            AND NOT EXISTS (SELECT FROM pg_trigger AS g
+                            WHERE g.tgrelid = c.oid AND g.tgname = t.name)
+    LOOP
+        EXECUTE format('CREATE TRIGGER %I %s EXECUTE FUNCTION pyqsys.%I()', guard.trigger,
+                       format(guard.event, guard.name), guard.function);
+    END LOOP;
+    -- pg_restore --disable-triggers enables triggers for sessions that are not in replica mode only.
+    FOR guard IN
+        SELECT g.tgrelid::regclass AS name, g.tgname AS trigger
+        FROM pg_trigger AS g
+            JOIN pg_class AS c ON c.oid = g.tgrelid
+            JOIN pg_proc AS p ON p.oid = g.tgfoid
+        WHERE c.relnamespace = 'pyqsys'::regnamespace AND g.tgenabled <> 'A'
+            AND p.pronamespace = 'pyqsys'::regnamespace
+            AND p.proname IN ('require_owner', 'ignore_replicated', 'scripts_changed')
+    LOOP
+        EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', guard.name, guard.trigger);
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION pyqsys.guard_tables() IS
+    'Puts the guards on every table of pyqsys, where they are missing or disabled';
+
+-- Default privileges, of the role that runs this script or of others for it, have given each object
+-- an ACL. What each kind of object means to give: nothing for tables, sequences, trigger functions
+-- and the two functions here; SELECT on views, EXECUTE on functions, USAGE on types and the schema to
+-- everybody; all to the owner. "kept" names objects ("class.oid") whose ACL may be the work of an
+-- administrator: of these only what is never meant is revoked.
+CREATE FUNCTION pyqsys.set_privileges(kept text[] DEFAULT '{}') RETURNS void
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, pg_temp
+    AS $$
+DECLARE
+    object record;
+    entry record;
+    is_kept boolean;
+    owned boolean;
+BEGIN
+    FOR object IN
+        WITH members AS (
+            SELECT d.classid, d.objid
+            FROM pg_depend AS d
+                JOIN pg_extension AS e ON e.oid = d.refobjid AND e.extname = 'oml_epe'
+            WHERE d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
+        ), objects AS (
+            SELECT 'pg_class'::regclass AS class, c.oid, c.oid::regclass::text AS name,
+                   CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END AS kind,
+                   CASE c.relkind WHEN 'v' THEN 'SELECT' END AS meant, c.relowner AS owner,
+                   c.relacl AS acl,
+                   acldefault(CASE c.relkind WHEN 'S' THEN 's'::"char" ELSE 'r' END, c.relowner)
+                       AS default_acl
+            FROM pg_class AS c WHERE c.relkind <> 'c'
+            UNION ALL
+            SELECT 'pg_proc'::regclass, p.oid, p.oid::regprocedure::text, 'ROUTINE',
+                   CASE WHEN p.prorettype <> 'trigger'::regtype
+                            AND p.oid NOT IN ('pyqsys.guard_tables()'::regprocedure,
+                                              'pyqsys.set_privileges(text[])'::regprocedure)
+                        THEN 'EXECUTE' END,
+                   p.proowner, p.proacl, acldefault('f', p.proowner)
+            FROM pg_proc AS p
+            UNION ALL
+            SELECT 'pg_type'::regclass, t.oid, t.oid::regtype::text, 'TYPE', 'USAGE',
+                   t.typowner, t.typacl, acldefault('T', t.typowner)
+            FROM pg_type AS t
+            UNION ALL
+            SELECT 'pg_namespace'::regclass, n.oid, quote_ident(n.nspname), 'SCHEMA', 'USAGE',
+                   n.nspowner, n.nspacl, acldefault('n', n.nspowner)
+            FROM pg_namespace AS n
+        )
+        SELECT o.*, coalesce(o.acl, o.default_acl) AS actual
+        FROM objects AS o JOIN members AS m ON m.classid = o.class::oid AND m.objid = o.oid
+    LOOP
+        is_kept := concat(object.class::oid, '.', object.oid) = ANY (kept);
+        FOR entry IN
+            SELECT a.privilege_type AS privilege, a.grantee, a.is_grantable, NULL AS place
+            FROM aclexplode(object.actual) AS a
+            UNION ALL
+            SELECT a.privilege_type, a.grantee, true, format('(%I)', c.attname)
+            FROM pg_attribute AS c, aclexplode(c.attacl) AS a
+            WHERE object.class = 'pg_class'::regclass AND c.attrelid = object.oid
+        LOOP
+            IF entry.grantee <> object.owner
+                AND (entry.privilege IS DISTINCT FROM object.meant
+                     OR NOT is_kept AND (entry.grantee <> 0 OR entry.is_grantable)) THEN
+                EXECUTE format('REVOKE %s %s ON %s %s FROM %s CASCADE', entry.privilege,
+                               entry.place, object.kind, object.name,
+                               CASE entry.grantee WHEN 0 THEN 'PUBLIC'
+                                                  ELSE entry.grantee::regrole::text END);
+            END IF;
+        END LOOP;
+        CONTINUE WHEN is_kept;
+        IF object.meant IS NOT NULL
+            AND NOT EXISTS (SELECT FROM aclexplode(object.actual) AS a
+                            WHERE a.grantee = 0 AND NOT a.is_grantable
+                                AND a.privilege_type = object.meant) THEN
+            EXECUTE format('GRANT %s ON %s %s TO PUBLIC', object.meant, object.kind, object.name);
+        END IF;
+        owned := NOT EXISTS (
+            SELECT a.privilege_type FROM aclexplode(object.default_acl) AS a
+            WHERE a.grantee = object.owner
+            EXCEPT SELECT a.privilege_type FROM aclexplode(object.actual) AS a
+                   WHERE a.grantee = object.owner);
+        IF NOT owned THEN
+            EXECUTE format('GRANT ALL ON %s %s TO %s', object.kind, object.name,
+                           object.owner::regrole);
+        END IF;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION pyqsys.set_privileges(text[]) IS
+    'Sets the ACL of every object of the extension to what it is meant to be';
+
+-- --------------------------------------------------------------------------- last: all of the above
+
+SELECT pyqsys.guard_tables();
+SELECT pyqsys.set_privileges(current_setting('pyqsys.kept')::text[]);

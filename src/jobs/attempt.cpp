@@ -1,0 +1,182 @@
+// An attempt at a job in its worker, and what becomes of it.
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "core/call_stats.h"
+#include "jobs/queues.h"
+#include "jobs/session_settings.h"
+#include "jobs/shared_state.h"
+#include "jobs/store.h"
+#include "jobs/transaction_internal.h"
+#include "jobs/worker_internal.h"
+#include "jobs/worker_process_internal.h"
+#include "pg/session.h"
+
+namespace epe::jobs {
+
+namespace {
+
+/// Between two attempts to lock a row.
+constexpr long kNapMilliseconds = 20;
+constexpr std::size_t kLongestComment = std::size_t{64} << 10;
+
+const ClaimedJob* current = nullptr;
+bool has_libraries = false;
+
+Said& said() {
+    static Said* one = std::make_unique<Said>().release();  // never destroyed: see DESIGN 8
+    return *one;
+}
+
+/// The job is done, but a session that has cancelled or deleted it keeps its row locked.
+class RowIsLocked final : public std::exception {};
+
+/// Names the job while it runs.
+class CurrentJob {
+   public:
+    explicit CurrentJob(const ClaimedJob& job) noexcept { current = &job; }
+    ~CurrentJob() { current = nullptr; }
+    CurrentJob(const CurrentJob&) = delete;
+    CurrentJob& operator=(const CurrentJob&) = delete;
+};
+
+ErrorReport timeout_error(ErrorReport error, std::int64_t seconds) {
+    error.sqlstate = sqlstate::kQueryCanceled;
+    error.message = "job timed out after " + std::to_string(seconds) + " s";
+    error.hint = "Pass a larger \"timeout\" when it is submitted.";
+    return error;
+}
+
+Outcome outcome_of(const ClaimedJob& job, ErrorReport error) {
+    const bool is_lost = error.engine_failure != EngineFailure::kNone;
+    const char* state = error.sqlstate == sqlstate::kQueryCanceled ? "cancelled" : "failed";
+    if (has_timed_out()) {
+        state = "timed out";
+        error = timeout_error(std::move(error), job.request.timeout_seconds);
+    } else if (is_lost && job.attempt <= job.request.retries) {
+        state = "queued";
+    }
+    return {state, std::move(error), said()};
+}
+
+/// Does something again while a lock of another session is in its way, until `may_wait` says no.
+template <typename Attempt, typename MayWait>
+Recorded retry(Attempt attempt, MayWait may_wait) {
+    while (true) {
+        const Recorded recorded = attempt();
+        if (recorded != Recorded::kLocked || !may_wait()) return recorded;
+    }
+}
+
+/// The row of the job is changed soon, or by a look when it is free: the worker does not wait.
+void record(const ClaimedJob& job, const Outcome& outcome) {
+    const std::uint32_t database = pg::current_database();
+    const std::int64_t end = now_nanoseconds() + std::int64_t{kLockMilliseconds} * 1'000'000;
+    const Recorded recorded =
+        retry([&] { return in_own_transaction([&] { return record_outcome(job, outcome); }); },
+              [&] {
+                  (void)wait_for_latch(kNapMilliseconds);
+                  return now_nanoseconds() < end;
+              });
+    if (recorded == Recorded::kYes && outcome.state == "queued") announce(database, job.owner, 1);
+    if (recorded != Recorded::kLocked) return;
+    (void)in_own_transaction([&] {
+        put_off_outcome(job, outcome);
+        return true;
+    });
+    want_look_later(database);
+}
+
+/// Marks the row as finished. While a session that has cancelled or deleted the job keeps it
+/// locked, and may still roll back, the transaction waits, as long as nothing else waits for the
+/// worker. False: the session has committed.
+bool finish(const ClaimedJob& job, bool is_trusted) {
+    const Recorded recorded = retry([&] { return finish_job(job, is_trusted, said()); },
+                                    [] {
+                                        nap(kNapMilliseconds);
+                                        return !is_needed();
+                                    });
+    if (recorded == Recorded::kLocked) throw RowIsLocked();
+    return recorded == Recorded::kYes;
+}
+
+/// Everything that the job is, in one transaction.
+void attempt(const ClaimedJob& job, RunJob run) {
+    said() = Said{};
+    (void)in_job_transaction([&] {
+        // Since before the claim was committed.
+        if (stop_wish() != Stop::kNo || (has_missed_stop() && is_stopped(job)))
+            throw Error(sqlstate::kQueryCanceled, "job was cancelled");
+        if (!has_libraries) load_libraries();
+        has_libraries = true;
+        apply_settings(job.request.settings);
+        StoredResultSink sink(job.id);
+        const bool is_trusted = run(job.request, sink);
+        settle_transaction();
+        // False: it has been cancelled or deleted, and nothing of it may remain.
+        if (!finish(job, is_trusted)) throw Error(sqlstate::kQueryCanceled, "job was cancelled");
+        return true;
+    });
+}
+
+/// When the server starts, the supervisor of the engines may be late, or be an earlier server's
+/// last: an engine that has not started is asked for again. Returns nothing when the job has
+/// finished.
+std::optional<Outcome> try_job(const ClaimedJob& job, RunJob run) {
+    constexpr int kTries = 10;
+    constexpr long kRetryMilliseconds = 200;
+    for (int tries = kTries;; --tries) {
+        try {
+            attempt(job, run);
+            return std::nullopt;
+        } catch (const RowIsLocked&) {
+            // What it has written is rolled back. If the session rolls back too, it runs again.
+            return Outcome{"queued", {}, said()};
+        } catch (const Error& error) {
+            if (error.report().engine_failure != EngineFailure::kNotStarted || tries == 1 ||
+                has_timed_out())
+                return outcome_of(job, error.report());
+        }
+        (void)wait_for_latch(kRetryMilliseconds);
+    }
+}
+
+}  // namespace
+
+const ClaimedJob* current_job() noexcept { return current; }
+
+bool run_job(const ClaimedJob& job, RunJob run) {
+    std::optional<Outcome> outcome;
+    begin_limits(job.request.timeout_seconds);
+    {
+        const CurrentJob named(job);
+        outcome = try_job(job, run);
+    }
+    end_limits();
+    if (outcome) record(job, *outcome);
+    try {
+        if (is_session_used())
+            (void)in_job_transaction([] {
+                reset_session();
+                return true;
+            });
+        return true;
+    } catch (const Error& error) {  // of a role that has been dropped meanwhile, for one
+        log_failure(error.what());
+        return false;
+    }
+}
+
+void say(std::optional<double> fraction, const std::optional<std::string>& line) {
+    Said& now = said();
+    if (fraction) now.fraction = std::clamp(*fraction, 0.0, 1.0);
+    if (line) {
+        now.comment += (now.comment.empty() ? "" : "\n") + *line;
+        if (now.comment.size() > kLongestComment)
+            now.comment.erase(0, now.comment.find('\n', kLongestComment / 4) + 1);
+    }
+    note_progress(now.fraction, now.comment.c_str());
+}
+
+}  // namespace epe::jobs

@@ -1,0 +1,31 @@
+// A worker that looks at the tables of the jobs of a database, and runs nothing but statements of
+// our own: no role's code.
+#include "jobs/queues.h"
+#include "jobs/shared_state.h"
+#include "jobs/statement.h"
+#include "jobs/store.h"
+#include "jobs/transaction_internal.h"
+#include "jobs/worker_internal.h"
+#include "jobs/worker_process_internal.h"
+
+namespace epe::jobs {
+
+void look(std::uint32_t database) {
+    bool has_changes = false;
+    try {
+        const LockTimeout limit(kLockMilliseconds);
+        const bool is_ours = in_own_transaction([&] {
+            if (!has_extension()) return false;
+            has_changes = look_at_jobs();
+            return true;
+        });
+        note_look(database, is_ours, has_changes);
+    } catch (const Error& error) {
+        if (error.report().sqlstate != kLockNotAvailable) throw;
+        has_changes = true;  // a session has locked a whole table
+    }
+    tell_change();
+    if (has_changes) want_look_later(database);
+}
+
+}  // namespace epe::jobs

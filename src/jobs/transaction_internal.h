@@ -1,0 +1,37 @@
+// Transactions of a job worker.
+#pragma once
+
+#include "jobs/worker_process_internal.h"
+
+namespace epe::jobs {
+
+/// Ends the transaction that has been begun as `body` does. An error rolls it back and flies on.
+template <typename Body>
+auto in_begun_transaction(Body body) {
+    try {
+        auto result = body();
+        commit_transaction();
+        return result;
+    } catch (...) {
+        abort_transaction();
+        throw;
+    }
+}
+
+template <typename Body>
+auto in_own_transaction(Body body) {
+    return in_begun_transaction([&] {
+        begin_own_transaction();
+        return body();
+    });
+}
+
+template <typename Body>
+auto in_job_transaction(Body body) {
+    return in_begun_transaction([&] {
+        begin_job_transaction();
+        return body();
+    });
+}
+
+}  // namespace epe::jobs

@@ -1,0 +1,106 @@
+// Fuzz target: the bodies of the messages between a backend and its engines, in both directions.
+//
+// The first byte chooses the message. A body that is read must be written again as it was.
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/utf8.h"
+#include "engine/protocol.h"
+#include "target.h"
+
+namespace {
+
+using namespace epe::engine;
+using epe::fuzz::require;
+
+/// Reads a value, and requires that writing it gives the bytes that it was read from.
+template <typename Read>
+void round_trip(std::string_view body, Read read) {
+    WireReader reader(body);
+    const auto value = read(reader);
+    const std::string_view taken = body.substr(0, body.size() - reader.left());
+    WireWriter writer;
+    write(writer, value);
+    require(writer.bytes() == taken, "a message changes when it is written again");
+}
+
+void check_request(std::string_view body) {
+    WireReader reader(body);
+    RequestMessage message;
+    read_request(reader, message);
+    const std::string_view taken = body.substr(0, body.size() - reader.left());
+    WireWriter writer;
+    write_request(writer, message.plan, &message.input);
+    require(writer.bytes() == taken, "a request changes when it is written again");
+}
+
+/// Texts of reports are cut when they are long; SQLSTATE and texts must fit PostgreSQL.
+void check_report(std::string_view body) {
+    WireReader reader(body);
+    const epe::ErrorReport report = read_report(reader);
+    require(report.sqlstate.size() == 5 && report.sqlstate >= "03", "SQLSTATE");
+    for (const std::string* text : {&report.message, &report.detail, &report.hint, &report.context})
+        require(epe::is_clean_utf8(*text), "text of a report");
+    WireWriter once;
+    write(once, report);
+    WireReader again(once.bytes());
+    const epe::ErrorReport same = read_report(again);
+    again.expect_end();
+    require(same.message == report.message || report.message.size() > 1000000, "message");
+}
+
+void check_parameters(std::string_view body) {
+    WireReader reader(body);
+    std::vector<std::string> types;
+    const std::vector<epe::HostParameter> parameters = read_parameters(reader, types);
+    const std::string_view taken = body.substr(0, body.size() - reader.left());
+    for (const epe::HostParameter& parameter : parameters) {
+        require(parameter.sql_type != nullptr && epe::is_clean_utf8(parameter.sql_type), "type");
+        require(!parameter.text || epe::is_clean_utf8(*parameter.text), "text");
+    }
+    WireWriter writer;
+    write(writer, parameters);
+    require(writer.bytes() == taken, "parameters change when they are written again");
+}
+
+void dispatch(std::uint8_t choice, std::string_view body) {
+    switch (choice % 10) {
+        case 0:
+            return round_trip(body, [](WireReader& from) { return read_greeting(from); });
+        case 1:
+            return round_trip(body, [](WireReader& from) { return read_ready(from); });
+        case 2:
+            return check_request(body);
+        case 3:
+            return round_trip(body, [](WireReader& from) { return read_schema(from); });
+        case 4:
+            return round_trip(body, [](WireReader& from) { return read_call(from); });
+        case 5:
+            return check_report(body);
+        case 6:
+            return check_parameters(body);
+        case 7:
+            return round_trip(body, [](WireReader& from) { return read_times(from); });
+        case 8:
+            return round_trip(body, [](WireReader& from) { return read_place(from); });
+        default: {
+            WireReader reader(body);
+            require(epe::is_clean_utf8(read_clean_text(reader)), "text");
+        }
+    }
+}
+
+void run(std::string_view input) {
+    epe::fuzz::Bytes bytes(input);
+    const std::uint8_t choice = bytes.byte();
+    try {
+        dispatch(choice, bytes.rest());
+    } catch (const ProtocolError&) {  // NOLINT(bugprone-empty-catch): the usual fate
+    }
+}
+
+}  // namespace
+
+EPE_FUZZ_TARGET(protocol, run, kBytes)

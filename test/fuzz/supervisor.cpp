@@ -1,0 +1,169 @@
+// Fuzz target: a supervisor that reads what backends, its owner and its zygotes say.
+//
+// A message of the input goes to one of the three. No process is started: the one zygote is a
+// record with a socket, and pidfds are descriptors that take no signals.
+#include "engine/supervisor.h"
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <list>
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "engine/environments.h"
+#include "engine/supervisor_state.h"
+#include "messages.h"
+#include "private_member.h"
+#include "quiet_log.h"
+
+namespace epe::engine {
+
+#ifndef EPE_FUZZ_HAS_ZYGOTES
+// Zygotes need Python, which these programs do without.
+void serve_supervisor(ZygoteBirth) { _exit(1); }
+#endif
+
+}  // namespace epe::engine
+
+namespace epe::fuzz {
+
+using namespace engine;
+
+struct ClientsMember {
+    using Type = std::map<int, Client> Supervisor::*;
+    friend Type member(ClientsMember);
+};
+struct ZygotesMember {
+    using Type = std::list<ZygoteRecord> Supervisor::*;
+    friend Type member(ZygotesMember);
+};
+struct ServeClient {
+    using Type = void (Supervisor::*)(int);
+    friend Type member(ServeClient);
+};
+struct ServeZygote {
+    using Type = bool (Supervisor::*)(ZygoteRecord&);
+    friend Type member(ServeZygote);
+};
+struct HandleClient {
+    using Type = void (Supervisor::*)(int, Client&, Frame&);
+    friend Type member(HandleClient);
+};
+
+template struct PrivateMember<ClientsMember, &Supervisor::clients_>;
+template struct PrivateMember<ZygotesMember, &Supervisor::zygotes_>;
+template struct PrivateMember<ServeClient, &Supervisor::serve_client>;
+template struct PrivateMember<ServeZygote, &Supervisor::serve_zygote>;
+template struct PrivateMember<HandleClient, &Supervisor::handle_client>;
+
+}  // namespace epe::fuzz
+
+namespace {
+
+using namespace epe::engine;
+using epe::fuzz::RawMessage;
+using epe::fuzz::require;
+
+/// An empty folder that lives as long as the program: nothing in it or beside it is a process's.
+const std::string& folder() {
+    struct Made {
+        std::string top = std::filesystem::temp_directory_path() / "epe_fuzz_XXXXXX";
+        std::string path;
+        Made() {
+            require(mkdtemp(top.data()) != nullptr, "mkdtemp");
+            path = top + "/own";
+            std::filesystem::create_directory(path);
+        }
+        ~Made() { std::filesystem::remove_all(top); }
+        Made(const Made&) = delete;
+        Made& operator=(const Made&) = delete;
+    };
+    static const Made made;
+    return made.path;
+}
+
+/// Both ends of the supervisor's connections.
+struct House {
+    Channel client{};
+    Channel zygote{};
+    int client_descriptor = -1;
+    int owner_descriptor = -1;
+    Supervisor supervisor;
+
+    explicit House(Descriptor owner)
+        : owner_descriptor(owner.get()), supervisor(birth_of(std::move(owner))) {
+        auto [client_end, client_far] = make_socket_pair();
+        Client record;
+        record.pid = 1;
+        client_descriptor = client_end.get();
+        record.channel = Channel(std::move(client_end), Receives::kDescriptors);
+        (supervisor.*member(epe::fuzz::ClientsMember()))
+            .emplace(client_descriptor, std::move(record));
+        client = Channel(std::move(client_far), Receives::kDescriptors);
+        auto [zygote_end, zygote_far] = make_socket_pair();
+        ZygoteRecord& known = (supervisor.*member(epe::fuzz::ZygotesMember())).emplace_back();
+        known.stamp = environment_stamp("");
+        known.channel = Channel(std::move(zygote_end), Receives::kDescriptors);
+        zygote = Channel(std::move(zygote_far), Receives::kDescriptors);
+    }
+    bool has_client() {
+        return (supervisor.*member(epe::fuzz::ClientsMember())).contains(client_descriptor);
+    }
+
+   private:
+    static SupervisorBirth birth_of(Descriptor owner) {
+        SupervisorBirth birth;
+        birth.owner = std::move(owner);
+        birth.folder = folder();
+        return birth;
+    }
+};
+
+/// The owner's messages are not sent: a supervisor whose owner breaks the protocol ends.
+void tell_as_owner(House& house, const RawMessage& message) {
+    Frame frame;
+    frame.type = message.type;
+    frame.body = message.body;
+    Client& owner =
+        (house.supervisor.*member(epe::fuzz::ClientsMember())).at(house.owner_descriptor);
+    (house.supervisor.*member(epe::fuzz::HandleClient()))(house.owner_descriptor, owner, frame);
+}
+
+void run(std::string_view input) {
+    const Descriptor descriptor(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    const int number = descriptor.get();
+    auto [owner_end, owner_far] = make_socket_pair();
+    House house(std::move(owner_end));
+    epe::fuzz::Bytes bytes(input);
+    try {
+        while (!bytes.is_empty() && house.has_client()) {
+            const std::uint8_t speaker = bytes.byte() % 4;
+            const RawMessage message = epe::fuzz::next_message(bytes);
+            if (speaker == 0) {
+                tell_as_owner(house, message);
+            } else if (speaker == 1) {
+                epe::fuzz::send_message(house.zygote, message, {number, number, number, number});
+                const epe::fuzz::QuietLog quiet;
+                (void)(house.supervisor.*member(epe::fuzz::ServeZygote()))(
+                    (house.supervisor.*member(epe::fuzz::ZygotesMember())).front());
+            } else {
+                epe::fuzz::send_message(house.client, message, {number, number, number, number});
+                const epe::fuzz::QuietLog quiet;
+                (house.supervisor.*member(epe::fuzz::ServeClient()))(house.client_descriptor);
+            }
+            // What it answers is read, so that its queue does not grow.
+            (void)house.client.receive();
+            for (Frame frame; house.client.next(frame);) frame.descriptors.clear();
+        }
+    } catch (const ProtocolError&) {  // NOLINT(bugprone-empty-catch): the supervisor ends with it
+    }
+}
+
+}  // namespace
+
+EPE_FUZZ_TARGET(supervisor, run, kBytes)
