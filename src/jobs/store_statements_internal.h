@@ -56,10 +56,8 @@ inline constexpr char kMakeChange[] =
     " ELSE state = 'running' AND attempts = $2::int END RETURNING id)"
     " SELECT pg_notify('pyq_job', id || ' ' || $3) FROM done";
 
-/// Not by the number alone: a member of pg_write_all_data may set its sequence.
 inline constexpr char kDropChange[] =
     "DELETE FROM pyqsys.job_changes WHERE job = $2::uuid AND number = $1::bigint";
-
 inline constexpr char kLostJobs[] = "SELECT id, attempts, started < pg_postmaster_start_time()"
                                     " FROM pyqsys.jobs WHERE state = 'running'";
 
