@@ -100,11 +100,13 @@ void add_metadata(json& schemas) {
 }
 
 void add_scripts(json& schemas) {
-    schemas["EmbedScript"] = object({{"name", text("Name.")},
-                                     {"owner", text("Owner; PYQSYS for a global script.")},
-                                     {"script", text("Python source.")},
-                                     {"description", nullable_text("What it is for.")},
-                                     {"date", text("When it was last stored, UTC.")}});
+    schemas["EmbedScript"] =
+        object({{"name", text("Name.")},
+                {"owner", nullable_text("Owner; PYQSYS for a global script, null "
+                                        "when the role has been dropped.")},
+                {"script", text("Python source.")},
+                {"description", nullable_text("What it is for.")},
+                {"date", text("When it was last stored, UTC.")}});
     schemas["EmbedScriptList"] = result_of(list_of("EmbedScript"));
     schemas["EmbedScriptSource"] =
         object({{"script", text("Python source.")},
@@ -127,7 +129,7 @@ void add_stores(json& schemas) {
     schemas["EmbedEnvironmentList"] = result_of(object({{"envs", list_of("EmbedEnvironment")}}));
     schemas["Datastore"] =
         object({{"name", text("Name.")},
-                {"owner", text("Owner.")},
+                {"owner", nullable_text("Owner; null when the role has been dropped.")},
                 {"objects", integer("Number of objects.")},
                 {"size", integer("Bytes.")},
                 {"date", text("When it was made or overwritten, UTC.")},

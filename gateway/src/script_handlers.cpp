@@ -21,7 +21,9 @@ Json script_object(const QueryResult& rows, int row) {
     };
     Json script;
     script["name"] = text(1);
-    script["owner"] = owner_in_api(std::string(rows.value(row, 0)));
+    // A script of a role that has been dropped has no owner.
+    script["owner"] =
+        rows.is_null(row, 0) ? Json() : Json(owner_in_api(std::string(rows.value(row, 0))));
     script["script"] = text(2);
     script["description"] = text(3);
     script["date"] = text(4);

@@ -22,7 +22,7 @@ ROUNDS = 40
 PIECES = "pyqsys.datastore_pieces"
 LOADED = "SELECT * FROM pyq_eval(%s::text, NULL, 'hostile_load') AS t(names text)"
 #: What a damaged object may end in: an error of the script or of its engine, its memory limit.
-ENDS_OF_DAMAGE = ("38000", "53200")
+ENDS_OF_DAMAGE = ("0A000", "38000", "53200")
 
 
 def flip(data: bytes, chance: random.Random) -> bytes:
