@@ -261,10 +261,11 @@ for my $loss (sort keys %losses)
 	is(wait_for_job($admin), 'finished', q{a superuser's is not concerned});
 	$node->safe_psql('postgres', $losses{$loss}[1]);
 	is(result('cid', ['SELECT current_user']), '[["cid"]]', 'with the right back, jobs run');
-	# Its worker waits for work now: the right is looked at again before each job.
+	# Its worker waits for work now: the right is looked at again before each job. The lock is released
+	# after the change of the role has been announced, while a row is seen before that.
 	$node->safe_psql('postgres', 'SET ROLE cid; ' . q{
 		BEGIN; SELECT count(*) FROM pyq_eval('{"oml_async_flag": true, "i": 77}', NULL::pyq_json, 'nothing');
-		RESET ROLE; } . "$losses{$loss}[0]; COMMIT");
+		RESET ROLE; LOCK TABLE pyqsys.jobs; } . "$losses{$loss}[0]; COMMIT");
 	$id = $node->safe_psql('postgres',
 		q{SELECT id FROM pyqsys.jobs WHERE par_lst LIKE '%77%' ORDER BY number DESC LIMIT 1});
 	like(outcome($id), qr/^failed\|28000/, "$loss: so does one that a waiting worker gets");
