@@ -187,6 +187,8 @@ class Mix:
     def sample(self) -> Sample:
         """Look at all processes, once those of jobs have ended their work."""
         wait_for("no busy engine", lambda: not self._busy())
+        # A worker that waits for work has an engine, for which the supervisor has descriptors.
+        wait_for("the end of the job workers", lambda: not self._has_worker())
         sample = Sample({}, {})
         for kind, pid in self.processes():
             # Of files a backend keeps as many open as it may, which is PostgreSQL's business.
@@ -198,6 +200,12 @@ class Mix:
             sample.descriptors[kind] = sample.descriptors.get(kind, 0) + count
             sample.private_kb[kind] = sample.private_kb.get(kind, 0) + private_kb(pid)
         return sample
+
+    def _has_worker(self) -> bool:
+        row = self.observer.execute(
+            "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE backend_type = 'oml_epe job worker')"
+        ).fetchone()
+        return bool(row and row[0])
 
     def _busy(self) -> bool:
         row = self.observer.execute(
