@@ -76,6 +76,13 @@ std::string folder_in_environment(pid_t pid) {
     return {};
 }
 
+std::string name_of(pid_t pid) {
+    std::ifstream file("/proc/" + std::to_string(pid) + "/comm");
+    std::string name;
+    std::getline(file, name);
+    return name;
+}
+
 bool is_of_this_user(pid_t pid) {
     struct stat status {};
     return stat(("/proc/" + std::to_string(pid)).c_str(), &status) == 0 &&
@@ -144,7 +151,7 @@ std::vector<MarkedProcess> marked_processes(const std::string& parent) {
         std::string folder = folder_in_environment(pid);
         const std::optional<ProcessMark> mark = mark_of(pid);
         if (!process || !mark || has_ended(process) || parent_of(folder) != parent) continue;
-        found.push_back({*mark, std::move(process), std::move(folder)});
+        found.push_back({*mark, std::move(process), std::move(folder), name_of(pid)});
     }
     return found;
 }

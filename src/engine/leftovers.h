@@ -52,6 +52,7 @@ struct MarkedProcess {
     ProcessMark mark{};
     Descriptor process{};
     std::string folder{};  ///< of its owner
+    std::string name{};    ///< the kernel's, which a process sets itself
 };
 /// All marked processes below `parent`, but for this one.
 std::vector<MarkedProcess> marked_processes(const std::string& parent);

@@ -12,6 +12,7 @@
 
 #include "engine/leftovers.h"
 #include "engine/supervisor_state.h"
+#include "engine/watch_guard.h"
 
 namespace epe::engine {
 
@@ -43,7 +44,11 @@ void Supervisor::find_strays() {
         const bool is_recorded =
             std::any_of(records.begin(), records.end(),
                         [&](const EngineRecord& record) { return record.engine == each.mark; });
-        if (each.folder == birth_.folder && !is_recorded) send_signal(each.process, SIGKILL);
+        // A guard ends after the engines that it serves. An engine that takes its name has a
+        // record.
+        const bool is_guard = each.name == kGuardName;
+        if (each.folder == birth_.folder && !is_recorded && !is_guard)
+            send_signal(each.process, SIGKILL);
     }
     // The keeper's parent is the postmaster.
     if (birth_.listener) owner_parent_ = open_process(parent_of(getppid()));

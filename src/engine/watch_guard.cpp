@@ -315,7 +315,7 @@ void Guarded::serve_listener() {
 }
 
 [[noreturn]] void become_guard(int socket) noexcept {
-    ::prctl(PR_SET_NAME, "epe_guard");
+    ::prctl(PR_SET_NAME, kGuardName);
     rlimit files{};
     ::getrlimit(RLIMIT_NOFILE, &files);
     files.rlim_cur = files.rlim_max;

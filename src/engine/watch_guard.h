@@ -29,6 +29,9 @@
 
 namespace epe::engine {
 
+/// Name of the guard's process.
+inline constexpr const char* kGuardName = "epe_guard";
+
 /// Most watches of an engine at a time.
 inline constexpr int kMostWatches = 2048;
 

@@ -80,6 +80,24 @@ for my $round (1 .. 6)
 	is_deeply(\@answers, [ ("465\n") x 5 ], "round $round: all calls are answered");
 }
 
+# The guard that counts an engine's watches serves it until it ends, whichever supervisor there is.
+{
+	my $lock = $node->background_psql('postgres');
+	$lock->query_safe('SELECT pg_advisory_lock(7005)');
+	my $session = start_session($node, q{SELECT * FROM pyq_eval(NULL, NULL::int, 'steady')});
+	wait_until_reached($node, 1);
+	my @guards = @{ engine_tree(postmaster_pid($node))->{epe_guard} };
+	ok(scalar @guards, 'there is a guard');
+	my ($before) = supervisor();
+	kill 'KILL', $before;
+	wait_for('another supervisor', sub { my ($now) = supervisor(); $now != $before });
+	is(scalar alive(@guards), scalar @guards, 'it outlives the supervisor');
+	$lock->quit;
+	$session->{run}->finish;
+	is($session->{stdout}, "1\n", 'and the engine its supervisor');
+	ok(wait_until_gone({ guards => \@guards }), 'it ends after its engines');
+}
+
 # In the order in which they were asked, whoever comes back to the next supervisor first.
 $node->append_conf('postgresql.conf', 'oml_epe.max_engines = 1');
 $node->reload;
