@@ -247,7 +247,10 @@ kill 'KILL', supervisors();
 {
 	my $pid = postmaster_pid($node);
 	my $backends = tree_of($pid, qr/./);
-	kill 'KILL', $deaf_keeper;
+	# The backend as well: one that sees that the postmaster is gone ends its engines.
+	my $caller = $node->safe_psql('postgres', q{SELECT pid FROM pg_stat_activity
+		WHERE query LIKE '%deaf%' AND pid <> pg_backend_pid()});
+	kill 'KILL', $caller, $pid, $deaf_keeper;
 	$node->kill9;
 	wait_for('no postmaster', sub { !-e "/proc/$pid" });
 	my @others = map { @{ $backends->{$_} } } grep { $_ ne 'epe_engine' } keys %$backends;
