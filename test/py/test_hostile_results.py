@@ -471,3 +471,65 @@ def test_arrays_of_pyarrow_are_validated(run: Callable[..., list[Any]], expressi
     for form in (ARROW, JSON):
         state, message = refusal(run, source, form)
         assert (state, "pyarrow" in message) == ("22023", True)
+
+
+# --------------------------------------------------------------------------- codes of pandas
+
+# pandas takes categories and levels by their codes without looking at their range.
+CODED = """
+import numpy as np
+import pandas as pd
+
+def hostile():
+    values = pd.Categorical.from_codes(np.array([0, 1]), {categories})
+    codes = values._ndarray
+    codes.flags.writeable = True
+    codes[:] = [99, -100]
+    pair = pd.MultiIndex([['a'], ['b']], [[0, 99999999], [0, 5]], verify_integrity=False)
+    return {expression}
+"""
+
+
+@pytest.mark.parametrize("categories", ["['a', 'b']", "[1.5, 2.5]"])
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "pd.DataFrame({'a': values})",
+        "pd.Series(values)",
+        "pd.CategoricalIndex(values)",
+        "[values]",
+        "pair",
+        "pd.DataFrame([[1, 2]], columns=pair)",
+        "pd.DataFrame([[1, 2]], columns=pd.CategoricalIndex(values))",
+        "pd.MultiIndex([pd.CategoricalIndex(values)], [[0, 1]], verify_integrity=False)",
+    ],
+)
+def test_codes_of_pandas_out_of_range(
+    run: Callable[..., list[Any]], expression: str, categories: str
+) -> None:
+    source = CODED.format(expression=expression, categories=categories)
+    statements = [JSON, JSON.replace("'JSON'", "'XML'")]
+    if not expression.startswith("["):
+        statements.append(CALL.format("text"))
+    for statement in statements:
+        state, message = refusal(run, source, statement)
+        assert (state, "out of range" in message) == ("22023", True)
+
+
+@pytest.mark.parametrize("items", ["itertools.repeat(None)", "range(1 << 60)"])
+@pytest.mark.parametrize("form", ["JSON", "XML"])
+def test_iterators_without_end_are_cancelled(conn: Connection[Any], items: str, form: str) -> None:
+    """Iterators in C run no bytecode of Python. The limit is for a server that does not stop them."""
+    source = f"""
+import itertools
+import resource
+
+def hostile():
+    _, most = resource.getrlimit(resource.RLIMIT_AS)
+    if most == resource.RLIM_INFINITY:
+        resource.setrlimit(resource.RLIMIT_AS, (8 << 30, most))
+    return {items}
+"""
+    conn.execute("SET statement_timeout = '500ms'")
+    with pytest.raises(psycopg.errors.QueryCanceled):
+        run_in(conn, source, JSON.replace("'JSON'", f"'{form}'"))

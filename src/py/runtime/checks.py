@@ -8,7 +8,7 @@ from typing import Any
 from _oml_epe import checked_stream, plain_array
 from _oml_epe_runtime.errors import EpeError, bounded_recursion
 
-__all__ = ["bounded_recursion", "checked_stream", "plain_array", "validated"]
+__all__ = ["bounded_recursion", "checked_codes", "checked_stream", "plain_array", "validated"]
 
 
 def validated(value: Any) -> Any:
@@ -30,3 +30,26 @@ def validated(value: Any) -> Any:
                     "pyarrow finds the result broken", sqlstate="22023", detail=str(problem)
                 ) from None
     return value
+
+
+def checked_codes(value: Any) -> Any:
+    """Return an object of pandas whose codes all name a category; anything else as it is.
+
+    pandas takes categories and levels by their codes without looking at their range.
+    """
+    pandas = sys.modules.get("pandas")
+    if pandas is None:
+        return value
+    if isinstance(value, pandas.MultiIndex):
+        for codes, level in zip(value.codes, value.levels):
+            _check_codes(codes, len(checked_codes(level)))
+    elif isinstance(getattr(value, "dtype", None), pandas.CategoricalDtype):
+        values = value if isinstance(value, pandas.Categorical) else value.array
+        _check_codes(values.codes, len(checked_codes(values.categories)))
+    return value
+
+
+def _check_codes(codes: Any, count: int) -> None:
+    codes = plain_array(codes)
+    if codes.size and not -1 <= codes.min() <= codes.max() < count:
+        raise EpeError("the result has a category code that is out of range", sqlstate="22023")

@@ -48,6 +48,7 @@ try:
     from _oml_epe import Error
     from _oml_epe_runtime.checks import (
         bounded_recursion,
+        checked_codes,
         checked_stream,
         plain_array,
         validated,
@@ -63,6 +64,9 @@ except ImportError:  # outside an engine: the tests of this module
         return exporter
 
     def validated(value: Any) -> Any:
+        return value
+
+    def checked_codes(value: Any) -> Any:
         return value
 
 
@@ -233,7 +237,8 @@ def _as_frame(value: Any) -> _Frame | None:
         return None
     pandas = sys.modules.get("pandas")
     if pandas is not None and isinstance(value, pandas.DataFrame):
-        return _Frame(value.columns.tolist(), lambda i: value.iloc[:, i], len(value))
+        labels = checked_codes(value.columns).tolist()
+        return _Frame(labels, lambda i: value.iloc[:, i], len(value))
     numpy = sys.modules.get("numpy")
     if numpy is not None and isinstance(value, numpy.ndarray):
         if not isinstance(value, numpy.ma.MaskedArray):
@@ -297,6 +302,7 @@ def _frame_json(frame: _Frame) -> str:
 def _column_texts(values: Any) -> Iterable[str]:
     """JSON of each value of a column: a list, an array or a pandas Series."""
     numpy = sys.modules.get("numpy")
+    values = checked_codes(values)
     dtype = getattr(values, "dtype", None)
     if _is_pandas_text(dtype):
         return _values(_pandas_texts(values))
@@ -746,13 +752,24 @@ def _xml_scalar(value: Any) -> str:
     return _xml_text(json.loads(text)) if text.startswith('"') else _xml_text(text)
 
 
+def _all_of(items: Iterable[Any]) -> list[Any]:
+    """The items, by pieces: between them a cancel is looked at."""
+    remaining = iter(items)
+    values: list[Any] = []
+    while piece := list(itertools.islice(remaining, _PIECE)):
+        values += piece
+    return values
+
+
 def _plain(value: Any) -> Any:
     """None, a scalar, a list or a dict, for a value of any library but a frame."""
     if isinstance(value, (bool, int, float, str, list, dict)) and not isinstance(value, enum.Enum):
         return value
     if isinstance(value, enum.Enum):
         return _plain(value.value)
-    if isinstance(value, (tuple, range, deque)):
+    if isinstance(value, range):
+        return _all_of(value)
+    if isinstance(value, (tuple, deque)):
         return list(value)
     if isinstance(value, (set, frozenset)):
         try:
@@ -769,7 +786,7 @@ def _plain(value: Any) -> Any:
             value = plain_array(value)
         if getattr(value, "ndim", 1) == 0:
             return _plain(value[()])
-        return list(value)
+        return list(checked_codes(value))
     if encoder is _numpy_scalar:
         if value.dtype.kind in "mM":
             return _numpy_time(value)
@@ -822,7 +839,7 @@ def _xml_members(values: dict) -> Iterator[str]:
 
 def _xml_items(items: Iterator[Any]) -> str:
     """A generator: the rows of its frames in one, or a list."""
-    values = list(items)
+    values = _all_of(items)
     frames = [_as_frame(value) for value in values]
     if frames and all(frame is not None for frame in frames):
         return _xml_frame([frame for frame in frames if frame is not None])
@@ -857,6 +874,7 @@ def _xml_frame(frames: Sequence[_Frame]) -> str:
 
 def _xml_cells(values: Any) -> Iterable[str]:
     """The contents of a column's cells."""
+    values = checked_codes(values)
     dtype = getattr(values, "dtype", None)
     numpy = sys.modules.get("numpy")
     if _is_pandas_text(dtype):

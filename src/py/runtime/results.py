@@ -50,7 +50,12 @@ from typing import Any
 
 try:
     from _oml_epe import Error
-    from _oml_epe_runtime.checks import checked_stream, plain_array, validated
+    from _oml_epe_runtime.checks import (
+        checked_codes,
+        checked_stream,
+        plain_array,
+        validated,
+    )
 except ImportError:  # outside an engine: the tests of this module
     Error = Exception
 
@@ -61,6 +66,9 @@ except ImportError:  # outside an engine: the tests of this module
         return exporter
 
     def validated(value: Any) -> Any:
+        return value
+
+    def checked_codes(value: Any) -> Any:
         return value
 
 
@@ -446,7 +454,7 @@ def _void(result: Any, names: Sequence[str], kinds: Sequence[str], is_scalar: bo
 
 
 def _frame(result: Any, names: Sequence[str], kinds: Sequence[str], is_scalar: bool) -> Columns:
-    labels = result.columns.tolist()
+    labels = checked_codes(result.columns).tolist()
     row_count = len(result)
     if not labels and not row_count:
         return _none(result, names, kinds, is_scalar)
@@ -470,7 +478,7 @@ def _series(result: Any, names: Sequence[str], kinds: Sequence[str], is_scalar: 
 def _multi_index(
     result: Any, names: Sequence[str], kinds: Sequence[str], is_scalar: bool
 ) -> Columns:
-    return _frame(result.to_frame(index=False), names, kinds, is_scalar)
+    return _frame(checked_codes(result).to_frame(index=False), names, kinds, is_scalar)
 
 
 def _pandas_column(values: Any, kind: str) -> Any:
@@ -479,7 +487,7 @@ def _pandas_column(values: Any, kind: str) -> Any:
     pandas = sys.modules["pandas"]
     if type(values) is numpy.ndarray:
         return values
-    dtype = values.dtype
+    dtype = checked_codes(values).dtype
     if isinstance(dtype, numpy.dtype):
         return _array_column(numpy.asarray(values))
     if isinstance(dtype, pandas.DatetimeTZDtype):
