@@ -22,6 +22,7 @@ TABLES = {
     "pyqsys.datastore_grants",
     "pyqsys.jobs",
     "pyqsys.job_results",
+    "pyqsys.job_changes",
 }
 SEQUENCES = {"pyqsys.job_numbers"}
 VIEWS = {
@@ -435,7 +436,7 @@ def test_every_table_is_guarded(admin):
         ("ignore_replicated", "A"), ("ignore_truncate", "A"), ("ignored_truncate", "A")
     }  # fmt: skip
     assert {table for table, found in state.items() if local <= found} == {
-        "pyqsys.jobs", "pyqsys.job_results"
+        "pyqsys.jobs", "pyqsys.job_results", "pyqsys.job_changes"
     }  # fmt: skip
     # A table that is added to the extension is guarded as well.
     admin.execute("CREATE TABLE pyqsys.later (n int)")
@@ -508,19 +509,22 @@ def test_replicated_changes_of_jobs_are_ignored(admin, server):
     def rows() -> list[Any]:
         return [
             admin.execute(f"SELECT * FROM pyqsys.{table} ORDER BY 1, 2").fetchall()  # type: ignore[arg-type]
-            for table in ("jobs", "job_results")
+            for table in ("jobs", "job_results", "job_changes")
         ]
 
     first = submit(1)
     assert admin.execute("SELECT pyq_job_wait(%s, '1 min')", (first,)).fetchone() == ("finished",)
     before = rows()
-    assert all(before)
+    assert all(before[:2])
     admin.execute("SET session_replication_role = replica")
     admin.execute(
         """INSERT INTO pyqsys.jobs (owner, retries, timeout, settings, function, script, scr_name)
            SELECT owner, retries, timeout, settings, function, script, scr_name FROM pyqsys.jobs"""
     )
     admin.execute("INSERT INTO pyqsys.job_results VALUES (gen_random_uuid(), 1, NULL, 1, 'x')")
+    admin.execute(
+        "INSERT INTO pyqsys.job_changes (job, state) SELECT id, 'deleted' FROM pyqsys.jobs"
+    )
     admin.execute("UPDATE pyqsys.jobs SET state = 'queued'")
     admin.execute("UPDATE pyqsys.job_results SET data = 'x'")
     admin.execute("DELETE FROM pyqsys.jobs")
