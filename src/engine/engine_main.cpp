@@ -12,6 +12,7 @@
 #include <span>
 #include <string>
 
+#include "engine/leftovers.h"
 #include "engine/supervisor.h"
 
 namespace {
@@ -34,5 +35,7 @@ int main(int count, char** values) {
         std::perror("oml_epe: could not make the folder of the engines");
         return 1;
     }
+    // It stays in /proc/PID/environ, where leftovers.h looks. Scripts need not see it.
+    unsetenv(epe::engine::kFolderVariable);
     epe::engine::supervise(std::move(birth));
 }

@@ -519,7 +519,7 @@ def test_codes_of_pandas_out_of_range(
 @pytest.mark.parametrize("items", ["itertools.repeat(None)", "range(1 << 60)"])
 @pytest.mark.parametrize("form", ["JSON", "XML"])
 def test_iterators_without_end_are_cancelled(conn: Connection[Any], items: str, form: str) -> None:
-    """Iterators in C run no bytecode of Python. The limit is for a server that does not stop them."""
+    """Iterators in C run no bytecode of Python. The limit is for a server that does not stop."""
     source = f"""
 import itertools
 import resource

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import oml
 import psycopg
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "python"))
+
+import oml
+
 CURRENT = re.search(
     r"^default_version = '(.*)'$", (ROOT / "oml_epe.control").read_text(), re.MULTILINE
 )
