@@ -109,8 +109,8 @@ Oid grantee_of(std::optional<std::string_view> name) {
     const Answer answer = guarded([text = *name]() noexcept {
         const char* role_name = server_name(text);
         // A role may be named "PUBLIC", but not "public".
-        const bool is_everybody = pg_strcasecmp(role_name, "public") == 0 &&
-                                  !OidIsValid(get_role_oid(role_name, true));
+        const bool is_everybody =
+            pg_strcasecmp(role_name, "public") == 0 && !OidIsValid(get_role_oid(role_name, true));
         if (is_everybody) return Answer{InvalidOid, true};
         const Oid role = find_role(role_name);
         return Answer{role, OidIsValid(role)};

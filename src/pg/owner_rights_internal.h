@@ -30,8 +30,8 @@ std::uint64_t execute_as_owner(const OwnerStatement& statement);
 /// A value of type text. A leaf.
 Datum text_datum(std::string_view utf8) noexcept;
 
-/// The role that a grant is for: InvalidOid, everybody, without a name and for "public" in any case,
-/// unless a role is named exactly so. Throws Error 42704.
+/// The role that a grant is for: InvalidOid, everybody, without a name and for "public" in any
+/// case, unless a role is named exactly so. Throws Error 42704.
 Oid grantee_of(std::optional<std::string_view> name);
 
 /// Throws Error 22023 unless the name has 1 to 128 characters; `kind` says of what.

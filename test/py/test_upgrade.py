@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -14,7 +15,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "python"))
 
-import oml
+import oml  # noqa: E402
 
 CURRENT = re.search(
     r"^default_version = '(.*)'$", (ROOT / "oml_epe.control").read_text(), re.MULTILINE
@@ -226,16 +227,28 @@ def keep():
         )
         user.execute("SELECT * FROM pyq_eval(NULL, NULL::int, 'keep')")
         user.execute(f"SELECT pyq_grant('kept', 'datastore', '{READER}')")
-        job = user.execute(
-            """SELECT right(value, 36) FROM pyq_eval('{"oml_async_flag": true, "n": 7}',
-               NULL, 'own') AS t(name text, value text)"""
-        ).fetchone()
-        assert job is not None
-        assert user.execute("SELECT pyq_job_wait(%s, '1 min')", job).fetchone() == ("finished",)
-    return str(job[0])
+    with server.connect(name) as admin:
+        job = insert_job(admin, "finished")
+        result = pickle.dumps(([7], [], False), protocol=5)
+        admin.execute("INSERT INTO pyqsys.job_results VALUES (%s, 1, NULL, 1, %s)", (job, result))
+        return job
 
 
-def state(server, name: str, job: str) -> list[Any]:
+def insert_job(admin: psycopg.Connection[Any], state: str) -> str:
+    """Write a job as an old library did; the current one asks for the update first."""
+    row = admin.execute(
+        """INSERT INTO pyqsys.jobs (owner, state, started, finished, attempts, retries, timeout,
+               settings, function, script, par_lst, scr_name)
+           SELECT %s::regrole, %s, d.at, d.at, (d.at IS NOT NULL)::int, 0, 1800, '{}', 0, 'own',
+               '{"n": 7}', 'own'
+           FROM (SELECT CASE WHEN %s = 'finished' THEN now() END AS at) AS d RETURNING id""",
+        (USER, state, state),
+    ).fetchone()
+    assert row is not None
+    return str(row[0])
+
+
+def state(server, name: str) -> list[Any]:
     """What each role sees and gets."""
     seen: list[Any] = []
     for role in None, USER, READER:
@@ -252,8 +265,6 @@ def state(server, name: str, job: str) -> list[Any]:
             ):
                 seen.append(connection.execute(query).fetchall())
     with server.connect(name, user=USER) as user:
-        query = "SELECT value FROM pyq_job_result(%s) AS t(name text, value text)"
-        seen.append(user.execute(query, (job,)).fetchall())
         user.execute(
             """SELECT pyq_script_create('load', 'import oml.ds
 def load():
@@ -266,30 +277,44 @@ def load():
 
 @pytest.mark.parametrize("old", OLD_VERSIONS)
 def test_what_an_old_version_has_stored_stays(server, make_database, roles, old):
-    """The current library works with the old objects, and after the update with the new ones."""
+    """The current library works with the old objects, and after the update with the new ones.
+
+    Jobs are not submitted, do not run and have no results before the update.
+    """
     name = make_database(old)
     job = fill(server, name)
-    before = state(server, name, job)
-    assert [("[7]",)] in before or [("7",)] in before
+    before = state(server, name)
+    with (
+        server.connect(name, user=USER) as user,
+        pytest.raises(psycopg.errors.UndefinedColumn) as refused,
+    ):
+        submit(user)
+    assert "ALTER EXTENSION oml_epe UPDATE" in str(refused.value.diag.message_hint)
     assert [(4950,)] in before
     with server.connect(name) as admin:
         admin.execute("ALTER EXTENSION oml_epe UPDATE")
         assert admin.execute(
             "SELECT extversion FROM pg_extension WHERE extname = 'oml_epe'"
         ).fetchone() == (VERSION,)
-    assert state(server, name, job) == before
-    again = fill_again(server, name)
-    assert again == ("finished",)
-
-
-def fill_again(server, name: str) -> Any:
-    """Submit a job after the update; return its outcome."""
+    assert state(server, name) == before
+    with server.connect(name) as admin:
+        waiting = insert_job(admin, "queued")
     with server.connect(name, user=USER) as user:
-        job = user.execute(
-            """SELECT right(value, 36) FROM pyq_eval('{"oml_async_flag": true}',
-               NULL, 'own') AS t(name text, value text)"""
-        ).fetchone()
-        return user.execute("SELECT pyq_job_wait(%s, '1 min')", job).fetchone()
+        query = "SELECT value FROM pyq_job_result(%s) AS t(name text, value text)"
+        assert user.execute(query, (job,)).fetchall() == [("[7]",)]
+        for each in (submit(user), waiting):
+            ended = user.execute("SELECT pyq_job_wait(%s, '1 min')", (each,)).fetchone()
+            assert ended == ("finished",)
+
+
+def submit(user: psycopg.Connection[Any]) -> str:
+    """Submit a job; return its ID."""
+    row = user.execute(
+        """SELECT right(value, 36) FROM pyq_eval('{"oml_async_flag": true}',
+           NULL, 'own') AS t(name text, value text)"""
+    ).fetchone()
+    assert row is not None
+    return str(row[0])
 
 
 def test_missing_objects_point_to_the_update(server, make_database):
