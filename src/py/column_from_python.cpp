@@ -113,6 +113,39 @@ Column column_of_object_array(PyObject* array, const Target& target) {
         target);
 }
 
+/// Whether a composite value may carry names: a namedtuple, a dataclass, a Series.
+bool may_carry_names(const Objects& values) noexcept {
+    for (std::int64_t i = 0; i < values.count; ++i) {
+        PyObject* const value = values[i];
+        if (value != Py_None && !PyDict_Check(value) && !PyTuple_CheckExact(value) &&
+            !PyList_CheckExact(value))
+            return true;
+    }
+    return false;
+}
+
+/// The values with those that carry names as dicts; by runtime/results.py.
+Ref with_names(const Objects& values, const std::vector<Field>& fields) {
+    static PyObject* function = nullptr;  // kept for good, as its module is
+    if (function == nullptr)
+        function =
+            attribute(import_module("_oml_epe_runtime.results").get(), "composites").release();
+    const Ref list = Ref::steal(PyList_New(values.count));
+    for (std::int64_t i = 0; i < values.count; ++i)
+        PyList_SET_ITEM(list.get(), i, Ref::borrow(values[i]).release());
+    const Ref names = Ref::steal(PyList_New(0));
+    for (const Field& field : fields)
+        checked(PyList_Append(names.get(), to_python(field.name).get()));
+    return call(function, list, names);
+}
+
+Objects list_objects(PyObject* list) noexcept {
+    const auto* const items = reinterpret_cast<PyListObject*>(list)->ob_item;
+    return {reinterpret_cast<const char*>(items), sizeof(PyObject*), PyList_GET_SIZE(list)};
+}
+
+Column column_of_any(const Objects& values, const Target& target);
+
 bool takes_objects(Kind kind) noexcept {
     return kind == Kind::kJson || kind == Kind::kList || kind == Kind::kStruct;
 }
@@ -127,6 +160,16 @@ void fail_type(const Target& target, PyObject* value, std::int64_t index) {
 }
 
 Column column_of_objects(const Objects& values, const Target& target) {
+    if (target.kind() == Kind::kStruct && may_carry_names(values)) {
+        const Ref plain = with_names(values, target.field.type.fields);
+        return column_of_any(list_objects(plain.get()), target);
+    }
+    return column_of_any(values, target);
+}
+
+namespace {
+
+Column column_of_any(const Objects& values, const Target& target) {
     const unsigned found = classes_of(values, target.keeps_nan());
     if (found == kNoClass) return null_column(values.count);
     // No Python code runs below: the values cannot go away.
@@ -142,16 +185,15 @@ Column column_of_objects(const Objects& values, const Target& target) {
     return column_of_plain(plain.objects(), classes, target);
 }
 
+}  // namespace
+
 Column column_of(PyObject* values, const Target& target) {
     if (PyTuple_CheckExact(values) && PyTuple_GET_SIZE(values) == 2)
         return column_of_masked(values, target);
     if (!is_array(values)) {
         const Ref list =
             PyList_CheckExact(values) ? Ref::borrow(values) : Ref::steal(PySequence_List(values));
-        const auto* const items = reinterpret_cast<PyListObject*>(list.get())->ob_item;
-        return column_of_objects(
-            {reinterpret_cast<const char*>(items), sizeof(PyObject*), PyList_GET_SIZE(list.get())},
-            target);
+        return column_of_objects(list_objects(list.get()), target);
     }
     const Ref dtype = attribute(values, "dtype");
     const char kind = utf8(attribute(dtype.get(), "kind").get())[0];

@@ -153,6 +153,13 @@ Batch ResultFormat::relational(const Ref& result, std::int64_t first_row) {
                                                    {1, first_row, controls_.keep_nan}));
         return batch;
     }
+    prepare();
+    return laid_out(call(relational_function_.get(), result, names_, kinds_, by_position_),
+                    first_row);
+}
+
+/// The names and kinds of the columns as Python takes them.
+void ResultFormat::prepare() {
     if (!relational_function_) {
         const auto count = static_cast<Py_ssize_t>(shape_.columns.size());
         names_ = Ref::steal(PyTuple_New(count));
@@ -164,10 +171,14 @@ Batch ResultFormat::relational(const Ref& result, std::int64_t first_row) {
         }
         relational_function_ =
             attribute(import_module("_oml_epe_runtime.results").get(), "relational");
+        by_position_ = Ref::borrow(shape_.is_scalar || shape_.by_position ? Py_True : Py_False);
     }
-    const Ref by_position =
-        Ref::borrow(shape_.is_scalar || shape_.by_position ? Py_True : Py_False);
-    const Ref answer = call(relational_function_.get(), result, names_, kinds_, by_position);
+}
+
+/// A batch of (columns, row count).
+Batch ResultFormat::laid_out(const Ref& answer, std::int64_t first_row) const {
+    Batch batch;
+    batch.schema = &shape_.columns;
     const Ref columns = Ref::borrow(PyTuple_GetItem(answer.get(), 0));
     batch.length = PyLong_AsLongLong(PyTuple_GetItem(answer.get(), 1));
     batch.columns.reserve(shape_.columns.size());
@@ -178,6 +189,22 @@ Batch ResultFormat::relational(const Ref& result, std::int64_t first_row) {
                                                    {batch.length, first_row, controls_.keep_nan}));
     }
     return batch;
+}
+
+Batch ResultFormat::item(const Ref& item, Ref& items, std::int64_t first_row) {
+    const bool is_lone = shape_.columns.size() == 1;
+    if (!is_lone || (!items && is_plain_scalar(item.get()))) return relational(item, first_row);
+    if (!items) {
+        prepare();
+        const Ref has_values = Ref::borrow(first_row > 0 ? Py_True : Py_False);
+        items = call(attribute(import_module("_oml_epe_runtime.results").get(), "Items").get(),
+                     names_, kinds_, by_position_, has_values);
+    }
+    return laid_out(call(attribute(items.get(), "read").get(), item), first_row);
+}
+
+Batch ResultFormat::last_items(const Ref& items, std::int64_t first_row) {
+    return laid_out(call(attribute(items.get(), "end").get()), first_row);
 }
 
 Ref ResultFormat::limited(Ref result) const {
@@ -330,9 +357,11 @@ bool ResultReader::next(CallResult& piece) {
         if (PyErr_Occurred() != nullptr) throw ScriptError();
         is_done_ = true;
         result_ = Ref();
-        return false;
+        if (!items_) return false;
+        piece.batch = format_.last_items(std::exchange(items_, Ref()), rows_);
+    } else {
+        piece.batch = format_.item(Ref::steal(item), items_, rows_);
     }
-    piece.batch = format_.relational(Ref::steal(item), rows_);
     piece.first_row = rows_;
     rows_ += piece.batch.length;
     return true;
