@@ -59,6 +59,76 @@ unsigned take_plain(const Objects& values, const Target& target, ObjectVector& p
     target.place.fail(sqlstate::kDatatypeMismatch, "value of a wrong type in", 0);
 }
 
+/// Whether a column of numbers has one text for each value, that of its natural type.
+bool is_uniform_number(unsigned classes) noexcept {
+    return classes == kBoolClass || classes == kIntClass || classes == kFloatClass ||
+           classes == kDecimalClass;
+}
+
+Column column_of_plain(const Objects& values, unsigned classes, const Target& target);
+
+/// Values of several sorts as a struct of columns, of which one has a value in each row.
+class Alternatives {
+   public:
+    Alternatives(const Objects& values, const Target& target) : values_(values), target_(target) {
+        column_.type.kind = Kind::kStruct;
+        column_.length = values.count;
+    }
+
+    /// Those of some classes.
+    template <typename Make>
+    void add(unsigned classes, Make make) {
+        Classifier classifier(target_.keeps_nan());
+        ObjectVector own;
+        own.reserve(values_.count);
+        for (std::int64_t i = 0; i < values_.count; ++i) {
+            unsigned value_class = classifier.class_of(values_[i]);
+            if (value_class == kForeignClass)
+                value_class = has_dimensions(values_[i]) ? kArrayClass : kOtherClass;
+            own.push((value_class & classes) != 0 ? Ref::borrow(values_[i]) : Ref::none());
+        }
+        Column child = make(own.objects(), classes, target_);
+        column_.type.fields.push_back(Field{"", child.type});
+        column_.children.push_back(std::move(child));
+    }
+    Column finish() { return std::move(column_); }
+
+   private:
+    const Objects& values_;
+    const Target& target_;
+    Column column_{};
+};
+
+/// For a type whose values are texts in Python: what is no text begins as what it is. Values of
+/// several sorts are a struct of one column for each of them.
+Column column_of_printed(const Objects& values, unsigned classes, const Target& target) {
+    constexpr unsigned kContainers = kSequenceClasses | kDictClass;
+    if ((classes & kContainers) != 0) fail_class(values, kContainers, target);
+    if ((classes & (classes - 1)) == 0) {
+        if (is_uniform_number(classes)) return column_of_numbers(values, classes, target);
+        if (classes == kBytesClass) return column_of_bytes(values, target);
+        if (classes == kUuidClass) return column_of_uuids(values, target);
+        return column_of_texts(values, target);
+    }
+    Alternatives alternatives(values, target);
+    for (unsigned one = 1; one <= classes; one <<= 1U)
+        if ((classes & one) != 0) alternatives.add(one, column_of_plain);
+    return alternatives.finish();
+}
+
+/// For a character string: floats and decimals have PostgreSQL's text, all else Python's or JSON.
+Column column_of_mixed_texts(const Objects& values, unsigned classes, const Target& target) {
+    constexpr unsigned kOwnText = kFloatClass | kDecimalClass;
+    if ((classes & kOwnText) == 0) return column_of_texts(values, target);
+    Alternatives alternatives(values, target);
+    for (const unsigned one : {kFloatClass, kDecimalClass})
+        if ((classes & one) != 0) alternatives.add(one, column_of_plain);
+    alternatives.add(classes & ~kOwnText, [](const Objects& own, unsigned, const Target& to) {
+        return column_of_texts(own, to);
+    });
+    return alternatives.finish();
+}
+
 Column column_of_plain(const Objects& values, unsigned classes, const Target& target) {
     if (classes == kNoClass) return null_column(values.count);
     // Columns of dates and times keep their kind even for text: PostgreSQL prints them.
@@ -66,7 +136,10 @@ Column column_of_plain(const Objects& values, unsigned classes, const Target& ta
         classes == kDeltaClass)
         return column_of_python_times(values, classes, target);
     const Kind kind = target.kind();
-    if (classes == kStrClass || kind == Kind::kText) return column_of_texts(values, target);
+    if (target.is_printed()) return column_of_printed(values, classes, target);
+    if (classes == kStrClass) return column_of_texts(values, target);
+    if (kind == Kind::kText && !is_uniform_number(classes))
+        return column_of_mixed_texts(values, classes, target);
     if (kind == Kind::kList && !target.field.type.fields.empty())
         return column_of_lists(values, target);
     if (kind == Kind::kStruct) return column_of_structs(values, target);
@@ -172,6 +245,7 @@ namespace {
 Column column_of_any(const Objects& values, const Target& target) {
     const unsigned found = classes_of(values, target.keeps_nan());
     if (found == kNoClass) return null_column(values.count);
+    if (target.field.type.variant == Variant::kHstore) return column_of_hstores(values, target);
     // No Python code runs below: the values cannot go away.
     if ((found & ~kPlainClasses) == 0 && target.kind() != Kind::kJson)
         return column_of_plain(values, found, target);

@@ -68,6 +68,11 @@ void describe(PyObject* exception, ErrorReport& report) {
         const Ref answer = call(describe_function, Ref::borrow(exception));
         report.message = utf8(PyTuple_GetItem(answer.get(), 0));
         report.context = utf8(PyTuple_GetItem(answer.get(), 1));
+        if (!report.hint.empty()) return;
+        const Ref hint =
+            call(attribute(import_module("_oml_epe_runtime.errors").get(), "hint_of").get(),
+                 Ref::borrow(exception));
+        report.hint = utf8(hint.get());
     } catch (const ScriptError&) {
         PyErr_Clear();  // no memory, or too deep: the name of the type must do
         report.message = Py_TYPE(exception)->tp_name;

@@ -72,12 +72,24 @@ bool is_pyplot_loaded() {
 }
 
 /// The open figures, a list of (title or None, PNG).
-Ref captured_figures() {
+Ref captured_figures(const Ref& result) {
     static PyObject* figures = nullptr;  // loaded: a stored result's figures may be in it
-    if (!is_pyplot_loaded() && !is_loaded(figures, "_oml_epe_runtime.figures"))
+    static PyObject* figure = nullptr;   // made without pyplot
+    if (!is_pyplot_loaded() && !is_loaded(figures, "_oml_epe_runtime.figures") &&
+        !is_loaded(figure, "matplotlib.figure"))
         return Ref::steal(PyList_New(0));
     static PyObject* capture = nullptr;
-    return call(runtime_function(capture, "_oml_epe_runtime.figures", "capture"));
+    return call(runtime_function(capture, "_oml_epe_runtime.figures", "capture"), result);
+}
+
+/// The result, or None where it is what was drawn.
+Ref without_drawing(const Ref& result) {
+    static PyObject* artist = nullptr;
+    if (!is_loaded(artist, "matplotlib.artist")) return result.copy();
+    static PyObject* is_drawing = nullptr;
+    const Ref answer =
+        call(runtime_function(is_drawing, "_oml_epe_runtime.figures", "is_drawing"), result);
+    return answer.get() == Py_True ? Ref::none() : result.copy();
 }
 
 /// The column that column_from_python makes of an int or a float for a numeric target, without the
@@ -224,9 +236,9 @@ Batch ResultFormat::json(const Ref& result, const Call& call_of_result, bool& is
 
 Batch ResultFormat::xml(const Ref& result, const Call& call_of_result) {
     static PyObject* to_xml = nullptr;
-    const Ref figures = wants_figures() ? captured_figures() : Ref::steal(PyList_New(0));
-    const Ref text =
-        call(runtime_function(to_xml, "_oml_epe_runtime.render", "to_xml"), result, figures);
+    const Ref figures = wants_figures() ? captured_figures(result) : Ref::steal(PyList_New(0));
+    const Ref text = call(runtime_function(to_xml, "_oml_epe_runtime.render", "to_xml"),
+                          wants_figures() ? without_drawing(result) : result.copy(), figures);
     return name_and_value(call_of_result, utf8(text.get()), shape_);
 }
 
@@ -280,13 +292,17 @@ class FigureRows {
 }  // namespace
 
 Batch ResultFormat::png(const Ref& result, const Call& call_of_result) {
-    const Ref figures = captured_figures();
+    const Ref figures = captured_figures(result);
     const Py_ssize_t count = PyList_Size(figures.get());
     FigureRows rows(shape_);
     if (count == 0 && !controls_.always_gives_row) return rows.finish();
     static PyObject* to_value = nullptr;
+    const Ref shown = without_drawing(result);
+    // A drawing has no value but its image. None has JSON's, as ever.
     const Ref value =
-        call(runtime_function(to_value, "_oml_epe_runtime.render", "to_value"), result);
+        shown.get() == Py_None && result.get() != Py_None
+            ? Ref::none()
+            : call(runtime_function(to_value, "_oml_epe_runtime.render", "to_value"), result);
     if (count == 0) rows.add(call_of_result, value);
     for (Py_ssize_t i = 0; i < count; ++i)
         rows.add(call_of_result, value, i + 1, PyList_GET_ITEM(figures.get(), i));
@@ -294,7 +310,7 @@ Batch ResultFormat::png(const Ref& result, const Call& call_of_result) {
 }
 
 Ref ResultFormat::pickle(const Ref& result) {
-    const Ref figures = wants_figures() ? captured_figures() : Ref::steal(PyList_New(0));
+    const Ref figures = wants_figures() ? captured_figures(result) : Ref::steal(PyList_New(0));
     if (shape_.form == OutputFormat::Form::kStored) {
         static PyObject* store = nullptr;
         return call(runtime_function(store, "_oml_epe_runtime.pickles", "store"), result, figures);

@@ -1,5 +1,7 @@
 """How exceptions of scripts are put into words."""
 
+import os
+import sys
 import traceback
 
 import _oml_epe
@@ -59,6 +61,69 @@ def _is_ours(exception):
 def _encodable(text):
     """Make lone surrogates visible: they have no UTF-8."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _input_of(exception):
+    """The first argument of the script's function in which an exception was raised, or None."""
+    traceback_ = exception.__traceback__
+    while traceback_ is not None:
+        frame = traceback_.tb_frame
+        code = frame.f_code
+        if code.co_filename.startswith("<oml_epe script ") and code.co_argcount > 0:
+            return frame.f_locals.get(code.co_varnames[0])
+        traceback_ = traceback_.tb_next
+    return None
+
+
+def _similar(name, names):
+    """The name that differs from another at most in case."""
+    return [each for each in names if isinstance(each, str) and each.casefold() == name.casefold()]
+
+
+def _hint_of_input(exception):
+    data = _input_of(exception)
+    if type(data).__module__ == "numpy" and type(data).__name__ == "ndarray":
+        if isinstance(exception, (IndexError, AttributeError, KeyError)):
+            return (
+                "The input is a numpy.ndarray, since all its columns are numeric. To get a frame, "
+                'add "oml_input_type": "pandas.DataFrame" to par_lst.'
+            )
+    columns = getattr(data, "columns", None)
+    if columns is None and isinstance(data, dict):
+        columns = data
+    if columns is None or not isinstance(exception, (KeyError, AttributeError)):
+        return ""
+    wanted = getattr(exception, "name", None) if isinstance(exception, AttributeError) else None
+    if isinstance(exception, KeyError) and exception.args:
+        wanted = exception.args[0]
+    if not isinstance(wanted, str):
+        return ""
+    found = _similar(wanted, list(columns))
+    if not found or wanted in found:
+        return ""
+    return f'The input has the column "{found[0]}": names of columns are case-sensitive in Python.'
+
+
+def _hint_of_module(exception):
+    environment = os.path.basename(sys.prefix) if sys.prefix != sys.base_prefix else ""
+    where = f'environment "{environment}"' if environment else "the server's own Python"
+    name = (exception.name or "").partition(".")[0]
+    return (
+        f'The call ran in {where}, which lacks "{name}". Install it there, or give the env_name of '
+        "an environment that has it: SELECT * FROM pyq_list_envs() lists them."
+    )
+
+
+def hint_of(exception):
+    """What helps with the first mistakes; empty for others."""
+    try:
+        if isinstance(exception, ModuleNotFoundError):
+            return _hint_of_module(exception)
+        if isinstance(exception, (IndexError, KeyError, AttributeError)):
+            return _hint_of_input(exception)
+    except Exception:  # whatever the script's objects do
+        return ""
+    return ""
 
 
 def describe(exception):

@@ -20,11 +20,13 @@ by its ``str()``, the tuple of a MultiIndex by its parts joined with ``_``.
 
 from __future__ import annotations
 
+import datetime
 import enum
 import itertools
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 try:
@@ -32,7 +34,7 @@ try:
 except ImportError:  # outside an engine: the tests of this module
     Error = Exception
 
-__all__ = ["Items", "ResultError", "composites", "relational"]
+__all__ = ["Items", "ResultError", "composites", "hstore_text", "relational"]
 
 Columns = tuple[list[Any], int]
 
@@ -53,6 +55,7 @@ class ResultError(Error):
         super().__init__(message)
         self.sqlstate = sqlstate
         self.detail = detail
+        self.hint = ""
 
 
 def relational(result: Any, names: Sequence[str], kinds: Sequence[str], is_scalar: bool) -> Columns:
@@ -76,7 +79,12 @@ def relational(result: Any, names: Sequence[str], kinds: Sequence[str], is_scala
     handler = _handlers.get(type(result))
     if handler is None:
         handler = _find_handler(type(result))
-    return handler(result, names, kinds, is_scalar)
+    try:
+        return handler(result, names, kinds, is_scalar)
+    except ResultError as error:
+        if not error.hint:
+            error.hint = _fitting_list(result)
+        raise
 
 
 # ------------------------------------------------------------------------------------- by position
@@ -114,6 +122,7 @@ def _one_column(values: Any, names: Sequence[str], row_count: int) -> Columns:
     return [values], row_count
 
 
+_UTC_KINDS = frozenset(("timestamptz", "timestamp", "date", "time"))  # take aware times in UTC
 _CONTAINER_KINDS = frozenset(("list", "json", "struct"))
 # The types whose values can be a row or a column. numpy's and pandas' are recognised by name,
 # since neither need be imported.
@@ -763,8 +772,8 @@ def _pandas_column(values: Any, kind: str) -> Any:
 
 
 def _aware_column(values: Any, kind: str) -> Any:
-    """Times with a zone: UTC for timestamps of either sort, else objects that know theirs."""
-    if kind in ("timestamptz", "timestamp"):
+    """Times with a zone: UTC for the types of dates and times, else objects that know theirs."""
+    if kind in _UTC_KINDS:
         return values.tz_convert("UTC").tz_localize(None).to_numpy()
     return list(values)
 
@@ -805,15 +814,7 @@ def _arrow_column(values: Any, kind: str) -> Any:
             else values.cast(dtype.value_type)
         )
         dtype = values.type
-    if (
-        types.is_timestamp(dtype)
-        and dtype.tz is not None
-        and kind
-        not in (
-            "timestamptz",
-            "timestamp",
-        )
-    ):
+    if types.is_timestamp(dtype) and dtype.tz is not None and kind not in _UTC_KINDS:
         return values.to_pylist()
     if types.is_boolean(dtype) or types.is_integer(dtype) or types.is_floating(dtype):
         if values.null_count == 0 or types.is_float16(dtype):
@@ -905,7 +906,7 @@ def _polars_column(values: Any, kind: str) -> Any:
         filled = values.fill_null(False if name == "Boolean" else 0)
         return filled.to_numpy(), values.is_null().to_numpy()
     if name == "Datetime" and dtype.time_zone is not None:
-        if kind not in ("timestamptz", "timestamp"):
+        if kind not in _UTC_KINDS:
             return values.to_list()
         values = values.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
     if name in ("Datetime", "Duration", "Date"):
@@ -1000,6 +1001,139 @@ def _extension_array(
     result: Any, names: Sequence[str], kinds: Sequence[str], is_scalar: bool
 ) -> Columns:
     return _one_column(_pandas_column(result, kinds[0] if kinds else ""), names, len(result))
+
+
+# ---------------------------------------------------------------------------- the AS list that fits
+
+_TYPES_OF_KINDS = {"b": "boolean", "i": "bigint", "u": "numeric", "f": "double precision"}
+_TYPES_OF_KINDS |= {"M": "timestamp", "m": "interval", "U": "text", "S": "bytea"}
+_TYPES_OF_CLASSES = (
+    (bool, "boolean"),
+    (int, "bigint"),
+    (float, "double precision"),
+    (str, "text"),
+    ((bytes, bytearray), "bytea"),
+    (Decimal, "numeric"),
+    (datetime.datetime, "timestamp"),
+    (datetime.date, "date"),
+    (datetime.time, "time"),
+    (datetime.timedelta, "interval"),
+    ((dict, list, tuple), "jsonb"),
+)
+
+
+def _fitting_list(result: Any) -> str:
+    """A hint with the AS list that a result would fit; empty where it says nothing."""
+    try:
+        columns = _described(result)
+    except Exception:  # whatever the script's objects do
+        return ""
+    if not columns or len(columns) > 50:
+        return ""
+    listed = ", ".join(f"{_identifier(name)} {kind}" for name, kind in columns)
+    return f"The result would fit: AS t({listed})"
+
+
+def _identifier(name: str) -> str:
+    is_plain = name.isascii() and name.isidentifier() and name == name.lower()
+    return name if is_plain else '"' + name.replace('"', '""') + '"'
+
+
+def _described(result: Any) -> list[tuple[str, str]]:
+    """Names and types of the columns that a result has."""
+    columns = getattr(result, "columns", None)
+    dtypes = getattr(result, "dtypes", None)
+    if columns is not None and hasattr(result, "iloc"):
+        return [
+            (_label(label), _type_of_array(dtypes.iloc[i], result.iloc[:, i]))
+            for i, label in enumerate(columns)
+        ]
+    if getattr(result, "ndim", 0) == 2:
+        kind = _type_of_array(result.dtype, result[:1].ravel())
+        return [(f"column{i + 1}", kind) for i in range(result.shape[1])]
+    if isinstance(result, dict):
+        return [(_label(key), _type_of_value(_first(value))) for key, value in result.items()]
+    if isinstance(result, (list, tuple)) and result:
+        labels = _labels_of(result[0])
+        if labels is not None:
+            values = _values_of(result[0], labels)
+            return [(_label(each), _type_of_value(v)) for each, v in zip(labels, values)]
+        row = result[0] if isinstance(result[0], (list, tuple)) else result
+        is_row = row is not result or isinstance(result, tuple)
+        values = list(row) if is_row else [result[0]]
+        return [(f"column{i + 1}", _type_of_value(v)) for i, v in enumerate(values)]
+    return [("column1", _type_of_value(result))]
+
+
+def _first(values: Any) -> Any:
+    if not _is_list_like(values):
+        return values
+    return next((value for value in values if value is not None), None)
+
+
+def _type_of_array(dtype: Any, values: Any) -> str:
+    if getattr(dtype, "tz", None) is not None:
+        return "timestamptz"
+    kind = getattr(dtype, "kind", "O")
+    return _TYPES_OF_KINDS.get(kind) or _type_of_value(_first(values))
+
+
+def _type_of_value(value: Any) -> str:
+    kind = getattr(getattr(value, "dtype", None), "kind", "O")
+    if kind in _TYPES_OF_KINDS and not hasattr(value, "__len__"):
+        return _TYPES_OF_KINDS[kind]
+    for classes, name in _TYPES_OF_CLASSES:
+        if isinstance(value, classes):
+            is_aware = name == "timestamp" and getattr(value, "tzinfo", None) is not None
+            return "timestamptz" if is_aware else name
+    return "text"
+
+
+# ------------------------------------------------------------------------------------------ hstore
+
+
+def hstore_text(value: Any) -> str | None:
+    """The text of an hstore for a Mapping, a str as it stands; None for anything else."""
+    if isinstance(value, str):
+        return value
+    if not isinstance(value, Mapping):
+        return None
+    pairs = []
+    for key, own in value.items():
+        text = _text_of(own)
+        pairs.append(f"{_quoted(_label(key))}=>{'NULL' if text is None else _quoted(text)}")
+    return ",".join(pairs)
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _text_of(value: Any) -> str | None:
+    """What a text column would hold: numbers as PostgreSQL prints them, containers as JSON."""
+    from _oml_epe_runtime.render import to_value
+
+    if isinstance(value, str):
+        return value
+    if isinstance(value, float):
+        return None if value != value else _float_text(value)
+    text = to_value(value)
+    if text == "null":
+        return None
+    if text.startswith('"'):
+        import json
+
+        return str(json.loads(text))
+    if getattr(getattr(value, "dtype", None), "kind", "") == "f":
+        return _float_text(float(text))
+    return text
+
+
+def _float_text(value: float) -> str:
+    if value in (float("inf"), float("-inf")):
+        return "Infinity" if value > 0 else "-Infinity"
+    text = float.__repr__(float(value)).removesuffix(".0")
+    return format(Decimal(text), "e") if "e" not in text and abs(value) >= 1e15 else text
 
 
 # -------------------------------------------------------------------------------------- generators
