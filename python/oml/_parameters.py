@@ -67,6 +67,15 @@ def _array_text(values):
     return "{" + ",".join(parts) + "}"
 
 
+def _float_text(value):
+    """All digits, in PostgreSQL's words: an array of texts gets them as they stand."""
+    if not math.isfinite(value):
+        return "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"
+    text = repr(value).removesuffix(".0")
+    is_long = "e" not in text and abs(value) >= 1e15
+    return format(decimal.Decimal(text).normalize(), "e") if is_long else text
+
+
 def _integer(value):
     if -(2**31) <= value < 2**31:
         return str(value), "integer"
@@ -138,7 +147,7 @@ _writers = (  # the first that fits: bool before int, datetime before date
     (str, lambda value: (str(value), "")),
     (bool, lambda value: ("true" if value else "false", "boolean")),
     (int, _integer),
-    (float, lambda value: (repr(float(value)), "double precision")),
+    (float, lambda value: (_float_text(float(value)), "double precision")),
     (decimal.Decimal, lambda value: (str(value), "numeric")),
     ((bytes, bytearray), lambda value: (value, "bytea")),
     (memoryview, lambda value: (value if value.c_contiguous else bytes(value), "bytea")),

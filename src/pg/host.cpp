@@ -97,8 +97,12 @@ const char* array_text(const ParameterView& parameter, Oid type) noexcept {
     if ((base == JSONOID || base == JSONBOID) && parameter.alternative != nullptr)
         return parameter.alternative;
     if (is_vector(extension_variant(base))) {
-        char* text = pstrdup(parameter.text);
-        for (char* c = text; *c != '\0'; ++c) *c = *c == '{' ? '[' : *c == '}' ? ']' : *c;
+        // [1,2] instead of {"1","2"}.
+        auto* text = static_cast<char*>(palloc(std::strlen(parameter.text) + 1));
+        char* end = text;
+        for (const char* c = parameter.text; *c != '\0'; ++c)
+            if (*c != '"') *end++ = *c == '{' ? '[' : *c == '}' ? ']' : *c;
+        *end = '\0';
         return text;
     }
     ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),

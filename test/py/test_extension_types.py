@@ -16,6 +16,7 @@ SCRIPT = """
 import json
 import numpy as np
 import oml
+import pandas as pd
 
 def ext_run(dat=None, what=None, sql=None):
     if sql is not None:
@@ -38,14 +39,14 @@ def connection_with(connection: Connection[Any], extension: str) -> None:
 def hstores(module_conn: Connection[Any]) -> Iterator[Connection[Any]]:
     connection_with(module_conn, "hstore")
     yield module_conn
-    module_conn.execute("DROP EXTENSION hstore CASCADE; SELECT pyq_script_drop('ext_run')")
+    module_conn.execute("DROP EXTENSION hstore CASCADE")
 
 
 @pytest.fixture(scope="module")
 def vectors(module_conn: Connection[Any]) -> Iterator[Connection[Any]]:
     connection_with(module_conn, "vector")
     yield module_conn
-    module_conn.execute("DROP EXTENSION vector CASCADE; SELECT pyq_script_drop('ext_run')")
+    module_conn.execute("DROP EXTENSION vector CASCADE")
 
 
 def on_query(
@@ -174,7 +175,7 @@ def test_values_become_vectors(vectors: Connection[Any], value: str, sql_type: s
         value = f"'{row[0]}'"
     found = vectors.execute(
         f"SELECT v::text FROM pyq_eval(%s, NULL, 'ext_run') AS t(v {sql_type})",  # type: ignore
-        (json.dumps({"what": f"[{value}]"}),),
+        (json.dumps({"what": f"pd.Series([{value}], dtype=object)"}),),
     ).fetchall()
     assert found == [row]
     if "sparse" not in sql_type:

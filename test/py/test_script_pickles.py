@@ -98,7 +98,7 @@ def test_pool_of_processes(pickles: Connection[Any]) -> None:
     if row[0] == "backend":
         assert answer(pickles, how="pool") == 3.0
         return
-    with pytest.raises(psycopg.Error, match="PermissionError|OSError"):  # no processes there
+    with pytest.raises(psycopg.Error, match=r"PermissionError|OSError"):  # no processes there
         answer(pickles, how="pool")
 
 

@@ -21,7 +21,8 @@ import numpy as np
 import pandas as pd
 
 def cast_give(what):
-    return pd.DataFrame({"v": pd.Series(eval(what), dtype=object)}) if what[0] == "[" else eval(what)
+    value = eval(what)
+    return pd.DataFrame({"v": pd.Series(value, dtype=object)}) if what[0] == "[" else value
 """
 
 

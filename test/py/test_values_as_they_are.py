@@ -142,6 +142,8 @@ def test_naive_parameters_elsewhere_are_timestamps(values: Connection[Any]) -> N
         ("[{'n': np.int64(3)}, np.float64(2.5)]", "SELECT $1::jsonb::text", None),
         ("[np.int64(1), None]", "SELECT $1::json::text", None),
         ("[np.int64(1), None]", "SELECT $1::int[]::text", "{1,NULL}"),
+        ("[5.0, float('inf'), 1e15, 0.1]", "SELECT $1::text[]::text", "{5,Infinity,1e+15,0.1}"),
+        ("5.0", "SELECT $1::text", "5"),
         ("{'a': 1}", "SELECT pg_typeof($1)::text", "jsonb"),
     ],
 )

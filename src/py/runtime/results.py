@@ -1042,10 +1042,9 @@ def _identifier(name: str) -> str:
 def _described(result: Any) -> list[tuple[str, str]]:
     """Names and types of the columns that a result has."""
     columns = getattr(result, "columns", None)
-    dtypes = getattr(result, "dtypes", None)
     if columns is not None and hasattr(result, "iloc"):
         return [
-            (_label(label), _type_of_array(dtypes.iloc[i], result.iloc[:, i]))
+            (_label(label), _type_of_array(result.dtypes.iloc[i], result.iloc[:, i]))
             for i, label in enumerate(columns)
         ]
     if getattr(result, "ndim", 0) == 2:
@@ -1133,7 +1132,9 @@ def _float_text(value: float) -> str:
     if value in (float("inf"), float("-inf")):
         return "Infinity" if value > 0 else "-Infinity"
     text = float.__repr__(float(value)).removesuffix(".0")
-    return format(Decimal(text), "e") if "e" not in text and abs(value) >= 1e15 else text
+    return (
+        format(Decimal(text).normalize(), "e") if "e" not in text and abs(value) >= 1e15 else text
+    )
 
 
 # -------------------------------------------------------------------------------------- generators
