@@ -351,3 +351,17 @@ def test_xml_errors_speak_of_xml(values: Connection[Any]) -> None:
                 (json.dumps({"what": "[object()]"}),),
             )
         assert f"{word} cannot hold a value of Python type object" in str(caught.value)
+
+
+def test_no_times_at_all(values: Connection[Any]) -> None:
+    for row_type, expected in (
+        ("int", []),
+        ("pyq_json", [(None, "[]")]),
+        ("pyq_xml", []),
+        ("pyq_png", []),
+    ):
+        columns = "name, value" if row_type.startswith("pyq") else "1"
+        found = values.execute(
+            f"SELECT {columns} FROM pyq_index_eval(NULL, NULL::{row_type}, 0, 'values_run')"  # type: ignore
+        ).fetchall()
+        assert found == expected
