@@ -11,6 +11,7 @@
 #include "py/column_from_python_internal.h"
 #include "py/column_writer_internal.h"
 #include "py/error_internal.h"
+#include "py/result_figures_internal.h"
 
 namespace epe::py {
 
@@ -68,37 +69,6 @@ PyObject* runtime_function(PyObject*& cache, const char* module, const char* nam
     return cache;
 }
 
-bool is_loaded(PyObject*& cache, const char* module) {
-    if (cache == nullptr) cache = Ref::steal(PyUnicode_InternFromString(module)).release();
-    return checked(PyDict_Contains(PyImport_GetModuleDict(), cache)) == 1;
-}
-
-bool is_pyplot_loaded() {
-    static PyObject* name = nullptr;
-    return is_loaded(name, "matplotlib.pyplot");
-}
-
-/// The open figures, a list of (title or None, PNG).
-Ref captured_figures(const Ref& result) {
-    static PyObject* figures = nullptr;  // loaded: a stored result's figures may be in it
-    static PyObject* figure = nullptr;   // made without pyplot
-    if (!is_pyplot_loaded() && !is_loaded(figures, "_oml_epe_runtime.figures") &&
-        !is_loaded(figure, "matplotlib.figure"))
-        return Ref::steal(PyList_New(0));
-    static PyObject* capture = nullptr;
-    return call(runtime_function(capture, "_oml_epe_runtime.figures", "capture"), result);
-}
-
-/// The result, or None where it is what was drawn.
-Ref without_drawing(const Ref& result) {
-    static PyObject* artist = nullptr;
-    if (!is_loaded(artist, "matplotlib.artist")) return result.copy();
-    static PyObject* is_drawing = nullptr;
-    const Ref answer =
-        call(runtime_function(is_drawing, "_oml_epe_runtime.figures", "is_drawing"), result);
-    return answer.get() == Py_True ? Ref::none() : result.copy();
-}
-
 /// The column that column_from_python makes of an int or a float for a numeric target, without the
 /// way through a list. None for what needs a closer look.
 std::optional<Column> plain_number(PyObject* result, const Field& target) {
@@ -120,26 +90,6 @@ std::optional<Column> plain_number(PyObject* result, const Field& target) {
 }
 
 }  // namespace
-
-void close_figures() {
-    if (!is_pyplot_loaded()) return;
-    static PyObject* close_all = nullptr;
-    call(runtime_function(close_all, "_oml_epe_runtime.figures", "close_all"));
-}
-
-OwnFigures::OwnFigures(bool is_nested) {
-    if (!is_nested || !is_pyplot_loaded()) return;
-    registry_ = attribute(import_module("matplotlib._pylab_helpers").get(), "Gcf");
-    outer_ = attribute(registry_.get(), "figs");
-    const Ref none = call(reinterpret_cast<PyObject*>(Py_TYPE(outer_.get())));
-    checked(PyObject_SetAttrString(registry_.get(), "figs", none.get()));
-}
-
-OwnFigures::~OwnFigures() {
-    if (!outer_) return;
-    const PendingException pending;
-    if (PyObject_SetAttrString(registry_.get(), "figs", outer_.get()) < 0) PyErr_Clear();
-}
 
 ResultFormat::ResultFormat(const Controls& controls, const OutputShape& shape)
     : controls_(controls), shape_(shape) {}

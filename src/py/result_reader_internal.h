@@ -67,20 +67,4 @@ class ResultReader {
     std::int64_t rows_ = 0;
 };
 
-/// Closes the figures that a script left open. Nothing to do unless pyplot has been imported.
-void close_figures();
-
-/// Hides the open figures of an outer script while one that its SQL called runs.
-class OwnFigures {
-   public:
-    explicit OwnFigures(bool is_nested);
-    ~OwnFigures();
-    OwnFigures(const OwnFigures&) = delete;
-    OwnFigures& operator=(const OwnFigures&) = delete;
-
-   private:
-    Ref registry_{};  // class Gcf of matplotlib, whose attribute figs holds them
-    Ref outer_{};
-};
-
 }  // namespace epe::py
