@@ -91,6 +91,35 @@ def test_hstore_comes_back(hstores: Connection[Any]) -> None:
     assert changed == (0,)
 
 
+CHANGING = """
+import collections.abc
+
+class Clearing(collections.abc.Mapping):
+    def __getitem__(self, key):
+        values.clear()
+        return 7
+    def __iter__(self):
+        return iter(["k"])
+    def __len__(self):
+        return 1
+
+def ext_changing():
+    global values
+    values = [Clearing(), *({"n": str(i)} for i in range(1000))]
+    return {"h": values, "n": list(range(1001))}
+"""
+
+
+def test_a_list_of_hstores_that_changes_while_it_is_read(hstores: Connection[Any]) -> None:
+    hstores.execute(
+        "SELECT pyq_script_create('ext_changing', %s, v_overwrite => true)", (CHANGING,)
+    )
+    found = hstores.execute(
+        "SELECT h::text FROM pyq_eval(NULL, NULL, 'ext_changing') AS t(h hstore, n int)"
+    ).fetchall()
+    assert found == [('"k"=>"7"',), *((f'"n"=>"{i}"',) for i in range(1000))]
+
+
 @pytest.mark.parametrize(
     ("value", "in_sql"),
     [

@@ -629,7 +629,7 @@ def _taken(series: Any, places: Any, kind: str) -> Any:
     """The values of a Series at some places, NULL at -1."""
     numpy = sys.modules["numpy"]
     values = series.array
-    if isinstance(values.dtype, numpy.dtype):
+    if isinstance(series.dtype, numpy.dtype):
         values = plain_array(numpy.asarray(values))
     missing = places < 0
     if not missing.any():
