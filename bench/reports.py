@@ -10,6 +10,7 @@ script catches the same exception. Both include the frames and their destruction
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import statistics
 import time
@@ -54,10 +55,8 @@ WORK = {
 def timed(action: Callable[[], object]) -> float:
     """Return the seconds that an action takes, whether the statement fails or not."""
     start = time.perf_counter()
-    try:
+    with contextlib.suppress(psycopg.Error):
         action()
-    except psycopg.Error:
-        pass
     return time.perf_counter() - start
 
 

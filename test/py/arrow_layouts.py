@@ -137,7 +137,8 @@ def texts(offsets=(0, 1, 3), data=b"abb", length=2, format="u", **fields):
 
 def lists(offsets=(0, 1, 2), child=None, format="+l", **fields):
     width = "q" if format == "+L" else "i"
-    return array(format, 2, [None, numbers(width, *offsets)], [child or ints(name="item")], **fields)
+    children = [child or ints(name="item")]
+    return array(format, 2, [None, numbers(width, *offsets)], children, **fields)
 
 def dictionary(codes=(0, 1), format="i", values=None, **fields):
     width = {"i": "i", "c": "b", "l": "q", "L": "Q", "C": "B"}[format]
