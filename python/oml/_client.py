@@ -138,7 +138,7 @@ class ClientConnection:
                 types.append(17)
                 formats.append(pq.Format.BINARY)
                 continue
-            text, type_name = parameter(value)
+            text, type_name = parameter(value)[:2]
             if text is not None and "\0" in text:
                 raise DatabaseError("a parameter of SQL cannot contain a null character", "22021")
             values.append(None if text is None else text.encode())

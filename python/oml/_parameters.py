@@ -1,9 +1,11 @@
 """Python values as SQL parameters, for the connection of an engine: texts, and bytes as bytes."""
 
+import base64
 import datetime
 import decimal
 import enum
 import json
+import math
 import sys
 import uuid
 
@@ -24,6 +26,29 @@ def plain_value(value):
     return value
 
 
+_ARRAY = "anyarray"  # an array of what the statement asks for
+
+
+def _list(values):
+    try:
+        text = _json(values)
+    except Exception:  # what JSON cannot hold
+        text = None
+    return _array_text(values), _ARRAY, text
+
+
+def _dict(value):
+    return _json(value), "jsonb", _hstore(value)
+
+
+def _hstore(value):
+    try:
+        from _oml_epe_runtime.results import hstore_text
+    except ImportError:  # outside an engine
+        return None
+    return hstore_text(value)
+
+
 def _array_text(values):
     """The text of an array: {1,2,NULL}."""
     parts = []
@@ -31,7 +56,7 @@ def _array_text(values):
         if isinstance(value, (list, tuple)):
             parts.append(_array_text(value))
             continue
-        text, _ = parameter(value)
+        text = parameter(value)[0]
         if text is None:
             parts.append("NULL")
         elif not isinstance(text, str):
@@ -42,6 +67,15 @@ def _array_text(values):
     return "{" + ",".join(parts) + "}"
 
 
+def _float_text(value):
+    """All digits, in PostgreSQL's words: an array of texts gets them as they stand."""
+    if not math.isfinite(value):
+        return "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"
+    text = repr(value).removesuffix(".0")
+    is_long = "e" not in text and abs(value) >= 1e15
+    return format(decimal.Decimal(text).normalize(), "e") if is_long else text
+
+
 def _integer(value):
     if -(2**31) <= value < 2**31:
         return str(value), "integer"
@@ -49,8 +83,13 @@ def _integer(value):
 
 
 def _datetime(value):
-    is_aware = value.tzinfo is not None
-    return value.isoformat(), "timestamp with time zone" if is_aware else "timestamp"
+    """Nanoseconds are cut off. A naive time means UTC where a timestamptz is asked for."""
+    if hasattr(value, "nanosecond"):
+        value = value.to_pydatetime(warn=False)
+    text = value.isoformat()
+    if value.tzinfo is not None:
+        return text, "timestamp with time zone"
+    return text, "timestamp", text + "+00"
 
 
 def _time(value):
@@ -65,11 +104,50 @@ def _timedelta(value):
     )
 
 
+def _json(value):
+    """JSON as in results: numpy's scalars, dates and Decimals are their values."""
+    try:
+        from _oml_epe_runtime.render import to_value
+    except ImportError:  # outside an engine
+        return _client_json(value)
+    return to_value(value)
+
+
+def _client_json(value):
+    """The same for the values that a client is likely to have."""
+    value = plain_value(value)
+    if isinstance(value, dict):
+        pairs = (f"{json.dumps(_json_key(key))}:{_client_json(own)}" for key, own in value.items())
+        return "{" + ",".join(pairs) + "}"
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return "[" + ",".join(map(_client_json, value)) + "]"
+    if isinstance(value, (float, decimal.Decimal)) and not isinstance(value, bool):
+        is_number = math.isfinite(value)
+        return "null" if not is_number else repr(value) if isinstance(value, float) else str(value)
+    if isinstance(value, (datetime.datetime, datetime.date, datetime.time)):
+        return json.dumps(value.isoformat())
+    if isinstance(value, datetime.timedelta):
+        return json.dumps(f"P{value.days}DT{value.seconds + value.microseconds / 10**6}S")
+    if isinstance(value, uuid.UUID):
+        return json.dumps(str(value))
+    if isinstance(value, (bytes, bytearray)):
+        return json.dumps(base64.b64encode(value).decode())
+    return json.dumps(value)
+
+
+def _json_key(key):
+    key = plain_value(key)
+    if isinstance(key, (datetime.date, datetime.time, uuid.UUID)):
+        return str(key)
+    text = json.dumps({key: 0})  # as JSON writes numbers, booleans and None
+    return json.loads(text).popitem()[0]
+
+
 _writers = (  # the first that fits: bool before int, datetime before date
     (str, lambda value: (str(value), "")),
     (bool, lambda value: ("true" if value else "false", "boolean")),
     (int, _integer),
-    (float, lambda value: (repr(float(value)), "double precision")),
+    (float, lambda value: (_float_text(float(value)), "double precision")),
     (decimal.Decimal, lambda value: (str(value), "numeric")),
     ((bytes, bytearray), lambda value: (value, "bytea")),
     (memoryview, lambda value: (value if value.c_contiguous else bytes(value), "bytea")),
@@ -78,13 +156,17 @@ _writers = (  # the first that fits: bool before int, datetime before date
     (datetime.time, _time),
     (datetime.timedelta, _timedelta),
     (uuid.UUID, lambda value: (str(value), "uuid")),
-    (dict, lambda value: (json.dumps(value), "jsonb")),
-    ((list, tuple), lambda value: (_array_text(value), "")),
+    (dict, _dict),
+    ((list, tuple), _list),
 )
 
 
 def parameter(value):
-    """(text, bytes or None, SQL type) of a value; no type lets PostgreSQL infer it."""
+    """(text or bytes or None, SQL type) of a value; no type lets PostgreSQL infer it.
+
+    A third text is for a statement that asks for another type: timestamptz instead of timestamp,
+    hstore instead of jsonb, json or jsonb instead of an array.
+    """
     value = plain_value(value)
     if value is None:
         return None, ""

@@ -223,6 +223,7 @@ NAMES = {
 #: OIDs of what parameter_text() names.
 PARAMETER_TYPES = {
     "": 0,
+    "anyarray": 0,
     "boolean": 16,
     "integer": 23,
     "bigint": 20,

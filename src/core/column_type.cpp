@@ -46,6 +46,11 @@ bool is_bytes(Kind kind) noexcept {
            kind == Kind::kJson;
 }
 
+bool is_vector(Variant variant) noexcept {
+    return variant == Variant::kVector || variant == Variant::kHalfVector ||
+           variant == Variant::kSparseVector;
+}
+
 const char* kind_name(Kind kind) noexcept {
     switch (kind) {
         case Kind::kNull:

@@ -34,6 +34,16 @@ enum class Kind : std::uint8_t {
     kStruct,       ///< children, one a field
 };
 
+/// Where types of several sorts share a kind: which of them it is.
+enum class Variant : std::uint8_t {
+    kPlain,         ///< what the kind says
+    kPrinted,       ///< kText of a type that is no character string: as PostgreSQL prints it
+    kVector,        ///< kList of kFloat32: pgvector's vector
+    kHalfVector,    ///< the same: its halfvec
+    kSparseVector,  ///< the same: its sparsevec
+    kHstore,        ///< kJson: an hstore as an object
+};
+
 /// One value of kTimeTz.
 struct TimeWithZone {
     std::int64_t microseconds;  ///< since local midnight
@@ -46,7 +56,8 @@ struct Field;
 /// A column's kind and, for lists and structs, what is inside.
 struct ColumnType {
     Kind kind = Kind::kNull;
-    std::vector<Field> fields;  ///< kList: one, the element; kStruct: one a field
+    std::vector<Field> fields;          ///< kList: one, the element; kStruct: one a field
+    Variant variant = Variant::kPlain;  ///< of columns of a schema; batches do not carry it
 
     ColumnType();
     ColumnType(Kind kind_of_values, std::vector<Field> inner);
@@ -76,6 +87,7 @@ std::size_t fixed_width(Kind kind) noexcept;
 /// Integers, floats and decimals: what the default input type turns into a float64 matrix.
 bool is_numeric(Kind kind) noexcept;
 bool is_bytes(Kind kind) noexcept;
+bool is_vector(Variant variant) noexcept;
 const char* kind_name(Kind kind) noexcept;
 
 }  // namespace epe

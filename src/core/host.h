@@ -16,6 +16,9 @@ struct HostParameter {
     std::optional<std::string> text{};
     const char* sql_type = "";                ///< "" lets PostgreSQL infer it
     std::optional<std::string_view> bytes{};  ///< borrowed; instead of a text, as they are
+    /// The text where the statement asks for another type: for "timestamp" timestamptz, for "jsonb"
+    /// an hstore, for "anyarray", which PostgreSQL infers, json or jsonb.
+    std::optional<std::string> alternative{};
 };
 
 /// What a script's SQL gave.

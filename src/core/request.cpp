@@ -173,6 +173,8 @@ void read_control(const JsonMember& member, EvalFunction function, Controls& con
         controls.use_decimal = read_word(member, {"float", "decimal"}) == 1;
     else if (key == "oml_nan")
         controls.keep_nan = read_word(member, {"null", "keep"}) == 1;
+    else if (key == "oml_nullable")
+        controls.nullable = read_boolean(member);
     else if (key == "oml_comments")
         check_comments(member);
     else if (key == "oml_async_flag")
@@ -189,10 +191,11 @@ void read_control(const JsonMember& member, EvalFunction function, Controls& con
 }
 
 bool is_known_control(std::string_view key) {
-    static constexpr std::array<std::string_view, 12> kKnown{
+    static constexpr std::array<std::string_view, 13> kKnown{
         "oml_input_type", "oml_na_omit",       "oml_graphics_flag", "oml_connect",
         "oml_numeric",    "oml_nan",           "oml_async_flag",    "oml_parallel_flag",
-        "oml_parallel",   "oml_service_level", "oml_retries",       "oml_comments"};
+        "oml_parallel",   "oml_service_level", "oml_retries",       "oml_comments",
+        "oml_nullable"};
     return std::find(kKnown.begin(), kKnown.end(), key) != kKnown.end();
 }
 

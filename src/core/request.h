@@ -35,6 +35,7 @@ struct Controls {
     bool always_gives_row = false;  ///< oml_graphics_flag: "always": 'PNG' without a figure as well
     bool use_decimal = false;       ///< oml_numeric: numeric arrives as decimal.Decimal
     bool keep_nan = false;          ///< oml_nan: "keep"
+    bool nullable = false;          ///< oml_nullable: pandas' nullable types
     bool connect = false;           ///< accepted; scripts are always connected
     bool is_parallel = false;       ///< oml_parallel_flag, or oml_parallel: true
     ServiceLevel service_level = ServiceLevel::kLow;

@@ -33,7 +33,8 @@ void write_controls(WireWriter& to, const Controls& controls) {
     to.number(controls.input_type);
     for (const bool flag :
          {controls.is_iterator, controls.omit_incomplete, controls.capture_graphics,
-          controls.always_gives_row, controls.use_decimal, controls.keep_nan, controls.is_async})
+          controls.always_gives_row, controls.use_decimal, controls.keep_nan, controls.is_async,
+          controls.nullable})
         to.boolean(flag);
 }
 
@@ -42,7 +43,7 @@ Controls read_controls(WireReader& from) {
     controls.input_type = from.enumerator(InputType::kPolars);
     for (bool* flag : {&controls.is_iterator, &controls.omit_incomplete, &controls.capture_graphics,
                        &controls.always_gives_row, &controls.use_decimal, &controls.keep_nan,
-                       &controls.is_async})
+                       &controls.is_async, &controls.nullable})
         *flag = from.boolean();
     return controls;
 }
@@ -50,6 +51,7 @@ Controls read_controls(WireReader& from) {
 void write_field(WireWriter& to, const Field& field) {
     to.text(field.name);
     to.number(field.type.kind);
+    to.number(field.type.variant);
     write(to, field.type.fields);
     to.text(field.sql_type);
     to.number(field.type_oid);
@@ -62,6 +64,7 @@ Field read_field(WireReader& from, int depth) {
     Field field;
     field.name = from.text();
     field.type.kind = from.enumerator(Kind::kStruct);
+    field.type.variant = from.enumerator(Variant::kHstore);
     field.type.fields = read_fields(from, depth + 1);
     field.sql_type = from.text();
     field.type_oid = from.number<std::uint32_t>();
@@ -239,6 +242,7 @@ void write(WireWriter& to, const std::vector<HostParameter>& parameters) {
         to.boolean(parameter.bytes.has_value());
         if (!parameter.bytes) to.optional_text(parameter.text);
         to.text(parameter.sql_type);
+        to.optional_text(parameter.alternative);
     }
 }
 
@@ -254,6 +258,7 @@ std::vector<HostParameter> read_parameters(WireReader& from, std::vector<std::st
             parameters[i].text = read_clean_text(from);
         types[i] = read_clean_text(from);
         parameters[i].sql_type = types[i].c_str();
+        if (from.boolean()) parameters[i].alternative = read_clean_text(from);
     }
     return parameters;
 }

@@ -37,7 +37,7 @@
 
 namespace epe::engine {
 
-inline constexpr std::uint32_t kProtocolVersion = 3;
+inline constexpr std::uint32_t kProtocolVersion = 4;
 
 /// Backend to engine.
 enum class ToEngine : std::uint8_t {

@@ -5,10 +5,12 @@
 
 #include "pg/boundary.h"
 #include "pg/column_types_internal.h"
+#include "pg/extension_types_internal.h"
 #include "pg/text_internal.h"
 
 extern "C" {
 #include "catalog/pg_type.h"
+#include "parser/parse_coerce.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/typcache.h"
@@ -23,15 +25,19 @@ struct TypeFacts {
     Oid base;          // of a domain, else the type itself
     Oid element;       // of a true array, else 0
     TupleDesc fields;  // of a named composite type, in palloc'ed memory, else null
+    bool is_text;      // a character string
+    Variant variant;   // of a type of another extension
 };
 
 TypeFacts look_up(Oid type) noexcept {
-    TypeFacts facts{getBaseType(type), InvalidOid, nullptr};
+    TypeFacts facts{getBaseType(type), InvalidOid, nullptr, false, Variant::kPlain};
     // These two are arrays by their layout but not by their text, and know no array casts.
     if (facts.base != INT2VECTOROID && facts.base != OIDVECTOROID)
         facts.element = get_element_type(facts.base);
     if (!OidIsValid(facts.element) && get_typtype(facts.base) == TYPTYPE_COMPOSITE)
         facts.fields = lookup_rowtype_tupdesc_copy(facts.base, -1);
+    facts.variant = extension_variant(facts.base);
+    facts.is_text = TypeCategory(facts.base) == TYPCATEGORY_STRING;
     return facts;
 }
 
@@ -116,7 +122,7 @@ bool find_scalar_kind(Oid type, bool use_decimal, Kind& kind) noexcept {
 
 ColumnType column_type_of(unsigned type_oid, bool use_decimal) {
     ColumnType type{Kind::kText, {}};
-    if (find_scalar_kind(type_oid, use_decimal, type.kind)) return type;
+    if (type_oid != CHAROID && find_scalar_kind(type_oid, use_decimal, type.kind)) return type;
     const TypeFacts facts = guarded([=]() noexcept { return look_up(type_oid); });
     if (facts.fields != nullptr) {
         type.kind = Kind::kStruct;
@@ -127,9 +133,17 @@ ColumnType column_type_of(unsigned type_oid, bool use_decimal) {
         element.sql_type = type_text(facts.element, -1);
         element.type_oid = facts.element;
         type.fields.push_back(std::move(element));
-    } else {
-        (void)find_scalar_kind(facts.base, use_decimal, type.kind);
+    } else if (is_vector(facts.variant)) {
+        type.kind = Kind::kList;
+        type.variant = facts.variant;
+        type.fields.push_back({"", Kind::kFloat32, "real", FLOAT4OID, -1});
+    } else if (facts.variant == Variant::kHstore) {
+        type.kind = Kind::kJson;
+        type.variant = facts.variant;
+    } else if (!find_scalar_kind(facts.base, use_decimal, type.kind) && !facts.is_text) {
+        type.variant = Variant::kPrinted;
     }
+    if (facts.base == CHAROID) type.variant = Variant::kPrinted;
     return type;
 }
 

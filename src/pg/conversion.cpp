@@ -1,6 +1,7 @@
 // How the values of one result column become Datums of its type: a maker, then perhaps a cast.
 #include "pg/conversion_internal.h"
 
+#include "pg/extension_types_internal.h"
 #include "pg/natural_datum_internal.h"
 
 extern "C" {
@@ -156,18 +157,8 @@ Oid natural_element_type(const Column& elements) noexcept {
     return elements.type.kind == Kind::kNull ? TEXTOID : InvalidOid;
 }
 
-void choose_list(Conversion* conversion, const Column& sample, const ConversionTarget& target,
-                 const ConversionSite& site) noexcept {
-    Source source;
-    source.modifier = target.mapped_modifier;
-    source.type = getBaseTypeAndTypmod(target.mapped_type, &source.modifier);
-    const Column& elements = sample.children.front();
-    Oid element = get_element_type(source.type);
-    if (!OidIsValid(element)) {
-        element = natural_element_type(elements);
-        source = {OidIsValid(element) ? get_array_type(element) : InvalidOid, -1};
-        if (!OidIsValid(source.type)) raise_no_cast("a list", target, site, false);
-    }
+void make_elements(Conversion* conversion, const Column& elements, Oid element, int32 modifier,
+                   const ConversionSite& site) noexcept {
     conversion->make = make_array;
     conversion->element_type = element;
     get_typlenbyvalalign(element, &conversion->element_length, &conversion->element_by_value,
@@ -175,8 +166,58 @@ void choose_list(Conversion* conversion, const Column& sample, const ConversionT
     conversion->child_count = 1;
     conversion->children = allocate<Conversion*>(1);
     conversion->children[0] =
-        make_conversion(elements, {element, source.modifier, element, source.modifier}, site);
+        make_conversion(elements, {element, modifier, element, modifier}, site);
+}
+
+/// pgvector's types have casts from arrays of floats; an older one's sparsevec only from vector.
+void choose_vector(Conversion* conversion, const Column& elements, const ConversionTarget& target,
+                   const ConversionSite& site) noexcept {
+    const Kind kind = elements.type.kind;
+    const bool is_double = kind != Kind::kFloat32 && kind != Kind::kText && kind != Kind::kNull;
+    make_elements(conversion, elements, is_double ? FLOAT8OID : FLOAT4OID, -1, site);
+    const Source source{get_array_type(conversion->element_type), -1};
+    bool is_mapped = false;
+    Node* cast = build_cast(source, target, &is_mapped);
+    if (cast == nullptr && !is_mapped && target.mapped_type == target.type &&
+        target.mapped_modifier == target.modifier)
+        cast = build_cast(
+            source,
+            {vector_type_beside(getBaseType(target.type)), -1, target.type, target.modifier},
+            &is_mapped);
+    if (cast == nullptr) raise_no_cast(format_type_be(source.type), target, site, is_mapped);
+    set_cast(conversion, cast, target);
+}
+
+void choose_list(Conversion* conversion, const Column& sample, const ConversionTarget& target,
+                 const ConversionSite& site) noexcept {
+    Source source;
+    source.modifier = target.mapped_modifier;
+    source.type = getBaseTypeAndTypmod(target.mapped_type, &source.modifier);
+    const Column& elements = sample.children.front();
+    Oid element = get_element_type(source.type);
+    if (is_vector(extension_variant(source.type))) {
+        choose_vector(conversion, elements, target, site);
+        return;
+    }
+    if (!OidIsValid(element)) {
+        element = natural_element_type(elements);
+        source = {OidIsValid(element) ? get_array_type(element) : InvalidOid, -1};
+        if (!OidIsValid(source.type)) raise_no_cast("a list", target, site, false);
+    }
+    make_elements(conversion, elements, element, source.modifier, site);
     require_cast(conversion, source, target, site);
+}
+
+// ----------------------------------------------------------------------------- alternatives
+
+/// Values of several sorts for a type that is no composite: each begins as what it is.
+void choose_alternatives(Conversion* conversion, const Column& sample,
+                         const ConversionTarget& target, const ConversionSite& site) noexcept {
+    conversion->is_alternatives = true;
+    conversion->child_count = static_cast<int>(sample.children.size());
+    conversion->children = allocate<Conversion*>(sample.children.size());
+    for (std::size_t i = 0; i < sample.children.size(); ++i)
+        conversion->children[i] = make_conversion(sample.children[i], target, site);
 }
 
 // -------------------------------------------------------------------------------- structs
@@ -197,7 +238,11 @@ Datum make_row(const Conversion& conversion, const Column& column, std::int64_t 
 void choose_struct(Conversion* conversion, const Column& sample, const ConversionTarget& target,
                    const ConversionSite& site) noexcept {
     const Oid type = getBaseType(target.mapped_type);
-    if (get_typtype(type) != TYPTYPE_COMPOSITE) raise_no_cast("a record", target, site, false);
+    if (get_typtype(type) != TYPTYPE_COMPOSITE) {
+        if (sample.children.empty()) raise_no_cast("a record", target, site, false);
+        choose_alternatives(conversion, sample, target, site);
+        return;
+    }
     conversion->make = make_row;
     conversion->row_type = lookup_rowtype_tupdesc_copy(type, -1);
     conversion->child_count = conversion->row_type->natts;
@@ -241,6 +286,13 @@ Conversion* make_conversion(const Column& sample, const ConversionTarget& target
             choose_scalar(conversion, target, site);
     }
     return conversion;
+}
+
+Datum convert_alternative(const Conversion& conversion, const Column& column, std::int64_t row,
+                          bool* is_null) {
+    std::size_t chosen = 0;  // of a NULL, too, which a domain may refuse
+    while (chosen + 1 < column.children.size() && column.children[chosen].is_null(row)) ++chosen;
+    return convert_value(*conversion.children[chosen], column.children[chosen], row, is_null);
 }
 
 bool is_conversion_for(const Conversion& conversion, const Column& column) noexcept {

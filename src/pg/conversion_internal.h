@@ -40,6 +40,7 @@ struct Conversion {
     ExprState* cast = nullptr;  ///< from the natural type; null when make gives the value itself
     ExprContext* expressions = nullptr;
     bool casts_nulls = false;       ///< a domain may refuse NULL
+    bool is_alternatives = false;   ///< structs: the value is that of the one child that has one
     Oid element_type = InvalidOid;  ///< lists
     int16 element_length = 0;
     bool element_by_value = false;
@@ -56,9 +57,13 @@ Conversion* make_conversion(const Column& sample, const ConversionTarget& target
 /// Whether a conversion made for another column serves this one.
 bool is_conversion_for(const Conversion& conversion, const Column& column) noexcept;
 
+Datum convert_alternative(const Conversion& conversion, const Column& column, std::int64_t row,
+                          bool* is_null);
+
 /// The value of a row, NULL or not. A leaf.
 inline Datum convert_value(const Conversion& conversion, const Column& column, std::int64_t row,
                            bool* is_null) {
+    if (conversion.is_alternatives) return convert_alternative(conversion, column, row, is_null);
     *is_null = column.is_null(row);
     if (*is_null && !conversion.casts_nulls) return 0;
     const Datum natural = *is_null ? 0 : conversion.make(conversion, column, row);

@@ -136,6 +136,19 @@ bool append_array(DatumReader& reader, Datum value, ColumnBuilder& builder) noex
     return builder.append_list(ARR_NDIM(array), ARR_DIMS(array));
 }
 
+bool append_vector(DatumReader& reader, Datum value, ColumnBuilder& builder) noexcept {
+    const ArrayType* array = DatumGetArrayTypeP(apply_reading_casts(reader.casts, value));
+    const int count = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
+    const auto* elements = reinterpret_cast<const float*>(ARR_DATA_PTR(array));
+    for (int i = 0; i < count; ++i)
+        if (!builder.child(0).append(elements[i])) return false;
+    return builder.append_list(ARR_NDIM(array), ARR_DIMS(array));
+}
+
+bool append_hstore(DatumReader& reader, Datum value, ColumnBuilder& builder) noexcept {
+    return append_text(reader, apply_reading_casts(reader.casts, value), builder);
+}
+
 /// Another session may alter a composite type while its values are being read.
 [[noreturn]] void raise_type_changed(Oid type) noexcept {
     ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
@@ -289,18 +302,23 @@ DatumReader make_datum_reader(const Field& field) {
     DatumReader reader;
     const Oid given = field.type_oid;
     const Kind kind = field.type.kind;
-    guarded([&reader, given, kind]() noexcept {
+    const Variant variant = field.type.variant;
+    const bool is_cast = is_vector(variant) || variant == Variant::kHstore;
+    guarded([&reader, given, kind, variant, is_cast]() noexcept {
         reader.declared_type = given;
         reader.type = getBaseType(given);
         Oid function = InvalidOid;
         bool is_varlena = false;
         getTypeOutputInfo(reader.type, &function, &is_varlena);
         fmgr_info(function, &reader.output);
-        if (kind == Kind::kList)
+        if (is_cast)
+            find_reading_casts(reader.type, variant, &reader.casts);
+        else if (kind == Kind::kList)
             get_typlenbyvalalign(get_element_type(reader.type), &reader.element_length,
                                  &reader.element_by_value, &reader.element_alignment);
     });
     choose_functions(reader, kind);
+    if (is_cast) reader.append = kind == Kind::kList ? append_vector : append_hstore;
     // Fixed-width kinds print only unusual values; the row context is reset whenever it was used.
     reader.uses_memory = fixed_width(kind) == 0 || reader.type == NUMERICOID ||
                          kind == Kind::kDate || kind == Kind::kTime || kind == Kind::kTimeTz ||

@@ -15,6 +15,8 @@ extern "C" {
 #error "oml_epe needs a 64-bit PostgreSQL: eight-byte values must pass by value"
 #endif
 
+#include "pg/extension_types_internal.h"
+
 namespace epe::pg {
 
 /// Appends the values of one column (or of one element or field of it) to its builder. Made by a
@@ -36,6 +38,7 @@ struct DatumReader {
     std::int16_t element_length = 0;
     bool element_by_value = false;
     char element_alignment = 0;
+    ReadingCasts casts{};  ///< of types of other extensions
     std::vector<DatumReader> children{};
 
     void append_value(Datum value, bool is_null, ColumnBuilder& builder) noexcept {

@@ -1,10 +1,13 @@
 // What a script running in this backend may ask of PostgreSQL.
 #include "pg/host.h"
 
+#include <algorithm>
+
 #include "pg/asker_watch.h"
 #include "pg/batch_receiver_internal.h"
 #include "pg/boundary.h"
 #include "pg/column_types_internal.h"
+#include "pg/extension_types_internal.h"
 #include "pg/log.h"
 #include "pg/subtransaction.h"
 #include "pg/text_internal.h"
@@ -15,8 +18,10 @@ extern "C" {
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "parser/analyze.h"
+#include "parser/parse_coerce.h"
 #include "parser/parse_type.h"
 #include "tcop/tcopprot.h"
+#include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/plancache.h"
@@ -39,7 +44,14 @@ struct ParameterView {
     const char* sql_type;
     const char* bytes;  // NULL has neither text nor bytes
     std::size_t size;
+    const char* alternative;  // null: none
+    Oid alternative_type;     // that the statement asks for; 0: sql_type stands
 };
+
+/// A list: what of is inferred.
+bool is_array(const ParameterView& parameter) noexcept {
+    return std::strcmp(parameter.sql_type, "anyarray") == 0;
+}
 
 /// Types that were not named are inferred from the statement.
 void infer_types(const char* sql, Oid** types, int* count) noexcept {
@@ -50,6 +62,19 @@ void infer_types(const char* sql, Oid** types, int* count) noexcept {
 #else
     (void)parse_analyze_varparams(linitial_node(RawStmt, statements), sql, types, count);
 #endif
+}
+
+/// The type that a parameter is given with; 0 lets the statement decide.
+Oid named_type(const ParameterView& parameter) noexcept {
+    Oid type = InvalidOid;
+    std::int32_t modifier = -1;
+    if (parameter.sql_type[0] == '\0' || is_array(parameter)) return type;
+#if PG_VERSION_NUM >= 160000
+    (void)parseTypeString(parameter.sql_type, &type, &modifier, nullptr);
+#else
+    parseTypeString(parameter.sql_type, &type, &modifier, false);
+#endif
+    return type;
 }
 
 Datum read_bytes(const ParameterView& parameter, Oid type) noexcept {
@@ -64,15 +89,57 @@ Datum read_bytes(const ParameterView& parameter, Oid type) noexcept {
     return PointerGetDatum(value);
 }
 
+/// The text of a list for the type that was inferred.
+const char* array_text(const ParameterView& parameter, Oid type) noexcept {
+    const Oid base = getBaseType(type);
+    if (OidIsValid(get_element_type(base)) || TypeCategory(base) == TYPCATEGORY_STRING)
+        return parameter.text;
+    if ((base == JSONOID || base == JSONBOID) && parameter.alternative != nullptr)
+        return parameter.alternative;
+    if (is_vector(extension_variant(base))) {
+        // [1,2] instead of {"1","2"}.
+        auto* text = static_cast<char*>(palloc(std::strlen(parameter.text) + 1));
+        char* end = text;
+        for (const char* c = parameter.text; *c != '\0'; ++c)
+            if (*c != '"') *end++ = *c == '{' ? '[' : *c == '}' ? ']' : *c;
+        *end = '\0';
+        return text;
+    }
+    ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
+                    errmsg("a list cannot be a parameter of type %s", format_type_be(type)),
+                    errhint("Give the text of the value.")));
+}
+
 Datum read_parameter(const ParameterView& parameter, Oid type) noexcept {
     if (parameter.bytes != nullptr) return read_bytes(parameter, type);
-    const char* const text = parameter.text;
+    const char* const text = OidIsValid(parameter.alternative_type) ? parameter.alternative
+                             : is_array(parameter)                  ? array_text(parameter, type)
+                                                                    : parameter.text;
     Oid function = InvalidOid;
     Oid io_parameter = InvalidOid;
     getTypeInputInfo(type, &function, &io_parameter);
     std::size_t size = std::strlen(text);
     const char* server_text = from_utf8(text, &size);
     return OidInputFunctionCall(function, pstrdup(server_text), io_parameter, -1);
+}
+
+/// The types that a statement asks for where the parameters with alternatives have none. A leaf.
+Oid* asked_types(const char* sql, std::size_t size, const ParameterView* parameters,
+                 int count) noexcept {
+    const char* server_sql = from_utf8(sql, &size);
+    auto* types = static_cast<Oid*>(palloc0(sizeof(Oid) * (static_cast<std::size_t>(count) + 1)));
+    for (int i = 0; i < count; ++i)
+        if (parameters[i].alternative == nullptr) types[i] = named_type(parameters[i]);
+    int type_count = count;
+    infer_types(server_sql, &types, &type_count);
+    for (int i = 0; i < count; ++i) {
+        const bool is_asked = parameters[i].alternative != nullptr && !is_array(parameters[i]) &&
+                              (std::strcmp(parameters[i].sql_type, "timestamp") == 0
+                                   ? types[i] == TIMESTAMPTZOID
+                                   : extension_variant(getBaseType(types[i])) == Variant::kHstore);
+        if (!is_asked) types[i] = InvalidOid;
+    }
+    return types;
 }
 
 Prepared prepare(const char* sql, std::size_t given, const ParameterView* parameters,
@@ -82,13 +149,8 @@ Prepared prepare(const char* sql, std::size_t given, const ParameterView* parame
     if (SPI_connect() != SPI_OK_CONNECT) elog(ERROR, "SPI_connect failed");
     auto* types = static_cast<Oid*>(palloc0(sizeof(Oid) * (static_cast<std::size_t>(count) + 1)));
     for (int i = 0; i < count; ++i) {
-        std::int32_t modifier = -1;
-        if (parameters[i].sql_type[0] != '\0')
-#if PG_VERSION_NUM >= 160000
-            (void)parseTypeString(parameters[i].sql_type, &types[i], &modifier, nullptr);
-#else
-            parseTypeString(parameters[i].sql_type, &types[i], &modifier, false);
-#endif
+        types[i] = OidIsValid(parameters[i].alternative_type) ? parameters[i].alternative_type
+                                                              : named_type(parameters[i]);
     }
     int type_count = count;
     if (count > 0) infer_types(server_sql, &types, &type_count);
@@ -200,8 +262,11 @@ class BackendHost final : public Host {
             const std::string_view bytes = parameter.bytes.value_or(std::string_view());
             const char* const first_byte = bytes.data() == nullptr ? "" : bytes.data();
             views.push_back({parameter.text ? parameter.text->c_str() : nullptr, parameter.sql_type,
-                             parameter.bytes ? first_byte : nullptr, bytes.size()});
+                             parameter.bytes ? first_byte : nullptr, bytes.size(),
+                             parameter.alternative ? parameter.alternative->c_str() : nullptr,
+                             InvalidOid});
         }
+        choose_alternatives(sql, views);
         const char* text = sql.c_str();
         const std::size_t size = sql.size();
         const ParameterView* first = views.data();
@@ -226,6 +291,30 @@ class BackendHost final : public Host {
         }
         guarded([]() noexcept { SPI_finish(); });
         return result;
+    }
+
+    /// Which parameters the statement asks for with their other type. It is analysed for that in a
+    /// subtransaction: where a parameter must have its own type, that fails.
+    static void choose_alternatives(const std::string& sql, std::vector<ParameterView>& views) {
+        const bool has_choice = std::any_of(views.begin(), views.end(), [](const auto& view) {
+            return view.alternative != nullptr && !is_array(view);
+        });
+        if (!has_choice || !guarded([]() noexcept { return !IsInParallelMode(); })) return;
+        const char* text = sql.c_str();
+        const std::size_t size = sql.size();
+        const ParameterView* first = views.data();
+        const int count = static_cast<int>(views.size());
+        try {
+            in_subtransaction([&]() {
+                const Oid* types =
+                    guarded([=]() noexcept { return asked_types(text, size, first, count); });
+                for (std::size_t i = 0; i < views.size(); ++i) views[i].alternative_type = types[i];
+                return true;
+            });
+        } catch (const PgError&) {
+            throw;
+        } catch (const Error&) {  // the statement's own error comes again, if it is one
+        }
     }
 
     AskerWatch watch_{};

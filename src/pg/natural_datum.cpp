@@ -5,12 +5,14 @@
 #include <cstdlib>
 #include <limits>
 
+#include "pg/column_types_internal.h"
 #include "pg/text_internal.h"
 
 extern "C" {
 #include "catalog/pg_type.h"
 #include "common/shortest_dec.h"
 #include "datatype/timestamp.h"
+#include "mb/pg_wchar.h"
 #include "parser/parse_coerce.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
@@ -100,6 +102,18 @@ Datum make_numeric_of_float(const Conversion&, const Column& column, std::int64_
     return numeric_of_text(digits);
 }
 
+/// As float8 and real are printed with all their digits, whatever extra_float_digits is.
+template <typename Source>
+Datum make_text_of_float(const Conversion&, const Column& column, std::int64_t row) noexcept {
+    char digits[DOUBLE_SHORTEST_DECIMAL_LEN];
+    int size = 0;
+    if constexpr (sizeof(Source) == sizeof(float))
+        size = float_to_shortest_decimal_bufn(value_at<float>(column, row), digits);
+    else
+        size = double_to_shortest_decimal_bufn(value_at<double>(column, row), digits);
+    return PointerGetDatum(cstring_to_text_with_len(digits, size));
+}
+
 // ---------------------------------------------------------------------------- bytes and texts
 
 struct Bytes {
@@ -142,6 +156,14 @@ Datum make_text(const Conversion&, const Column& column, std::int64_t row) noexc
 
 Datum make_bytea(const Conversion&, const Column& column, std::int64_t row) noexcept {
     return varlena_of(bytes_at(column, row));
+}
+
+/// For types that have no cast from bytea: their input reads the bytes as text.
+Datum make_text_of_bytes(const Conversion&, const Column& column, std::int64_t row) noexcept {
+    Bytes text = bytes_at(column, row);
+    (void)pg_verify_mbstr(PG_UTF8, text.data, static_cast<int>(text.size), /* noError */ false);
+    text.data = from_utf8(text.data, &text.size);
+    return varlena_of(text);
 }
 
 Datum make_numeric(const Conversion&, const Column& column, std::int64_t row) noexcept {
@@ -223,6 +245,8 @@ NaturalType integer_type(Oid target) noexcept {
             return {INT4OID, make_integer<Source, int32, INT4OID>};
         case FLOAT8OID:
             return {FLOAT8OID, make_float8<Source>};
+        case CHAROID:  // has a cast from integer, and before PostgreSQL 15 one from bigint's text
+            return {INT4OID, make_integer<Source, int32, INT4OID>};
         default:
             return {INT8OID, make_integer<Source, int64, INT8OID>};
     }
@@ -239,6 +263,8 @@ NaturalType float_type(Oid target, NaturalType plain) noexcept {
         case CASHOID:  // has no cast from the floats
             return {NUMERICOID, make_numeric_of_float<Source>};
         default:
+            if (TypeCategory(target) == TYPCATEGORY_STRING)
+                return {TEXTOID, make_text_of_float<Source>};
             return plain;
     }
 }
@@ -250,8 +276,6 @@ NaturalType only_type(Kind kind) noexcept {
             return {NUMERICOID, make_numeric};
         case Kind::kText:
             return {TEXTOID, make_text};
-        case Kind::kBinary:
-            return {BYTEAOID, make_bytea};
         case Kind::kUuid:
             return {UUIDOID, make_uuid};
         case Kind::kDate:
@@ -269,6 +293,12 @@ NaturalType only_type(Kind kind) noexcept {
         default:
             return {};
     }
+}
+
+/// Whether the type has no kind of its own: its values are texts in Python.
+bool is_printed(Oid type) noexcept {
+    Kind kind;
+    return !find_scalar_kind(type, true, kind) || kind == Kind::kText;
 }
 
 NaturalType bool_type(Oid target) noexcept {
@@ -303,6 +333,11 @@ int find_natural_types(Kind kind, Oid target, NaturalType (&found)[kMaxNaturalTy
             found[0] = json_type(target);
             found[1] = {TEXTOID, make_text};
             return 2;
+        case Kind::kBinary:
+            found[0] = {BYTEAOID, make_bytea};
+            found[1] = {TEXTOID, make_text_of_bytes};
+            if (target == CHAROID) found[0] = found[1];
+            return is_printed(target) ? 2 : 1;
         case Kind::kBool:
             found[0] = bool_type(target);
             return 1;

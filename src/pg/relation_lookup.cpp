@@ -11,7 +11,9 @@ extern "C" {
 #include "access/table.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
+#include "commands/dbcommands.h"
 #include "executor/spi.h"
+#include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -56,29 +58,35 @@ struct Candidates {
     std::uint64_t count;
 };
 
-/// Relations whose name differs at most in case, in the schemas that match or are visible.
-std::vector<Oid> lookup_ignoring_case(const std::string& schema, const std::string& name) {
-    const char* schema_text = schema.c_str();
-    const char* name_text = name.c_str();
+/// Relations whose name and schema differ from these at most in case, or not at all where they are
+/// quoted; without a schema, those that are visible.
+std::vector<Oid> lookup_ignoring_case(const NamePart* schema, const NamePart& name) {
+    const char* schema_text = schema == nullptr ? "" : schema->text.c_str();
+    const char* name_text = name.text.c_str();
+    const bool is_exact_schema = schema != nullptr && schema->was_quoted;
+    const bool is_exact_name = name.was_quoted;
     const Candidates found = guarded([=]() noexcept {
-        Oid types[2] = {TEXTOID, TEXTOID};
+        Oid types[4] = {TEXTOID, TEXTOID, BOOLOID, BOOLOID};
         MemoryContext caller = CurrentMemoryContext;
         std::size_t name_size = std::strlen(name_text);
         std::size_t schema_size = std::strlen(schema_text);
-        Datum values[2] = {CStringGetTextDatum(from_utf8(name_text, &name_size)),
-                           CStringGetTextDatum(from_utf8(schema_text, &schema_size))};
+        Datum values[4] = {CStringGetTextDatum(from_utf8(name_text, &name_size)),
+                           CStringGetTextDatum(from_utf8(schema_text, &schema_size)),
+                           BoolGetDatum(is_exact_name), BoolGetDatum(is_exact_schema)};
         SPI_connect();
         SPI_execute_with_args(
             "SELECT c.oid FROM pg_catalog.pg_class c"
             " JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace"
             " WHERE pg_catalog.lower(c.relname::pg_catalog.text)"
             "   OPERATOR(pg_catalog.=) pg_catalog.lower($1)"
+            " AND (NOT $3 OR c.relname::pg_catalog.text OPERATOR(pg_catalog.=) $1)"
             " AND c.relkind OPERATOR(pg_catalog.=) ANY ('{r,v,m,f,p,c}'::pg_catalog.\"char\"[])"
             " AND CASE WHEN $2 OPERATOR(pg_catalog.=) '' THEN pg_catalog.pg_table_is_visible(c.oid)"
+            "   WHEN $4 THEN n.nspname::pg_catalog.text OPERATOR(pg_catalog.=) $2"
             "   ELSE pg_catalog.lower(n.nspname::pg_catalog.text)"
             "     OPERATOR(pg_catalog.=) pg_catalog.lower($2) END"
             " ORDER BY c.oid",
-            2, types, values, nullptr, true, 0);
+            4, types, values, nullptr, true, 0);
         const std::uint64_t count = SPI_processed;
         auto* oids = static_cast<Oid*>(MemoryContextAlloc(caller, sizeof(Oid) * (count + 1)));
         for (std::uint64_t i = 0; i < count; ++i) {
@@ -126,21 +134,48 @@ Oid lookup_by_spelling(const NamePart* schema, const NamePart& name) {
     return InvalidOid;
 }
 
+/// Throws unless the name is that of the current database, which is what PostgreSQL takes too.
+void require_current_database(const NamePart& database, const char* argument) {
+    struct Name {
+        const char* text;
+        std::size_t size;
+    };
+    const Name current = guarded([]() noexcept {
+        Name name{get_database_name(MyDatabaseId), 0};
+        name.size = name.text == nullptr ? 0 : std::strlen(name.text);
+        if (name.size > 0) name.text = to_utf8(name.text, &name.size);
+        return name;
+    });
+    const std::string_view name(current.text, current.size);
+    if (database.text == name || (!database.was_quoted && fold_case(database.text) == name)) return;
+    ErrorReport report;
+    report.sqlstate = sqlstate::kInvalidArgument;
+    report.message = std::string("argument \"") + argument + "\" names another database";
+    report.detail =
+        "It names \"" + database.text + "\", and the current one is \"" + std::string(name) + "\".";
+    report.hint = "Write the name as table or schema.table.";
+    throw Error(std::move(report));
+}
+
+/// The name for a message, without the quotes it was written in.
+std::string plain_name(const std::vector<NamePart>& parts) {
+    std::string name;
+    for (const NamePart& part : parts) name += (name.empty() ? "" : ".") + part.text;
+    return name;
+}
+
 }  // namespace
 
 FoundRelation find_relation(const std::string& text, const char* argument, bool allows_composite) {
     const std::vector<NamePart> parts = split_qualified_name(text, argument);
-    if (parts.size() > 2)
-        throw Error(sqlstate::kInvalidArgument,
-                    std::string("argument \"") + argument + "\" names another database",
-                    "Write the name as table or schema.table.");
+    if (parts.size() > 2) require_current_database(parts[0], argument);
     const NamePart& name = parts.back();
-    const NamePart* schema = parts.size() == 2 ? &parts[0] : nullptr;
+    const NamePart* schema = parts.size() >= 2 ? &parts[parts.size() - 2] : nullptr;
     Oid found = lookup_by_spelling(schema, name);
     std::string candidates;
-    if (!OidIsValid(found) && !name.was_quoted) {
-        std::vector<Oid> similar =
-            lookup_ignoring_case(schema == nullptr ? "" : schema->text, name.text);
+    const bool is_exact = name.was_quoted && (schema == nullptr || schema->was_quoted);
+    if (!OidIsValid(found) && !is_exact) {
+        std::vector<Oid> similar = lookup_ignoring_case(schema, name);
         std::erase_if(similar, [&](Oid oid) { return !is_row_source(oid, allows_composite); });
         if (similar.size() == 1) found = similar[0];
         for (const Oid oid : similar)
@@ -149,8 +184,9 @@ FoundRelation find_relation(const std::string& text, const char* argument, bool 
     if (!OidIsValid(found) || !is_row_source(found, allows_composite)) {
         ErrorReport report;
         report.sqlstate = sqlstate::kUndefinedTable;
-        report.message = OidIsValid(found) ? "\"" + text + "\" is not a table or view"
-                                           : "table or view \"" + text + "\" does not exist";
+        report.message = OidIsValid(found)
+                             ? "\"" + plain_name(parts) + "\" is not a table or view"
+                             : "table or view \"" + plain_name(parts) + "\" does not exist";
         if (!candidates.empty()) report.hint = "Perhaps you meant one of: " + candidates + ".";
         throw Error(std::move(report));
     }

@@ -34,10 +34,28 @@ Buffer buffer_of(std::int64_t length, std::size_t width) {
     return buffer;
 }
 
-/// Integers with NULLs: doubles with NaN, as pandas itself makes them.
+Ref objects(const Column& column, const ArrayOptions& options) {
+    return ObjectValues(column, {.is_aware = options.is_pandas}).array();
+}
+
+/// Whether doubles hold all the values, exactly.
+bool are_exact_in_double(const std::int64_t* values, std::int64_t length) noexcept {
+    constexpr std::int64_t kExact = std::int64_t{1} << 53;
+    bool are_exact = true;  // without a jump, so that the loop is vectorised
+    for (std::int64_t i = 0; i < length; ++i)
+        are_exact &= values[i] <= kExact && values[i] >= -kExact;
+    return are_exact;
+}
+
+/// Integers with NULLs: doubles with NaN, as pandas itself makes them; objects where doubles would
+/// change a value.
 template <typename Integer>
-Ref integers(Column column, ElementType type) {
+Ref integers(Column column, ElementType type, const ArrayOptions& options) {
     if (column.null_count == 0) return make_array(std::move(column.values), type, column.length);
+    if constexpr (sizeof(Integer) == sizeof(std::int64_t)) {
+        if (!are_exact_in_double(column.values.as<std::int64_t>(), column.length))
+            return objects(column, options);
+    }
     Buffer doubles = buffer_of(column.length, sizeof(double));
     std::copy_n(column.values.as<Integer>(), column.length, doubles.as<double>());
     for_each_null(column, [&](std::int64_t row) {
@@ -70,10 +88,6 @@ std::int64_t factor_of(ElementType type) noexcept {
     }
 }
 
-Ref objects(const Column& column, const ArrayOptions& options) {
-    return ObjectValues(column, {.is_aware = options.is_pandas}).array();
-}
-
 Ref microseconds(Column column, ElementType type, const ArrayOptions& options) {
     const std::int64_t factor = factor_of(type);
     const bool fits =
@@ -103,18 +117,56 @@ Ref booleans(Column column, const ArrayOptions& options) {
     return make_array(std::move(column.values), ElementType::kBool, column.length);
 }
 
+/// Vectors of one length without NULLs: an array of two dimensions.
+Ref vectors(Column column, const ArrayOptions& options) {
+    const auto* const ends = column.offsets.as<std::int64_t>();
+    std::int64_t width = options.vector_size;
+    if (column.length > 0) width = ends[1] - ends[0];
+    bool is_regular = column.null_count == 0 && width > 0 && column.children[0].null_count == 0;
+    for (std::int64_t row = 0; is_regular && row < column.length; ++row)
+        is_regular = ends[row + 1] - ends[row] == width;
+    if (!is_regular) return objects(column, options);
+    const Ref flat = make_array(std::move(column.children[0].values), ElementType::kFloat32,
+                                column.length * width);
+    return call(attribute(flat.get(), "reshape").get(), to_python(column.length), to_python(width));
+}
+
+bool has_nullable_type(Kind kind) noexcept {
+    return kind == Kind::kBool || kind == Kind::kInt16 || kind == Kind::kInt32 ||
+           kind == Kind::kInt64 || kind == Kind::kFloat32 || kind == Kind::kFloat64;
+}
+
+/// The values, whatever lies under a NULL, and an array of booleans that are true at NULL.
+Ref values_and_mask(Column column, const ArrayOptions& options) {
+    Buffer mask;
+    if (!mask.resize_zeroed(static_cast<std::size_t>(column.length))) throw std::bad_alloc();
+    for_each_null(column, [&](std::int64_t row) { mask.as<std::uint8_t>()[row] = 1; });
+    const std::int64_t length = column.length;
+    column.null_count = 0;
+    ArrayOptions plain = options;
+    plain.is_nullable = false;
+    const Ref values = array_from_column(std::move(column), plain);
+    const Ref nulls = make_array(std::move(mask), ElementType::kBool, length);
+    return Ref::steal(PyTuple_Pack(2, values.get(), nulls.get()));
+}
+
 }  // namespace
 
 Ref array_from_column(Column column, const ArrayOptions& options) {
+    if (options.is_nullable && has_nullable_type(column.type.kind))
+        return values_and_mask(std::move(column), options);
     switch (column.type.kind) {
+        case Kind::kList:
+            return options.is_vector ? vectors(std::move(column), options)
+                                     : objects(column, options);
         case Kind::kBool:
             return booleans(std::move(column), options);
         case Kind::kInt16:
-            return integers<std::int16_t>(std::move(column), ElementType::kInt16);
+            return integers<std::int16_t>(std::move(column), ElementType::kInt16, options);
         case Kind::kInt32:
-            return integers<std::int32_t>(std::move(column), ElementType::kInt32);
+            return integers<std::int32_t>(std::move(column), ElementType::kInt32, options);
         case Kind::kInt64:
-            return integers<std::int64_t>(std::move(column), ElementType::kInt64);
+            return integers<std::int64_t>(std::move(column), ElementType::kInt64, options);
         case Kind::kFloat32:
             return make_array(std::move(column.values), ElementType::kFloat32, column.length);
         case Kind::kFloat64:

@@ -130,32 +130,13 @@ Column copied(const ArrayView& view, Kind kind) {
     return column;
 }
 
-/// Texts of numbers, as str() or repr() of the Python value.
-template <typename In>
-Column as_texts(const ArrayView& view, Kind kind, bool keep_nan) {
-    BytesWriter writer(kind, view.count());
-    char digits[64];
+/// Texts of integers beyond bigint.
+Column as_decimals(const ArrayView& view) {
+    BytesWriter writer(Kind::kDecimal, view.count());
+    char digits[32];
     for (std::int64_t i = 0; i < view.count(); ++i) {
-        const In value = view.load<In>(i);
-        if constexpr (std::is_same_v<In, Truth>) {
-            writer.append(value.byte != 0 ? "true" : "false");
-        } else if constexpr (std::is_integral_v<In>) {
-            const auto end = std::to_chars(digits, digits + sizeof digits, value);
-            writer.append({digits, static_cast<std::size_t>(end.ptr - digits)});
-        } else {
-            auto number = converted<double>(value);
-            if (std::isnan(number) && !keep_nan) {
-                writer.append_null();
-                continue;
-            }
-            if constexpr (std::is_same_v<In, float>) {
-                // The shortest digits that give the float again, not those of the double it is.
-                const auto end = std::to_chars(digits, digits + sizeof digits - 1, value);
-                *end.ptr = '\0';
-                if (std::isfinite(value)) number = PyOS_string_to_double(digits, nullptr, nullptr);
-            }
-            writer.append(float_text(number));
-        }
+        const auto end = std::to_chars(digits, digits + sizeof digits, view.load<std::uint64_t>(i));
+        writer.append({digits, static_cast<std::size_t>(end.ptr - digits)});
     }
     return writer.finish();
 }
@@ -204,15 +185,13 @@ Column as_integers(const ArrayView& view) {
         return copied<In, std::int32_t>(view, Kind::kInt32);
     if constexpr (std::is_same_v<In, std::uint64_t>) {
         for (std::int64_t i = 0; i < view.count(); ++i)
-            if (view.load<In>(i) > static_cast<In>(INT64_MAX))
-                return as_texts<In>(view, Kind::kDecimal, false);
+            if (view.load<In>(i) > static_cast<In>(INT64_MAX)) return as_decimals(view);
     }
     return copied<In, std::int64_t>(view, Kind::kInt64);
 }
 
 template <typename In>
 Column as_numbers(const ArrayView& view, const Target& target) {
-    if (target.kind() == Kind::kText) return as_texts<In>(view, Kind::kText, target.keeps_nan());
     if constexpr (std::is_same_v<In, Truth>) {
         if (is_numeric(target.kind())) return copied<In, std::int64_t>(view, Kind::kInt64);
         return copied<In, std::uint8_t>(view, Kind::kBool);
@@ -237,7 +216,7 @@ Column as_bytes(const ArrayView& view, const Target& target) {
         writer.append(bytes);
     }
     Column column = writer.finish();
-    if (target.kind() != Kind::kText) return column;
+    if (!target.is_text()) return column;
     // Text: the bytes must be UTF-8, which Python's decoder checks.
     for (std::int64_t i = 0; i < column.length; ++i) {
         PyObject* const text =

@@ -65,6 +65,77 @@ unsigned take_plain(const Objects& values, const Target& target, ObjectVector& p
     target.place.fail(sqlstate::kDatatypeMismatch, "value of a wrong type in", 0);
 }
 
+/// Whether a column of numbers has one text for each value, that of its natural type.
+bool is_uniform_number(unsigned classes) noexcept {
+    return classes == kBoolClass || classes == kIntClass || classes == kFloatClass ||
+           classes == kDecimalClass;
+}
+
+Column column_of_plain(const Objects& values, unsigned classes, const Target& target);
+
+/// Values of several sorts as a struct of columns, of which one has a value in each row.
+class Alternatives {
+   public:
+    Alternatives(const Objects& values, const Target& target) : values_(values), target_(target) {
+        column_.type.kind = Kind::kStruct;
+        column_.length = values.count;
+    }
+
+    /// Those of some classes.
+    template <typename Make>
+    void add(unsigned classes, Make make) {
+        Classifier classifier(target_.keeps_nan());
+        ObjectVector own;
+        own.reserve(values_.count);
+        for (std::int64_t i = 0; i < values_.count; ++i) {
+            check_now_and_then(i);
+            unsigned value_class = classifier.class_of(values_[i]);
+            if (value_class == kForeignClass)
+                value_class = has_dimensions(values_[i]) ? kArrayClass : kOtherClass;
+            own.push((value_class & classes) != 0 ? Ref::borrow(values_[i]) : Ref::none());
+        }
+        Column child = make(own.objects(), classes, target_);
+        column_.type.fields.push_back(Field{"", child.type});
+        column_.children.push_back(std::move(child));
+    }
+    Column finish() { return std::move(column_); }
+
+   private:
+    const Objects& values_;
+    const Target& target_;
+    Column column_{};
+};
+
+/// For a type whose values are texts in Python: what is no text begins as what it is. Values of
+/// several sorts are a struct of one column for each of them.
+Column column_of_printed(const Objects& values, unsigned classes, const Target& target) {
+    constexpr unsigned kContainers = kSequenceClasses | kDictClass;
+    if ((classes & kContainers) != 0) fail_class(values, kContainers, target);
+    if ((classes & (classes - 1)) == 0) {
+        if (is_uniform_number(classes)) return column_of_numbers(values, classes, target);
+        if (classes == kBytesClass) return column_of_bytes(values, target);
+        if (classes == kUuidClass) return column_of_uuids(values, target);
+        return column_of_texts(values, target);
+    }
+    Alternatives alternatives(values, target);
+    for (unsigned one = 1; one <= classes; one <<= 1U)
+        if ((classes & one) != 0) alternatives.add(one, column_of_plain);
+    return alternatives.finish();
+}
+
+/// For a character string: floats and decimals have PostgreSQL's text, all else Python's or JSON.
+Column column_of_mixed_texts(const Objects& values, unsigned classes, const Target& target) {
+    constexpr unsigned kOwnText = kFloatClass | kDecimalClass;
+    if ((classes & kOwnText) == 0) return column_of_texts(values, target);
+    Alternatives alternatives(values, target);
+    for (const unsigned one : {kFloatClass, kDecimalClass})
+        if ((classes & one) != 0) alternatives.add(one, column_of_plain);
+    alternatives.add(classes & ~kOwnText, [](const Objects& own, unsigned, const Target& to) {
+        return column_of_texts(own, to);
+    });
+    return alternatives.finish();
+}
+
 Column column_of_plain(const Objects& values, unsigned classes, const Target& target) {
     if (classes == kNoClass) return null_column(values.count);
     // Columns of dates and times keep their kind even for text: PostgreSQL prints them.
@@ -72,7 +143,10 @@ Column column_of_plain(const Objects& values, unsigned classes, const Target& ta
         classes == kDeltaClass)
         return column_of_python_times(values, classes, target);
     const Kind kind = target.kind();
-    if (classes == kStrClass || kind == Kind::kText) return column_of_texts(values, target);
+    if (target.is_printed()) return column_of_printed(values, classes, target);
+    if (classes == kStrClass) return column_of_texts(values, target);
+    if (kind == Kind::kText && !is_uniform_number(classes))
+        return column_of_mixed_texts(values, classes, target);
     if (kind == Kind::kList && !target.field.type.fields.empty())
         return column_of_lists(values, target);
     if (kind == Kind::kStruct) return column_of_structs(values, target);
@@ -119,6 +193,42 @@ Column column_of_object_array(PyObject* array, const Target& target) {
         target);
 }
 
+/// Whether a composite value may carry names: a namedtuple, a dataclass, a Series.
+bool may_carry_names(const Objects& values) noexcept {
+    for (std::int64_t i = 0; i < values.count; ++i) {
+        PyObject* const value = values[i];
+        if (value != Py_None && !PyDict_Check(value) && !PyTuple_CheckExact(value) &&
+            !PyList_CheckExact(value))
+            return true;
+    }
+    return false;
+}
+
+/// The values with those that carry names as dicts; by runtime/results.py. Runs Python code.
+Ref with_names(const Objects& values, const std::vector<Field>& fields) {
+    static PyObject* function = nullptr;  // kept for good, as its module is
+    if (function == nullptr)
+        function =
+            attribute(import_module("_oml_epe_runtime.results").get(), "composites").release();
+    const Ref list = Ref::steal(PyList_New(values.count));
+    for (std::int64_t i = 0; i < values.count; ++i)
+        PyList_SET_ITEM(list.get(), i, Ref::borrow(values[i]).release());
+    const Ref names = Ref::steal(PyList_New(0));
+    for (const Field& field : fields)
+        checked(PyList_Append(names.get(), to_python(field.name).get()));
+    Ref plain = call(function, list, names);
+    if (!PyList_CheckExact(plain.get()) || PyList_GET_SIZE(plain.get()) != values.count)
+        throw Error(sqlstate::kInvalidArgument, "composite values that change while they are read");
+    return plain;
+}
+
+Objects list_objects(PyObject* list) noexcept {
+    const auto* const items = reinterpret_cast<PyListObject*>(list)->ob_item;
+    return {reinterpret_cast<const char*>(items), sizeof(PyObject*), PyList_GET_SIZE(list)};
+}
+
+Column column_of_any(const Objects& values, const Target& target);
+
 bool takes_objects(Kind kind) noexcept {
     return kind == Kind::kJson || kind == Kind::kList || kind == Kind::kStruct;
 }
@@ -133,20 +243,35 @@ void fail_type(const Target& target, PyObject* value, std::int64_t index) {
 }
 
 Column column_of_objects(const Objects& values, const Target& target) {
+    if (target.kind() == Kind::kStruct && may_carry_names(values)) {
+        const Ref plain = with_names(values, target.field.type.fields);
+        find_known_types();  // those of modules that this code has loaded
+        return column_of_any(list_objects(plain.get()), target);
+    }
+    return column_of_any(values, target);
+}
+
+namespace {
+
+Column column_of_any(const Objects& values, const Target& target) {
     const unsigned found = classes_of(values, target.keeps_nan());
     if (found == kNoClass) return null_column(values.count);
+    const bool is_hstore = target.field.type.variant == Variant::kHstore;
+    const bool is_encoded = is_hstore || target.kind() == Kind::kJson;  // by Python code
     // No Python code runs below: the values cannot go away.
-    if ((found & ~kPlainClasses) == 0 && target.kind() != Kind::kJson)
-        return column_of_plain(values, found, target);
+    if ((found & ~kPlainClasses) == 0 && !is_encoded) return column_of_plain(values, found, target);
     ObjectVector plain;
     plain.reserve(values.count);
-    if (target.kind() == Kind::kJson) {
+    if (is_encoded) {
         for (std::int64_t i = 0; i < values.count; ++i) plain.push(Ref::borrow(values[i]));
-        return column_of_json(plain.objects(), target);
+        return is_hstore ? column_of_hstores(plain.objects(), target)
+                         : column_of_json(plain.objects(), target);
     }
     const unsigned classes = take_plain(values, target, plain);
     return column_of_plain(plain.objects(), classes, target);
 }
+
+}  // namespace
 
 Column column_of(PyObject* values, const Target& target) {
     find_known_types();
@@ -155,10 +280,7 @@ Column column_of(PyObject* values, const Target& target) {
     if (!is_array(values)) {
         const Ref list =
             PyList_CheckExact(values) ? Ref::borrow(values) : Ref::steal(PySequence_List(values));
-        const auto* const items = reinterpret_cast<PyListObject*>(list.get())->ob_item;
-        return column_of_objects(
-            {reinterpret_cast<const char*>(items), sizeof(PyObject*), PyList_GET_SIZE(list.get())},
-            target);
+        return column_of_objects(list_objects(list.get()), target);
     }
     const Ref array = plain_array(values);
     const Ref dtype = attribute(array.get(), "dtype");

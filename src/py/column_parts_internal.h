@@ -16,6 +16,12 @@ struct Target {
     bool keep_nan;
 
     Kind kind() const noexcept { return field.type.kind; }
+    /// A character string, for which PostgreSQL's text of any value will do.
+    bool is_text() const noexcept {
+        return kind() == Kind::kText && field.type.variant == Variant::kPlain;
+    }
+    /// A type without a kind of its own, whose values are texts in Python.
+    bool is_printed() const noexcept { return field.type.variant == Variant::kPrinted; }
     bool keeps_nan() const noexcept {
         return keep_nan &&
                (kind() == Kind::kFloat32 || kind() == Kind::kFloat64 || kind() == Kind::kDecimal);
@@ -59,6 +65,7 @@ Column column_of_numbers(const Objects& values, unsigned classes, const Target& 
 Column column_of_uuids(const Objects& values, const Target& target);
 Column column_of_bytes(const Objects& values, const Target& target);
 Column column_of_texts(const Objects& values, const Target& target);
+Column column_of_hstores(const Objects& values, const Target& target);
 Column column_of_json(const Objects& values, const Target& target);
 Column column_of_lists(const Objects& values, const Target& target);
 Column column_of_structs(const Objects& values, const Target& target);

@@ -111,7 +111,7 @@ void TextWriter::write_value(PyObject* value, unsigned value_class, std::int64_t
 void TextWriter::write_bytes(PyObject* value, std::int64_t index) {
     char* const bytes = PyBytes_AS_STRING(value);
     const Py_ssize_t size = PyBytes_GET_SIZE(value);
-    if (target_.kind() != Kind::kText) {
+    if (!target_.is_text()) {
         writer_.append(hexadecimal({bytes, static_cast<std::size_t>(size)}));
         return;
     }
@@ -142,6 +142,26 @@ void TextWriter::write_other(PyObject* value, std::int64_t index) {
 
 Column column_of_texts(const Objects& values, const Target& target) {
     return TextWriter(values, target).write();
+}
+
+Column column_of_hstores(const Objects& values, const Target& target) {
+    static PyObject* encoder = nullptr;  // kept for good, as its module is
+    if (encoder == nullptr)
+        encoder =
+            attribute(import_module("_oml_epe_runtime.results").get(), "hstore_text").release();
+    BytesWriter writer(Kind::kText, values.count);
+    Classifier classifier(false);
+    for (std::int64_t i = 0; i < values.count; ++i) {
+        const Ref value = Ref::borrow(values[i]);
+        if (classifier.class_of(value.get()) == kNoClass) {
+            writer.append_null();
+            continue;
+        }
+        const Ref text = call(encoder, value);  // None for what is no hstore
+        if (text.get() == Py_None) fail_type(target, value.get(), i);
+        writer.append_text(text.get(), target.place, i);
+    }
+    return writer.finish();
 }
 
 Column column_of_json(const Objects& values, const Target& target) {

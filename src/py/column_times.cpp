@@ -119,8 +119,22 @@ Column zoned_time_column(const Objects& values, const Target& target) {
 Kind timestamp_kind(unsigned classes, Kind target) noexcept {
     if (classes == kDateClass) return Kind::kDate;
     if (target == Kind::kTimestamp || target == Kind::kTimestampTz) return target;
+    // The day and the time of day are those of the timestamp column: in UTC.
+    if (target == Kind::kDate || target == Kind::kTime) return Kind::kTimestamp;
     if ((classes & kAwareClass) == 0) return Kind::kTimestamp;
     return classes == kAwareClass ? Kind::kTimestampTz : Kind::kText;
+}
+
+/// The same time as an object of datetime's own class.
+Ref plain_datetime(PyObject* value) {
+    PyObject* const zone = reinterpret_cast<PyDateTime_DateTime*>(value)->hastzinfo != 0
+                               ? reinterpret_cast<PyDateTime_DateTime*>(value)->tzinfo
+                               : Py_None;
+    return Ref::steal(PyDateTimeAPI->DateTime_FromDateAndTimeAndFold(
+        PyDateTime_GET_YEAR(value), PyDateTime_GET_MONTH(value), PyDateTime_GET_DAY(value),
+        PyDateTime_DATE_GET_HOUR(value), PyDateTime_DATE_GET_MINUTE(value),
+        PyDateTime_DATE_GET_SECOND(value), PyDateTime_DATE_GET_MICROSECOND(value), zone,
+        PyDateTime_DATE_GET_FOLD(value), PyDateTimeAPI->DateTimeType));
 }
 
 }  // namespace
@@ -129,9 +143,11 @@ Ref text_of_datetime(PyObject* value, Kind target) {
     import_datetime();
     const bool is_aware = reinterpret_cast<PyDateTime_DateTime*>(value)->hastzinfo != 0;
     // PostgreSQL would leave out the zone.
-    if (is_aware && target == Kind::kTimestamp)
+    if (is_aware && (target == Kind::kTimestamp || target == Kind::kDate || target == Kind::kTime))
         return Ref::steal(PyObject_Str(make_datetime(microseconds_of(value)).get()));
-    const Ref text = Ref::steal(PyObject_Str(value));
+    // A class of its own may print nanoseconds, which PostgreSQL would round.
+    const Ref plain = PyDateTime_CheckExact(value) ? Ref::borrow(value) : plain_datetime(value);
+    const Ref text = Ref::steal(PyObject_Str(plain.get()));
     // PostgreSQL would take it in the session's zone.
     if (!is_aware && target == Kind::kTimestampTz)
         return Ref::steal(PyUnicode_FromFormat("%U+00", text.get()));

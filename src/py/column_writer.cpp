@@ -2,6 +2,7 @@
 #include "py/column_writer_internal.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -90,11 +91,17 @@ void clear_slot(Column& column, std::int64_t row) {
 }
 
 std::string float_text(double value) {
-    char* const text = PyOS_double_to_string(value, 'r', 0, Py_DTSF_ADD_DOT_0, nullptr);
-    if (text == nullptr) throw ScriptError();
-    std::string result(text);
-    PyMem_Free(text);
-    return result;
+    if (std::isnan(value)) return "NaN";
+    if (std::isinf(value)) return value > 0 ? "Infinity" : "-Infinity";
+    constexpr double kLeastPlain = 1e-4;
+    constexpr double kLeastExponent = 1e15;
+    const double size = std::fabs(value);
+    const bool is_plain = size == 0 || (size >= kLeastPlain && size < kLeastExponent);
+    char digits[32];
+    const auto end =
+        std::to_chars(digits, digits + sizeof digits, value,
+                      is_plain ? std::chars_format::fixed : std::chars_format::scientific);
+    return {digits, end.ptr};
 }
 
 std::string decimal_text(PyObject* value) {

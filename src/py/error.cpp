@@ -79,6 +79,20 @@ void describe(PyObject* exception, ErrorReport& report) {
     }
 }
 
+/// What helps with the first mistakes; empty for others.
+std::string hint_of(PyObject* exception) {
+    try {
+        static PyObject* hint_function = nullptr;
+        if (hint_function == nullptr)
+            hint_function =
+                attribute(import_module("_oml_epe_runtime.errors").get(), "hint_of").release();
+        return std::string(utf8(call(hint_function, Ref::borrow(exception)).get()));
+    } catch (const ScriptError&) {
+        PyErr_Clear();  // the error is reported without a hint
+        return {};
+    }
+}
+
 }  // namespace
 
 void add_exceptions(PyObject* module) {
@@ -97,6 +111,7 @@ Error take_error(const std::string& place) {
     report.detail = text_attribute(exception.get(), "detail");
     report.hint = text_attribute(exception.get(), "hint");
     describe(exception.get(), report);
+    if (report.hint.empty()) report.hint = hint_of(exception.get());
     if (!place.empty())
         report.context = report.context.empty() ? place : place + "\n" + report.context;
     PyErr_Clear();

@@ -44,8 +44,8 @@ class BufferViews {
     std::vector<Py_buffer> views_{};
 };
 
-/// Parameters as (value, SQL type) pairs: None, a text, or an object with bytes, which `views`
-/// holds. The types stay alive with the list.
+/// Parameters as tuples (value, SQL type[, text for another type]): None, a text, or an object with
+/// bytes, which `views` holds. The types stay alive with the list.
 std::vector<HostParameter> parameters_from(PyObject* list, BufferViews& views) {
     std::vector<HostParameter> parameters;
     const Py_ssize_t count = PyList_Size(list);
@@ -62,6 +62,8 @@ std::vector<HostParameter> parameters_from(PyObject* list, BufferViews& views) {
             parameter.text = text_parameter(value);
         else if (value != Py_None)
             parameter.bytes = views.add(value);
+        if (PyTuple_GET_SIZE(pair) > 2 && PyTuple_GET_ITEM(pair, 2) != Py_None)
+            parameter.alternative = text_parameter(PyTuple_GET_ITEM(pair, 2));
     }
     return parameters;
 }

@@ -55,6 +55,7 @@ void InputBuilder::prepare(const Schema& schema) {
     is_arrow_ = units.get() == Py_None;
     if (!is_arrow_) {
         options_.is_pandas = std::string_view(input_name(type_)) == "pandas";
+        options_.is_nullable = is_nullable_ && options_.is_pandas;
         options_.date = date_unit(utf8(PyTuple_GetItem(units.get(), 0)));
         const bool is_nanoseconds = utf8(PyTuple_GetItem(units.get(), 1)) == "ns";
         options_.timestamp =
@@ -68,9 +69,14 @@ void InputBuilder::prepare(const Schema& schema) {
 Ref InputBuilder::columns(Batch batch, bool is_arrow) {
     if (is_arrow) return arrow_stream(std::move(batch));
     Ref arrays = Ref::steal(PyList_New(static_cast<Py_ssize_t>(batch.columns.size())));
-    for (std::size_t i = 0; i < batch.columns.size(); ++i)
+    for (std::size_t i = 0; i < batch.columns.size(); ++i) {
+        const Field& field = (*batch.schema)[i];
+        ArrayOptions options = options_;
+        options.is_vector = !options.is_pandas && is_vector(field.type.variant);
+        options.vector_size = field.type_modifier;
         PyList_SET_ITEM(arrays.get(), static_cast<Py_ssize_t>(i),
-                        array_from_column(std::move(batch.columns[i]), options_).release());
+                        array_from_column(std::move(batch.columns[i]), options).release());
+    }
     return arrays;
 }
 

@@ -13,7 +13,8 @@ namespace epe::py {
 /// Serves the calls of one request. Throws ScriptError.
 class InputBuilder {
    public:
-    explicit InputBuilder(const Controls& controls) : type_(controls.input_type) {}
+    explicit InputBuilder(const Controls& controls)
+        : type_(controls.input_type), is_nullable_(controls.nullable) {}
 
     /// Takes the batch whose rows the following part() calls give out, in `parts` calls.
     void load(Batch batch, std::size_t parts);
@@ -27,6 +28,7 @@ class InputBuilder {
     Ref columns(Batch batch, bool is_arrow);
 
     InputType type_;
+    bool is_nullable_;
     const Schema* schema_ = nullptr;  // that the functions below were made for
     ArrayOptions options_{};
     bool is_arrow_ = false;

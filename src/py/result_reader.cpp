@@ -11,6 +11,7 @@
 #include "py/column_from_python_internal.h"
 #include "py/column_writer_internal.h"
 #include "py/error_internal.h"
+#include "py/result_figures_internal.h"
 
 namespace epe::py {
 
@@ -68,25 +69,6 @@ PyObject* runtime_function(PyObject*& cache, const char* module, const char* nam
     return cache;
 }
 
-bool is_loaded(PyObject*& cache, const char* module) {
-    if (cache == nullptr) cache = Ref::steal(PyUnicode_InternFromString(module)).release();
-    return checked(PyDict_Contains(PyImport_GetModuleDict(), cache)) == 1;
-}
-
-bool is_pyplot_loaded() {
-    static PyObject* name = nullptr;
-    return is_loaded(name, "matplotlib.pyplot");
-}
-
-/// The open figures, a list of (title or None, PNG).
-Ref captured_figures() {
-    static PyObject* figures = nullptr;  // loaded: a stored result's figures may be in it
-    if (!is_pyplot_loaded() && !is_loaded(figures, "_oml_epe_runtime.figures"))
-        return Ref::steal(PyList_New(0));
-    static PyObject* capture = nullptr;
-    return call(runtime_function(capture, "_oml_epe_runtime.figures", "capture"));
-}
-
 /// The column that column_from_python makes of an int or a float for a numeric target, without the
 /// way through a list. None for what needs a closer look.
 std::optional<Column> plain_number(PyObject* result, const Field& target) {
@@ -108,26 +90,6 @@ std::optional<Column> plain_number(PyObject* result, const Field& target) {
 }
 
 }  // namespace
-
-void close_figures() {
-    if (!is_pyplot_loaded()) return;
-    static PyObject* close_all = nullptr;
-    call(runtime_function(close_all, "_oml_epe_runtime.figures", "close_all"));
-}
-
-OwnFigures::OwnFigures(bool is_nested) {
-    if (!is_nested || !is_pyplot_loaded()) return;
-    registry_ = attribute(import_module("matplotlib._pylab_helpers").get(), "Gcf");
-    outer_ = attribute(registry_.get(), "figs");
-    const Ref none = call(reinterpret_cast<PyObject*>(Py_TYPE(outer_.get())));
-    checked(PyObject_SetAttrString(registry_.get(), "figs", none.get()));
-}
-
-OwnFigures::~OwnFigures() {
-    if (!outer_) return;
-    const PendingException pending;
-    if (PyObject_SetAttrString(registry_.get(), "figs", outer_.get()) < 0) PyErr_Clear();
-}
 
 ResultFormat::ResultFormat(const Controls& controls, const OutputShape& shape)
     : controls_(controls), shape_(shape) {}
@@ -160,6 +122,13 @@ Batch ResultFormat::relational(const Ref& result, std::int64_t first_row) {
                                                    {1, first_row, controls_.keep_nan}));
         return batch;
     }
+    prepare();
+    return laid_out(call(relational_function_.get(), result, names_, kinds_, by_position_),
+                    first_row);
+}
+
+/// The names and kinds of the columns as Python takes them.
+void ResultFormat::prepare() {
     if (!relational_function_) {
         const auto count = static_cast<Py_ssize_t>(shape_.columns.size());
         names_ = Ref::steal(PyTuple_New(count));
@@ -171,10 +140,14 @@ Batch ResultFormat::relational(const Ref& result, std::int64_t first_row) {
         }
         relational_function_ =
             attribute(import_module("_oml_epe_runtime.results").get(), "relational");
+        by_position_ = Ref::borrow(shape_.is_scalar || shape_.by_position ? Py_True : Py_False);
     }
-    const Ref by_position =
-        Ref::borrow(shape_.is_scalar || shape_.by_position ? Py_True : Py_False);
-    const Ref answer = call(relational_function_.get(), result, names_, kinds_, by_position);
+}
+
+/// A batch of (columns, row count).
+Batch ResultFormat::laid_out(const Ref& answer, std::int64_t first_row) const {
+    Batch batch;
+    batch.schema = &shape_.columns;
     const Ref columns = Ref::borrow(PyTuple_GetItem(answer.get(), 0));
     batch.length = PyLong_AsLongLong(Ref::borrow(PyTuple_GetItem(answer.get(), 1)).get());
     if (batch.length == -1 && PyErr_Occurred() != nullptr) throw ScriptError();
@@ -186,6 +159,22 @@ Batch ResultFormat::relational(const Ref& result, std::int64_t first_row) {
                                                    {batch.length, first_row, controls_.keep_nan}));
     }
     return batch;
+}
+
+Batch ResultFormat::item(const Ref& item, Ref& items, std::int64_t first_row) {
+    const bool is_lone = shape_.columns.size() == 1;
+    if (!is_lone || (!items && is_plain_scalar(item.get()))) return relational(item, first_row);
+    if (!items) {
+        prepare();
+        const Ref has_values = Ref::borrow(first_row > 0 ? Py_True : Py_False);
+        items = call(attribute(import_module("_oml_epe_runtime.results").get(), "Items").get(),
+                     names_, kinds_, by_position_, has_values);
+    }
+    return laid_out(call(attribute(items.get(), "read").get(), item), first_row);
+}
+
+Batch ResultFormat::last_items(const Ref& items, std::int64_t first_row) {
+    return laid_out(call(attribute(items.get(), "end").get()), first_row);
 }
 
 Ref ResultFormat::limited(Ref result) const {
@@ -205,9 +194,9 @@ Batch ResultFormat::json(const Ref& result, const Call& call_of_result, bool& is
 
 Batch ResultFormat::xml(const Ref& result, const Call& call_of_result) {
     static PyObject* to_xml = nullptr;
-    const Ref figures = wants_figures() ? captured_figures() : Ref::steal(PyList_New(0));
-    const Ref text =
-        call(runtime_function(to_xml, "_oml_epe_runtime.render", "to_xml"), result, figures);
+    const Ref figures = wants_figures() ? captured_figures(result) : Ref::steal(PyList_New(0));
+    const Ref text = call(runtime_function(to_xml, "_oml_epe_runtime.render", "to_xml"),
+                          wants_figures() ? without_drawing(result) : result.copy(), figures);
     return name_and_value(call_of_result, result_text(text.get()), shape_);
 }
 
@@ -262,14 +251,18 @@ class FigureRows {
 }  // namespace
 
 Batch ResultFormat::png(const Ref& result, const Call& call_of_result) {
-    const Ref figures = captured_figures();
+    const Ref figures = captured_figures(result);
     const Py_ssize_t count = PyList_Size(figures.get());
     if (count < 0) throw ScriptError();
     FigureRows rows(shape_);
     if (count == 0 && !controls_.always_gives_row) return rows.finish();
     static PyObject* to_value = nullptr;
+    const Ref shown = without_drawing(result);
+    // A drawing has no value but its image. None has JSON's, as ever.
     const Ref value =
-        call(runtime_function(to_value, "_oml_epe_runtime.render", "to_value"), result);
+        shown.get() == Py_None && result.get() != Py_None
+            ? Ref::none()
+            : call(runtime_function(to_value, "_oml_epe_runtime.render", "to_value"), result);
     if (count == 0) rows.add(call_of_result, value);
     for (Py_ssize_t i = 0; i < count; ++i)
         rows.add(call_of_result, value, i + 1, PyList_GET_ITEM(figures.get(), i));
@@ -277,7 +270,7 @@ Batch ResultFormat::png(const Ref& result, const Call& call_of_result) {
 }
 
 Ref ResultFormat::pickle(const Ref& result) {
-    const Ref figures = wants_figures() ? captured_figures() : Ref::steal(PyList_New(0));
+    const Ref figures = wants_figures() ? captured_figures(result) : Ref::steal(PyList_New(0));
     if (shape_.form == OutputFormat::Form::kStored) {
         static PyObject* store = nullptr;
         return call(runtime_function(store, "_oml_epe_runtime.pickles", "store"), result, figures);
@@ -340,9 +333,11 @@ bool ResultReader::next(CallResult& piece) {
         if (PyErr_Occurred() != nullptr) throw ScriptError();
         is_done_ = true;
         result_ = Ref();
-        return false;
+        if (!items_) return false;
+        piece.batch = format_.last_items(std::exchange(items_, Ref()), rows_);
+    } else {
+        piece.batch = format_.item(Ref::steal(item), items_, rows_);
     }
-    piece.batch = format_.relational(Ref::steal(item), rows_);
     piece.first_row = rows_;
     rows_ += piece.batch.length;
     return true;

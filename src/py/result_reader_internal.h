@@ -13,8 +13,13 @@ class ResultFormat {
 
     const OutputShape& shape() const noexcept { return shape_; }
     bool wants_figures() const noexcept;
-    /// One result, or one item of a generator, as rows of a relational shape.
+    /// One result as rows of a relational shape.
     Batch relational(const Ref& result, std::int64_t first_row);
+    /// One item of a generator as rows. `items` is empty before the first item and keeps what None
+    /// means among the items of a lone column.
+    Batch item(const Ref& item, Ref& items, std::int64_t first_row);
+    /// The rows that are left when the generator has ended.
+    Batch last_items(const Ref& items, std::int64_t first_row);
     /// The result, as long as it may be. Throws ScriptError 54000.
     Ref limited(Ref result) const;
     /// The one row of a JSON or XML shape.
@@ -29,11 +34,14 @@ class ResultFormat {
 
    private:
     bool is_plain_scalar(PyObject* result) const noexcept;
+    void prepare();
+    Batch laid_out(const Ref& answer, std::int64_t first_row) const;
 
     const Controls& controls_;
     const OutputShape& shape_;
     Ref names_{};
     Ref kinds_{};
+    Ref by_position_{};
     Ref relational_function_{};
 };
 
@@ -55,23 +63,8 @@ class ResultReader {
     bool is_generator_;
     bool is_done_ = false;
     Ref pieces_{};  // of a pickle
+    Ref items_{};   // see ResultFormat::item
     std::int64_t rows_ = 0;
-};
-
-/// Closes the figures that a script left open. Nothing to do unless pyplot has been imported.
-void close_figures();
-
-/// Hides the open figures of an outer script while one that its SQL called runs.
-class OwnFigures {
-   public:
-    explicit OwnFigures(bool is_nested);
-    ~OwnFigures();
-    OwnFigures(const OwnFigures&) = delete;
-    OwnFigures& operator=(const OwnFigures&) = delete;
-
-   private:
-    Ref registry_{};  // class Gcf of matplotlib, whose attribute figs holds them
-    Ref outer_{};
 };
 
 }  // namespace epe::py

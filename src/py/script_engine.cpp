@@ -14,6 +14,7 @@
 #include "py/error_internal.h"
 #include "py/input_builder_internal.h"
 #include "py/interpreter_internal.h"
+#include "py/result_figures_internal.h"
 #include "py/result_reader_internal.h"
 #include "py/script_cache_internal.h"
 

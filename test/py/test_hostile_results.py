@@ -208,6 +208,84 @@ def test_memory_of_others_is_refused(run: Callable[..., list[Any]], case: str, f
 
 
 @pytest.mark.parametrize(
+    ("value", "form", "state"),
+    [
+        # The hint looks for an AS list that would fit.
+        (
+            "np.ma.MaskedArray(np.asarray(Interface('|O')).reshape(5, 1), copy=False)",
+            "SELECT a FROM pyq_eval(NULL, NULL, 'hostile') AS t(a text, b text)",
+            "42804",
+        ),
+        # The values of Series are taken where their index puts them.
+        (
+            "{'a': pd.Series(np.asarray(Interface('|O')), dtype=object, copy=False), "
+            "'b': pd.Series([1, 2])}",
+            "SELECT a FROM pyq_eval(NULL, NULL, 'hostile') AS t(a text, b int)",
+            "22023",
+        ),
+        # An array of axes would be a drawing.
+        (
+            "np.asarray(Interface('|O'))",
+            "SELECT value FROM pyq_eval(NULL, 'PNG', 'hostile') AS "
+            "t(name text, id int, value text, title text, image bytea)",
+            "22023",
+        ),
+    ],
+)
+def test_what_looks_at_results_reads_no_memory_of_others(
+    run: Callable[..., list[Any]], value: str, form: str, state: str
+) -> None:
+    prelude = "import matplotlib.pyplot\nimport pandas as pd\n" + OTHERS_PRELUDE
+    source = prelude.removesuffix("return ") + "matplotlib.pyplot.figure()\n    return " + value
+    assert refusal(run, source, form)[0] == state
+
+
+def test_a_list_that_holds_itself_is_no_drawing(run: Callable[..., list[Any]]) -> None:
+    source = """
+import matplotlib.pyplot, sys
+sys.setrecursionlimit(10 ** 7)
+def hostile():
+    value = []
+    value.append(value)
+    matplotlib.pyplot.plot([1])
+    return value
+"""
+    statement = (
+        "SELECT value FROM pyq_eval(NULL, 'PNG', 'hostile') AS "
+        "t(name text, id int, value text, title text, image bytea)"
+    )
+    state, message = refusal(run, source, statement)
+    assert (state, "nested too deeply" in message) == ("22023", True)
+
+
+@pytest.mark.parametrize(
+    ("body", "message", "hint"),
+    [
+        ("import_module('no\\udc80')", "No module named 'no\\udc80'", 'lacks "no\\udc80"'),
+        ("import_module('m' * 10**7)", "ModuleNotFoundError: No module", 'mmm ..."'),
+        ("dat = Endless(); raise KeyError('x')", "KeyError: 'x'", ""),
+    ],
+)
+def test_hints_are_bounded(
+    run: Callable[..., list[Any]], body: str, message: str, hint: str
+) -> None:
+    source = f"""
+import itertools
+from importlib import import_module
+class Endless:
+    columns = itertools.repeat("X" * 1000)
+def hostile(dat):
+    {body}
+"""
+    statement = "SELECT a FROM pyq_eval('{\"dat\": 1}', NULL, 'hostile') AS t(a int)"
+    with pytest.raises(psycopg.Error) as caught:
+        run(source, statement)
+    diag = caught.value.diag
+    assert message in str(diag.message_primary)
+    assert hint in (diag.message_hint or "") and len(diag.message_hint or "") < 1000
+
+
+@pytest.mark.parametrize(
     ("expression", "values"),
     [
         ("as_strided(np.arange(5), shape=(3,), strides=(16,))", ["0", "2", "4"]),

@@ -1,15 +1,18 @@
 """What a zygote does once, and each engine that is forked from it."""
 
+import contextlib
 import faulthandler
 import gc
 import importlib
 import os
+import pwd
 import random
 import signal
 import sys
 import tempfile
 
 _RUNTIME = ("errors", "figures", "inputs", "output", "render", "results", "scripts", "signals")
+_user = "postgres"  # who runs the server; a zygote looks it up
 # They start threads on import, which a fork does not have.
 _NOT_FORKED = frozenset(("polars",))
 
@@ -41,6 +44,9 @@ def _log(text):
 
 def freeze():
     """Keep the collector away from what is there: untouched, it stays shared with the forks."""
+    global _user
+    with contextlib.suppress(KeyError):
+        _user = pwd.getpwuid(os.getuid()).pw_name
     gc.collect()
     gc.freeze()
 
@@ -68,5 +74,8 @@ def become_engine(stack_descriptor, temp_folder):
     faulthandler.register(signal.SIGUSR2, file=stack_descriptor, all_threads=False, chain=True)
     for name in ("HOME", "TMPDIR", "MPLCONFIGDIR", "XDG_CACHE_HOME"):
         os.environ[name] = temp_folder
+    # The sandbox has no user database.
+    for name in ("LOGNAME", "USER"):
+        os.environ[name] = _user
     tempfile.tempdir = None
     os.chdir(temp_folder)

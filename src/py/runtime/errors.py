@@ -27,6 +27,8 @@ _MOST_NOTES = 10
 LONGEST_LINE = 400  # of source
 _LONGEST_CODE = 20000  # bytes of a function up to the place, for the marks below its line
 _LARGEST_FILE = 10 << 20
+_LONGEST_NAME = 256  # of a column, in hints; PostgreSQL's are shorter
+_MOST_COLUMNS = 2000  # that hints look at; PostgreSQL has fewer
 _DEEPEST = 10_000
 
 _CAUSE = "\nThe above exception was the direct cause of the following exception:\n\n"
@@ -341,6 +343,71 @@ class _Report:
         if len(members) > shown:
             lines.append(f"    ... {len(members) - shown} exceptions omitted ...\n")
         return lines
+
+
+def _input_of(exception):
+    """The first argument of the script's function in which an exception was raised, or None."""
+    outermost = _oml_epe.traceback_ends(_traceback_of(exception), _RUNTIME_FILE, _OUTERMOST, 0)[0]
+    for entry in outermost:
+        frame = entry.tb_frame
+        code = frame.f_code
+        if code.co_filename.startswith("<oml_epe script ") and code.co_argcount > 0:
+            return frame.f_locals.get(code.co_varnames[0])
+    return None
+
+
+def _similar(name, names):
+    """The names that differ from another at most in case."""
+    names = [each for each in names if isinstance(each, str) and len(each) <= _LONGEST_NAME]
+    return [each for each in names if each.casefold() == name.casefold()]
+
+
+def _hint_of_input(exception):
+    data = _input_of(exception)
+    if type(data).__module__ == "numpy" and type(data).__name__ == "ndarray":
+        if isinstance(exception, (IndexError, AttributeError, KeyError)):
+            return (
+                "The input is a numpy.ndarray, since all its columns are numeric. To get a frame, "
+                'add "oml_input_type": "pandas.DataFrame" to par_lst.'
+            )
+    columns = getattr(data, "columns", None)
+    if columns is None and isinstance(data, dict):
+        columns = data
+    if columns is None or not isinstance(exception, (KeyError, AttributeError)):
+        return ""
+    wanted = getattr(exception, "name", None) if isinstance(exception, AttributeError) else None
+    if isinstance(exception, KeyError) and exception.args:
+        wanted = exception.args[0]
+    if not isinstance(wanted, str) or len(wanted) > _LONGEST_NAME:
+        return ""
+    found = _similar(wanted, itertools.islice(columns, _MOST_COLUMNS))
+    if not found or wanted in found:
+        return ""
+    return f'The input has the column "{found[0]}": names of columns are case-sensitive in Python.'
+
+
+def _hint_of_module(exception):
+    environment = os.path.basename(sys.prefix) if sys.prefix != sys.base_prefix else ""
+    where = f'environment "{environment}"' if environment else "the server's own Python"
+    name = _cut_line((exception.name or "").partition(".")[0])
+    return (
+        f'The call ran in {where}, which lacks "{name}". Install it there, or give the env_name of '
+        "an environment that has it: SELECT * FROM pyq_list_envs() lists them."
+    )
+
+
+def hint_of(exception):
+    """What helps with the first mistakes; empty for others."""
+    hint = ""
+    try:
+        with bounded_recursion():
+            if isinstance(exception, ModuleNotFoundError):
+                hint = _hint_of_module(exception)
+            elif isinstance(exception, (IndexError, KeyError, AttributeError)):
+                hint = _hint_of_input(exception)
+        return encodable(hint)
+    except Exception:  # whatever the script's objects do
+        return ""
 
 
 def describe(exception):

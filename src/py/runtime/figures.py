@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import sys
 from typing import Any
 
-__all__ = ["capture", "close_all", "replay"]
+try:
+    from _oml_epe_runtime.checks import bounded_recursion, plain_array
+except ImportError:  # outside an engine: the tests of this module
+    bounded_recursion = contextlib.nullcontext
+
+    def plain_array(array: Any) -> Any:
+        return sys.modules["numpy"].ndarray.view(array, sys.modules["numpy"].ndarray)
+
+
+__all__ = ["capture", "close_all", "is_drawing", "replay"]
 
 
 def _managers() -> list[Any]:
@@ -40,8 +50,67 @@ def replay(images: list[tuple[str | None, bytes]]) -> None:
     _stored = images
 
 
-def capture() -> list[tuple[str | None, bytes]]:
-    """Render every open figure.
+def is_drawing(result: Any) -> bool:
+    """Whether a result is what was drawn, or how: not a value of its own.
+
+    A figure, axes, anything that is drawn on them, pyplot itself, a plot of seaborn, and containers
+    of nothing else (what `plot`, `bar` and `subplots` return).
+    """
+    try:
+        with bounded_recursion():
+            return _is_drawing(result)
+    except RecursionError:  # holds itself, which no drawing does
+        return False
+
+
+def _is_drawing(result: Any) -> bool:
+    if result is None:
+        return False
+    artist = getattr(sys.modules.get("matplotlib.artist"), "Artist", None)
+    if artist is None:
+        return False
+    if isinstance(result, artist) or result is sys.modules.get("matplotlib.pyplot"):
+        return True
+    if isinstance(getattr(result, "figure", None), artist):
+        return True  # a grid of seaborn, a container of bars
+    if isinstance(result, dict):
+        return bool(result) and all(map(_is_drawing, result.values()))
+    if isinstance(result, (list, tuple)):
+        has_drawing = False
+        for each in result:
+            if _is_drawing(each):
+                has_drawing = True
+            elif not _is_array(each):  # hist() returns counts and edges beside its patches
+                return False
+        return has_drawing
+    numpy = sys.modules.get("numpy")
+    if numpy is not None and isinstance(result, numpy.ndarray) and result.dtype == object:
+        axes = plain_array(result)  # from subplots()
+        return bool(axes.size) and all(map(_is_drawing, axes.ravel().tolist()))
+    return False
+
+
+def _is_array(value: Any) -> bool:
+    return type(value).__module__ == "numpy" and hasattr(value, "dtype")
+
+
+def _figures_of(result: Any) -> list[Any]:
+    """The figures in a result that pyplot does not manage, or does no more."""
+    figure = getattr(sys.modules.get("matplotlib.figure"), "Figure", None)
+    if figure is None:
+        return []
+    found = result if isinstance(result, (list, tuple)) else [result]
+    managed = [manager.canvas.figure for manager in _managers()]
+    figures: list[Any] = []
+    for each in found:
+        own = each if isinstance(each, figure) else getattr(each, "figure", None)
+        if isinstance(own, figure) and not any(own is other for other in (*managed, *figures)):
+            figures.append(own)
+    return figures
+
+
+def capture(result: Any = None) -> list[tuple[str | None, bytes]]:
+    """Render every open figure, and those in the result.
 
     Returns
     -------
@@ -54,8 +123,7 @@ def capture() -> list[tuple[str | None, bytes]]:
         images, _stored = _stored, None
         return images
     images = []
-    for manager in _managers():
-        figure = manager.canvas.figure
+    for figure in [*(manager.canvas.figure for manager in _managers()), *_figures_of(result)]:
         file = io.BytesIO()
         figure.savefig(file, format="png", metadata={"Software": None})
         images.append((_title(figure), file.getvalue()))

@@ -7,6 +7,7 @@ import _oml_epe
 
 _RUNTIME = "_oml_epe_runtime"
 _PACKAGES = (_RUNTIME, "oml")
+_CLOUDPICKLE = ("cloudpickle.cloudpickle", "joblib.externals.cloudpickle.cloudpickle")
 
 
 class RuntimeImporter:
@@ -14,6 +15,8 @@ class RuntimeImporter:
 
     @staticmethod
     def find_spec(fullname, path=None, target=None):
+        if fullname in _CLOUDPICKLE:
+            return _cloudpickle_spec(fullname, path, target)
         if fullname.partition(".")[0] not in _PACKAGES:
             return None
         if fullname == _RUNTIME:
@@ -38,6 +41,37 @@ class RuntimeImporter:
         name = spec.name if spec.submodule_search_locations is None else f"{spec.name}.__init__"
         source = _oml_epe.runtime_source(name)
         exec(compile(source, spec.origin, "exec", dont_inherit=True), module.__dict__)
+
+
+class _CloudpickleLoader:
+    """Loads cloudpickle, which then pickles what scripts define by value.
+
+    Other interpreters, as the workers of joblib, cannot import the modules of scripts.
+    """
+
+    def __init__(self, loader):
+        self._loader = loader
+
+    def create_module(self, spec):
+        return self._loader.create_module(spec)
+
+    def exec_module(self, module):
+        self._loader.exec_module(module)
+        register = getattr(module, "register_pickle_by_value", None)
+        if register is not None:  # cloudpickle 2.0 and later
+            from _oml_epe_runtime.scripts import package_of_scripts
+
+            register(package_of_scripts())
+
+    def __getattr__(self, name):
+        return getattr(self._loader, name)
+
+
+def _cloudpickle_spec(fullname, path, target):
+    spec = importlib.machinery.PathFinder.find_spec(fullname, path, target)
+    if spec is not None and spec.loader is not None:
+        spec.loader = _CloudpickleLoader(spec.loader)
+    return spec
 
 
 sys.meta_path.insert(0, RuntimeImporter)

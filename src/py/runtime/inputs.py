@@ -97,7 +97,9 @@ class Recarray(_Arrays):
         _require_unique(names, self.what)
 
     def whole(self, columns, rows):
-        dtype = [(name, column.dtype) for name, column in zip(self.names, columns)]
+        dtype = [
+            (name, column.dtype, column.shape[1:]) for name, column in zip(self.names, columns)
+        ]
         records = np.recarray(rows, dtype=dtype)
         for name, column in zip(self.names, columns):
             records[name] = column
@@ -110,9 +112,15 @@ class Ndarray(_Arrays):
     what = "numpy.ndarray"
 
     def whole(self, columns, rows):
+        if len(columns) == 1 and columns[0].ndim == 2:  # vectors of one length
+            return columns[0]
         values = np.empty((rows, len(columns)), dtype=object)
         for j, column in enumerate(columns):
-            values[:, j] = column
+            if column.ndim == 1:
+                values[:, j] = column
+            else:
+                for i, vector in enumerate(column):
+                    values[i, j] = vector
         return values
 
 
@@ -144,7 +152,7 @@ class Pandas:
         # where one holds nothing but NULLs, and that json or dates now and then became texts.
         pd = self._pd
         for i, column in enumerate(columns):
-            if column.dtype.kind != "O":
+            if getattr(column.dtype, "kind", "O") != "O" or not isinstance(column, np.ndarray):
                 continue
             if self._is_text[i]:
                 columns[i] = pd.array(column, dtype=self._text_type)
@@ -155,6 +163,9 @@ class Pandas:
         pd = self._pd
         index = pd.RangeIndex(rows)
         self._add_zones(columns)
+        for i, column in enumerate(columns):
+            if type(column) is tuple:
+                columns[i] = _nullable(pd, *column)
         if self._text_type is not None:
             self._set_types(columns, index)
         frame = pd.DataFrame(dict(enumerate(columns)), index=index, copy=False)
@@ -167,6 +178,12 @@ class Pandas:
         frame = self.whole(columns, rows)
         frame._consolidate_inplace()
         return frame
+
+
+def _nullable(pd, values, missing):
+    """A column of one of pandas' nullable types; its NaN is a value."""
+    kinds = {"b": pd.arrays.BooleanArray, "i": pd.arrays.IntegerArray, "f": pd.arrays.FloatingArray}
+    return kinds[values.dtype.kind](values, missing)
 
 
 def _text_type(pd):

@@ -41,7 +41,7 @@ import sys
 import types
 import uuid
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 try:
@@ -73,6 +73,9 @@ except ImportError:  # outside an engine: the tests of this module
 __all__ = ["RenderError", "limited", "to_json", "to_value", "to_xml"]
 
 
+_FORMAT = "\0"  # stands for the format's name in a RenderError
+
+
 class RenderError(Error):
     """A value that JSON or XML cannot hold.
 
@@ -89,10 +92,12 @@ class RenderError(Error):
     def __init__(self, problem: str) -> None:
         super().__init__(problem)
         self.problem = problem
+        self.format = "JSON"
         self.path: list[str] = []
 
     def __str__(self) -> str:
-        return f"{self.problem}, at result{''.join(self.path)}" if self.path else self.problem
+        problem = self.problem.replace(_FORMAT, self.format)
+        return f"{problem}, at result{''.join(self.path)}" if self.path else problem
 
 
 class OutputError(Error):
@@ -349,8 +354,9 @@ def _array_texts(numpy: Any, array: Any) -> Iterable[str] | None:
     if kind == "b":
         return ["true" if value else "false" for value in array.tolist()]
     if kind == "f" and array.dtype.itemsize <= 8:
-        # Of the narrower floats the shortest digits that give them back, not those of a double.
-        texts = map(repr, array.tolist()) if array.dtype.itemsize == 8 else map(str, array)
+        # Of a float32 the shortest digits that give it back, not those of a double. Of a float16
+        # they would be too few: 6.55e+04 for 65504.
+        texts = map(str, array) if array.dtype.itemsize == 4 else map(repr, array.tolist())
         finite = numpy.isfinite(array)
         if finite.all():
             return texts
@@ -432,6 +438,19 @@ def _object(values: dict) -> str:
     return "{" + ",".join(parts) + "}"
 
 
+def _mapping(value: Mapping) -> str:
+    return _object(dict(value))
+
+
+def _fields(value: Any) -> dict[str, Any]:
+    """The fields of a dataclass's object, which may be objects again."""
+    return {name: getattr(value, name) for name in type(value).__dataclass_fields__}
+
+
+def _record(value: Any) -> str:
+    return _object(_fields(value))
+
+
 def _key(key: Any) -> str:
     if isinstance(key, str):
         return key
@@ -441,7 +460,9 @@ def _key(key: Any) -> str:
     if text.startswith('"'):
         return str(json.loads(text))
     if text[0] in "[{":
-        raise RenderError(f"a value of Python type {type(key).__name__} cannot be a key in JSON")
+        raise RenderError(
+            f"a value of Python type {type(key).__name__} cannot be a key in {_FORMAT}"
+        )
     return text
 
 
@@ -481,7 +502,7 @@ def _numpy_scalar(value: Any) -> str:
     if kind in "mM":
         return _encode(_numpy_time(value))
     if kind == "f" and value.dtype.itemsize != 8:
-        text = str(value)
+        text = repr(float(value)) if value.dtype.itemsize == 2 else str(value)
         return text if math.isfinite(value) else "null"
     if kind == "V" and value.dtype.names is not None:
         return _object({name: value[name] for name in value.dtype.names})
@@ -496,7 +517,7 @@ def _iterate(values: Iterator[Any]) -> str:
 
 
 def _refuse(value: Any) -> str:
-    raise RenderError(f"JSON cannot hold a value of Python type {_type_name(type(value))}")
+    raise RenderError(f"{_FORMAT} cannot hold a value of Python type {_type_name(type(value))}")
 
 
 def _type_name(kind: type) -> str:
@@ -553,6 +574,10 @@ def _find_encoder(kind: type) -> _Encoder:
             if issubclass(kind, base):
                 encoder = _encoders[base]
                 break
+    if encoder is None and issubclass(kind, Mapping):
+        encoder = _mapping
+    if encoder is None and hasattr(kind, "__dataclass_fields__"):
+        encoder = _record
     if encoder is None:
         encoder = _iterate if hasattr(kind, "__next__") else _refuse
     if len(_encoders) < 1000:
@@ -792,11 +817,15 @@ def _plain(value: Any) -> Any:
             return _numpy_time(value)
         if value.dtype.names is not None:
             return {name: value[name] for name in value.dtype.names}
-        if value.dtype.kind == "f" and value.dtype.itemsize != 8:
+        if value.dtype.kind == "f" and value.dtype.itemsize not in (2, 8):
             return float(str(value))  # the fewest digits, as in JSON
         return value.item() if value.dtype.kind in "biu" else value
     if encoder is _array:
         return list(value)
+    if encoder is _mapping:
+        return dict(value)
+    if encoder is _record:
+        return _fields(value)
     for method in ("as_py", "to_pylist", "to_list"):
         if hasattr(type(value), method):
             return getattr(validated(value), method)()
@@ -907,7 +936,11 @@ def to_xml(result: Any, figures: Sequence[tuple[str | None, bytes]]) -> str:
     figures : sequence of (title, png)
         As figures.capture() gives them; they follow the result.
     """
-    content = _guarded(_xml_value, result)
+    try:
+        content = _guarded(_xml_value, result)
+    except RenderError as error:
+        error.format = "XML"
+        raise
     images = []
     for number, (title, png) in enumerate(figures, 1):
         name = "" if title is None else f" title={_xml_attribute(title)}"

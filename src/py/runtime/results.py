@@ -8,33 +8,11 @@ Columns go on to C++ (column_from_python), which knows the target types. A colum
 
 How a result becomes rows
 -------------------------
-``None``
-    no rows.
-frame (pandas, polars, pyarrow, anything with ``__arrow_c_stream__``, structured numpy array)
-    columns by name; the index of a pandas frame is not a column.
-Series, Index, one-dimensional array, pyarrow or polars column
-    one column, by position.
-two-dimensional array
-    rows, columns by position.
-tuple
-    of scalars: one row, by position; of tuples, lists or arrays: rows, by position.
-list, set, range, dict view
-    of scalars: rows of one column; of tuples, lists or arrays: rows, by position; of dicts: a
-    frame (a key that some dicts lack is NULL there).
-dict
-    any value a scalar: one row, by name; all values lists, arrays or Series of one length: a
-    frame. Unequal lengths are an error.
-anything else
-    a scalar: one row of one column.
-
-Columns that hold lists, json or composites
--------------------------------------------
-* A flat list or one-dimensional array for a lone list column is one value; a nested one is rows.
-* A dict for a lone json or composite column is one value, unless the column's name is one of its
-  keys; so are dicts in a list for such a column.
-* A tuple as long as there are columns is one row when its lists stand exactly where the columns
-  are list, json or composite.
-* A dict whose asked-for columns are all list columns holding flat lists is one row.
+docs/reference/results.md has the table. In short: frames, structured arrays and dicts of columns
+match by name, and so do rows that carry names (dicts, other Mappings, namedtuples, dataclasses,
+records, Series with labels of text); arrays, tuples and lists match by position; everything else is
+a scalar, one row of one column. The types of a result and the asked-for columns decide which of
+these it is. No value of a single row changes the shape of the others.
 
 Names match exactly, else case-insensitively where that is unique. A label that is not text counts
 by its ``str()``, the tuple of a MultiIndex by its parts joined with ``_``.
@@ -42,10 +20,13 @@ by its ``str()``, the tuple of a MultiIndex by its parts joined with ``_``.
 
 from __future__ import annotations
 
+import datetime
+import enum
 import itertools
 import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 try:
@@ -72,7 +53,7 @@ except ImportError:  # outside an engine: the tests of this module
         return value
 
 
-__all__ = ["ResultError", "relational"]
+__all__ = ["Items", "ResultError", "composites", "hstore_text", "relational"]
 
 Columns = tuple[list[Any], int]
 
@@ -93,6 +74,7 @@ class ResultError(Error):
         super().__init__(message)
         self.sqlstate = sqlstate
         self.detail = detail
+        self.hint = ""
 
 
 def relational(result: Any, names: Sequence[str], kinds: Sequence[str], is_scalar: bool) -> Columns:
@@ -116,7 +98,12 @@ def relational(result: Any, names: Sequence[str], kinds: Sequence[str], is_scala
     handler = _handlers.get(type(result))
     if handler is None:
         handler = _find_handler(type(result))
-    return handler(result, names, kinds, is_scalar)
+    try:
+        return handler(result, names, kinds, is_scalar)
+    except ResultError as error:
+        if not error.hint:
+            error.hint = _fitting_list(result)
+        raise
 
 
 # ------------------------------------------------------------------------------------- by position
@@ -154,6 +141,7 @@ def _one_column(values: Any, names: Sequence[str], row_count: int) -> Columns:
     return [values], row_count
 
 
+_UTC_KINDS = frozenset(("timestamptz", "timestamp", "date", "time"))  # take aware times in UTC
 _CONTAINER_KINDS = frozenset(("list", "json", "struct"))
 # The types whose values can be a row or a column. numpy's and pandas' are recognised by name,
 # since neither need be imported.
@@ -205,11 +193,16 @@ def _is_value_dict(value: Any, names: Sequence[str], kinds: Sequence[str]) -> bo
 
 
 def _tuple(result: tuple, names: Sequence[str], kinds: Sequence[str], is_scalar: bool) -> Columns:
+    labels = _labels_of(result)
+    if labels is not None and not is_scalar and _has_name(labels, names):
+        return _dict(dict(zip(labels, result)), names, kinds, is_scalar)
     shapes = [_is_list_like(value) for value in result]
     if True not in shapes:
-        if result and isinstance(result[0], dict) and all(isinstance(v, dict) for v in result):
+        if result and all(map(_is_named, result)):
             return _sequence(list(result), names, kinds, is_scalar)
-    elif shapes != [kind in _CONTAINER_KINDS for kind in kinds]:
+    elif len(result) != len(names) or any(
+        is_list and kind not in _CONTAINER_KINDS for is_list, kind in zip(shapes, kinds)
+    ):
         return _sequence(list(result), names, kinds, is_scalar)
     if len(result) != len(names):
         raise ResultError(
@@ -237,8 +230,10 @@ def _sequence(result: list, names: Sequence[str], kinds: Sequence[str], is_scala
             if result
             else _none(result, names, kinds, False)
         )
-    if any(issubclass(kind, dict) for kind in types):
-        return _dicts(result, names, kinds, is_scalar)
+    if any(issubclass(kind, dict) or _may_be_named(kind) for kind in types):
+        columns = _named_rows(result, names, kinds, is_scalar)
+        if columns is not None:
+            return columns
     if len(names) == 1 and kinds[0] == "list":
         return _list_values(result)
     is_row = [_is_list_like(value) for value in result]
@@ -251,7 +246,7 @@ def _sequence(result: list, names: Sequence[str], kinds: Sequence[str], is_scala
                 "42804",
             )
         return _one_column(result, names, len(result))
-    if len(names) == 1 and kinds[0] in _CONTAINER_KINDS and tuple not in types:
+    if len(names) == 1 and kinds[0] in _CONTAINER_KINDS and not _are_tuples_of_one(result):
         return [result], len(result)
     return _rows(result, is_row, names)
 
@@ -260,9 +255,14 @@ def _list_values(result: list) -> Columns:
     """The values of a lone list column: one flat list, or rows of lists."""
     if not any(map(_is_list_like, result)):
         return [[result]], 1
-    if all(isinstance(row, tuple) and len(row) == 1 and _is_list_like(row[0]) for row in result):
+    if _are_tuples_of_one(result) and any(_is_list_like(row[0]) for row in result):
         return [[row[0] for row in result]], len(result)
     return [result], len(result)
+
+
+def _are_tuples_of_one(result: list) -> bool:
+    """True for the rows of a lone column as database drivers give them."""
+    return all(isinstance(row, tuple) and len(row) == 1 for row in result)
 
 
 def _rows(result: list, is_row: list[bool], names: Sequence[str]) -> Columns:
@@ -274,31 +274,223 @@ def _rows(result: list, is_row: list[bool], names: Sequence[str]) -> Columns:
                 f"but {_plural(width, 'value')} {'is' if width == 1 else 'are'} asked for",
                 "42804",
             )
-        if len(row) != width:
-            raise ResultError(
-                f"row {number} of the result has {_plural(len(row), 'value')}, "
-                f"but {_plural(width, 'column')} {'is' if width == 1 else 'are'} asked for",
-                "42804",
-            )
+        _checked_row(row, number, names)
     return [list(column) for column in zip(*result)], len(result)
 
 
-def _dicts(result: list, names: Sequence[str], kinds: Sequence[str], is_scalar: bool) -> Columns:
-    """A list of dicts: a frame by name, unless the lone column holds dicts."""
-    for number, row in enumerate(result, 1):
-        if not isinstance(row, dict) and row is not None:
-            if len(names) == 1 and kinds[0] in ("json", "struct"):
-                return [result], len(result)
-            raise ResultError(
-                f"row {number} of the result is of type {type(row).__name__}, the others are dicts",
-                "42804",
-            )
-    if all(row is None or _is_value_dict(row, names, kinds) for row in result):
-        return [result], len(result)
+def _checked_row(row: Any, number: int, names: Sequence[str]) -> Any:
+    """A row that is matched by position."""
+    width = len(names)
+    if len(row) != width:
+        raise ResultError(
+            f"row {number} of the result has {_plural(len(row), 'value')}, "
+            f"but {_plural(width, 'column')} {'is' if width == 1 else 'are'} asked for",
+            "42804",
+        )
+    return row
+
+
+# ---------------------------------------------------------------------------- rows that carry names
+
+
+_named_types: dict[type, bool] = {}
+
+
+def _may_be_named(kind: type) -> bool:
+    """Whether values of a type can carry names; Series need a look at their labels."""
+    known = _named_types.get(kind)
+    if known is None:
+        known = _find_names(kind)
+        if len(_named_types) < 1000:
+            _named_types[kind] = known
+    return known
+
+
+def _find_names(kind: type) -> bool:
+    if kind in _PLAIN or kind in (list, tuple) or issubclass(kind, enum.Enum):
+        return False
+    if issubclass(kind, tuple):
+        return hasattr(kind, "_fields")
+    if hasattr(kind, "__dataclass_fields__") or hasattr(kind, "__attrs_attrs__"):
+        return True
+    if issubclass(kind, Mapping):
+        return True
+    numpy = sys.modules.get("numpy")
+    if numpy is not None and issubclass(kind, numpy.void):
+        return True
+    pandas = sys.modules.get("pandas")
+    return pandas is not None and issubclass(kind, pandas.Series)
+
+
+def _labels_of(value: Any) -> Sequence[Any] | None:
+    """The names that a row carries, None where it carries none."""
+    kind = type(value)
+    if isinstance(value, dict):
+        return list(value)
+    if not _may_be_named(kind):
+        return None
+    if isinstance(value, tuple):
+        fields: Sequence[Any] = value._fields  # type: ignore[attr-defined]
+        return fields
+    numpy = sys.modules.get("numpy")
+    if numpy is not None and isinstance(value, numpy.void):
+        names: Sequence[Any] | None = value.dtype.names
+        return names
+    pandas = sys.modules.get("pandas")
+    if pandas is not None and isinstance(value, pandas.Series):
+        # Numbers and times count the elements; texts name them, as in the rows of a frame.
+        labels: list[Any] = value.index.tolist()
+        return labels if labels and all(isinstance(each, (str, tuple)) for each in labels) else None
+    if isinstance(value, Mapping):
+        return list(value)
+    if hasattr(kind, "__dataclass_fields__"):
+        import dataclasses
+
+        return [field.name for field in dataclasses.fields(value)]
+    return [field.name for field in kind.__attrs_attrs__]  # type: ignore[attr-defined]
+
+
+def _is_named(value: Any) -> bool:
+    return _labels_of(value) is not None
+
+
+def _values_of(value: Any, labels: Sequence[Any]) -> list[Any]:
+    """The values of a row, one for each of its labels."""
+    if isinstance(value, Mapping):
+        return [value[label] for label in labels]
+    if isinstance(value, tuple):
+        return list(value)
+    if hasattr(type(value), "iloc"):
+        return list(value)
+    if hasattr(value, "dtype"):
+        return [value[label] for label in labels]
+    return [getattr(value, label) for label in labels]
+
+
+def _has_name(labels: Sequence[Any], names: Sequence[str]) -> bool:
+    """Whether one of the names is among the labels."""
+    folded = {_label(label).casefold() for label in labels}
+    return any(name.casefold() in folded for name in names)
+
+
+def _row(labels: Sequence[Any], value: Any, names: Sequence[str], is_scalar: bool) -> Columns:
+    """One row that carries names."""
+    values = _values_of(value, labels)
+    return [[values[position]] for position in _positions(labels, names, is_scalar)], 1
+
+
+def _record(result: Any, names: Sequence[str], kinds: Sequence[str], is_scalar: bool) -> Columns:
+    """A Mapping or a dataclass: one row, or one value of a lone column."""
+    if isinstance(result, Mapping):
+        return _dict(dict(result), names, kinds, is_scalar)
+    labels = _labels_of(result) or ()
+    if len(names) == 1 and not _has_name(labels, names):
+        return _scalar(result, names, kinds, is_scalar)
+    return _dict(dict(zip(labels, _values_of(result, labels))), names, kinds, is_scalar)
+
+
+def _is_document(value: Any, labels: Sequence[Any] | None, names: Sequence[str]) -> bool:
+    """Whether a value of a list for a lone json or composite column is no row of that column."""
+    if value is None or (labels is not None and not labels):
+        return False
+    return labels is None or not any(_label(label) == names[0] for label in labels)
+
+
+def _named_rows(
+    result: list, names: Sequence[str], kinds: Sequence[str], is_scalar: bool
+) -> Columns | None:
+    """A list in which rows carry names; None when they mean nothing for these columns."""
+    labels = list(map(_labels_of, result))
+    if not any(each is not None for each in labels):
+        return None
+    if len(names) == 1 and kinds[0] in ("json", "struct"):
+        # Rows by name are all of them or none: one document more does not change the others.
+        if any(_is_document(row, own, names) for row, own in zip(result, labels)):
+            return [result], len(result)
+        if not any(labels):
+            return [result], len(result)
+    if all(row is None or isinstance(row, dict) for row in result):
+        return _dicts(result, names, is_scalar)
+    dicts = [row is None or isinstance(row, Mapping) for row in result]
+    is_found = is_scalar or any(own is not None and _has_name(own, names) for own in labels)
+    if not is_found and not any(isinstance(row, Mapping) for row in result):
+        sequences = [row is None or _is_list_like(row) for row in result]
+        if all(sequences) or len(names) == 1:
+            return None  # by position, or values of their own
+    if is_scalar and not all(dicts):
+        return None
+    positions = _row_positions(result, labels, names, is_scalar)
+    rows = [
+        _values_by_name(row, own, where, names, number)
+        for number, (row, own, where) in enumerate(zip(result, labels, positions), 1)
+    ]
+    return [list(column) for column in zip(*rows)], len(result)
+
+
+def _dicts(result: list, names: Sequence[str], is_scalar: bool) -> Columns:
     rows: list[dict] = [{} if row is None else row for row in result]
     keys = list(dict.fromkeys(itertools.chain.from_iterable(rows)))
     positions = _positions(keys, names, is_scalar)
     return [[row.get(keys[position]) for row in rows] for position in positions], len(rows)
+
+
+def _row_positions(
+    result: list, labels: Sequence[Sequence[Any] | None], names: Sequence[str], is_scalar: bool
+) -> list[Sequence[int | None]]:
+    """Where the value of each name stands in each row; None where a row lacks it."""
+    every: dict[Any, None] = {}
+    known: dict[tuple[Any, ...], Sequence[int | None]] = {}
+    for own in labels:
+        if own is not None and tuple(own) not in known:
+            known[tuple(own)] = ()
+            every.update(dict.fromkeys(own))
+            _check_ambiguity(own, names)
+    union = list(every)
+    chosen = [union[position] for position in _positions(union, names, is_scalar)] if union else []
+    for own in known:
+        places = {label: position for position, label in enumerate(own)}
+        known[own] = [places.get(label) for label in chosen]
+    return [() if own is None else known[tuple(own)] for own in labels]
+
+
+def _check_ambiguity(labels: Sequence[Any], names: Sequence[str]) -> None:
+    """Raise when a row has a label twice that is asked for."""
+    if len(set(labels)) == len(labels):
+        return
+    present = [name for name in names if _has_name(labels, (name,))]
+    _match(labels, present)
+
+
+def _values_by_name(
+    row: Any,
+    labels: Sequence[Any] | None,
+    positions: Sequence[int | None],
+    names: Sequence[str],
+    number: int,
+) -> list[Any]:
+    if row is None:
+        return [None] * len(names)
+    if labels is not None:
+        values = _values_of(row, labels)
+        return [None if position is None else values[position] for position in positions]
+    if not _is_list_like(row):
+        raise ResultError(
+            f"row {number} of the result is of type {type(row).__name__}, the others carry names",
+            "42804",
+        )
+    return list(_checked_row(row, number, names))
+
+
+def composites(values: list, names: Sequence[str]) -> list:
+    """Values for a column of a composite type: those that carry names of its fields as dicts."""
+    plain = []
+    for value in values:
+        if not isinstance(value, dict):
+            labels = _labels_of(value)
+            if labels is not None and (_has_name(labels, names) or not _is_list_like(value)):
+                value = dict(zip(map(_label, labels), _values_of(value, labels)))
+        plain.append(value)
+    return plain
 
 
 # ----------------------------------------------------------------------------------------- by name
@@ -362,16 +554,102 @@ def _dict(result: dict, names: Sequence[str], kinds: Sequence[str], is_scalar: b
     keys = list(result)
     positions = _positions(keys, names, is_scalar)
     chosen = [result[keys[position]] for position in positions]
-    if not all(map(_is_list_like, result.values())) or (
-        all(kind == "list" for kind in kinds) and all(map(_is_flat, chosen))
+    is_list = list(map(_is_list_like, result.values()))
+    if all(kind == "list" for kind in kinds) and all(map(_is_flat, chosen)):
+        return [[value] for value in chosen], 1
+    if not all(is_list) and not any(
+        kind not in _CONTAINER_KINDS and _is_series(value) for value, kind in zip(chosen, kinds)
     ):
         return [[value] for value in chosen], 1
+    aligned = _aligned(result)
+    if aligned is not None:
+        row_count, rows_of = aligned
+        return [
+            _aligned_column(result[key], rows_of.get(key), row_count, kind)
+            for key, kind in zip((keys[position] for position in positions), kinds)
+        ], row_count
     lengths = {key: len(value) for key, value in result.items()}
     row_count = len(chosen[0]) if chosen else 0
     if any(length != row_count for length in lengths.values()):
         listed = ", ".join(f'"{_label(key)}" has {length}' for key, length in lengths.items())
         raise ResultError("the columns of the result differ in length", "42804", f"{listed}.")
     return [_column(value, kind) for value, kind in zip(chosen, kinds)], row_count
+
+
+def _is_series(value: Any) -> bool:
+    pandas = sys.modules.get("pandas")
+    return pandas is not None and isinstance(value, pandas.Series)
+
+
+def _aligned(result: dict) -> tuple[int, dict[Any, Any]] | None:
+    """How the Series of a dict align, as pandas.DataFrame(result) does; None where they lie alike.
+
+    Scalars beside Series stand in every row.
+
+    Returns
+    -------
+    row_count : int
+    positions : dict
+        Key of a Series -> array: where the value of each row stands in it, -1 where it has none.
+    """
+    series = {key: value for key, value in result.items() if _is_series(value)}
+    if not series:
+        return None
+    first = next(iter(series.values())).index
+    is_alike = all(value.index is first or value.index.equals(first) for value in series.values())
+    if is_alike and all(map(_is_list_like, result.values())):
+        return None
+    numpy = sys.modules["numpy"]
+    pandas = sys.modules["pandas"]
+    # The places of the values, not the values, which would become floats beside missing ones.
+    places = [
+        pandas.Series(numpy.arange(len(value), dtype="float64"), index=value.index)
+        for value in series.values()
+    ]
+    try:
+        frame = pandas.DataFrame(dict(enumerate(places)))
+    except (ValueError, TypeError) as error:
+        raise ResultError(
+            "the Series of the result cannot be aligned by their index",
+            "42804",
+            f"pandas says: {error}.",
+        ) from None
+    for key, value in result.items():
+        if key not in series and _is_list_like(value) and len(value) != len(frame):
+            raise ResultError(
+                "the columns of the result differ in length",
+                "42804",
+                f'"{_label(key)}" has {len(value)}, the aligned Series have {len(frame)}.',
+            )
+    return len(frame), {
+        key: frame[number].fillna(-1).to_numpy().astype("int64")
+        for number, key in enumerate(series)
+    }
+
+
+def _aligned_column(value: Any, places: Any, row_count: int, kind: str) -> Any:
+    if places is not None:
+        return _taken(value, places, kind)
+    return _column(value, kind) if _is_list_like(value) else [value] * row_count
+
+
+def _taken(series: Any, places: Any, kind: str) -> Any:
+    """The values of a Series at some places, NULL at -1."""
+    numpy = sys.modules["numpy"]
+    values = series.array
+    if isinstance(series.dtype, numpy.dtype):
+        values = plain_array(numpy.asarray(values))
+    missing = places < 0
+    if not missing.any():
+        return _pandas_column(values.take(places), kind)
+    if len(values) == 0:
+        return [None] * len(places)
+    column = _pandas_column(values.take(numpy.where(missing, 0, places)), kind)
+    if isinstance(column, tuple):
+        return column[0], column[1] | missing
+    if isinstance(column, numpy.ndarray) and column.dtype.kind in "biufmM":
+        return column, missing
+    return [None if null else value for value, null in zip(column, missing)]
 
 
 def _column(value: Any, kind: str) -> Any:
@@ -430,6 +708,8 @@ def _ndarray(result: Any, names: Sequence[str], kinds: Sequence[str], is_scalar:
         value = result[()] if result.dtype != object else result.item()
         return relational(value, names, kinds, is_scalar)
     if len(names) == 1 and kinds[0] == "list":
+        if result.ndim == 1 and result.dtype == object:
+            return _list_values(list(result))
         return ([list(result)], len(result)) if result.ndim > 1 else ([[result]], 1)
     if result.ndim == 1:
         return _one_column(_array_column(result), names, len(result))
@@ -472,6 +752,10 @@ def _frame(result: Any, names: Sequence[str], kinds: Sequence[str], is_scalar: b
 
 
 def _series(result: Any, names: Sequence[str], kinds: Sequence[str], is_scalar: bool) -> Columns:
+    if len(names) > 1:  # a column cannot be meant: a row of a frame
+        labels = _labels_of(result)
+        if labels is not None and (is_scalar or _has_name(labels, names)):
+            return _row(labels, result, names, is_scalar)
     return _one_column(_pandas_column(result.array, kinds[0] if kinds else ""), names, len(result))
 
 
@@ -521,8 +805,8 @@ def _pandas_column(values: Any, kind: str) -> Any:
 
 
 def _aware_column(values: Any, kind: str) -> Any:
-    """Times with a zone: UTC for timestamps of either sort, else objects that know theirs."""
-    if kind in ("timestamptz", "timestamp"):
+    """Times with a zone: UTC for the types of dates and times, else objects that know theirs."""
+    if kind in _UTC_KINDS:
         return values.tz_convert("UTC").tz_localize(None).to_numpy()
     return list(values)
 
@@ -566,15 +850,7 @@ def _arrow_column(values: Any, kind: str) -> Any:
             else values.cast(dtype.value_type)
         )
         dtype = values.type
-    if (
-        types.is_timestamp(dtype)
-        and dtype.tz is not None
-        and kind
-        not in (
-            "timestamptz",
-            "timestamp",
-        )
-    ):
+    if types.is_timestamp(dtype) and dtype.tz is not None and kind not in _UTC_KINDS:
         return values.to_pylist()
     if types.is_boolean(dtype) or types.is_integer(dtype) or types.is_floating(dtype):
         if values.null_count == 0 or types.is_float16(dtype):
@@ -667,7 +943,7 @@ def _polars_column(values: Any, kind: str) -> Any:
         filled = values.fill_null(False if name == "Boolean" else 0)
         return filled.to_numpy(), values.is_null().to_numpy()
     if name == "Datetime" and dtype.time_zone is not None:
-        if kind not in ("timestamptz", "timestamp"):
+        if kind not in _UTC_KINDS:
             return values.to_list()
         values = values.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
     if name in ("Datetime", "Duration", "Date"):
@@ -749,6 +1025,8 @@ def _find_handler(kind: type) -> Handler:
             if issubclass(kind, base):
                 handler = _handlers[base]
                 break
+    if handler is None and _may_be_named(kind):
+        handler = _record
     if handler is None:
         handler = _scalar
     if len(_handlers) < 1000:
@@ -760,3 +1038,210 @@ def _extension_array(
     result: Any, names: Sequence[str], kinds: Sequence[str], is_scalar: bool
 ) -> Columns:
     return _one_column(_pandas_column(result, kinds[0] if kinds else ""), names, len(result))
+
+
+# ---------------------------------------------------------------------------- the AS list that fits
+
+_TYPES_OF_KINDS = {"b": "boolean", "i": "bigint", "u": "numeric", "f": "double precision"}
+_TYPES_OF_KINDS |= {"M": "timestamp", "m": "interval", "U": "text", "S": "bytea"}
+_TYPES_OF_CLASSES = (
+    (bool, "boolean"),
+    (int, "bigint"),
+    (float, "double precision"),
+    (str, "text"),
+    ((bytes, bytearray), "bytea"),
+    (Decimal, "numeric"),
+    (datetime.datetime, "timestamp"),
+    (datetime.date, "date"),
+    (datetime.time, "time"),
+    (datetime.timedelta, "interval"),
+    ((dict, list, tuple), "jsonb"),
+)
+
+
+def _fitting_list(result: Any) -> str:
+    """A hint with the AS list that a result would fit; empty where it says nothing."""
+    try:
+        columns = _described(result)
+    except Exception:  # whatever the script's objects do
+        return ""
+    if not columns or len(columns) > 50:
+        return ""
+    listed = ", ".join(f"{_identifier(name)} {kind}" for name, kind in columns)
+    return f"The result would fit: AS t({listed})"
+
+
+def _identifier(name: str) -> str:
+    is_plain = name.isascii() and name.isidentifier() and name == name.lower()
+    return name if is_plain else '"' + name.replace('"', '""') + '"'
+
+
+def _described(result: Any) -> list[tuple[str, str]]:
+    """Names and types of the columns that a result has."""
+    columns = getattr(result, "columns", None)
+    if columns is not None and hasattr(result, "iloc"):
+        return [
+            (_label(label), _type_of_array(result.dtypes.iloc[i], result.iloc[:, i].array))
+            for i, label in enumerate(columns)
+        ]
+    numpy = sys.modules.get("numpy")
+    if numpy is not None and isinstance(result, numpy.ndarray):
+        result = plain_array(result)
+        if result.ndim == 2:
+            kind = _type_of_array(result.dtype, result[:1].ravel())
+            return [(f"column{i + 1}", kind) for i in range(result.shape[1])]
+    if isinstance(result, dict):
+        return [(_label(key), _type_of_value(_first(value))) for key, value in result.items()]
+    if isinstance(result, (list, tuple)) and result:
+        labels = _labels_of(result[0])
+        if labels is not None:
+            values = _values_of(result[0], labels)
+            return [(_label(each), _type_of_value(v)) for each, v in zip(labels, values)]
+        row = result[0] if isinstance(result[0], (list, tuple)) else result
+        is_row = row is not result or isinstance(result, tuple)
+        values = list(row) if is_row else [result[0]]
+        return [(f"column{i + 1}", _type_of_value(v)) for i, v in enumerate(values)]
+    return [("column1", _type_of_value(result))]
+
+
+def _first(values: Any) -> Any:
+    if not _is_list_like(values):
+        return values
+    return next((value for value in values if value is not None), None)
+
+
+def _type_of_array(dtype: Any, values: Any) -> str:
+    if getattr(dtype, "tz", None) is not None:
+        return "timestamptz"
+    found = _TYPES_OF_KINDS.get(getattr(dtype, "kind", "O"))
+    if found is not None:
+        return found
+    numpy = sys.modules["numpy"]
+    if isinstance(dtype, numpy.dtype):
+        values = plain_array(numpy.asarray(values))
+    return _type_of_value(_first(values))
+
+
+def _type_of_value(value: Any) -> str:
+    kind = getattr(getattr(value, "dtype", None), "kind", "O")
+    if kind in _TYPES_OF_KINDS and not hasattr(value, "__len__"):
+        return _TYPES_OF_KINDS[kind]
+    for classes, name in _TYPES_OF_CLASSES:
+        if isinstance(value, classes):
+            is_aware = name == "timestamp" and getattr(value, "tzinfo", None) is not None
+            return "timestamptz" if is_aware else name
+    return "text"
+
+
+# ------------------------------------------------------------------------------------------ hstore
+
+
+def hstore_text(value: Any) -> str | None:
+    """The text of an hstore for a Mapping, a str as it stands; None for anything else."""
+    if isinstance(value, str):
+        return value
+    if not isinstance(value, Mapping):
+        return None
+    pairs = []
+    for key, own in value.items():
+        text = _text_of(own)
+        pairs.append(f"{_quoted(_label(key))}=>{'NULL' if text is None else _quoted(text)}")
+    return ",".join(pairs)
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _text_of(value: Any) -> str | None:
+    """What a text column would hold: numbers as PostgreSQL prints them, containers as JSON."""
+    from _oml_epe_runtime.render import to_value
+
+    if isinstance(value, str):
+        return value
+    if isinstance(value, float):
+        return None if value != value else _float_text(value)
+    text = to_value(value)
+    if text == "null":
+        return None
+    if text.startswith('"'):
+        import json
+
+        return str(json.loads(text))
+    if getattr(getattr(value, "dtype", None), "kind", "") == "f":
+        return _float_text(float(text))
+    return text
+
+
+def _float_text(value: float) -> str:
+    if value in (float("inf"), float("-inf")):
+        return "Infinity" if value > 0 else "-Infinity"
+    text = float.__repr__(float(value)).removesuffix(".0")
+    return (
+        format(Decimal(text).normalize(), "e") if "e" not in text and abs(value) >= 1e15 else text
+    )
+
+
+# -------------------------------------------------------------------------------------- generators
+
+
+class Items:
+    """The items of a generator for a lone column, of which None is a row of NULL beside values.
+
+    The list of the same items decides: where [item, None] has two rows, None is one of them.
+
+    Parameters
+    ----------
+    has_values : bool
+        Whether the generator has given scalars already.
+    """
+
+    def __init__(
+        self, names: Sequence[str], kinds: Sequence[str], is_scalar: bool, has_values: bool
+    ) -> None:
+        self._names = names
+        self._kinds = kinds
+        self._is_scalar = is_scalar
+        self._gives_values: bool | None = True if has_values else None
+        self._value_types: set[type] = set()
+        self._nulls = 0  # not given out yet: what follows them tells what they are
+        self._has_documents = False
+
+    def read(self, item: Any) -> Columns:
+        """Return the rows of the next item."""
+        if item is None:
+            if self._gives_values:
+                return [[None]], 1
+            self._nulls += self._gives_values is None
+            return [[]], 0
+        columns, row_count = self._columns(item)
+        if type(item) in self._value_types or self._gives_values is False:
+            return columns, row_count
+        # From the first block of rows on, whatever was before, None is no row.
+        is_first = self._gives_values is None
+        self._gives_values = row_count == 1 and self._is_value(item)
+        if self._gives_values:
+            self._value_types.add(type(item))
+            if is_first and self._nulls:
+                return [[None] * self._nulls + list(self._columns([item])[0][0])], self._nulls + 1
+        return columns, row_count
+
+    def end(self) -> Columns:
+        """Return the rows that are left: those of a generator that gave nothing but None."""
+        nulls = self._nulls if self._gives_values is None else 0
+        return [[None] * nulls], nulls
+
+    def _columns(self, item: Any) -> Columns:
+        if self._kinds[0] in ("json", "struct") and isinstance(item, Mapping):
+            # One document, and all that follow are documents.
+            labels = _labels_of(item)
+            self._has_documents = self._has_documents or _is_document(item, labels, self._names)
+            if self._has_documents:
+                return [[item]], 1
+        return relational(item, self._names, self._kinds, self._is_scalar)
+
+    def _is_value(self, item: Any) -> bool:
+        try:
+            return relational([item, None], self._names, self._kinds, self._is_scalar)[1] == 2
+        except ResultError:
+            return False

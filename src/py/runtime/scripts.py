@@ -1,6 +1,7 @@
 """Compiles scripts and finds the function to call in them (spec sql, section 16)."""
 
 import ast
+import functools
 import linecache
 import sys
 import types
@@ -84,20 +85,31 @@ def _definitions(statements):
                     yield from _definitions(inner)
 
 
-def _nothing_to_call(name):
+def _nothing_to_call(name, tree):
+    """The error for a script without a function; its hint has the first lines of one."""
+    for node in tree.body:
+        if isinstance(node, ast.AsyncFunctionDef):
+            return EpeError(
+                f'script "{name}" defines no function but async function "{node.name}"',
+                sqlstate="22023",
+                hint="An engine calls the function and does not await what it returns. Write a "
+                "function that is not async, and call asyncio.run() in it.",
+            )
     return EpeError(
         f'script "{name}" defines no function',
         sqlstate="22023",
         hint="A script is a function definition (not async), or an assignment of a lambda, "
-        "at top level.",
+        f"at top level. Write: def {name if name.isidentifier() else 'f'}(...): ..., and return "
+        "the result.",
     )
 
 
 def check(name, source):
     """Raise EpeError unless the text compiles and defines something to call; run nothing."""
+    source = source.removeprefix("\ufeff")
     tree, _ = _compile(name, f"<oml_epe script {name}>", source)
     if not any(True for _ in _definitions(tree.body)):
-        raise _nothing_to_call(name)
+        raise _nothing_to_call(name, tree)
 
 
 def _choose(name, tree, namespace):
@@ -117,7 +129,7 @@ def _choose(name, tree, namespace):
     for candidates in (functions, classes):
         if candidates:
             return candidates[-1][1]
-    raise _nothing_to_call(name)
+    raise _nothing_to_call(name, tree)
 
 
 def forget_all():
@@ -127,8 +139,40 @@ def forget_all():
             del names[name]
 
 
+def _package(name):
+    """The module above those of scripts, so that what they define can be pickled by name."""
+    package = sys.modules.get(name)
+    if package is None:
+        package = types.ModuleType(name)
+        package.__path__ = []
+        # Not as attributes of the package, which would keep forgotten scripts.
+        package.__getattr__ = functools.partial(_module_below, name)
+        sys.modules[name] = package
+    return package
+
+
+def _module_below(package, name):
+    try:
+        return sys.modules[f"{package}.{name}"]
+    except KeyError:
+        raise AttributeError(f"module {package!r} has no attribute {name!r}") from None
+
+
+def package_of_scripts():
+    """Return the package that the modules of all scripts are below."""
+    return _package(SCRIPT_MODULES.rstrip("."))
+
+
+def _make_parents(name):
+    """Make the packages above a module. Names of roles and of scripts may have dots."""
+    parts = name.split(".")
+    for count in range(1, len(parts)):
+        _package(".".join(parts[:count]))
+
+
 def load(owner, name, source):
     """Execute the text of a script as a module of its own and return what to call."""
+    source = source.removeprefix("\ufeff")
     filename = f"<oml_epe script {owner}.{name}>"
     tree, code = _compile(name, filename, source)
     # Tracebacks show the script's own lines; an entry without a time is never checked.
@@ -137,6 +181,7 @@ def load(owner, name, source):
     # A real module, so that dataclasses, pickle and typing find the script's own names.
     module = types.ModuleType(f"{SCRIPT_MODULES}{owner}.{name}")
     module.__file__ = filename
+    _make_parents(module.__name__)
     before = sys.modules.get(module.__name__)
     sys.modules[module.__name__] = module
     try:
