@@ -339,7 +339,7 @@ def _labels_of(value: Any) -> Sequence[Any] | None:
     pandas = sys.modules.get("pandas")
     if pandas is not None and isinstance(value, pandas.Series):
         # Numbers and times count the elements; texts name them, as in the rows of a frame.
-        labels: list[Any] = value.index.tolist()
+        labels: list[Any] = checked_codes(value.index).tolist()
         return labels if labels and all(isinstance(each, (str, tuple)) for each in labels) else None
     if isinstance(value, Mapping):
         return list(value)
@@ -1119,7 +1119,7 @@ def _type_of_array(dtype: Any, values: Any) -> str:
     numpy = sys.modules["numpy"]
     if isinstance(dtype, numpy.dtype):
         values = plain_array(numpy.asarray(values))
-    return _type_of_value(_first(values))
+    return _type_of_value(_first(checked_codes(values)))
 
 
 def _type_of_value(value: Any) -> str:
