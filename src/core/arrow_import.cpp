@@ -98,7 +98,8 @@ std::string Importer::read_metadata(const char* from) {
         require(number >= 0, "metadata");
         return number;
     };
-    for (std::int64_t left = std::int64_t{2} * take_number(); left > 0; --left)
+    const std::int64_t texts = std::int64_t{2} * take_number();
+    for (std::int64_t i = 0; i < texts; ++i)
         take(static_cast<std::size_t>(take_number()));
     return metadata;
 }
