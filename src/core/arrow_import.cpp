@@ -99,8 +99,7 @@ std::string Importer::read_metadata(const char* from) {
         return number;
     };
     const std::int64_t texts = std::int64_t{2} * take_number();
-    for (std::int64_t i = 0; i < texts; ++i)
-        take(static_cast<std::size_t>(take_number()));
+    for (std::int64_t i = 0; i < texts; ++i) take(static_cast<std::size_t>(take_number()));
     return metadata;
 }
 
