@@ -3,11 +3,11 @@
     tools/with-server -c "shared_preload_libraries = 'oml_epe'" -c "oml_epe.max_jobs = 2" \
         /usr/bin/python3 bench/jobs.py [--jobs 1000] [--rounds 3]
 
-For each round: a batch of trivial jobs on two engines, with and without a transaction held open
-for the whole run; the raw rate of `FOR UPDATE SKIP LOCKED`, claim and finish in two transactions
-as a worker does, by two clients, over a table with the same columns; and single jobs, from the
-return of the commit to the start of the job. With pg_cron in the server (its finest schedule is a
-minute, or a second from 1.5 on) its delay is measured as well.
+For each round: a batch of trivial jobs of one role and one of two roles, on two engines, with and
+without a transaction held open for the whole run; the raw rate of `FOR UPDATE SKIP LOCKED`, claim
+and finish in two transactions as a worker does, by two clients, over a table with the same columns;
+and single jobs, from the return of the commit to the start of the job. With pg_cron in the server
+(its finest schedule is a minute, or a second from 1.5 on) its delay is measured as well.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ SUBMIT = (
     "pyq_eval(jsonb_build_object('oml_async_flag', true, 'i', i), NULL::pyq_json, 'bench_trivial')"
 )
 WORKERS = 2
+ROLES = ("bench_one", "bench_two")
 
 
 def connect(**options: Any) -> psycopg.Connection[Any]:
@@ -35,8 +36,11 @@ def prepare() -> None:
     with connect() as connection:
         connection.execute("CREATE EXTENSION IF NOT EXISTS oml_epe")
         connection.execute(
-            "SELECT pyq_script_create('bench_trivial', 'def f(i=0): return 1', false, true)"
+            "SELECT pyq_script_create('bench_trivial', 'def f(i=0): return 1', true, true)"
         )
+        for role in ROLES:
+            connection.execute(f"DROP ROLE IF EXISTS {role}")  # type: ignore[arg-type]
+            connection.execute(f"CREATE ROLE {role} LOGIN")  # type: ignore[arg-type]
         connection.execute("DROP TABLE IF EXISTS raw_queue")
         connection.execute(
             "CREATE TABLE raw_queue (LIKE pyqsys.jobs INCLUDING DEFAULTS INCLUDING INDEXES "
@@ -44,16 +48,16 @@ def prepare() -> None:
         )
 
 
-def jobs_per_second(count: int) -> float:
-    """Submit in one transaction and wait for the end of all."""
+def jobs_per_second(count: int, roles: tuple[str, ...] = ROLES[:1]) -> float:
+    """Submit in one transaction, the same number as each role, and wait for the end of all."""
     with connect() as connection:
         connection.execute("DELETE FROM pyqsys.jobs")
         connection.execute("DELETE FROM pyqsys.job_results")
         connection.execute("VACUUM pyqsys.jobs, pyqsys.job_results")
-        connection.execute(SUBMIT, (WORKERS,))
+        submit(connection, WORKERS, roles)
         connection.execute("SELECT count(pyq_job_wait(id::text)) FROM pyq_jobs")  # warm engines
         began = time.perf_counter()
-        connection.execute(SUBMIT, (count,))  # type: ignore[arg-type]
+        submit(connection, count, roles)
         connection.execute(
             "SELECT count(pyq_job_wait(id::text)) FROM (SELECT id FROM pyqsys.jobs"
             " ORDER BY number DESC) AS j"
@@ -64,6 +68,18 @@ def jobs_per_second(count: int) -> float:
         ).fetchone()
         assert row == (0,), row
     return count / seconds
+
+
+def submit(connection: psycopg.Connection[Any], count: int, roles: tuple[str, ...]) -> None:
+    with connection.transaction():
+        for role in roles:
+            connection.execute(f"SET LOCAL ROLE {role}")  # type: ignore[arg-type]
+            connection.execute(SUBMIT, (count // len(roles),))
+
+
+def two_roles_per_second(count: int) -> float:
+    """The jobs of two roles, which take turns."""
+    return jobs_per_second(count, ROLES)
 
 
 def raw_per_second(count: int) -> float:
@@ -167,7 +183,11 @@ def main() -> None:
     prepare()
     figures: dict[str, list[float]] = {}
     for _ in range(options.rounds):
-        for title, measure in (("raw SKIP LOCKED", raw_per_second), ("jobs", jobs_per_second)):
+        for title, measure in (
+            ("raw SKIP LOCKED", raw_per_second),
+            ("jobs", jobs_per_second),
+            ("jobs of two roles", two_roles_per_second),
+        ):
             figures.setdefault(title, []).append(measure(options.jobs))
             with HeldOpen():
                 figures.setdefault(f"{title}, transaction held open", []).append(

@@ -45,6 +45,7 @@ class Importer {
     template <typename T>
     T read(const T* from, const char* what) {
         T value{};
+        // NOLINTNEXTLINE(bugprone-sizeof-expression): T may be a pointer
         require(from != nullptr && memory_.copy(&value, from, sizeof value), what);
         return value;
     }

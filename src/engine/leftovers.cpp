@@ -39,6 +39,10 @@ std::string parent_of(const std::string& folder) {
     return std::filesystem::path(folder).parent_path().string();
 }
 
+std::string below(const std::string& folder, const std::string& name) {
+    return (std::filesystem::path(folder) / name).string();
+}
+
 std::vector<std::string> entries_of(const std::string& folder) {
     std::vector<std::string> names;
     std::error_code error;
@@ -120,7 +124,7 @@ std::vector<EngineRecord> engine_records(const std::string& folder) {
         if (middle == std::string::npos) continue;
         const std::optional<ProcessMark> engine = read_mark(name.substr(0, middle));
         const std::optional<ProcessMark> backend = read_mark(name.substr(middle + 1));
-        if (engine && backend) records.push_back({*engine, *backend, folder + "/" + name});
+        if (engine && backend) records.push_back({*engine, *backend, below(folder, name)});
     }
     return records;
 }
@@ -135,7 +139,7 @@ std::vector<GatewayRecord> gateway_records(const std::string& folder) {
         if (!name.starts_with(kGatewayPrefix)) continue;
         const std::string_view mark = std::string_view(name).substr(std::strlen(kGatewayPrefix));
         if (const auto gateway = read_mark(mark))
-            records.push_back({*gateway, folder + "/" + name});
+            records.push_back({*gateway, below(folder, name)});
     }
     return records;
 }
@@ -174,7 +178,7 @@ void end_owner(const std::string& folder) {
 
 void end_dead_owners(const std::string& parent) {
     for (const std::string& name : entries_of(parent))
-        if (is_dead_owner(name)) end_owner(parent + "/" + name);
+        if (is_dead_owner(name)) end_owner(below(parent, name));
     // Their folders may have been removed before they were found.
     for (const MarkedProcess& each : marked_processes(parent))
         if (is_dead_owner(std::filesystem::path(each.folder).filename().string()))
