@@ -99,6 +99,12 @@ Descriptor move_up(Descriptor low) noexcept {
     return Descriptor(::fcntl(low.get(), F_DUPFD_CLOEXEC, kFirstOwn));
 }
 
+/// An address in an engine, for process_vm_readv().
+void* address_in_engine(std::uint64_t address) noexcept {
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): it comes as a number
+    return reinterpret_cast<void*>(address);
+}
+
 bool is_same_file(int one, int other) noexcept {
     const pid_t self = ::getpid();
     return ::syscall(SYS_kcmp, self, self, KCMP_FILE, one, other) == 0;
@@ -163,7 +169,7 @@ bool Guarded::may_look(const Hello& hello) noexcept {
     const Descriptor file = process_ ? fetch(STDERR_FILENO) : Descriptor();
     std::uint64_t proof = 0;
     iovec here{&proof, sizeof proof};
-    iovec there{reinterpret_cast<void*>(hello.proof), sizeof proof};
+    iovec there{address_in_engine(hello.proof), sizeof proof};
     return file && is_same_file(file.get(), file.get()) &&
            ::process_vm_readv(pid_, &here, 1, &there, 1, 0) == sizeof proof && proof == kProof;
 }
@@ -251,7 +257,7 @@ int Guarded::add_watch(const seccomp_data& call) {
     if (number >= kFirstOwn) return -EBADF;
     epoll_event event{};
     iovec here{&event, sizeof event};
-    iovec there{reinterpret_cast<void*>(call.args[3]), sizeof event};
+    iovec there{address_in_engine(call.args[3]), sizeof event};
     if (::process_vm_readv(pid_, &here, 1, &there, 1, 0) != sizeof event) return -EFAULT;
     if (!has_room()) return -ENOSPC;
     Descriptor fetched = fetch(instance_number);

@@ -190,7 +190,8 @@ void want_look_later(std::uint32_t database) noexcept {
     if (place == nullptr || (place->look.is_wanted && place->look.due == 0)) return;
     place->has_changes = true;
     place->look.is_wanted = true;
-    place->look.due = after(1000 << Min(place->late_looks++, kMostDoublings));
+    place->look.due = after(1000 << Min(place->late_looks, kMostDoublings));
+    place->late_looks = Min(place->late_looks + 1, kMostDoublings);
     wake_launcher();
 }
 
