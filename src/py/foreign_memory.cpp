@@ -65,7 +65,7 @@ bool PipeMemory::copy(void* to, const void* from, std::size_t size) {
 }
 
 bool PipeMemory::is_readable(const void* from, std::size_t size) {
-    static const auto page = static_cast<std::uintptr_t>(sysconf(_SC_PAGESIZE));
+    static const auto kPageSize = static_cast<std::uintptr_t>(sysconf(_SC_PAGESIZE));
     auto at = reinterpret_cast<std::uintptr_t>(from);
     if (size == 0) return true;
     if (size - 1 > UINTPTR_MAX - at) return false;
@@ -77,11 +77,11 @@ bool PipeMemory::is_readable(const void* from, std::size_t size) {
         for (std::uintptr_t next = at; count < kPages; ++count) {
             // NOLINTNEXTLINE(performance-no-int-to-ptr): the kernel alone follows it
             pages[count] = {reinterpret_cast<void*>(next), 1};
-            if (last - next < page - next % page) {  // the last page
+            if (last - next < kPageSize - next % kPageSize) {  // the last page
                 ++count;
                 break;
             }
-            next += page - next % page;
+            next += kPageSize - next % kPageSize;
         }
         const ssize_t written = writev(ends_[1], pages.data(), static_cast<int>(count));
         if (written < 0 && errno == EINTR) continue;
@@ -90,8 +90,8 @@ bool PipeMemory::is_readable(const void* from, std::size_t size) {
         drain(bytes.data(), static_cast<std::size_t>(written));
         at =
             reinterpret_cast<std::uintptr_t>(pages[static_cast<std::size_t>(written) - 1].iov_base);
-        if (last - at < page - at % page) return true;
-        at += page - at % page;
+        if (last - at < kPageSize - at % kPageSize) return true;
+        at += kPageSize - at % kPageSize;
         check_interrupts();
     }
 }
