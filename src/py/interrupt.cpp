@@ -33,6 +33,7 @@
 #include "py/imports_internal.h"
 
 #ifndef sigev_notify_thread_id  // before glibc 2.38
+// NOLINTNEXTLINE(readability-identifier-naming): of glibc
 #define sigev_notify_thread_id _sigev_un._tid
 #endif
 
