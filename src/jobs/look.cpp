@@ -1,5 +1,7 @@
 // A worker that looks at the tables of the jobs of a database, and runs nothing but statements of
 // our own: no role's code.
+#include <vector>
+
 #include "jobs/queues.h"
 #include "jobs/shared_state.h"
 #include "jobs/statement.h"
@@ -14,11 +16,14 @@ void look(std::uint32_t database) {
     bool has_changes = false;
     try {
         const LockTimeout limit(kLockMilliseconds);
+        std::vector<QueuedJobs> queues;
         const bool is_ours = in_own_transaction([&] {
             if (!has_extension()) return false;
-            has_changes = look_at_jobs();
+            has_changes = look_at_jobs(queues);
             return true;
         });
+        // After the commit: a worker that was woken before would not see the jobs, and go.
+        for (const QueuedJobs& each : queues) note_queued({database, each.role}, each.count);
         note_look(database, is_ours, has_changes);
     } catch (const Error& error) {
         if (error.report().sqlstate != kLockNotAvailable) throw;

@@ -20,7 +20,12 @@ void announce(std::uint32_t database, std::uint32_t role, std::int64_t jobs) noe
 std::uint64_t queue_version(const Assignment& queue) noexcept;
 /// Nothing could be claimed when the version was this.
 void note_empty(const Assignment& queue, std::uint64_t version) noexcept;
-/// So many jobs of the queue are queued, as far as its table says.
+struct QueuedJobs {
+    std::uint32_t role = 0;
+    std::int64_t count = 0;
+};
+
+/// So many jobs of the queue are queued, as a committed transaction has counted them.
 void note_queued(const Assignment& queue, std::int64_t jobs) noexcept;
 
 // --------------------------------------------------------------------------- jobs at a time, a

@@ -96,11 +96,11 @@ struct Outcome {
     Said said{};
 };
 
+struct QueuedJobs;  // queues.h
 bool has_extension();
-/// Makes the changes that waited for the locks of their rows, marks the jobs that no worker has
-/// any more, removes old ones, stops those whose row is gone, and notes what is queued. Returns
-/// whether changes are left that wait.
-bool look_at_jobs();
+/// Makes the changes that waited for the locks of their rows, marks lost jobs, removes old ones,
+/// stops those whose row is gone, counts queued ones; returns whether changes are left that wait.
+bool look_at_jobs(std::vector<QueuedJobs>& queues);
 
 /// A queued job, locked.
 struct NextJob {

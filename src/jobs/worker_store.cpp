@@ -113,7 +113,7 @@ bool has_extension() {
     });
 }
 
-bool look_at_jobs() {
+bool look_at_jobs(std::vector<QueuedJobs>& queues) {
     const bool has_changes = make_changes();
     const bool has_lost = mark_lost_jobs();
     stop_deleted_jobs();
@@ -121,7 +121,7 @@ bool look_at_jobs() {
     if (retention > 0) run(kPurge, {retention});
     for (const Row& row : run(kCountQueued, {})) {
         const auto role = static_cast<std::uint32_t>(std::stoul(row[0].value_or("0")));
-        note_queued({MyDatabaseId, role}, std::stoll(row[1].value_or("0")));
+        queues.push_back({role, std::stoll(row[1].value_or("0"))});
     }
     return has_changes || has_lost;
 }

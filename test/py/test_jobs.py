@@ -429,3 +429,35 @@ def test_many_roles_get_their_turn(conn, connect, make_role, make_script):
     many.execute("SELECT count(pyq_job_wait(id::text)) FROM pyq_jobs")
     conn.execute("DELETE FROM pyqsys.jobs")
     conn.execute("DELETE FROM pyqsys.job_results")
+
+
+def test_a_job_that_lost_its_worker_is_not_forgotten(conn, make_script, server):
+    """It waits again once a look has committed, and a worker comes for it."""
+    make_script(
+        "held",
+        """
+import oml
+def held(n):
+    oml.cursor().execute("SELECT pg_advisory_xact_lock_shared(7011)")
+    return n
+""",
+        is_global=True,
+    )
+    with server.connect(conn.info.dbname) as holder:
+        for number in range(40):
+            holder.execute("SELECT pg_advisory_lock(7011)")
+            job = conn.execute(
+                """SELECT right(value, 36) FROM pyq_eval(%s, NULL::pyq_json, 'held')""",
+                (f'{{"oml_async_flag": true, "oml_retries": 1, "n": {number}}}',),
+            ).fetchone()[0]
+            ended = 0
+            while not ended:
+                ended = conn.execute(
+                    """SELECT count(pg_terminate_backend(a.pid)) FROM pg_stat_activity AS a
+                       JOIN pg_locks AS l ON l.pid = a.pid
+                       WHERE a.backend_type = 'oml_epe job worker' AND NOT l.granted"""
+                ).fetchone()[0]
+            holder.execute("SELECT pg_advisory_unlock(7011)")
+            state = conn.execute("SELECT pyq_job_wait(%s, '1 min')", (job,)).fetchone()
+            assert state == ("finished",), number
+            conn.execute("SELECT pyq_delete_job(%s)", (job,))

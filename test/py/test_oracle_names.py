@@ -65,7 +65,7 @@ def test_each_absence_is_named_with_its_reason() -> None:
     import oml
 
     text = PAGE.read_text()
-    section = text[text.index("## Names of Oracle's that are missing") :]
+    section = text[text.index("## Names of Oracle's package that are missing") :]
     reasons = {}
     for names, reason in re.findall(r"^\| (`.*`) \| (.+) \|$", section, re.MULTILINE):
         reasons.update(dict.fromkeys(re.findall(r"`([^`]+)`", names), reason))

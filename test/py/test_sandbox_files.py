@@ -255,7 +255,8 @@ def test_environment_holds_no_secrets(scene):
     outcome = scene.attack("result = sorted(os.environ)")
     assert outcome.done is not None
     names = set(eval(outcome.done))
-    allowed = {"PATH", "HOME", "TMPDIR", "MPLBACKEND", "MPLCONFIGDIR", "XDG_CACHE_HOME",
+    allowed = {"PATH", "HOME", "LOGNAME", "USER", "TMPDIR", "MPLBACKEND", "MPLCONFIGDIR",
+               "XDG_CACHE_HOME",
                "JOBLIB_MULTIPROCESSING", "PYTHONDONTWRITEBYTECODE", "PYTHONPATH", "PYTHONMALLOC",
                "MALLOC_ARENA_MAX", "LANG", "TZ", "LD_LIBRARY_PATH",
                "JE_ARROW_MALLOC_CONF"}  # fmt: skip
