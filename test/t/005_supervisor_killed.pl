@@ -253,7 +253,7 @@ kill 'KILL', supervisors();
 	kill 'KILL', $caller, $pid, $deaf_keeper;
 	$node->kill9;
 	wait_for('no postmaster', sub { !-e "/proc/$pid" });
-	my @others = map { @{ $backends->{$_} } } grep { $_ ne 'epe_engine' } keys %$backends;
+	my @others = map { @{ $backends->{$_} } } grep { !/^epe_(engine|guard)$/ } keys %$backends;
 	ok(wait_for('no server process', sub { !alive(@others) }), 'the server goes');
 }
 $session->{run}->finish;
