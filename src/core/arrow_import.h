@@ -21,9 +21,9 @@ inline constexpr std::int64_t kMostArrowChildren = 3328;
 inline constexpr int kDeepestArrow = 32;
 
 /// Reads a stream to its end and releases it. Everything that is taken over is copied first and
-/// checked then, so whoever reads the table relies on it: formats that are known, counts of buffers
-/// and children, offsets ascending and within their bytes, indices, type codes, run ends and views
-/// in range, NULLs counted rightly, text in UTF-8, at most kDeepestArrow levels.
+/// checked then, so that readers of the table can rely on it: formats that are known, counts of
+/// buffers and children, offsets ascending and within their bytes, indices, type codes, run ends
+/// and views in range, NULLs counted rightly, text in UTF-8, at most kDeepestArrow levels.
 ///
 /// The interface does not tell the sizes of buffers; one that is too small for the array's length
 /// is noticed only where its memory cannot be read. Function pointers are called as they are.

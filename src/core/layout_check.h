@@ -1,5 +1,5 @@
-// What holds for the layout of columns, whoever made them: checks that the batches of engines and
-// the arrays of Arrow libraries share.
+// Checks of the layout of columns that the batches of engines and the arrays of Arrow libraries
+// share.
 #pragma once
 
 #include <cstdint>
