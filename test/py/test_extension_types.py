@@ -217,7 +217,7 @@ def test_wrong_vectors_are_clear_errors(vectors: Connection[Any]) -> None:
         with pytest.raises(Error) as caught:
             vectors.execute(
                 "SELECT v::text FROM pyq_eval(%s, NULL, 'ext_run') AS t(v vector(3))",
-                (json.dumps({"what": f"[[1, 2, 3], {value}]"}),),
+                (json.dumps({"what": f"pd.Series([[1, 2, 3], {value}], dtype=object)"}),),
             ).fetchall()
         assert caught.value.sqlstate == state
         assert 'column "v", row 2' in f"{caught.value}\n{caught.value.diag.context}"
