@@ -19,45 +19,58 @@ PYTHON_CONFIG ?= /usr/bin/python3-config
 
 EXTENSION = oml_epe
 MODULE_big = oml_epe
-EXTENSION_VERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" $(EXTENSION).control)
+# Where the sources are: this folder, also when make runs in another one (make -f DIR/Makefile).
+ROOT := $(patsubst %/,%,$(dir $(firstword $(MAKEFILE_LIST))))
+
+EXTENSION_VERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" $(ROOT)/$(EXTENSION).control)
 
 # ------------------------------------------------------------------------------------- sources
-# What only the engine program needs: it supervises, forks and confines engines and runs scripts.
-PROGRAM_ONLY := $(patsubst %,src/engine/%.cpp,engine_main engine_server engine_link remote_host supervisor supervisor_queue supervisor_zygotes supervisor_strays supervised_engine supervised_gateway zygote warm_up sandbox sandbox_filter sandbox_landlock sandbox_namespaces watch_guard)
-SOURCES := $(sort $(filter-out $(PROGRAM_ONLY),$(wildcard $(patsubst %,src/%/*.cpp,core pg py engine jobs entry))))
+# The programs are lists of folders below src/.
+CORE := core core/batch core/arrow core/request core/pipeline
+PY := py/base py/input py/result py/engine
+PG := pg/boundary pg/types pg/input pg/output pg/catalog pg/backend
+LIBRARY_FOLDERS := $(CORE) $(PG) $(PY) engine/common engine/client jobs entry
+PROGRAM_FOLDERS := $(CORE) $(PY) engine/common engine/sandbox engine/supervisor engine/program
+UNIT_FOLDERS := $(CORE) engine/common engine/client engine/sandbox engine/supervisor
+
+# $(call sources,FOLDERS): their .cpp files, below src/.
+sources = $(sort $(patsubst $(ROOT)/src/%,%,$(foreach folder,$(1),$(wildcard $(ROOT)/src/$(folder)/*.cpp))))
+ALL_FOLDERS := $(sort $(LIBRARY_FOLDERS) $(PROGRAM_FOLDERS))
+ALL_HEADERS := $(foreach folder,$(ALL_FOLDERS),$(wildcard $(ROOT)/src/$(folder)/*.h))
+
+# Objects: build/library/, build/program/ for what only the engine program needs, build/unit/ with
+# sanitizers. The engine program shares the objects of the folders that both have.
 ENGINE_PROGRAM = oml_epe_engine
-PROGRAM_OBJS := $(patsubst %.cpp,%.o,$(wildcard $(patsubst %,src/%/*.cpp,core py)) \
-	$(filter-out $(patsubst %,src/engine/%.cpp,engine_process engine_session process_engine \
-	process_engine_calls process_engine_messages process_engine_waiting launch),$(wildcard src/engine/*.cpp)))
-OBJS = $(SOURCES:.cpp=.o)
-ALL_HEADERS := $(wildcard src/*/*.h)
+OBJS := $(patsubst %.cpp,build/library/%.o,$(call sources,$(LIBRARY_FOLDERS)))
+PROGRAM_OBJS := $(patsubst %.cpp,build/library/%.o,$(call sources,$(filter $(LIBRARY_FOLDERS),$(PROGRAM_FOLDERS)))) \
+	$(patsubst %.cpp,build/program/%.o,$(call sources,$(filter-out $(LIBRARY_FOLDERS),$(PROGRAM_FOLDERS))))
 
 DATA_built = sql/$(EXTENSION)--$(EXTENSION_VERSION).sql
-DATA = $(wildcard sql/$(EXTENSION)--*--*.sql)
+DATA = $(patsubst $(ROOT)/%,%,$(wildcard $(ROOT)/sql/$(EXTENSION)--*--*.sql))
 # The scripts of earlier versions, from which the tests upgrade. They are not installed otherwise:
 # a new database gets the current version.
-UPGRADE_BASES = $(wildcard test/upgrade/$(EXTENSION)--*.sql)
+UPGRADE_BASES = $(wildcard $(ROOT)/test/upgrade/$(EXTENSION)--*.sql)
 
 # Python that is compiled in: the runtime, and the package oml.
-RUNTIME_SOURCES := $(sort $(wildcard src/py/runtime/*.py) $(shell find python/oml -name '*.py' 2> /dev/null))
-RUNTIME_INC = src/py/runtime_sources.inc
+EMBEDDED_SOURCES := $(sort $(wildcard $(ROOT)/src/py/runtime/*.py) $(shell find $(ROOT)/python/oml -name '*.py' 2> /dev/null))
+EMBEDDED_INC = build/generated/embedded_sources.inc
 
-EXTRA_CLEAN = build/fuzz/src build/fuzz/test build/fuzz/gateway $(OBJS:.o=.d) $(ENGINE_PROGRAM) $(PROGRAM_OBJS) $(PROGRAM_OBJS:.o=.d) $(RUNTIME_INC) build/compile-flags build/unit build/tidy \
-	build/regress build/isolation
+EXTRA_CLEAN = $(ENGINE_PROGRAM) build/library build/program build/unit build/fuzz/src build/fuzz/test build/fuzz/gateway \
+	build/generated build/compile-flags build/tidy build/regress build/isolation
 
 # --------------------------------------------------------------------------------------- tests
 # `setup` goes first where it exists: it creates the extension for the tests that follow.
-REGRESS_ALL := $(patsubst test/sql/%.sql,%,$(sort $(wildcard test/sql/*.sql)))
+REGRESS_ALL := $(patsubst $(ROOT)/test/sql/%.sql,%,$(sort $(wildcard $(ROOT)/test/sql/*.sql)))
 REGRESS = $(filter setup,$(REGRESS_ALL)) $(filter-out setup,$(REGRESS_ALL))
-ISOLATION = $(patsubst test/isolation/specs/%.spec,%,$(sort $(wildcard test/isolation/specs/*.spec)))
+ISOLATION = $(patsubst $(ROOT)/test/isolation/specs/%.spec,%,$(sort $(wildcard $(ROOT)/test/isolation/specs/*.spec)))
 
 # Up to 15 pg_regress looks for expected/ below its output directory, then below its input
 # directory, so build/regress/expected is a link; from 16 on it takes --expecteddir.
 HAS_EXPECTEDDIR = $(if $(filter 12 13 14 15,$(MAJORVERSION)),,yes)
-REGRESS_OPTS = --inputdir=test --outputdir=build/regress $(if $(HAS_EXPECTEDDIR),--expecteddir=.)
+REGRESS_OPTS = --inputdir=$(ROOT)/test --outputdir=build/regress $(if $(HAS_EXPECTEDDIR),--expecteddir=$(ROOT))
 # Unlike pg_regress's tests, which show how the extension is created, specs find it in place.
-ISOLATION_OPTS = --load-extension=$(EXTENSION) --inputdir=test/isolation --outputdir=build/isolation \
-	$(if $(HAS_EXPECTEDDIR),--expecteddir=test/isolation)
+ISOLATION_OPTS = --load-extension=$(EXTENSION) --inputdir=$(ROOT)/test/isolation --outputdir=build/isolation \
+	$(if $(HAS_EXPECTEDDIR),--expecteddir=$(ROOT)/test/isolation)
 
 # --------------------------------------------------------------------------------- the compiler
 PYTHON_CONFIG_PATH := $(shell command -v $(PYTHON_CONFIG))
@@ -75,9 +88,9 @@ DEFINES = -DEPE_PYTHON_EXECUTABLE='"$(PYTHON_EXECUTABLE)"' \
 	-DEPE_GATEWAY_PROGRAM='"$(shell $(PG_CONFIG) --bindir)/oml_epe_gateway"' \
 	-DEPE_SITE_FOLDERS='"$(shell $(PYTHON_EXECUTABLE) -c 'import site; print(*site.getsitepackages(), sep=":")')"'
 
-PG_CPPFLAGS = -Isrc
+PG_CPPFLAGS = -I$(ROOT)/src -Ibuild/generated
 PG_CXXFLAGS = -std=c++20 $(WARNINGS) -fvisibility=hidden -fvisibility-inlines-hidden
-SHLIB_LINK = -Wl,--version-script=src/entry/exports.map $(PYTHON_LDFLAGS) -lstdc++
+SHLIB_LINK = -Wl,--version-script=$(ROOT)/src/entry/exports.map $(PYTHON_LDFLAGS) -lstdc++
 
 # Bitcode for LLVM cannot be made from C++20.
 override with_llvm := no
@@ -93,7 +106,8 @@ override CPPFLAGS := $(filter-out -I. -I./,$(subst -I$(includedir_server),-isyst
 quietly = $(if $(V),,@)
 COMPILE_OBJECT = $(CXX) $(CXXFLAGS) $(CPPFLAGS) -MMD -MP -c
 
-src/%.o: src/%.cpp build/compile-flags
+build/library/%.o build/program/%.o: $(ROOT)/src/%.cpp build/compile-flags
+	@mkdir -p $(@D)
 	@echo "$(CXX) $<"
 	$(quietly)$(COMPILE_OBJECT) -o $@ $<
 
@@ -105,7 +119,7 @@ build/compile-flags: FORCE
 	@mkdir -p build
 	@echo $(COMMAND_LINE) | cmp -s - $@ || echo $(COMMAND_LINE) > $@
 
-$(shlib): src/entry/exports.map
+$(shlib): $(ROOT)/src/entry/exports.map
 
 # The engine program: objects are shared with the library, whose flags they need.
 all: $(ENGINE_PROGRAM)
@@ -129,31 +143,33 @@ uninstall-program:
 
 # The Python files of the runtime, one C++ initializer each: {"name", R"EPEPY(text)EPEPY"},
 # Named as modules are: src/py/runtime/x.py is _oml_epe_runtime.x, python/oml/a/b.py is oml.a.b.
-$(RUNTIME_INC): FORCE
-	@for file in $(RUNTIME_SOURCES); do \
-		name=$$(echo "$$file" | sed -e 's|^src/py/runtime/|_oml_epe_runtime/|' -e 's|^python/||' \
+# The temporary name is the shell's own, so that two makes at once do no harm.
+$(EMBEDDED_INC): FORCE
+	@mkdir -p $(@D)
+	@for file in $(EMBEDDED_SOURCES); do \
+		name=$$(echo "$$file" | sed -e 's|^$(ROOT)/src/py/runtime/|_oml_epe_runtime/|' -e 's|^$(ROOT)/python/||' \
 			-e 's|\.py$$||' -e 's|/|.|g'); \
 		printf '{"%s", R"EPEPY(' "$$name"; cat "$$file"; printf ')EPEPY"},\n'; \
-	done > $@.new
-	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
+	done > $@.$$$$; \
+	if cmp -s $@.$$$$ $@; then rm $@.$$$$; else mv $@.$$$$ $@; fi
 
-src/py/runtime.o: $(RUNTIME_INC)
+build/library/py/engine/embedded_sources.o: $(EMBEDDED_INC)
 
-$(DATA_built): sql/$(EXTENSION).sql
+$(DATA_built): $(ROOT)/sql/$(EXTENSION).sql
+	@mkdir -p $(@D)
 	cp $< $@
 
 # ---------------------------------------------------------------------------------- test targets
 .PHONY: install-program uninstall-program unit regress isolation lint tidy format FORCE
 
 # Fuzz targets (tools/fuzz); the unit tests replay their corpora.
-FUZZ_ALL := $(filter-out test/fuzz/replay.cpp,$(wildcard test/fuzz/*.cpp))
+FUZZ_ALL := $(filter-out test/fuzz/replay.cpp,$(patsubst $(ROOT)/%,%,$(wildcard $(ROOT)/test/fuzz/*.cpp)))
 FUZZ_GATEWAY := $(filter test/fuzz/gateway_%,$(FUZZ_ALL))
 FUZZ_SOURCES := $(filter-out $(FUZZ_GATEWAY),$(FUZZ_ALL))
 
-# The engine's files that need no Python.
-UNIT_ENGINE := $(filter-out $(patsubst %,src/engine/%.cpp,engine_main engine_server warm_up zygote),$(wildcard src/engine/*.cpp))
-UNIT_OBJS = $(patsubst %.cpp,build/unit/%.o,$(wildcard test/unit/*.cpp) $(FUZZ_SOURCES) test/fuzz/replay.cpp $(wildcard src/core/*.cpp) $(UNIT_ENGINE))
-UNIT_FLAGS = -std=c++20 -O1 -g $(WARNINGS) -Isrc -Itest/unit -Itest/fuzz -fno-omit-frame-pointer \
+UNIT_TESTS := $(patsubst $(ROOT)/%,%,$(wildcard $(ROOT)/test/unit/*/*.cpp)) $(FUZZ_SOURCES) test/fuzz/replay.cpp
+UNIT_OBJS = $(patsubst %.cpp,build/unit/%.o,$(UNIT_TESTS) $(patsubst %,src/%,$(call sources,$(UNIT_FOLDERS))))
+UNIT_FLAGS = -std=c++20 -O1 -g $(WARNINGS) -I$(ROOT)/src -I$(ROOT)/test/unit -I$(ROOT)/test/fuzz -fno-omit-frame-pointer \
 	-fsanitize=address,undefined -fno-sanitize-recover=all
 
 UNIT_ARGS ?= --gtest_brief=1
@@ -163,7 +179,7 @@ unit: build/unit/tests
 build/unit/tests: $(UNIT_OBJS)
 	$(quietly)$(CXX) $(UNIT_FLAGS) -o $@ $^ -lgtest -lgtest_main -lpthread -lseccomp
 
-build/unit/%.o: %.cpp Makefile
+build/unit/%.o: $(ROOT)/%.cpp $(ROOT)/Makefile
 	@mkdir -p $(@D)
 	@echo "$(CXX) $< (sanitized)"
 	$(quietly)$(CXX) $(UNIT_FLAGS) -MMD -MP -c -o $@ $<
@@ -172,7 +188,7 @@ build/unit/%.o: %.cpp Makefile
 
 regress:
 	@rm -rf build/regress && mkdir -p build/regress
-	@$(if $(HAS_EXPECTEDDIR),:,ln -s ../../expected build/regress/expected)
+	@$(if $(HAS_EXPECTEDDIR),:,ln -s $(abspath $(ROOT)/expected) build/regress/expected)
 	$(pg_regress_installcheck) $(REGRESS_OPTS) $(REGRESS)
 
 isolation:
@@ -181,27 +197,26 @@ isolation:
 
 # ------------------------------------------------------------------------------------- linting
 lint:
-	tools/check lint tidy
+	$(ROOT)/tools/check lint tidy
 
 # One stamp per file, so that only what changed is checked again; a header checks everything again.
-TIDY_FLAGS = -std=c++20 -Isrc $(filter-out -I%,$(CPPFLAGS)) -Wno-register
-tidy: $(patsubst src/%.cpp,build/tidy/%.ok,$(SOURCES) $(PROGRAM_ONLY))
+TIDY_FLAGS = -std=c++20 -I$(ROOT)/src -Ibuild/generated $(filter-out -I%,$(CPPFLAGS)) -Wno-register
+tidy: $(patsubst %.cpp,build/tidy/%.ok,$(call sources,$(ALL_FOLDERS)))
 
-build/tidy/%.ok: src/%.cpp $(ALL_HEADERS) .clang-tidy $(RUNTIME_INC)
+build/tidy/%.ok: $(ROOT)/src/%.cpp $(ALL_HEADERS) $(ROOT)/.clang-tidy $(EMBEDDED_INC)
 	@mkdir -p $(@D)
 	@echo "clang-tidy $<"
 	@clang-tidy --quiet $< -- $(TIDY_FLAGS) 2> $@.err || { cat $@.err; exit 1; }
 	@rm -f $@.err && touch $@
 
 format:
-	clang-format -i $(SOURCES) $(PROGRAM_ONLY) $(ALL_HEADERS) $(wildcard test/unit/*.cpp test/unit/*.h) \
-		$(GATEWAY_SOURCES) $(GATEWAY_HEADERS) $(GATEWAY_TESTS) $(FUZZ_ALL) $(wildcard test/fuzz/*.h) test/fuzz/replay.cpp
-	tools/python-tools ruff format
-	tools/python-tools ruff check --fix
+	cd $(ROOT) && find src test/unit test/fuzz gateway -name '*.cpp' -o -name '*.h' | xargs clang-format -i
+	cd $(ROOT) && tools/python-tools ruff format
+	cd $(ROOT) && tools/python-tools ruff check --fix
 
 distclean:
 	rm -rf build
 
 # Last: they add to the targets above.
-include gateway/gateway.mk
-include test/fuzz/fuzz.mk
+include $(ROOT)/gateway/gateway.mk
+include $(ROOT)/test/fuzz/fuzz.mk

@@ -46,7 +46,7 @@ COMMENT ON SCHEMA pyqsys IS
     'oml_epe: the tables of the script repository, and the functions under Oracle''s folded names';
 GRANT USAGE ON SCHEMA pyqsys TO PUBLIC;
 
--- Read by position in src/pg/script_table.cpp. Names collate "C", so that the lookup by index is a
+-- Read by position in src/pg/catalog/script_table.cpp. Names collate "C", so that the lookup by index is a
 -- comparison of bytes in every database.
 CREATE TABLE pyqsys.scripts (
     owner regrole NOT NULL,
@@ -468,7 +468,7 @@ COMMENT ON COLUMN @extschema@.all_pyq_datastore_contents.ncol IS
     'Columns of a frame, items of a list or dict, else 1';
 GRANT SELECT ON @extschema@.all_pyq_datastore_contents TO PUBLIC;
 
--- Package oml calls these; each works for the current user (src/pg/datastore.h).
+-- Package oml calls these; each works for the current user (src/pg/catalog/datastore.h).
 CREATE FUNCTION pyqsys.datastore_write(object uuid, number int, data bytea) RETURNS void
     LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'epe_datastore_write';
@@ -809,7 +809,7 @@ COMMENT ON COLUMN pyqsys.jobs.finished IS 'When it ended';
 COMMENT ON COLUMN pyqsys.jobs.attempts IS 'How often it has begun';
 COMMENT ON COLUMN pyqsys.jobs.retries IS 'How often it is run again after a loss';
 COMMENT ON COLUMN pyqsys.jobs.timeout IS 'Most seconds of an attempt';
-COMMENT ON COLUMN pyqsys.jobs.function IS 'EvalFunction of src/core/request.h';
+COMMENT ON COLUMN pyqsys.jobs.function IS 'EvalFunction of src/core/request/request.h';
 COMMENT ON COLUMN pyqsys.jobs.script IS 'What pyq_jobs shows';
 COMMENT ON COLUMN pyqsys.jobs.inp_nam IS 'Argument of the call';
 COMMENT ON COLUMN pyqsys.jobs.par_lst IS 'Argument of the call';

@@ -7,10 +7,10 @@
 #include <utility>
 
 #include "core/error.h"
-#include "core/request.h"
+#include "core/request/request.h"
 #include "entry/run_request.h"
-#include "pg/function_call.h"
-#include "pg/result_target.h"
+#include "pg/boundary/function_call.h"
+#include "pg/output/result_target.h"
 
 namespace {
 

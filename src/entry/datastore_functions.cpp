@@ -1,8 +1,8 @@
 // The SQL functions of datastores, and of grants on datastores and scripts.
 #include "core/error.h"
-#include "pg/datastore.h"
-#include "pg/function_call.h"
-#include "pg/script_store.h"
+#include "pg/boundary/function_call.h"
+#include "pg/catalog/datastore.h"
+#include "pg/catalog/script_store.h"
 
 namespace {
 

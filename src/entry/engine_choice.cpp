@@ -3,16 +3,16 @@
 
 #include <algorithm>
 
-#include "engine/engine_session.h"
-#include "engine/environments.h"
-#include "engine/process_engine.h"
-#include "pg/background_worker.h"
-#include "pg/interrupts.h"
-#include "pg/process_end.h"
-#include "pg/session.h"
-#include "pg/settings.h"
-#include "py/engine_process.h"
-#include "py/script_engine.h"
+#include "engine/client/engine_pool.h"
+#include "engine/client/process_engine.h"
+#include "engine/common/environments.h"
+#include "pg/backend/background_worker.h"
+#include "pg/backend/session.h"
+#include "pg/backend/settings.h"
+#include "pg/boundary/interrupts.h"
+#include "pg/boundary/process_end.h"
+#include "py/engine/forked_interpreter.h"
+#include "py/engine/script_engine.h"
 
 namespace epe {
 

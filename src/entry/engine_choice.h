@@ -3,8 +3,8 @@
 
 #include <memory>
 
-#include "core/ports.h"
-#include "engine/engine_options.h"
+#include "core/pipeline/ports.h"
+#include "engine/common/engine_options.h"
 
 namespace epe {
 

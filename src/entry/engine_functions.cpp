@@ -3,17 +3,17 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "engine/engine_session.h"
-#include "engine/environments.h"
-#include "engine/process_engine.h"
+#include "engine/client/engine_pool.h"
+#include "engine/client/process_engine.h"
+#include "engine/common/environments.h"
 #include "entry/engine_choice.h"
 #include "entry/last_call.h"
-#include "pg/function_call.h"
-#include "pg/host.h"
-#include "pg/session.h"
-#include "pg/settings.h"
-#include "pg/waiter.h"
-#include "py/engine_process.h"
+#include "pg/backend/host.h"
+#include "pg/backend/session.h"
+#include "pg/backend/settings.h"
+#include "pg/backend/waiter.h"
+#include "pg/boundary/function_call.h"
+#include "py/engine/forked_interpreter.h"
 
 namespace {
 

@@ -1,12 +1,12 @@
 // The SQL functions that run scripts: pyq_eval and its four sisters.
 #include <string>
 
-#include "core/request.h"
+#include "core/request/request.h"
 #include "entry/job_submission.h"
 #include "entry/run_request.h"
-#include "pg/column_map.h"
-#include "pg/function_call.h"
-#include "pg/result_target.h"
+#include "pg/boundary/function_call.h"
+#include "pg/output/result_target.h"
+#include "pg/types/column_map.h"
 
 namespace {
 

@@ -1,10 +1,10 @@
 // The SQL functions that the REST gateway calls beside those of everybody.
 #include "core/error.h"
-#include "core/request.h"
-#include "pg/column_map.h"
-#include "pg/function_call.h"
-#include "pg/result_target.h"
-#include "pg/session.h"
+#include "core/request/request.h"
+#include "pg/backend/session.h"
+#include "pg/boundary/function_call.h"
+#include "pg/output/result_target.h"
+#include "pg/types/column_map.h"
 
 // (out_fmt)
 EPE_FUNCTION(epe_output_columns) {

@@ -2,17 +2,17 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "core/call_stats.h"
 #include "core/error.h"
+#include "core/pipeline/call_stats.h"
+#include "entry/job_result_replay.h"
 #include "entry/job_submission.h"
-#include "entry/stored_result.h"
-#include "jobs/job_wait.h"
 #include "jobs/shared_state.h"
 #include "jobs/store.h"
+#include "jobs/wait.h"
 #include "jobs/worker.h"
-#include "pg/function_call.h"
-#include "pg/result_target.h"
-#include "pg/session.h"
+#include "pg/backend/session.h"
+#include "pg/boundary/function_call.h"
+#include "pg/output/result_target.h"
 
 namespace {
 

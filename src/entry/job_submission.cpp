@@ -3,15 +3,15 @@
 
 #include <string>
 
-#include "core/batch_builder.h"
+#include "core/batch/batch_builder.h"
 #include "core/error.h"
 #include "entry/run_request.h"
 #include "jobs/session_settings.h"
 #include "jobs/store.h"
-#include "pg/function_call.h"
-#include "pg/result_target.h"
-#include "pg/settings.h"
-#include "pg/tuplestore_sink.h"
+#include "pg/backend/settings.h"
+#include "pg/boundary/function_call.h"
+#include "pg/output/result_target.h"
+#include "pg/output/tuplestore_sink.h"
 
 namespace epe {
 

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "core/request.h"
+#include "core/request/request.h"
 
 namespace epe::pg {
 class FunctionCall;

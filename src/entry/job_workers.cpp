@@ -3,15 +3,15 @@
 
 #include <exception>
 
-#include "core/request.h"
+#include "core/request/request.h"
 #include "entry/run_request.h"
-#include "jobs/announcements.h"
+#include "jobs/commit_hooks.h"
 #include "jobs/launcher.h"
 #include "jobs/shared_state.h"
 #include "jobs/worker.h"
-#include "pg/background_worker.h"
-#include "pg/function_call.h"
-#include "pg/result_target.h"
+#include "pg/backend/background_worker.h"
+#include "pg/boundary/function_call.h"
+#include "pg/output/result_target.h"
 
 namespace {
 

@@ -1,7 +1,7 @@
 // What the session's last call of an eval function took.
 #pragma once
 
-#include "core/call_stats.h"
+#include "core/pipeline/call_stats.h"
 
 namespace epe {
 

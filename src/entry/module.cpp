@@ -1,8 +1,8 @@
 // What PostgreSQL calls when it loads the library.
+#include "entry/engine_launcher.h"
 #include "entry/job_workers.h"
-#include "entry/keeper.h"
-#include "pg/function_call.h"
-#include "pg/settings.h"
+#include "pg/backend/settings.h"
+#include "pg/boundary/function_call.h"
 
 extern "C" {
 EPE_EXPORT void _PG_init();

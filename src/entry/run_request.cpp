@@ -7,16 +7,16 @@
 #include <utility>
 
 #include "core/error.h"
-#include "core/pipeline.h"
+#include "core/pipeline/pipeline.h"
 #include "entry/engine_choice.h"
 #include "entry/last_call.h"
-#include "pg/host.h"
-#include "pg/log.h"
-#include "pg/query_source.h"
-#include "pg/result_target.h"
-#include "pg/script_store.h"
-#include "pg/tuplestore_sink.h"
-#include "pg/waiter.h"
+#include "pg/backend/host.h"
+#include "pg/backend/waiter.h"
+#include "pg/boundary/log.h"
+#include "pg/catalog/script_store.h"
+#include "pg/input/query_source.h"
+#include "pg/output/result_target.h"
+#include "pg/output/tuplestore_sink.h"
 
 namespace epe {
 

@@ -1,7 +1,7 @@
 // Runs a request from its script to its last result row.
 #pragma once
 
-#include "core/ports.h"
+#include "core/pipeline/ports.h"
 
 namespace epe::pg {
 class ResultTarget;

@@ -2,16 +2,16 @@
 #include <string>
 
 #include "core/error.h"
-#include "engine/process_engine.h"
+#include "engine/client/process_engine.h"
 #include "entry/engine_choice.h"
-#include "pg/function_call.h"
-#include "pg/host.h"
-#include "pg/interrupts.h"
-#include "pg/script_store.h"
-#include "pg/session.h"
-#include "pg/settings.h"
-#include "pg/waiter.h"
-#include "py/script_engine.h"
+#include "pg/backend/host.h"
+#include "pg/backend/session.h"
+#include "pg/backend/settings.h"
+#include "pg/backend/waiter.h"
+#include "pg/boundary/function_call.h"
+#include "pg/boundary/interrupts.h"
+#include "pg/catalog/script_store.h"
+#include "py/engine/script_engine.h"
 
 namespace {
 

@@ -3,7 +3,7 @@
 #include <memory>
 #include <utility>
 
-#include "core/call_stats.h"
+#include "core/pipeline/call_stats.h"
 #include "jobs/queues.h"
 #include "jobs/session_settings.h"
 #include "jobs/shared_state.h"
@@ -11,7 +11,7 @@
 #include "jobs/transaction_internal.h"
 #include "jobs/worker_internal.h"
 #include "jobs/worker_process_internal.h"
-#include "pg/session.h"
+#include "pg/backend/session.h"
 
 namespace epe::jobs {
 

@@ -12,8 +12,8 @@
 
 #include "jobs/queues.h"
 #include "jobs/shared_state.h"
-#include "pg/background_worker.h"
-#include "pg/settings.h"
+#include "pg/backend/background_worker.h"
+#include "pg/backend/settings.h"
 
 extern "C" {
 #include "postgres.h"

@@ -2,9 +2,9 @@
 // our own: no role's code.
 #include <vector>
 
+#include "jobs/owner_sql.h"
 #include "jobs/queues.h"
 #include "jobs/shared_state.h"
-#include "jobs/statement.h"
 #include "jobs/store.h"
 #include "jobs/transaction_internal.h"
 #include "jobs/worker_internal.h"

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "pg/session.h"
+#include "pg/backend/session.h"
 
 extern "C" {
 #include "postgres.h"

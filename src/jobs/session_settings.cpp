@@ -5,7 +5,7 @@
 #include <cstring>
 #include <iterator>
 
-#include "pg/boundary.h"
+#include "pg/boundary/boundary.h"
 
 extern "C" {
 #include "postgres.h"

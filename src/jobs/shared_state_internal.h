@@ -12,7 +12,7 @@ extern "C" {
 
 #include "jobs/queues.h"
 #include "jobs/shared_state.h"
-#include "pg/settings.h"
+#include "pg/backend/settings.h"
 
 namespace epe::jobs {
 

@@ -4,13 +4,13 @@
 #include <algorithm>
 #include <cstring>
 
-#include "jobs/announcements.h"
+#include "jobs/commit_hooks.h"
+#include "jobs/owner_sql.h"
 #include "jobs/rights.h"
-#include "jobs/statement.h"
 #include "jobs/store_rows_internal.h"
 #include "jobs/store_statements_internal.h"
-#include "pg/boundary.h"
-#include "pg/subtransaction.h"
+#include "pg/boundary/boundary.h"
+#include "pg/boundary/subtransaction.h"
 
 extern "C" {
 #include "postgres.h"

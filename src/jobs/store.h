@@ -21,7 +21,7 @@
 #include <vector>
 
 #include "core/error.h"
-#include "core/ports.h"
+#include "core/pipeline/ports.h"
 #include "jobs/shared_state.h"
 
 namespace epe::jobs {

@@ -1,7 +1,7 @@
 // Between rows of the tables and C++ values.
 #pragma once
 
-#include "jobs/statement.h"
+#include "jobs/owner_sql.h"
 #include "jobs/store.h"
 
 namespace epe::jobs {

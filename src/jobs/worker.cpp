@@ -4,14 +4,14 @@
 #include <algorithm>
 #include <cstdlib>
 
-#include "core/call_stats.h"
+#include "core/pipeline/call_stats.h"
 #include "jobs/queues.h"
 #include "jobs/rights.h"
 #include "jobs/shared_state.h"
 #include "jobs/transaction_internal.h"
 #include "jobs/worker_internal.h"
 #include "jobs/worker_process_internal.h"
-#include "pg/boundary.h"
+#include "pg/boundary/boundary.h"
 
 namespace epe::jobs {
 

@@ -3,9 +3,9 @@
 
 #include <csignal>
 
-#include "jobs/statement.h"
+#include "jobs/owner_sql.h"
 #include "jobs/utility_hook_internal.h"
-#include "pg/boundary.h"
+#include "pg/boundary/boundary.h"
 
 extern "C" {
 #include "postgres.h"

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "batch_input.h"
-#include "core/arrow.h"
+#include "core/arrow/arrow.h"
 #include "core/error.h"
 #include "target.h"
 

@@ -9,8 +9,8 @@
 #include <limits>
 #include <string_view>
 
-#include "arrow_support.h"
 #include "core/error.h"
+#include "support/arrow_support.h"
 #include "target.h"
 
 namespace {

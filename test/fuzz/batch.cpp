@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "batch_input.h"
-#include "engine/batch_codec.h"
+#include "engine/common/batch_codec.h"
 #include "target.h"
 
 namespace {

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/batch_codec.h"
+#include "engine/common/batch_codec.h"
 #include "target.h"
 
 namespace epe::fuzz {

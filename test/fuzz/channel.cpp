@@ -14,7 +14,7 @@
 #include <utility>
 #include <vector>
 
-#include "engine/channel.h"
+#include "engine/common/channel.h"
 #include "target.h"
 
 namespace {

@@ -10,7 +10,7 @@
 #include <string_view>
 #include <utility>
 
-#include "engine/engine_link.h"
+#include "engine/program/backend_link.h"
 #include "messages.h"
 
 namespace {

@@ -14,10 +14,10 @@
 #include <utility>
 #include <vector>
 
-#include "engine/engine_session.h"
-#include "engine/process_engine.h"
-#include "engine_support.h"
+#include "engine/client/engine_pool.h"
+#include "engine/client/process_engine.h"
 #include "private_member.h"
+#include "support/engine_support.h"
 #include "target.h"
 
 namespace epe::fuzz {

@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "core/error.h"
-#include "core/json_result.h"
-#include "core/output_shape.h"
+#include "core/pipeline/json_merger.h"
+#include "core/pipeline/output_shape.h"
 #include "core/utf8.h"
 #include "target.h"
 

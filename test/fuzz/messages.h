@@ -6,7 +6,7 @@
 #include <initializer_list>
 #include <string_view>
 
-#include "engine/channel.h"
+#include "engine/common/channel.h"
 #include "target.h"
 
 namespace epe::fuzz {

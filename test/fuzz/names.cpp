@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "attempt.h"
-#include "core/identifiers.h"
-#include "core/type_names.h"
+#include "core/request/identifiers.h"
+#include "core/request/oracle_type_names.h"
 #include "target.h"
 
 namespace {

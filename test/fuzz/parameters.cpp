@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "batch_input.h"
-#include "engine/parameter_batch.h"
-#include "engine/protocol.h"
+#include "engine/common/engine_messages.h"
+#include "engine/common/parameter_batch.h"
 #include "target.h"
 
 namespace {

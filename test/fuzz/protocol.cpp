@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "core/utf8.h"
-#include "engine/protocol.h"
+#include "engine/common/engine_messages.h"
 #include "target.h"
 
 namespace {

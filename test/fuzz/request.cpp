@@ -4,8 +4,8 @@
 #include <string_view>
 
 #include "attempt.h"
-#include "core/request.h"
-#include "core/type_names.h"
+#include "core/request/oracle_type_names.h"
+#include "core/request/request.h"
 #include "target.h"
 
 namespace {

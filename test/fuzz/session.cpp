@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "core/utf8.h"
-#include "engine/engine_session.h"
+#include "engine/client/engine_pool.h"
 #include "messages.h"
 #include "private_member.h"
 

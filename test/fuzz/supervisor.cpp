@@ -2,7 +2,7 @@
 //
 // A message of the input goes to one of the three. No process is started: the one zygote is a
 // record with a socket, and pidfds are descriptors that take no signals.
-#include "engine/supervisor.h"
+#include "engine/supervisor/supervisor.h"
 
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -15,8 +15,8 @@
 #include <string_view>
 #include <utility>
 
-#include "engine/environments.h"
-#include "engine/supervisor_state.h"
+#include "engine/common/environments.h"
+#include "engine/supervisor/supervisor_state.h"
 #include "messages.h"
 #include "private_member.h"
 #include "quiet_log.h"

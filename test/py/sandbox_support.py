@@ -42,7 +42,7 @@ def attack(code, values):
     return json.dumps(outcome)
 '''
 
-# The engine's end of the connection, and frames as src/engine/channel.h has them.
+# The engine's end of the connection, and frames as src/engine/common/channel.h has them.
 FORGE = """
 import ctypes, os, socket, struct
 END = next(
@@ -74,7 +74,7 @@ def result(description, data=b"", call=1, rows=1, columns=1, arena=0, size=None,
     return frame(RESULT, body + data)
 def column(kind, flags=0, nulls=0):
     return struct.pack("<BB", kind, flags) + number(nulls)
-# As enum Kind of src/core/column_type.h has them.
+# As enum Kind of src/core/batch/column_type.h has them.
 KNULL, INT4, INT8, TEXT, LIST = 0, 3, 4, 8, 18
 # The data of a column of texts.
 def texts(*ends, values=b"abcd"):

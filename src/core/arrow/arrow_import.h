@@ -1,0 +1,45 @@
+// Streams of the Arrow C Data Interface that another library made: copied and checked.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/arrow/arrow.h"
+#include "core/arrow/arrow_node.h"
+#include "core/batch/foreign_memory.h"
+
+namespace epe {
+
+/// The arrays of a stream.
+struct ArrowTable {
+    ArrowNode type{};  ///< formats and names; no values
+    std::vector<ArrowNode> chunks{};
+};
+
+inline constexpr std::int64_t kMostArrowRows = std::int64_t{1} << 40;
+inline constexpr std::int64_t kMostArrowChildren = 3328;
+inline constexpr int kDeepestArrow = 32;
+
+/// Reads a stream to its end and releases it. Everything that is taken over is copied first and
+/// checked then, so that readers of the table can rely on it: formats that are known, counts of
+/// buffers and children, offsets ascending and within their bytes, indices, type codes, run ends
+/// and views in range, NULLs counted rightly, text in UTF-8, at most kDeepestArrow levels.
+///
+/// The interface does not tell the sizes of buffers; one that is too small for the array's length
+/// is noticed only where its memory cannot be read. Function pointers are called as they are.
+///
+/// Throws Error 22023 for what is broken, 38000 when the stream itself reports a failure.
+ArrowTable import_stream(ArrowArrayStream& stream, ForeignMemory& memory);
+
+/// Makes `stream` give the table, once. Lifetimes as those of export_stream().
+void export_table(ArrowTable&& table, ArrowArrayStream& stream);
+
+/// Throws Error 22023; `what` names the part.
+[[noreturn]] void fail_arrow(const std::string& column, const std::string& what);
+
+/// Checks what the buffers of an array hold, and makes indices and views under NULLs 0. The buffers
+/// are large enough for the array's length, and its children and dictionary have been checked.
+/// `column` is its name, for messages.
+void check_arrow_values(ArrowNode& node, const std::string& column);
+
+}  // namespace epe

@@ -1,0 +1,44 @@
+// Joins the JSON results of several calls into the one text of OUT_FMT 'JSON'.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <unordered_set>
+
+#include "core/pipeline/ports.h"
+
+namespace epe {
+
+/// Spec sql sections 4.2 and 16: pyq_eval and pyq_table_eval give the value of the one call;
+/// row evals one array, with the records of frames flattened into it; index evals an array of
+/// the results; group evals an object keyed by group name, in group order; names that
+/// coincide (several grouping columns, joined by "_") are an error, for no reader keeps both. Takes
+/// batches of the JSON shape, one row a call.
+class JsonResult final : public ResultSink {
+   public:
+    /// PostgreSQL's MaxAllocSize without the header of a text.
+    static constexpr std::size_t kMostBytes = 0x3fffffff - 4;
+
+    JsonResult(EvalFunction function, const OutputShape& shape,
+               std::size_t most_bytes = kMostBytes);
+    /// Throws Error 54000 when the text grows beyond the limit, 22023 for a second group of one
+    /// name.
+    void add(CallResult result) override;
+    /// NAME NULL, VALUE the joined text, which this object then no longer has: one row, or rows of
+    /// piece_bytes that make it one after the other, each of them whole UTF-8.
+    CallResult finish();
+
+   private:
+    void append(std::string_view text);
+    void append_key(const CallResult& result);
+
+    EvalFunction function_;
+    const OutputShape* shape_;
+    std::size_t most_bytes_;
+    Buffer text_{};  // becomes the values of the column as it is, without a copy
+    std::unordered_set<std::string> keys_{};  // of groups
+    bool has_value_ = false;
+};
+
+}  // namespace epe

@@ -1,0 +1,36 @@
+// Cuts: how the input of one request becomes calls: whole, by row count, by group, by index.
+#pragma once
+
+#include <memory>
+
+#include "core/pipeline/ports.h"
+
+namespace epe {
+
+/// Gives out the work of one request, piece by piece, in call order.
+class Cut {
+   public:
+    virtual ~Cut() = default;
+    /// False when nothing is left.
+    virtual bool next(Work& work) = 0;
+};
+
+/// One call without data (kEval), or `times` calls with an index (kIndex).
+std::unique_ptr<Cut> cut_by_index(EvalFunction function, std::int64_t times);
+/// One call over everything; an empty input is one call over an empty batch.
+std::unique_ptr<Cut> cut_whole(InputSource& source, BuildOptions options);
+/// Calls over streams of batches, each of about kStreamBytes: one call over everything (kTable; an
+/// empty input is one empty batch), or one a group (kGroup).
+std::unique_ptr<Cut> cut_stream(InputSource& source, BuildOptions options, EvalFunction function);
+/// Calls of exactly `rows` rows, but for the last. No rows, no call.
+std::unique_ptr<Cut> cut_by_rows(InputSource& source, BuildOptions options, std::int64_t rows);
+/// A call per group of a grouped source. No rows, no call.
+std::unique_ptr<Cut> cut_by_group(InputSource& source, BuildOptions options);
+
+/// What a batch aims at, in bytes: enough to forget the cost of a step, little enough to stay
+/// in the processor's cache.
+inline constexpr std::size_t kStreamBytes = std::size_t{4} << 20;
+/// Most rows read from the cursor per step, however narrow they are.
+inline constexpr std::int64_t kStepRows = 10000;
+
+}  // namespace epe

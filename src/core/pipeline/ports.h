@@ -1,0 +1,116 @@
+// The ports of the hexagon: what core needs from PostgreSQL and from engines, and they from it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/batch/batch.h"
+#include "core/batch/batch_builder.h"
+#include "core/pipeline/call_stats.h"
+#include "core/pipeline/host.h"
+#include "core/pipeline/output_shape.h"
+#include "core/request/request.h"
+
+namespace epe {
+
+/// A script of the repository, found and privilege-checked for the caller.
+struct Script {
+    std::string owner{};  ///< role name, or "pyqsys" for a global script
+    std::string name{};
+    std::string source{};
+    bool is_trusted = false;       ///< may run inside a backend (DESIGN section 3)
+    std::uint64_t version = 0;     ///< differs whenever the source does, within a session
+    std::uint32_t owner_role = 0;  ///< OID of the owner; 0 for a global script
+    std::string engine_group{};    ///< no engine serves scripts of two groups
+};
+
+/// Rows of a table or query.
+class InputSource {
+   public:
+    virtual ~InputSource() = default;
+    /// Valid as long as the source.
+    virtual const Schema& schema() const = 0;
+    /// Appends up to `max_rows` further rows (all that remain when 0) and returns how many rows
+    /// were taken from the query, omitted ones included; 0 at the end.
+    virtual std::int64_t read(BatchBuilder& into, std::int64_t max_rows) = 0;
+    /// Releases the query. Not called when an error flies: the abort does it then.
+    virtual void close() = 0;
+};
+
+/// Batches one at a time: the input of a function that asked for an iterator.
+class BatchStream {
+   public:
+    virtual ~BatchStream() = default;
+    /// False at the end.
+    virtual bool next(Batch& batch) = 0;
+};
+
+/// One run of the function.
+struct Call {
+    std::int64_t number = 1;            ///< from 1: chunk, group or index number
+    std::optional<std::string> name{};  ///< NAME in results: chunk, group, index; none for one call
+    std::int64_t first_row = 0;         ///< in the batch of its Work
+    std::int64_t row_count = 0;
+    std::int64_t input_row = 0;  ///< 0-based number of its first row in the whole input
+};
+
+/// Some calls over one batch. Small groups travel many to a batch.
+struct Work {
+    EvalFunction function = EvalFunction::kEval;
+    Batch batch{};                  ///< none for kEval, kIndex and streams
+    BatchStream* stream = nullptr;  ///< borrowed: calls[0] gets an iterator over it
+    std::vector<Call> calls{};
+};
+
+/// A piece of a call's result, in the columns of the output shape.
+struct CallResult {
+    std::int64_t call_number = 0;
+    std::optional<std::string> call_name{};
+    Batch batch{};
+    bool is_frame = false;  ///< JSON: value is an array of a frame's records
+    /// 0-based number of the batch's first row within the call's result (generators).
+    std::int64_t first_row = 0;
+};
+
+/// Takes results in call order.
+class ResultSink {
+   public:
+    virtual ~ResultSink() = default;
+    virtual void add(CallResult result) = 0;
+};
+
+/// How an engine must run the calls of one request.
+struct CallPlan {
+    const Script* script = nullptr;
+    EvalFunction function = EvalFunction::kEval;
+    Controls controls{};
+    std::string arguments_json{};
+    /// Further arguments, and for a script without source its function (src/py/runtime/pickles.py);
+    /// borrowed.
+    std::string_view pickled{};
+    /// Both the script and who pickled the arguments are (DESIGN section 3).
+    bool is_trusted = false;
+    const OutputShape* shape = nullptr;
+    const Schema* input = nullptr;  ///< of the rows; none for kEval and kIndex
+    /// Results that are joined into one (JSON) are joined as this function's would be: a stored
+    /// result is replayed by calls of another kind.
+    std::optional<EvalFunction> joined_as{};
+};
+
+/// Runs Python. Results reach the sink in call order, at the latest in finish(): an engine may
+/// work ahead of its results.
+class Engine {
+   public:
+    virtual ~Engine() = default;
+    virtual void begin(const CallPlan& plan) = 0;
+    virtual void run(Work work, ResultSink& sink) = 0;
+    virtual void finish(ResultSink& sink) = 0;
+    /// Adds what it has measured of the request to `stats`; after finish().
+    virtual void report(CallStats& stats) const = 0;
+};
+
+}  // namespace epe

@@ -1,0 +1,290 @@
+// One engine process, as its backend sees it.
+#include "engine/client/engine_connection.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include <algorithm>
+#include <cstring>
+#include <new>
+#include <span>
+#include <utility>
+
+#include "core/pipeline/call_stats.h"
+#include "core/utf8.h"
+#include "engine/common/batch_codec.h"
+
+namespace epe::engine {
+
+namespace {
+
+/// Rows of fewer bytes travel in the message.
+constexpr std::size_t kInlineBytes = std::size_t{32} << 10;
+/// Shared memory of an idle engine, at most; a fourth of its memory limit if that is less.
+constexpr std::uint64_t kMostKeptBytes = std::uint64_t{512} << 20;
+/// What an engine without a limit may ask for.
+constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 46;
+
+std::int64_t microseconds_now() noexcept {
+    timespec now{};
+    clock_gettime(CLOCK_REALTIME, &now);
+    return std::int64_t{now.tv_sec} * 1'000'000 + now.tv_nsec / 1000;
+}
+
+Descriptor make_page() {
+    Descriptor made(memfd_create("oml_epe_status", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+    if (!made || ftruncate(made.get(), kStatusPageSize) != 0 ||
+        fcntl(made.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0)
+        throw_system_error(sqlstate::kInsufficientResources, "could not create shared memory");
+    return made;
+}
+
+}  // namespace
+
+EngineProcess::EngineProcess(std::uint64_t id, std::string key, const EngineOptions& options)
+    : request_{.id = id,
+               .environment = options.environment,
+               .has_network = !options.sandbox.tcp_ports.empty(),
+               .asked = now_nanoseconds(),
+               .role = options.session_role,
+               .most_of_role = options.most_engines_of_role,
+               .is_first = options.is_first},
+      key_(std::move(key)),
+      most_arena_bytes_(options.sandbox.memory_bytes == 0 ? kMostBytes
+                                                          : options.sandbox.memory_bytes),
+      channel_({}, Receives::kNoDescriptors), page_descriptor_(make_page()) {
+    Greeting greeting;
+    greeting.sandbox = options.sandbox;
+    greeting.requires_sandbox = options.requires_sandbox;
+    WireWriter body;
+    write(body, greeting);
+    greeting_ = std::move(body.bytes());
+    // Last: only a destructor unmaps it, and there is none for what a constructor did not finish.
+    void* const mapped = mmap(nullptr, kStatusPageSize, PROT_READ | PROT_WRITE, MAP_SHARED,
+                              page_descriptor_.get(), 0);
+    if (mapped == MAP_FAILED)
+        throw_system_error(sqlstate::kOutOfMemory, "could not map shared memory");
+    page_ = new (mapped) StatusPage{};
+    page_->state = EngineState::kBusy;
+}
+
+EngineProcess::~EngineProcess() {
+    if (page_ != nullptr) munmap(page_, kStatusPageSize);
+}
+
+EngineProcess::FarEnds EngineProcess::make_far_ends() {
+    auto [ours, theirs] = make_socket_pair();
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) != 0)
+        throw_system_error(sqlstate::kInsufficientResources, "could not create a pipe");
+    Channel greeter(std::move(ours), Receives::kNoDescriptors);
+    WireWriter body;
+    body.append(greeting_.data(), greeting_.size());
+    greeter.put(ToEngine::kGreeting, body);
+    if (!greeter.flush())
+        throw Error(sqlstate::kLimitExceeded, "settings of the sandbox are too long");
+    channel_.reconnect(greeter.take_socket());
+    lifeline_ = Descriptor(ends[1]);
+    return {std::move(theirs), Descriptor(ends[0])};
+}
+
+// --------------------------------------------------------------------------------------- arenas
+
+/// An arena counts against the engine's memory limit, as its mapping does there: else an engine
+/// could have this process take any amount.
+Arena EngineProcess::make_arena(std::size_t size) {
+    if (size > most_arena_bytes_ || arena_size(size) > most_arena_bytes_ - arena_bytes_) {
+        ErrorReport report;
+        report.sqlstate = sqlstate::kOutOfMemory;
+        report.message = "rows for and from a Python engine take more memory than it may";
+        report.detail = memory_limit_detail(most_arena_bytes_);
+        throw Error(std::move(report));
+    }
+    Arena made = Arena::create(++last_arena_, size);
+    arena_bytes_ += made.size();
+    return made;
+}
+
+bool EngineProcess::is_light() const noexcept {
+    return arena_bytes_ <= std::min(kMostKeptBytes, most_arena_bytes_ / 4);
+}
+
+void EngineProcess::take_question() const {
+    if (channel_.sent_bytes() < answer_end_) WireReader::fail("question before an answer");
+}
+
+EngineProcess::Input& EngineProcess::input_of(std::size_t size) {
+    Input* best = nullptr;
+    for (Input& input : inputs_)
+        if (input.is_free && input.arena.size() >= size &&
+            (best == nullptr || input.arena.size() < best->arena.size()))
+            best = &input;
+    if (best != nullptr) return *best;
+    inputs_.push_back({make_arena(size), true});
+    Input& made = inputs_.back();
+    WireWriter body;
+    body.number(made.arena.id());
+    channel_.put(ToEngine::kArena, body, {made.arena.descriptor()});
+    return made;
+}
+
+void EngineProcess::put_rows(ToEngine type, WireWriter head, const Batch& batch,
+                             std::int64_t first_row, std::int64_t row_count) {
+    const BatchEncoder encoder(batch, first_row, row_count);
+    DataPlace place{0, encoder.data_size()};
+    if (place.size > kInlineBytes) {
+        Input& input = input_of(place.size);
+        input.is_free = false;
+        place.arena = input.arena.id();
+        encoder.write_data(input.arena.data());
+    }
+    write(head, place);
+    encoder.describe(head);
+    if (place.arena == 0) {
+        const std::size_t start = head.bytes().size();
+        head.bytes().resize(start + place.size);
+        encoder.write_data(reinterpret_cast<std::byte*>(head.bytes().data() + start));
+    }
+    channel_.put(type, head);
+}
+
+Batch EngineProcess::take_rows(WireReader& from) {
+    const DataPlace place = read_place(from);
+    if (place.arena == 0) {
+        const std::string_view data = from.take_tail(place.size);
+        return decode_copied(from, std::as_bytes(std::span(data)));
+    }
+    for (const Arena& arena : outputs_) {
+        if (arena.id() != place.arena) continue;
+        if (place.size > arena.size()) WireReader::fail("arena");
+        Batch batch = decode_copied(from, {arena.data(), place.size});
+        return_output(arena.id());
+        return batch;
+    }
+    WireReader::fail("arena");
+}
+
+void EngineProcess::skip_rows(WireReader& from) {
+    const DataPlace place = read_place(from);
+    if (place.arena != 0) return_output(place.arena);
+}
+
+void EngineProcess::return_output(std::uint32_t arena) {
+    constexpr std::size_t kMostUnread = 10000;
+    if (channel_.sent_bytes() >= return_end_) unread_returns_ = 0;
+    if (++unread_returns_ > kMostUnread) WireReader::fail("result: answers are not read");
+    WireWriter body;
+    body.number(arena);
+    channel_.put(ToEngine::kArenaReturn, body);
+    return_end_ = channel_.put_bytes();
+}
+
+bool EngineProcess::handle_arena(ToBackend type, WireReader& from) {
+    if (type == ToBackend::kArenaFree) {
+        const auto id = from.number<std::uint32_t>();
+        for (Input& input : inputs_)
+            if (input.arena.id() == id) input.is_free = true;
+        return true;
+    }
+    if (type != ToBackend::kArenaRequest) return false;
+    constexpr std::size_t kMostGrants = 64;
+    const auto size = from.number<std::uint64_t>();
+    if (outputs_.size() >= kMostGrants) WireReader::fail("request for memory");
+    outputs_.push_back(make_arena(size));
+    WireWriter body;
+    body.number(outputs_.back().id());
+    channel_.put(ToEngine::kArenaGrant, body, {outputs_.back().descriptor()});
+    return true;
+}
+
+// --------------------------------------------------------------------------------------- process
+
+void EngineProcess::signal(int number) const noexcept {
+    if (process) (void)syscall(SYS_pidfd_send_signal, process.get(), number, nullptr, 0);
+}
+
+void EngineProcess::kill() const noexcept { signal(SIGKILL); }
+
+/// Both are looked at: the supervisor may not have told of the process yet, and a process that the
+/// engine has started may hold its connection.
+bool EngineProcess::is_gone() const noexcept {
+    pollfd ends[] = {{process.get(), POLLIN, 0}, {channel_.descriptor(), 0, 0}};
+    return poll(ends, 2, 0) > 0;
+}
+
+void EngineProcess::describe(const EngineOptions& options, const std::string& script) noexcept {
+    page_->sequence.fetch_add(1);
+    page_->role = options.role;
+    page_->database = options.database;
+    page_->since = microseconds_now();
+    const std::size_t size = std::min(script.size(), sizeof(page_->script) - 1);
+    std::memcpy(page_->script, script.data(), size);
+    page_->script[size] = '\0';
+    page_->sequence.fetch_add(1);
+}
+
+bool EngineProcess::take(const EngineOptions& options, const std::string& script) noexcept {
+    EngineState expected = EngineState::kIdle;
+    if (!page_->state.compare_exchange_strong(expected, EngineState::kBusy) &&
+        expected == EngineState::kRetired)
+        return false;
+    page_->rows_in = 0;
+    page_->rows_out = 0;
+    describe(options, script);
+    return true;
+}
+
+void EngineProcess::give_back() noexcept {
+    page_->sequence.fetch_add(1);
+    page_->since = microseconds_now();
+    page_->script[0] = '\0';
+    page_->sequence.fetch_add(1);
+    page_->state = EngineState::kIdle;
+}
+
+void EngineProcess::count_rows(std::int64_t in, std::int64_t out) noexcept {
+    page_->rows_in.fetch_add(in, std::memory_order_relaxed);
+    page_->rows_out.fetch_add(out, std::memory_order_relaxed);
+}
+
+std::string readable_stack(const std::string& whole) {
+    const std::string text = whole.substr(0, whole.find("\nExtension modules:"));
+    std::string readable;
+    for (const char c : text)
+        if (c == '\n' || c == '\t' || static_cast<unsigned char>(c) >= ' ') readable += c;
+    while (!readable.empty() && readable.back() == '\n') readable.pop_back();
+    constexpr unsigned char kAscii = 0x7f;
+    if (!is_clean_utf8(readable))
+        std::erase_if(readable, [](char c) { return static_cast<unsigned char>(c) > kAscii; });
+    return readable;
+}
+
+std::string memory_limit_detail(std::uint64_t bytes) {
+    return "A Python engine may take " + std::to_string(bytes >> 20) +
+           " MB (\"oml_epe.engine_memory_limit\").";
+}
+
+std::string describe_exit(const std::optional<EngineExit>& exit) {
+    if (!exit || exit->status == -1) return "ended unexpectedly";
+    if (WIFSIGNALED(exit->status)) {
+        const int number = WTERMSIG(exit->status);
+        return "was terminated by signal " + std::to_string(number) + " (" + strsignal(number) +
+               ")";
+    }
+    return "exited with status " + std::to_string(WEXITSTATUS(exit->status));
+}
+
+/// The server kills no engine that it still wants to hear of.
+std::string hint_at_killer(const std::optional<EngineExit>& exit) {
+    if (!exit || exit->status == -1 || !WIFSIGNALED(exit->status) ||
+        WTERMSIG(exit->status) != SIGKILL)
+        return {};
+    return "When the machine has no memory left the kernel kills engines first; its log says so.";
+}
+
+}  // namespace epe::engine

@@ -1,0 +1,396 @@
+// The engines of one backend.
+#include "engine/client/engine_pool.h"
+
+#include <poll.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "core/pipeline/call_stats.h"
+#include "engine/client/supervisor_launch.h"
+#include "engine/common/environments.h"
+#include "engine/common/leftovers.h"
+
+namespace epe::engine {
+
+namespace {
+
+constexpr std::int64_t kMillisecond = 1'000'000;  // nanoseconds
+/// How long a supervisor that has died may take to be there again.
+constexpr std::int64_t kRestartMilliseconds = 3000;
+constexpr std::int64_t kAnswerMilliseconds = 10000;
+
+/// Engines that may serve each other's requests have the same.
+std::string key_of(const EngineOptions& options, const Script& script) {
+    WireWriter key;
+    key.number(options.role);
+    key.boolean(options.is_trusted);
+    key.number(script.owner_role);
+    key.text(script.owner);
+    key.text(script.engine_group);
+    key.text(options.environment);
+    key.text(environment_stamp(options.environment));
+    write(key, Greeting{kProtocolVersion, options.sandbox, options.requires_sandbox});
+    return std::move(key.bytes());
+}
+
+}  // namespace
+
+EngineSession& EngineSession::current() {
+    static EngineSession* session = std::make_unique<EngineSession>().release();
+    return *session;
+}
+
+// ----------------------------------------------------------------------------------- supervisor
+
+bool EngineSession::is_asking() const noexcept {
+    return std::any_of(engines_.begin(), engines_.end(),
+                       [](const EngineProcess& engine) { return engine.is_unanswered(); });
+}
+
+Found EngineSession::find_supervisor(const EngineOptions& options) {
+    // It may have gone, which is known once all that it has said is read.
+    pollfd socket{supervisor_.descriptor(), POLLIN, 0};
+    while (supervisor_.is_open() && poll(&socket, 1, 0) > 0) receive();
+    try {
+        if (supervisor_.is_open()) {
+            (void)supervisor_.flush();
+            return Found::kConnected;
+        }
+        if (!options.socket.empty()) {
+            // The keeper listens, so the next supervisor may get this before it exists.
+            if (Descriptor connection = connect_to(options.socket)) {
+                connect(Channel(std::move(connection), Receives::kDescriptors));
+                return Found::kConnected;
+            }
+            const std::int64_t now = now_nanoseconds();
+            if (lost_since_ == 0) lost_since_ = now;
+            if (now - lost_since_ <= kRestartMilliseconds * kMillisecond) return Found::kNotYet;
+        }
+        launch(options);
+        return Found::kConnected;
+    } catch (const Error& error) {
+        refuse_all(error.report());
+        return Found::kNone;
+    }
+}
+
+void EngineSession::report_to_next(const EngineOptions& options) {
+    if (supervisor_.is_open() || options.socket.empty()) return;
+    const std::int64_t now = now_nanoseconds();
+    if (now - last_report_ < kSearchMilliseconds * kMillisecond) return;
+    last_report_ = now;
+    try {
+        if (Descriptor connection = connect_to(options.socket))
+            connect(Channel(std::move(connection), Receives::kDescriptors));
+    } catch (const Error&) {
+        supervisor_.close();  // without descriptors: later
+    }
+}
+
+/// Puts to a supervisor all that this session has and wants.
+void EngineSession::connect(Channel supervisor) {
+    supervisor_ = std::move(supervisor);
+    ++connection_;
+    has_answer_ = false;
+    lost_since_ = 0;
+    for (EngineProcess& engine : engines_) {  // the oldest first
+        if (engine.is_unanswered())
+            put_request(engine);
+        else if (engine.has_started() && !engine.exit)
+            put_adoption(engine);
+    }
+    (void)supervisor_.flush();
+}
+
+void EngineSession::launch(const EngineOptions& options) {
+    constexpr int kMostSilentEnds = 3;
+    if (silent_ends_ >= kMostSilentEnds)
+        throw Error(sqlstate::kInsufficientResources,
+                    "its supervisor " + describe_exit(EngineExit{last_end_, {}}));
+    LaunchedSupervisor launched =
+        launch_supervisor(options.program, owner_folder(options.folder), /* listener */ -1);
+    supervisor_pid_ = launched.pid;
+    Channel supervisor(std::move(launched.owner), Receives::kDescriptors);
+    WireWriter body;
+    body.number(options.supervisor.most_engines);
+    body.number(options.supervisor.idle_seconds);
+    body.number(static_cast<std::int64_t>(options.supervisor.preload.size()));
+    for (const std::string& name : options.supervisor.preload) body.text(name);
+    supervisor.put(ToSupervisor::kConfigure, body);
+    connect(std::move(supervisor));
+}
+
+void EngineSession::refuse(EngineProcess& engine, const ErrorReport& why) {
+    engine.refusal = why.message;
+    engine.refusal_state = why.sqlstate;
+}
+
+void EngineSession::refuse_all(const ErrorReport& why) {
+    for (EngineProcess& engine : engines_)
+        if (engine.is_unanswered()) refuse(engine, why);
+    no_start_ = why;
+    silent_ends_ = 0;
+    ++heard_;
+}
+
+/// It is gone. Engines that run go on, those that have not started are asked for again.
+void EngineSession::forget_supervisor() {
+    supervisor_.close();
+    lost_since_ = now_nanoseconds();
+    const pid_t ours = std::exchange(supervisor_pid_, 0);
+    if (ours == 0) return;
+    while (waitpid(ours, &last_end_, 0) < 0 && errno == EINTR) {
+    }
+    const bool could_start = has_answer_ || was_ended_from_outside(last_end_);
+    silent_ends_ = could_start ? 0 : silent_ends_ + 1;
+}
+
+void EngineSession::receive() {
+    if (!supervisor_.is_open()) return;
+    const bool is_alive = supervisor_.receive();
+    Frame frame;
+    while (supervisor_.next(frame)) handle(frame);
+    if (!is_alive) forget_supervisor();
+}
+
+void EngineSession::handle(Frame& frame) {
+    WireReader from(frame.body);
+    ++heard_;
+    has_answer_ = true;
+    switch (static_cast<FromSupervisor>(frame.type)) {
+        case FromSupervisor::kStarted: {
+            EngineProcess* const engine = find(from.number<std::uint64_t>());
+            const auto pid = from.number<std::int32_t>();
+            if (engine == nullptr || frame.descriptors.empty()) break;
+            engine->pid = pid;
+            engine->process = std::move(frame.descriptors.front());
+            break;
+        }
+        case FromSupervisor::kRefused:
+            if (EngineProcess* const engine = find(from.number<std::uint64_t>()))
+                refuse(*engine, Error(sqlstate::kInsufficientResources, from.text()).report());
+            break;
+        case FromSupervisor::kExited: {
+            EngineProcess* const engine = find(from.number<std::uint64_t>());
+            const auto status = from.number<std::int32_t>();
+            if (engine != nullptr) engine->exit = EngineExit{status, from.text()};
+            break;
+        }
+        case FromSupervisor::kEngines: {
+            constexpr std::int64_t kMost = 1 << 20;
+            std::vector<EngineRow>& rows = rows_.emplace();
+            const std::int64_t count = from.count(kMost);
+            for (std::int64_t i = 0; i < count; ++i) {
+                EngineRow row;
+                row.pid = from.number<std::int32_t>();
+                row.backend = from.number<std::int32_t>();
+                row.role = from.number<std::uint32_t>();
+                row.database = from.number<std::uint32_t>();
+                for (std::string* text : {&row.environment, &row.state, &row.script})
+                    *text = from.text();
+                for (std::int64_t* number : {&row.since, &row.rows_in, &row.rows_out, &row.memory})
+                    *number = from.number<std::int64_t>();
+                rows.push_back(std::move(row));
+            }
+            break;
+        }
+        case FromSupervisor::kStackText: {
+            const auto pid = from.number<std::int32_t>();
+            const bool is_found = from.boolean();
+            // Not the late answer to an earlier question, which another role may have asked.
+            if (pid == stack_pid_) stack_.emplace(is_found, from.text());
+            break;
+        }
+        case FromSupervisor::kHello:
+            break;
+        case FromSupervisor::kUnavailable:
+            refuse_all(Error(sqlstate::kInsufficientResources, from.text()).report());
+            break;
+    }
+}
+
+// --------------------------------------------------------------------------------------- engines
+
+EngineProcess* EngineSession::find(std::uint64_t id) noexcept {
+    for (EngineProcess& engine : engines_)
+        if (engine.id() == id) return &engine;
+    return nullptr;
+}
+
+/// Idle engines that the supervisor has ended: what is left of them takes memory.
+void EngineSession::drop_ended() {
+    receive();
+    for (auto each = idle_.begin(); each != idle_.end();) {
+        EngineProcess& engine = **each;
+        each = engine.exit ? idle_.erase(each) : std::next(each);
+        if (engine.exit) release(engine, /* is_clean */ false);
+    }
+}
+
+/// Takes what an idle engine has said. False when it is gone, or has said anything but that arenas
+/// are free: scripts that it ran may have left a thread that wants to answer for the next one.
+bool EngineSession::is_quiet(EngineProcess& engine) {
+    try {
+        const bool is_alive = engine.channel().receive();
+        Frame frame;
+        while (engine.channel().next(frame)) {
+            WireReader from(frame.body);
+            if (static_cast<ToBackend>(frame.type) != ToBackend::kArenaFree) return false;
+            (void)engine.handle_arena(ToBackend::kArenaFree, from);
+        }
+        return is_alive && !engine.channel().has_input();
+    } catch (const ProtocolError&) {
+        return false;
+    }
+}
+
+/// A warm engine that still lives. The supervisor may have taken it away meanwhile.
+EngineProcess* EngineSession::find_idle(const std::string& key) {
+    for (auto each = idle_.begin(); each != idle_.end();) {
+        EngineProcess& engine = **each;
+        if (engine.key() != key) {
+            ++each;
+            continue;
+        }
+        each = idle_.erase(each);
+        if (is_quiet(engine)) return &engine;
+        release(engine, /* is_clean */ false);
+    }
+    return nullptr;
+}
+
+EngineProcess& EngineSession::acquire(const EngineOptions& options, const Script& script) {
+    std::string key = key_of(options, script);
+    const std::string label = script.owner + "." + script.name;
+    drop_ended();
+    while (EngineProcess* const warm = find_idle(key)) {
+        if (warm->take(options, label)) return *warm;
+        release(*warm, /* is_clean */ false);
+    }
+    const Found found = find_supervisor(options);
+    EngineProcess& engine = engines_.emplace_back(++last_id_, std::move(key), options);
+    try {
+        (void)engine.take(options, label);
+        if (found == Found::kNone) refuse(engine, *no_start_);
+        if (found == Found::kConnected) put_request(engine);
+        (void)supervisor_.flush();
+    } catch (...) {
+        release(engine, /* is_clean */ false);
+        throw;
+    }
+    return engine;
+}
+
+namespace {
+
+WireWriter body_of(const EngineRequest& request) {
+    WireWriter body;
+    body.number(request.id);
+    body.text(request.environment);
+    body.boolean(request.has_network);
+    body.number(request.asked);
+    body.number(request.role);
+    body.number(request.most_of_role);
+    body.boolean(request.is_first);
+    return body;
+}
+
+}  // namespace
+
+void EngineSession::put_request(EngineProcess& engine) {
+    const EngineProcess::FarEnds ends = engine.make_far_ends();
+    supervisor_.put(ToSupervisor::kAcquire, body_of(engine.request()),
+                    {ends.socket.get(), engine.page_descriptor(), ends.lifeline.get()});
+}
+
+void EngineSession::put_adoption(const EngineProcess& engine) {
+    WireWriter body = body_of(engine.request());
+    body.number(static_cast<std::int32_t>(engine.pid));
+    supervisor_.put(ToSupervisor::kAdopt, body, {engine.page_descriptor(), engine.process.get()});
+}
+
+void EngineSession::end_engines() noexcept {
+    for (const EngineProcess& engine : engines_) engine.kill();
+}
+
+void EngineSession::release(EngineProcess& engine, bool is_clean) noexcept {
+    try {
+        if (is_clean && engine.is_light()) {
+            idle_.push_front(&engine);  // the warmest first
+            engine.give_back();
+            return;
+        }
+        engine.kill();
+        if (supervisor_.is_open() && !engine.exit && !engine.refusal) {
+            WireWriter body;
+            body.number(engine.id());
+            supervisor_.put(ToSupervisor::kForget, body);
+            (void)supervisor_.flush();
+        }
+    } catch (const std::exception&) {
+        // Without memory: it ends by itself, since its connection is closed below.
+    }
+    engines_.remove_if([&](const EngineProcess& each) { return &each == &engine; });
+}
+
+void EngineSession::wait_for_exit(EngineProcess& engine, Waiter& waiter) {
+    const std::int64_t deadline = now_nanoseconds() + 1000 * kMillisecond;
+    while (!engine.exit && !engine.refusal && supervisor_.is_open()) {
+        const std::int64_t left = (deadline - now_nanoseconds()) / kMillisecond;
+        if (left <= 0) return;
+        waiter.wait_readable(supervisor_.descriptor(), left);
+        receive();
+    }
+}
+
+/// Puts a question, again to the next supervisor if one ends before it has answered.
+template <typename Condition>
+void EngineSession::ask(ToSupervisor question, const WireWriter& body, const Condition& has_come,
+                        const EngineOptions& options, Waiter& waiter) {
+    const std::int64_t deadline = now_nanoseconds() + kAnswerMilliseconds * kMillisecond;
+    std::uint64_t asked = 0;  // the connection that has the question
+    no_start_.reset();
+    while (true) {
+        const Found found = find_supervisor(options);
+        if (has_come()) return;
+        if (no_start_) throw Error(*no_start_);
+        if (found == Found::kConnected && asked != connection_) {
+            supervisor_.put(question, body);
+            (void)supervisor_.flush();
+            asked = connection_;
+        }
+        const std::int64_t left = (deadline - now_nanoseconds()) / kMillisecond;
+        if (left <= 0)
+            throw Error(sqlstate::kInsufficientResources,
+                        "the supervisor of the Python engines does not answer");
+        waiter.wait_readable(supervisor_.descriptor(),
+                             found == Found::kConnected ? left : kSearchMilliseconds);
+    }
+}
+
+std::vector<EngineRow> EngineSession::list(const EngineOptions& options, Waiter& waiter) {
+    if (options.socket.empty() && !supervisor_.is_open()) return {};
+    rows_.reset();
+    ask(
+        ToSupervisor::kList, WireWriter(), [&] { return rows_.has_value(); }, options, waiter);
+    return std::exchange(rows_, std::nullopt).value_or(std::vector<EngineRow>());
+}
+
+std::optional<std::string> EngineSession::stack_of(pid_t pid, const EngineOptions& options,
+                                                   Waiter& waiter) {
+    if (options.socket.empty() && !supervisor_.is_open()) return std::nullopt;
+    stack_.reset();
+    stack_pid_ = pid;
+    WireWriter body;
+    body.number(static_cast<std::int32_t>(pid));
+    ask(
+        ToSupervisor::kStack, body, [&] { return stack_.has_value(); }, options, waiter);
+    if (!stack_->first) return std::nullopt;
+    return readable_stack(stack_->second);
+}
+
+}  // namespace epe::engine

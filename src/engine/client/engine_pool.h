@@ -1,0 +1,107 @@
+// The engines of one backend: its connection to the supervisor, and the warm engines it keeps.
+#pragma once
+
+#include <sys/types.h>
+
+#include <list>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/pipeline/ports.h"
+#include "engine/client/engine_connection.h"
+
+namespace epe::engine {
+
+/// How long a wait for the next supervisor may last before find_supervisor() is called again.
+inline constexpr std::int64_t kSearchMilliseconds = 20;
+
+/// What a look for a supervisor has given.
+enum class Found : std::uint8_t {
+    kConnected,
+    kNotYet,
+    kNone,  ///< none can be started: requests have been refused with the reason
+};
+
+/// One per process, never destroyed: the supervisor ends the engines when the process is gone.
+///
+/// When the supervisor dies, engines that run go on. Requests that it has not answered wait for the
+/// next one, and are put to it again, oldest first. Whoever waits for them calls find_supervisor().
+class EngineSession {
+   public:
+    static EngineSession& current();
+
+    /// An engine for `script`: one that ran scripts of the same owner for the same role under the
+    /// same limits, or a new one, which has not started, and may have to wait for its turn.
+    EngineProcess& acquire(const EngineOptions& options, const Script& script);
+    /// Takes an engine back: for later when it has answered everything, else to be killed.
+    void release(EngineProcess& engine, bool is_clean) noexcept;
+
+    /// Where the supervisor speaks.
+    int descriptor() const noexcept { return supervisor_.descriptor(); }
+    /// Number of the connection to a supervisor: each has another one.
+    std::uint64_t connection() const noexcept { return connection_; }
+    /// Takes what the supervisor has said.
+    void receive();
+    /// Whether requests wait for a supervisor to answer.
+    bool is_asking() const noexcept;
+    /// Whether they do while there is none.
+    bool is_searching() const noexcept { return !supervisor_.is_open() && is_asking(); }
+    /// Grows with everything that is known anew of engines and requests.
+    std::uint64_t heard() const noexcept { return heard_; }
+    /// Whether the present supervisor has said anything.
+    bool has_answer() const noexcept { return has_answer_; }
+    /// Makes sure that there is a supervisor and that it has all requests. Does not wait.
+    Found find_supervisor(const EngineOptions& options);
+    /// Reports the engines that run to the server's next supervisor, if there is one. For callers
+    /// that want nothing of it; seldom more than a look whether there is a connection.
+    void report_to_next(const EngineOptions& options);
+    /// Waits for the supervisor to say how an engine ended; a second at most.
+    void wait_for_exit(EngineProcess& engine, Waiter& waiter);
+    /// Kills all engines: this process is about to end. Async-signal-safe.
+    void end_engines() noexcept;
+
+    /// Throw Error 53000 when the supervisor does not answer, or cannot be started.
+    std::vector<EngineRow> list(const EngineOptions& options, Waiter& waiter);
+    /// The Python stack of an engine; none when it is not known or does not answer.
+    std::optional<std::string> stack_of(pid_t pid, const EngineOptions& options, Waiter& waiter);
+    /// True when engines of other sessions can be seen.
+    bool is_shared() const noexcept { return supervisor_pid_ == 0; }
+
+   private:
+    template <typename Condition>
+    void ask(ToSupervisor question, const WireWriter& body, const Condition& has_come,
+             const EngineOptions& options, Waiter& waiter);
+    void connect(Channel supervisor);
+    void launch(const EngineOptions& options);
+    static void refuse(EngineProcess& engine, const ErrorReport& why);
+    void refuse_all(const ErrorReport& why);
+    void put_request(EngineProcess& engine);
+    void put_adoption(const EngineProcess& engine);
+    void forget_supervisor();
+    void drop_ended();
+    EngineProcess* find_idle(const std::string& key);
+    EngineProcess* find(std::uint64_t id) noexcept;
+    void handle(Frame& frame);
+    static bool is_quiet(EngineProcess& engine);
+
+    Channel supervisor_{};
+    pid_t supervisor_pid_ = 0;  // of one of our own
+    std::uint64_t connection_ = 0;
+    bool has_answer_ = false;
+    std::int64_t last_report_ = 0;  // when report_to_next() has tried
+    std::int64_t lost_since_ = 0;   // when there was a supervisor last; 0: there is one
+    std::uint64_t heard_ = 0;
+    int silent_ends_ = 0;                    // of our own supervisors, one after the other
+    int last_end_ = 0;                       // wait status of the last one
+    std::optional<ErrorReport> no_start_{};  // why there is none; until one is looked for again
+    std::uint64_t last_id_ = 0;
+    std::list<EngineProcess> engines_{};
+    std::list<EngineProcess*> idle_{};
+    std::optional<std::vector<EngineRow>> rows_{};
+    std::optional<std::pair<bool, std::string>> stack_{};
+    pid_t stack_pid_ = 0;  // whose it is
+};
+
+}  // namespace epe::engine

@@ -1,0 +1,333 @@
+// Finds and describes virtual environments by looking at their files; never runs their Python.
+#include "engine/common/environments.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <optional>
+#include <set>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+#include "core/error.h"
+#include "core/request/identifiers.h"
+
+namespace epe::engine {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kPythonFolder = "python";
+constexpr std::size_t kMostDescriptionBytes = 1000;
+constexpr int kMostConfigurationLines = 1000;
+
+/// "3.11" of "3.11.2", "3.11.2.final.0" or "3.11"; "" of anything else.
+std::string minor_version(std::string_view text) {
+    std::size_t end = 0;
+    int parts = 0;
+    while (parts < 2) {
+        const std::size_t start = end;
+        while (end < text.size() && text[end] >= '0' && text[end] <= '9') ++end;
+        if (end == start) return {};
+        if (++parts == 2) break;
+        if (end == text.size() || text[end] != '.') return {};
+        ++end;
+    }
+    return std::string(text.substr(0, end));
+}
+
+/// The names in a folder, sorted; none, or not all, when it cannot be read.
+std::vector<std::string> names_in(const fs::path& folder) {
+    std::vector<std::string> names;
+    std::error_code error;
+    fs::directory_iterator entry(folder, error);
+    while (!error && entry != fs::directory_iterator()) {
+        names.push_back(entry->path().filename().string());
+        entry.increment(error);
+    }
+    std::sort(names.begin(), names.end());
+    return names;
+}
+
+/// What pyvenv.cfg says: `version` is venv's, `version_info` virtualenv's and uv's.
+std::string configured_version(const fs::path& configuration) {
+    std::ifstream file(configuration);
+    std::string line;
+    for (int i = 0; i < kMostConfigurationLines && std::getline(file, line); ++i) {
+        const std::size_t equals = line.find('=');
+        if (equals == std::string::npos) continue;
+        const std::string key = fold_case(trim(std::string_view(line).substr(0, equals)));
+        if (key != "version" && key != "version_info") continue;
+        std::string version = minor_version(trim(std::string_view(line).substr(equals + 1)));
+        if (!version.empty()) return version;
+    }
+    return {};
+}
+
+/// Without a word in pyvenv.cfg the folder of the packages tells, if there is but one.
+std::string version_of(const fs::path& folder) {
+    std::string version = configured_version(folder / "pyvenv.cfg");
+    if (!version.empty()) return version;
+    for (const std::string& name : names_in(folder / "lib")) {
+        if (!name.starts_with(kPythonFolder)) continue;
+        const std::string found = minor_version(std::string_view(name).substr(6));
+        if (found.empty()) continue;
+        if (!version.empty()) return {};
+        version = found;
+    }
+    return version;
+}
+
+/// Whether a file is there, following links. The error says why that is not known.
+bool is_there(const fs::path& path, std::error_code& error) {
+    const fs::file_status status = fs::status(path, error);
+    if (status.type() == fs::file_type::not_found) error.clear();
+    return fs::is_regular_file(status);
+}
+
+/// Why a folder is no environment, as a sentence, or nothing when it is one.
+std::optional<std::string> fault_of(const fs::path& folder) {
+    std::error_code error;
+    const fs::file_status status = fs::status(folder, error);
+    if (status.type() == fs::file_type::not_found)
+        return "There is no folder \"" + folder.string() + "\".";
+    if (!error && !fs::is_directory(status)) return "\"" + folder.string() + "\" is not a folder.";
+    for (const char* const name : {"pyvenv.cfg", "bin/python3"}) {
+        if (!error && is_there(folder / name, error)) continue;
+        if (error)
+            return "The server cannot look into \"" + folder.string() + "\": " + error.message() +
+                   ".";
+        return "The folder \"" + folder.string() + "\" has no " + name + ".";
+    }
+    return std::nullopt;
+}
+
+/// Names that only differ in case are worth telling, since the file system takes them for others.
+std::string hint_of(const fs::path& environments_dir, const std::string& name) {
+    std::string meant;
+    for (const std::string& other : names_in(environments_dir))
+        if (equals_ignoring_case(other, name) && !fault_of(environments_dir / other))
+            meant += (meant.empty() ? "" : " or ") + ("\"" + other + "\"");
+    if (!meant.empty()) meant = "Perhaps you meant " + meant + ". ";
+    return meant + "pyq_list_envs() shows which there are.";
+}
+
+[[noreturn]] void throw_unknown(const std::string& name, std::string detail, std::string hint) {
+    ErrorReport report;
+    report.sqlstate = sqlstate::kUndefinedObject;
+    report.message = "Python environment \"" + name + "\" does not exist";
+    report.detail = std::move(detail);
+    report.hint = std::move(hint);
+    throw Error(std::move(report));
+}
+
+/// Hidden folders are not offered: pip and the like leave theirs behind.
+bool can_be_name(std::string_view name) noexcept {
+    return !name.empty() && name.front() != '.' && name.find('/') == std::string_view::npos &&
+           name.find('\0') == std::string_view::npos;
+}
+
+void require_name(const std::string& name) {
+    if (can_be_name(name)) return;
+    if (name.empty()) throw Error(sqlstate::kInvalidArgument, "argument env_name is empty");
+    const std::string shown = shorten(name.substr(0, name.find('\0')));
+    throw Error(sqlstate::kInvalidArgument,
+                "argument env_name cannot be \"" + shown + "\": it names a folder",
+                "Pass the name alone, without a path and without a leading dot.");
+}
+
+/// Length of the UTF-8 character at the front of a text that is not empty; 0 when there is none.
+std::size_t character_length(std::string_view text) noexcept {
+    const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+    if (byte(0) < 0x80) return 1;
+    const std::size_t length = byte(0) >= 0xF0 ? 4 : byte(0) >= 0xE0 ? 3 : 2;
+    if (byte(0) < 0xC2 || byte(0) > 0xF4 || text.size() < length) return 0;
+    for (std::size_t i = 1; i < length; ++i)
+        if ((byte(i) & 0xC0) != 0x80) return 0;
+    // Overlong forms, surrogates and what lies beyond Unicode show in the second byte.
+    const bool is_valid =
+        !(byte(0) == 0xE0 && byte(1) < 0xA0) && !(byte(0) == 0xED && byte(1) > 0x9F) &&
+        !(byte(0) == 0xF0 && byte(1) < 0x90) && !(byte(0) == 0xF4 && byte(1) > 0x8F);
+    return is_valid ? length : 0;
+}
+
+/// The text with "?" for what is no UTF-8, NUL or another control character.
+std::string printable(std::string_view text) {
+    std::string result;
+    while (!text.empty()) {
+        const std::size_t length = character_length(text);
+        const auto first = static_cast<unsigned char>(text.front());
+        if (length == 0 || (first < 0x20 && first != '\t') || first == 0x7F)
+            result += '?';
+        else
+            result += text.substr(0, length);
+        text.remove_prefix(std::max<std::size_t>(length, 1));
+    }
+    return result;
+}
+
+/// It may have been cut in the middle.
+void drop_last_character(std::string& text) {
+    while (!text.empty() && (static_cast<unsigned char>(text.back()) & 0xC0) == 0x80)
+        text.pop_back();
+    if (!text.empty()) text.pop_back();
+}
+
+/// Links are not followed: whoever may write into an environment could have the server read
+/// another file to them.
+std::string description_of(const fs::path& folder) {
+    for (const char* const name : {"description", "description.txt"}) {
+        std::error_code error;
+        if (!fs::is_regular_file(fs::symlink_status(folder / name, error))) continue;
+        std::ifstream file(folder / name);
+        std::string text(kMostDescriptionBytes, '\0');
+        file.read(text.data(), static_cast<std::streamsize>(text.size()));
+        text.resize(static_cast<std::size_t>(file.gcount()));
+        text.resize(std::min(text.size(), text.find('\n')));
+        if (text.size() == kMostDescriptionBytes) drop_last_character(text);
+        return printable(trim(text));
+    }
+    return {};
+}
+
+bool is_package(std::string_view name) noexcept {
+    return name.ends_with(".dist-info") || name.ends_with(".egg-info");
+}
+
+/// Adds up what is below some folders.
+class FolderSize {
+   public:
+    explicit FolderSize(const std::function<void()>& check_interrupts)
+        : check_interrupts_(check_interrupts) {}
+
+    void add(const fs::path& top) {
+        std::vector<fs::path> folders{top};
+        while (!folders.empty()) {
+            const fs::path folder = std::move(folders.back());
+            folders.pop_back();
+            if (check_interrupts_) check_interrupts_();
+            for (const std::string& name : names_in(folder)) add_entry(folder / name, folders);
+        }
+    }
+    std::uintmax_t bytes() const noexcept { return bytes_; }
+
+   private:
+    /// std::filesystem does not tell a file's identity, by which hard links are known.
+    void add_entry(const fs::path& path, std::vector<fs::path>& folders) {
+        struct stat status {};
+        if (lstat(path.c_str(), &status) != 0) return;
+        if (S_ISDIR(status.st_mode)) folders.push_back(path);
+        if (!S_ISREG(status.st_mode)) return;
+        if (status.st_nlink > 1 && !linked_.emplace(status.st_dev, status.st_ino).second) return;
+        bytes_ += static_cast<std::uintmax_t>(status.st_size);
+    }
+
+    const std::function<void()>& check_interrupts_;
+    std::set<std::pair<dev_t, ino_t>> linked_;
+    std::uintmax_t bytes_ = 0;
+};
+
+/// Counts packages, in folders that may be given more than once.
+int count_packages(const std::vector<fs::path>& site_directories) {
+    std::set<fs::path> seen;  // lib64 is often a link to lib
+    int count = 0;
+    for (const fs::path& site : site_directories) {
+        std::error_code error;
+        const fs::path folder = fs::canonical(site, error);
+        if (error || !seen.insert(folder).second) continue;
+        const std::vector<std::string> names = names_in(folder);
+        count += static_cast<int>(std::count_if(names.begin(), names.end(), is_package));
+    }
+    return count;
+}
+
+Environment describe_default(const ServerPython& server,
+                             const std::function<void()>& check_interrupts) {
+    FolderSize size(check_interrupts);
+    std::vector<fs::path> sites;
+    for (const std::string& site : server.site_directories) {
+        if (std::find(sites.begin(), sites.end(), fs::path(site)) != sites.end()) continue;
+        sites.emplace_back(site);
+        size.add(sites.back());
+    }
+    return {.name = kDefaultEnvironment,
+            .folder = {},
+            .size_bytes = size.bytes(),
+            .description = "The server's own Python",
+            .package_count = count_packages(sites),
+            .python_version = server.version};
+}
+
+Environment describe(const fs::path& folder, const std::string& name, const std::string& version,
+                     const std::function<void()>& check_interrupts) {
+    FolderSize size(check_interrupts);
+    size.add(folder);
+    const fs::path sites = fs::path(std::string(kPythonFolder) + version) / "site-packages";
+    return {.name = name,
+            .folder = folder.string(),
+            .size_bytes = size.bytes(),
+            .description = description_of(folder),
+            .package_count = count_packages({folder / "lib" / sites, folder / "lib64" / sites}),
+            .python_version = version};
+}
+
+}  // namespace
+
+std::string find_environment(const std::string& environments_dir, const std::string& name,
+                             const std::string& python_version) {
+    require_name(name);
+    if (name == kDefaultEnvironment) return {};
+    if (environments_dir.empty())
+        throw_unknown(name, "The server has no other environment than \"default\".",
+                      "Set oml_epe.environments_dir to a folder that holds virtual environments.");
+    const fs::path folder = fs::path(environments_dir) / name;
+    if (std::optional<std::string> fault = fault_of(folder))
+        throw_unknown(name, std::move(*fault), hint_of(environments_dir, name));
+    const std::string version = version_of(folder);
+    if (version == python_version) return folder.string();
+    throw Error(sqlstate::kUnsupported,
+                "Python environment \"" + name + "\" is for Python " +
+                    (version.empty() ? "of an unknown version" : version) +
+                    ", but the server embeds Python " + python_version,
+                "Make it with \"python" + python_version + " -m venv\".");
+}
+
+/// pip makes a folder beside each package, so that the folder of the packages changes with them.
+std::string environment_stamp(const std::string& folder) {
+    if (folder.empty()) return {};
+    std::string stamp;
+    const auto add = [&](const fs::path& path) {
+        struct stat status {};
+        if (stat(path.c_str(), &status) != 0) return;
+        for (const std::int64_t number : {static_cast<std::int64_t>(status.st_ino),
+                                          static_cast<std::int64_t>(status.st_mtim.tv_sec),
+                                          static_cast<std::int64_t>(status.st_mtim.tv_nsec)})
+            stamp += std::to_string(number) + " ";
+    };
+    add(fs::path(folder) / "pyvenv.cfg");
+    for (const std::string& name : names_in(fs::path(folder) / "lib"))
+        if (name.starts_with(kPythonFolder)) add(fs::path(folder) / "lib" / name / "site-packages");
+    return stamp;
+}
+
+std::vector<Environment> list_environments(const std::string& environments_dir,
+                                           const ServerPython& server,
+                                           const std::function<void()>& check_interrupts) {
+    std::vector<Environment> environments{describe_default(server, check_interrupts)};
+    if (environments_dir.empty()) return environments;
+    for (const std::string& name : names_in(environments_dir)) {
+        if (!can_be_name(name) || name == kDefaultEnvironment) continue;
+        // SQL could not name it.
+        if (printable(name) != name) continue;
+        const fs::path folder = fs::path(environments_dir) / name;
+        if (fault_of(folder) || version_of(folder) != server.version) continue;
+        environments.push_back(describe(folder, name, server.version, check_interrupts));
+    }
+    return environments;
+}
+
+}  // namespace epe::engine

@@ -1,0 +1,282 @@
+// The engine's end of the connection to its backend.
+#include "engine/program/backend_link.h"
+
+#include <poll.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <new>
+#include <span>
+#include <utility>
+
+#include "engine/common/batch_codec.h"
+
+namespace epe::engine {
+
+namespace {
+
+/// Rows of fewer bytes travel in the frame.
+constexpr std::size_t kInlineBytes = std::size_t{32} << 10;
+/// Output is sent when there is so much, and waited for when there is this much.
+constexpr std::size_t kFlushBytes = std::size_t{64} << 10;
+constexpr std::size_t kMostQueuedBytes = std::size_t{4} << 20;
+/// Arenas for results on their way, at most: then those that are under way are waited for.
+constexpr std::ptrdiff_t kMostOutputs = 4;
+
+volatile sig_atomic_t is_cancelled = 0;
+
+void on_cancel(int) noexcept { is_cancelled = 1; }
+
+/// Ends the process without a word: nobody is left to hear it.
+[[noreturn]] void leave() noexcept { _exit(0); }
+
+}  // namespace
+
+InterruptFlags cancel_flags() noexcept {
+    static bool is_installed = false;
+    if (!is_installed) {
+        struct sigaction action {};
+        action.sa_handler = on_cancel;  // without SA_RESTART: waits end
+        sigemptyset(&action.sa_mask);
+        sigaction(SIGINT, &action, nullptr);
+        is_installed = true;
+    }
+    const auto flag = []() noexcept { return is_cancelled != 0; };
+    // Its backend kills an engine that has not ended a cancelled request at once: what the process
+    // is left like matters only when it has.
+    return {flag, flag, []() noexcept { return false; }};
+}
+
+void clear_cancel() noexcept { is_cancelled = 0; }
+
+/// An arena of the backend's rows; free when nothing borrows from it any more.
+class EngineLink::Input final : public Lease {
+   public:
+    Input(std::uint32_t id, Mapping mapping) : id_(id), mapping_(std::move(mapping)) {}
+
+    std::uint32_t id() const noexcept { return id_; }
+    std::span<std::byte> data() const noexcept { return {mapping_.data(), mapping_.size()}; }
+    /// True once after it has become free. Its memory may be changed from then on.
+    bool take_free() noexcept { return is_free_.exchange(false); }
+
+   private:
+    void on_free() noexcept override { is_free_ = true; }  // on any thread
+
+    std::uint32_t id_;
+    Mapping mapping_;
+    std::atomic<bool> is_free_{false};
+};
+
+/// An arena that the backend granted for results.
+struct EngineLink::Output {
+    std::uint32_t id;
+    Mapping mapping;
+    bool is_free = true;
+};
+
+namespace {
+
+/// Rows that came in a frame: memory of their own, for as long as something borrows from it.
+class InlineRows final : public Lease {
+   public:
+    static Lease& hold(std::string_view data, std::span<std::byte>& copy) {
+        auto rows = std::make_unique<InlineRows>();
+        if (!rows->data_.append(data.data(), data.size())) throw std::bad_alloc();
+        copy = {rows->data_.data(), data.size()};
+        rows->add();
+        return *rows.release();  // on_free() takes it
+    }
+
+   private:
+    void on_free() noexcept override { const std::unique_ptr<InlineRows> last(this); }
+
+    Buffer data_{};
+};
+
+/// Drops the caller's hold of `lease`, which the columns of the batch then have.
+Batch borrow_rows(WireReader& from, std::span<std::byte> data, Lease& lease) {
+    struct Hold {
+        Lease& lease;
+        ~Hold() { lease.drop(); }
+    } const hold{lease};
+    return decode_borrowed(from, data, lease);
+}
+
+}  // namespace
+
+EngineLink::EngineLink(Descriptor socket) : channel_(std::move(socket), Receives::kDescriptors) {}
+
+EngineLink::~EngineLink() = default;
+
+void EngineLink::poll_socket(short events, Patience patience) {
+    pollfd socket{channel_.descriptor(), events, 0};
+    const bool may_end = patience == Patience::kUntilCancelled;
+    if (may_end && is_cancelled != 0)
+        throw Error(sqlstate::kQueryCanceled, "the statement is cancelled");
+    // A signal between the test and the wait is repeated by the backend, which then kills.
+    if (poll(&socket, 1, -1) < 0 && errno != EINTR) leave();
+}
+
+void EngineLink::put(ToBackend type, const WireWriter& body) {
+    channel_.put(type, body);
+    if (channel_.output_size() > kFlushBytes) (void)channel_.flush();
+}
+
+void EngineLink::flush(Patience patience) {
+    while (!channel_.flush()) poll_socket(POLLOUT, patience);
+}
+
+/// Takes what comes next; messages that are not about arenas go to waiting_.
+void EngineLink::receive_more(Patience patience) {
+    poll_socket(POLLIN, patience);
+    take_arrived();
+}
+
+void EngineLink::take_arrived() {
+    if (!channel_.receive()) leave();
+    Frame frame;
+    while (channel_.next(frame))
+        if (!handle_arena(frame))
+            waiting_.push_back({static_cast<ToEngine>(frame.type), std::string(frame.body)});
+}
+
+Message EngineLink::wait() {
+    report_free_inputs();
+    flush(Patience::kAlways);
+    while (waiting_.empty()) receive_more(Patience::kAlways);
+    Message message = std::move(waiting_.front());
+    waiting_.pop_front();
+    return message;
+}
+
+Message EngineLink::ask(ToBackend question, const WireWriter& body, ToEngine answer) {
+    // Before the question: the answer may then come in one of these. A call that asks for many
+    // would make the backend create an arena for each.
+    report_free_inputs();
+    put(question, body);
+    return wait_for(answer);
+}
+
+Message EngineLink::ask(ToBackend question, WireWriter head, const Batch& rows, ToEngine answer) {
+    report_free_inputs();
+    put_rows(question, std::move(head), rows);
+    return wait_for(answer);
+}
+
+/// The answer to a question; what the backend had sent before it is left for wait().
+Message EngineLink::wait_for(ToEngine answer) {
+    flush(Patience::kUntilCancelled);
+    while (true) {
+        for (auto each = waiting_.begin(); each != waiting_.end(); ++each) {
+            if (each->type != answer) continue;
+            Message message = std::move(*each);
+            waiting_.erase(each);
+            return message;
+        }
+        receive_more(Patience::kUntilCancelled);
+    }
+}
+
+bool EngineLink::handle_arena(Frame& frame) {
+    WireReader body(frame.body);
+    switch (static_cast<ToEngine>(frame.type)) {
+        case ToEngine::kArena:
+        case ToEngine::kArenaGrant: {
+            const auto id = body.number<std::uint32_t>();
+            if (frame.descriptors.size() != 1) WireReader::fail("arena");
+            Mapping mapping = map_arena(frame.descriptors.front().release());
+            if (static_cast<ToEngine>(frame.type) == ToEngine::kArena)
+                inputs_.push_back(std::make_unique<Input>(id, std::move(mapping)));
+            else
+                outputs_.push_back(std::make_unique<Output>(Output{id, std::move(mapping)}));
+            return true;
+        }
+        case ToEngine::kArenaReturn: {
+            const auto id = body.number<std::uint32_t>();
+            for (const auto& output : outputs_)
+                if (output->id == id) output->is_free = true;
+            return true;
+        }
+        default:
+            return false;
+    }
+}
+
+void EngineLink::report_free_inputs() {
+    for (const auto& input : inputs_) {
+        if (!input->take_free()) continue;
+        WireWriter body;
+        body.number(input->id());
+        channel_.put(ToBackend::kArenaFree, body);
+    }
+}
+
+EngineLink::Output& EngineLink::output_of(std::size_t size) {
+    const auto find = [&]() -> Output* {
+        Output* best = nullptr;
+        for (const auto& output : outputs_)
+            if (output->is_free && output->mapping.size() >= size &&
+                (best == nullptr || output->mapping.size() < best->mapping.size()))
+                best = output.get();
+        return best;
+    };
+    if (Output* const known = find()) return *known;
+    take_arrived();
+    if (Output* const returned = find()) return *returned;
+    const auto fitting = std::count_if(outputs_.begin(), outputs_.end(), [&](const auto& output) {
+        return output->mapping.size() >= size;
+    });
+    if (fitting < kMostOutputs) {
+        WireWriter request;
+        request.number(static_cast<std::uint64_t>(size));
+        channel_.put(ToBackend::kArenaRequest, request);
+    }
+    flush(Patience::kUntilCancelled);
+    while (true) {
+        if (Output* const granted = find()) return *granted;
+        receive_more(Patience::kUntilCancelled);
+    }
+}
+
+void EngineLink::put_rows(ToBackend type, WireWriter head, const Batch& batch) {
+    const BatchEncoder encoder(batch, 0, batch.length);
+    DataPlace place{0, encoder.data_size()};
+    std::byte* data = nullptr;
+    if (place.size > kInlineBytes) {
+        Output& output = output_of(place.size);
+        output.is_free = false;
+        place.arena = output.id;
+        data = output.mapping.data();
+    }
+    write(head, place);
+    encoder.describe(head);
+    if (data == nullptr) {
+        const std::size_t start = head.bytes().size();
+        head.bytes().resize(start + place.size);
+        data = reinterpret_cast<std::byte*>(head.bytes().data() + start);
+    }
+    encoder.write_data(data);
+    put(type, head);
+    // A backend that is slower shall not make results pile up here.
+    if (channel_.output_size() > kMostQueuedBytes) flush(Patience::kUntilCancelled);
+}
+
+Batch EngineLink::take_rows(WireReader& from) {
+    const DataPlace place = read_place(from);
+    if (place.arena == 0) {
+        std::span<std::byte> data;
+        Lease& lease = InlineRows::hold(from.take_tail(place.size), data);
+        return borrow_rows(from, data, lease);
+    }
+    for (const auto& input : inputs_) {
+        if (input->id() != place.arena) continue;
+        if (place.size > input->data().size()) WireReader::fail("arena");
+        input->add();
+        return borrow_rows(from, input->data().first(place.size), *input);
+    }
+    WireReader::fail("arena");
+}
+
+}  // namespace epe::engine

@@ -1,0 +1,71 @@
+// The engine's end of the connection to its backend: waiting, and rows in both directions.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/pipeline/ports.h"
+#include "engine/common/arena.h"
+#include "engine/common/channel.h"
+#include "engine/common/engine_messages.h"
+
+namespace epe::engine {
+
+/// Set by SIGINT: the backend wants the running request to end. Installs the handler at first use.
+InterruptFlags cancel_flags() noexcept;
+void clear_cancel() noexcept;
+
+/// Whether a wait ends, with Error 57014, when the request is cancelled.
+enum class Patience : std::uint8_t { kUntilCancelled, kAlways };
+
+/// A message of the backend.
+struct Message {
+    ToEngine type{};
+    std::string body{};
+};
+
+class EngineLink {
+   public:
+    explicit EngineLink(Descriptor socket);
+    EngineLink(const EngineLink&) = delete;
+    EngineLink& operator=(const EngineLink&) = delete;
+    ~EngineLink();
+
+    int descriptor() const noexcept { return channel_.descriptor(); }
+    /// Queues a frame; sends what is queued once it is worth it.
+    void put(ToBackend type, const WireWriter& body);
+    /// Queues `head`, with rows of a batch behind it.
+    void put_rows(ToBackend type, WireWriter head, const Batch& batch);
+    void flush(Patience patience);
+    /// The next message of the backend that is not about arenas. Sends what is queued first. Ends
+    /// the process when the backend is gone.
+    Message wait();
+    /// Puts a question and waits for its answer; what the backend had sent before that is left for
+    /// wait().
+    Message ask(ToBackend question, const WireWriter& body, ToEngine answer);
+    /// The same for a question that ends with rows.
+    Message ask(ToBackend question, WireWriter head, const Batch& rows, ToEngine answer);
+    /// Rows that stand in a frame behind everything else; they borrow from an arena.
+    Batch take_rows(WireReader& from);
+
+   private:
+    class Input;
+    struct Output;
+
+    Message wait_for(ToEngine answer);
+    void receive_more(Patience patience);
+    bool handle_arena(Frame& frame);
+    Output& output_of(std::size_t size);
+    void report_free_inputs();
+    void take_arrived();
+    void poll_socket(short events, Patience patience);
+
+    Channel channel_;
+    std::deque<Message> waiting_{};
+    std::vector<std::unique_ptr<Input>> inputs_{};
+    std::vector<std::unique_ptr<Output>> outputs_{};
+};
+
+}  // namespace epe::engine

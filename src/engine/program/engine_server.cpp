@@ -1,0 +1,251 @@
+// An engine process: one backend's requests, one after the other.
+#include "engine/program/engine_server.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+
+#include <cstdio>
+#include <memory>
+#include <new>
+#include <optional>
+#include <utility>
+
+#include "engine/common/parameter_batch.h"
+#include "engine/program/backend_link.h"
+#include "engine/program/remote_host.h"
+#include "py/engine/forked_interpreter.h"
+#include "py/engine/script_engine.h"
+
+namespace epe::engine {
+
+namespace {
+
+/// Ends the process as soon as the backend is gone, also from inside a C function that never
+/// returns. The supervisor does so as well: this is for when there is none any more.
+void* watch_backend(void* data) noexcept {
+    pollfd socket{*static_cast<const int*>(data), POLLRDHUP, 0};
+    while (true) {
+        if (poll(&socket, 1, -1) < 0) continue;
+        if ((socket.revents & (POLLRDHUP | POLLHUP | POLLERR | POLLNVAL)) != 0) _exit(0);
+    }
+}
+
+void start_watching(int socket) {
+    constexpr std::size_t kStackBytes = std::size_t{64} << 10;
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, kStackBytes);
+    pthread_t thread{};
+    static int watched = -1;  // the thread reads it for as long as the process lives
+    watched = socket;
+    const int error = pthread_create(&thread, &attributes, watch_backend, &watched);
+    pthread_attr_destroy(&attributes);
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    if (error != 0)
+        throw Error(sqlstate::kInsufficientResources, "could not start a thread in an engine");
+}
+
+class EngineServer final : private ResultSink {
+   public:
+    explicit EngineServer(Descriptor socket) : link_(std::move(socket)), host_(link_) {}
+
+    void greet(EngineBirth& birth);
+    [[noreturn]] void serve();
+
+   private:
+    void add(CallResult result) override;
+    void handle(const Message& message);
+    void begin(WireReader& from);
+    void run(WireReader& from);
+    void end();
+    void check(WireReader& from);
+    /// Runs a step of a request; what it throws is reported, and the rest of the request skipped.
+    template <typename Step>
+    void attempt(Step&& step);
+    void fail(const ErrorReport& report);
+
+    EngineLink link_;
+    RemoteHost host_;
+    py::EnginePlace place_ = py::EnginePlace::kProcess;
+    bool has_failed_ = false;
+    std::int64_t sink_time_ = 0;
+    // The engine refers to the message, so it goes first.
+    std::unique_ptr<RequestMessage> request_{};
+    std::unique_ptr<Engine> engine_{};
+    std::optional<RemoteStream> stream_{};
+};
+
+void EngineServer::fail(const ErrorReport& report) {
+    has_failed_ = true;
+    WireWriter body;
+    write(body, report);
+    link_.put(ToBackend::kFailed, body);
+}
+
+template <typename Step>
+void EngineServer::attempt(Step&& step) {
+    try {
+        std::forward<Step>(step)();
+    } catch (const ProtocolError&) {
+        throw;
+    } catch (const Error& error) {
+        fail(error.report());
+    } catch (const std::bad_alloc&) {
+        fail(Error(sqlstate::kOutOfMemory, "out of memory").report());
+    } catch (const std::exception& error) {
+        fail(Error(sqlstate::kInternal, error.what()).report());
+    }
+}
+
+void EngineServer::greet(EngineBirth& birth) {
+    const Message message = link_.wait();
+    WireReader from(message.body);
+    if (message.type != ToEngine::kGreeting) WireReader::fail("greeting");
+    Greeting greeting = read_greeting(from);
+    greeting.sandbox.temp_folder = birth.temp_folder;
+    greeting.sandbox.guard_socket = birth.guard_socket.get();
+    greeting.sandbox.guard = birth.guard;
+    for (std::string& folder : birth.python_folders)
+        greeting.sandbox.read_paths.push_back(std::move(folder));
+    py::prepare_interrupts();
+    Ready ready{kProtocolVersion, py::python_version(),
+                confine(greeting.sandbox, birth.namespaces, *birth.filter)};
+    birth.guard_socket.close();
+    if (ready.report.is_complete()) place_ = py::EnginePlace::kSandbox;
+    py::become_engine(birth.stack.get(), birth.temp_folder);
+    start_watching(link_.descriptor());
+    limit_threads(birth.namespaces, ready.report);
+    WireWriter body;
+    write(body, ready);
+    link_.put(ToBackend::kReady, body);
+    if (greeting.requires_sandbox && !ready.report.is_complete()) {
+        // The backend has been told why, and must not be believed to care.
+        link_.flush(Patience::kAlways);
+        _exit(1);
+    }
+}
+
+void EngineServer::serve() {
+    (void)cancel_flags();
+    while (true) handle(link_.wait());
+}
+
+void EngineServer::handle(const Message& message) {
+    WireReader from(message.body);
+    switch (message.type) {
+        case ToEngine::kBegin:
+            clear_cancel();
+            has_failed_ = false;
+            attempt([&] { begin(from); });
+            break;
+        case ToEngine::kRun:
+            if (!has_failed_) attempt([&] { run(from); });
+            break;
+        case ToEngine::kEnd:
+            end();
+            break;
+        case ToEngine::kCheckScript:
+            clear_cancel();
+            has_failed_ = false;
+            attempt([&] { check(from); });
+            end();
+            break;
+        default:  // the answer to a question of a call that has failed since
+            break;
+    }
+}
+
+void EngineServer::begin(WireReader& from) {
+    request_ = std::make_unique<RequestMessage>();
+    read_request(from, *request_);
+    if (from.boolean()) {
+        request_->pickled = link_.take_rows(from);
+        std::vector<HostParameter> pickled(1);
+        pickled[0].bytes.emplace();
+        set_bytes(pickled, request_->pickled);
+        request_->plan.pickled = *pickled[0].bytes;
+    }
+    engine_ = py::make_script_engine(host_, cancel_flags(), place_);
+    engine_->begin(request_->plan);
+}
+
+void EngineServer::run(WireReader& from) {
+    constexpr std::int64_t kMostCalls = 1 << 24;
+    enum class Input : std::uint8_t { kNone, kRows, kStream };
+    Work work;
+    work.function = request_->plan.function;
+    const auto calls = static_cast<std::size_t>(from.count(kMostCalls));
+    work.calls.reserve(calls);
+    for (std::size_t i = 0; i < calls; ++i) work.calls.push_back(read_call(from));
+    const std::int64_t start = now_nanoseconds();
+    switch (from.enumerator(Input::kStream)) {
+        case Input::kNone:
+            break;
+        case Input::kRows:
+            work.batch = link_.take_rows(from);
+            work.batch.schema = &request_->input;
+            break;
+        case Input::kStream:
+            stream_.emplace(link_, request_->input);
+            work.stream = &*stream_;
+            break;
+    }
+    sink_time_ = 0;
+    CallStats before;
+    engine_->report(before);
+    engine_->run(std::move(work), *this);
+    CallStats after;
+    engine_->report(after);
+    EngineTimes times;
+    times.python = after.engine.python - before.engine.python;
+    times.convert = now_nanoseconds() - start - sink_time_ - times.python;
+    WireWriter body;
+    write(body, times);
+    link_.put(ToBackend::kRunDone, body);
+}
+
+void EngineServer::end() {
+    if (!has_failed_ && engine_) attempt([&] { engine_->finish(*this); });
+    engine_.reset();
+    stream_.reset();
+    request_.reset();
+    link_.put(ToBackend::kEnded, WireWriter());
+}
+
+void EngineServer::check(WireReader& from) {
+    const std::string name = from.text();
+    const std::string source = from.text();
+    py::check_script(name, source, host_, cancel_flags());
+}
+
+void EngineServer::add(CallResult result) {
+    const std::int64_t start = now_nanoseconds();
+    WireWriter head;
+    head.number(result.call_number);
+    head.optional_text(result.call_name);
+    head.number(result.first_row);
+    head.boolean(result.is_frame);
+    link_.put_rows(ToBackend::kResult, std::move(head), result.batch);
+    sink_time_ += now_nanoseconds() - start;
+}
+
+}  // namespace
+
+void serve_backend(EngineBirth birth) {
+    (void)signal(SIGXFSZ, SIG_IGN);  // a full temporary folder is an error of the script's write
+    try {
+        EngineServer server(std::move(birth.socket));
+        server.greet(birth);
+        server.serve();
+    } catch (const std::exception& error) {
+        std::fprintf(stderr, "oml_epe: engine: %s\n", error.what());
+    }
+    _exit(1);
+}
+
+}  // namespace epe::engine

@@ -1,0 +1,41 @@
+// The engine program: what the extension starts to run scripts outside the server's processes.
+//
+//   oml_epe_engine supervise FOLDER OWNER [LISTENER]
+//
+// FOLDER is for temporary folders, OWNER and LISTENER are inherited descriptors (see supervisor.h).
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <span>
+#include <string>
+
+#include "engine/common/leftovers.h"
+#include "engine/supervisor/supervisor.h"
+
+namespace {
+
+int usage() {
+    std::fputs("oml_epe_engine is started by the PostgreSQL extension oml_epe\n", stderr);
+    return 2;
+}
+
+}  // namespace
+
+int main(int count, char** values) {
+    const std::span<char*> arguments(values, static_cast<std::size_t>(count));
+    if (arguments.size() < 4 || std::strcmp(arguments[1], "supervise") != 0) return usage();
+    epe::engine::SupervisorBirth birth;
+    birth.folder = arguments[2];
+    birth.owner = epe::engine::Descriptor(std::atoi(arguments[3]));
+    if (arguments.size() > 4) birth.listener = epe::engine::Descriptor(std::atoi(arguments[4]));
+    if (mkdir(birth.folder.c_str(), S_IRWXU) != 0 && errno != EEXIST) {
+        std::perror("oml_epe: could not make the folder of the engines");
+        return 1;
+    }
+    // It stays in /proc/PID/environ, where leftovers.h looks. Scripts need not see it.
+    unsetenv(epe::engine::kFolderVariable);
+    epe::engine::supervise(std::move(birth));
+}

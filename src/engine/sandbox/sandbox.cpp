@@ -1,0 +1,237 @@
+// Confines an engine: user, limits, tree, privileges, Landlock, filter, in this order, since each
+// step needs what a later one takes away.
+#include "engine/sandbox/sandbox.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <string_view>
+
+#include "core/error.h"
+#include "engine/common/descriptor.h"
+#include "engine/sandbox/landlock.h"
+#include "engine/sandbox/namespaces.h"
+#include "engine/sandbox/seccomp_filter.h"
+#include "engine/sandbox/watch_guard.h"
+
+namespace epe::engine {
+namespace {
+
+constexpr rlim_t kSpareFiles = 256;
+// Threads are counted per user and user namespace: in one of the engine's own they are its own, in
+// one of the zygote's those of its engines, else those of the whole server, backends included.
+constexpr rlim_t kMostThreads = 256;
+constexpr rlim_t kMostThreadsPerProcessor = 4;
+constexpr rlim_t kMostThreadsOfEngines = 1024;
+constexpr rlim_t kMostThreadsOfUser = 4096;
+// Counted in the same way. Where others' signals count too, an engine that meets the limit cannot
+// queue any, while others, whose limit is higher, can.
+constexpr rlim_t kMostQueuedSignals = 64;
+
+[[noreturn]] void fail(const char* what, int error) {
+    throw Error(sqlstate::kInternal,
+                std::string("could not confine an engine: ") + what + ": " + std::strerror(error));
+}
+
+void write_quietly(const char* path, std::string_view text) noexcept {
+    const Descriptor file(::open(path, O_WRONLY | O_CLOEXEC));
+    if (!file) return;
+    [[maybe_unused]] const ssize_t written = ::write(file.get(), text.data(), text.size());
+}
+
+void require_one_thread() {
+    struct stat status {};
+    if (::stat("/proc/self/task", &status) != 0) fail("/proc is not mounted", errno);
+    // Its links are ".", ".." and one for each thread.
+    if (status.st_nlink > 3) fail("it has threads, which would stay free", EBUSY);
+}
+
+/// Best effort: an engine shall yield to the server, in the scheduler and when memory runs out.
+void yield_to_server(int niceness) {
+    const std::string value = std::to_string(niceness);
+    if (niceness != 0) {
+        ::setpriority(PRIO_PROCESS, 0, niceness);
+        // With a session of its own, niceness counts only inside it: the session's goes as well.
+        // Another's session is not ours to slow down.
+        if (::getsid(0) == ::getpid()) write_quietly("/proc/self/autogroup", value);
+    }
+    write_quietly("/proc/self/oom_score_adj", "1000");
+}
+
+/// Never raises a limit.
+void limit(__rlimit_resource resource, rlim_t value) {
+    rlimit now{};
+    if (::getrlimit(resource, &now) != 0) fail("getrlimit", errno);
+    now.rlim_max = std::min(now.rlim_max, value);  // RLIM_INFINITY is the largest
+    now.rlim_cur = now.rlim_max;
+    if (::setrlimit(resource, &now) != 0) fail("setrlimit", errno);
+}
+
+struct CloseFolder {
+    void operator()(DIR* folder) const noexcept { ::closedir(folder); }
+};
+
+/// The greatest number of an open file.
+rlim_t highest_descriptor() {
+    const std::unique_ptr<DIR, CloseFolder> folder(::opendir("/proc/self/fd"));
+    if (!folder) fail("/proc/self/fd", errno);
+    rlim_t highest = 0;
+    while (const dirent* const entry = ::readdir(folder.get())) {
+        highest = std::max<rlim_t>(highest, std::strtoul(entry->d_name, nullptr, 10));
+    }
+    return highest;
+}
+
+rlim_t mapped_bytes() {
+    const Descriptor file(::open("/proc/self/statm", O_RDONLY | O_CLOEXEC));
+    char text[128];
+    const ssize_t size = file ? ::read(file.get(), text, sizeof text) : -1;
+    rlim_t pages = 0;
+    if (size <= 0 || std::from_chars(text, text + size, pages).ec != std::errc()) {
+        fail("/proc/self/statm", errno);
+    }
+    return pages * static_cast<rlim_t>(::sysconf(_SC_PAGESIZE));
+}
+
+void set_limits(const SandboxPlan& plan) {
+    // Not 0: that would still start the program that a core pattern may name, as root.
+    limit(RLIMIT_CORE, 1);
+    limit(RLIMIT_NOFILE, highest_descriptor() + kSpareFiles);
+    limit(RLIMIT_SIGPENDING, kMostQueuedSignals);
+    for (const auto resource : {RLIMIT_MEMLOCK, RLIMIT_MSGQUEUE, RLIMIT_RTPRIO, RLIMIT_NICE}) {
+        limit(resource, 0);
+    }
+    if (plan.temp_bytes > 0) limit(RLIMIT_FSIZE, plan.temp_bytes);
+    // Address space, since shared anonymous memory escapes RLIMIT_DATA.
+    if (plan.memory_bytes > 0) limit(RLIMIT_AS, mapped_bytes() + plan.memory_bytes);
+}
+
+/// Capabilities: those in the zygote's user namespace, or root's in a test.
+void drop_capabilities() {
+    ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+    // Without CAP_SETPCAP it fails, and there is nothing to regain them with.
+    for (int capability = 0; ::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) == 0; ++capability) {
+    }
+    __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+    const __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3]{};
+    if (::syscall(SYS_capset, &header, none) != 0) fail("capset", errno);
+}
+
+/// Landlock knows a process's folder in /proc by its inode, which the kernel forgets when memory is
+/// scarce and makes anew, unknown to the rule. A handle that stays open keeps it.
+void keep_own_proc_folder() {
+    Descriptor folder(::open("/proc/self", O_PATH | O_CLOEXEC));
+    if (!folder) fail("/proc/self", errno);
+    folder.release();
+}
+
+std::string reason(int error, const std::string& if_none) {
+    return error == 0 ? if_none : std::strerror(error);
+}
+
+Protection network_protection(const SandboxPlan& plan, int abi, bool has_landlock,
+                              bool has_filter) {
+    Protection network{"network", has_filter, true, "none"};
+    if (!plan.tcp_ports.empty()) {
+        network.is_enforced = has_filter && has_landlock && abi >= kFirstAbiWithNetwork;
+        network.detail = network.is_enforced
+                             ? "TCP to " + std::to_string(plan.tcp_ports.size()) + " ports"
+                             : "the kernel cannot tell TCP ports apart (it takes Landlock 4)";
+    } else if (!has_filter) {
+        network.detail = "needs the system call filter";
+    }
+    return network;
+}
+
+void report_limits(SandboxReport& report, const SandboxPlan& plan,
+                   const NamespaceReport& namespaces, int tree_error) {
+    const bool has_tree = tree_error == 0;
+    report.protections.push_back({"read-only tree", has_tree, false, reason(tree_error, "")});
+    if (plan.temp_bytes > 0) {
+        report.protections.push_back({"temporary folder's size", has_tree, false,
+                                      has_tree ? "all files together" : "each file only"});
+    }
+    if (plan.memory_bytes > 0) {
+        report.protections.push_back({"memory limit", true, false, "address space"});
+    }
+    report.protections.push_back({"namespaces", namespaces.has_user, false, namespaces.detail});
+}
+
+/// Does without the guard where the kernel, or a filter that is in force already, allows none. If
+/// the guard ends meanwhile, the filter refuses to add watches.
+int load_filter(const SystemCallFilter& filter, FilterChoice& choice, int guard_socket) {
+    Descriptor listener;
+    int error = filter.load(choice, listener);
+    if (error != 0 && choice.has_watch_guard) {
+        choice.has_watch_guard = false;
+        error = filter.load(choice, listener);
+    }
+    if (listener) (void)give_listener(guard_socket, std::move(listener));
+    return error;
+}
+
+}  // namespace
+
+void limit_threads(const NamespaceReport& namespaces, const SandboxReport& report) {
+    if (report.is_counted_alone) {
+        const auto processors = static_cast<rlim_t>(std::max(1L, ::sysconf(_SC_NPROCESSORS_ONLN)));
+        limit(RLIMIT_NPROC, kMostThreads + kMostThreadsPerProcessor * processors);
+    } else {
+        limit(RLIMIT_NPROC, namespaces.has_user ? kMostThreadsOfEngines : kMostThreadsOfUser);
+    }
+}
+
+SandboxReport confine(const SandboxPlan& plan, const NamespaceReport& namespaces,
+                      const SystemCallFilter& filter, int landlock_abi) {
+    require_one_thread();
+    yield_to_server(plan.niceness);
+    // Before the limits: the kernel takes those of now as limits of all such namespaces together.
+    const int user_error = namespaces.can_count_alone ? enter_own_user() : EPERM;
+    set_limits(plan);
+    const int tree_error = namespaces.has_mount ? enter_read_only_tree(plan) : EPERM;
+    drop_capabilities();
+    if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) fail("no_new_privs", errno);
+    keep_own_proc_folder();
+    const int landlock_error = restrict_files_and_ports(plan, landlock_abi);
+    FilterChoice choice{!plan.tcp_ports.empty(), tree_error == 0, false};
+    choice.has_watch_guard = ask_guard(plan.guard_socket, plan.guard);
+    const int filter_error = load_filter(filter, choice, plan.guard_socket);
+
+    SandboxReport report;
+    report.is_counted_alone = user_error == 0;
+    report.protections = {
+        {"no new privileges", true, true, ""},
+        {"files", landlock_error == 0, true,
+         reason(landlock_error, "Landlock " + std::to_string(landlock_abi))},
+        {"system calls", filter_error == 0, true, reason(filter_error, "seccomp")},
+        network_protection(plan, landlock_abi, landlock_error == 0, filter_error == 0),
+    };
+    report_limits(report, plan, namespaces, tree_error);
+    report.protections.push_back(
+        {"limits per user", report.is_counted_alone, false,
+         report.is_counted_alone ? "counted for each engine" : "shared with other processes"});
+    report.protections.push_back({"epoll watches", choice.has_watch_guard, false,
+                                  choice.has_watch_guard
+                                      ? std::to_string(kMostWatches) + " for each engine"
+                                      : "as many as the server's account may have"});
+    return report;
+}
+
+SandboxReport confine(const SandboxPlan& plan, const NamespaceReport& namespaces,
+                      const SystemCallFilter& filter) {
+    return confine(plan, namespaces, filter, landlock_abi());
+}
+
+}  // namespace epe::engine

@@ -1,0 +1,174 @@
+// Which request gets an engine next, and which can never get one.
+//
+// A request is *held up* by the server's limit or by that of its role, and the engines *in its way*
+// are then all, or those of the role. Engines that are idle are retired for it; a busy one becomes
+// free when its own call ends. A call that waits for SQL that itself waits for an engine does not
+// end: when all engines in the way belong to sessions that wait so, nothing would ever change, and
+// one request is refused.
+#include <algorithm>
+#include <set>
+#include <string>
+#include <utility>
+
+#include "core/pipeline/call_stats.h"
+#include "engine/supervisor/supervisor_state.h"
+
+namespace epe::engine {
+
+namespace {
+
+bool is_running(const SupervisedEngine& engine) noexcept {
+    return engine.phase != EnginePhase::kQueued;
+}
+
+}  // namespace
+
+std::int64_t Supervisor::engines_of(int client) const {
+    return std::count_if(engines_.begin(), engines_.end(), [&](const SupervisedEngine& engine) {
+        return engine.order.client == client && is_running(engine);
+    });
+}
+
+std::int64_t Supervisor::running() const {
+    return std::count_if(engines_.begin(), engines_.end(), is_running);
+}
+
+/// Whether a request is held up by the limit of its role. Sessions may have different limits, since
+/// each keeps that of its log-in; the request's own counts.
+bool Supervisor::is_role_full(const SupervisedEngine& request) const {
+    if (request.order.most_of_role == 0) return false;
+    const auto count =
+        std::count_if(engines_.begin(), engines_.end(), [&](const SupervisedEngine& engine) {
+            return is_running(engine) && engine.order.role == request.order.role;
+        });
+    return count >= request.order.most_of_role;
+}
+
+/// Of the clients with the fewest engines the oldest request, as their sessions have asked: an
+/// earlier supervisor may have had it. Requests whose role has its most engines are passed over.
+Supervisor::Engines::iterator Supervisor::next_in_queue() {
+    auto best = engines_.end();
+    std::int64_t fewest = 0;
+    for (auto each = engines_.begin(); each != engines_.end(); ++each) {
+        if (is_running(*each) || is_role_full(*each)) continue;
+        const std::int64_t count = engines_of(each->order.client);
+        if (best != engines_.end() &&
+            std::pair(count, each->order.asked) >= std::pair(fewest, best->order.asked))
+            continue;
+        best = each;
+        fewest = count;
+    }
+    return best;
+}
+
+bool Supervisor::is_in_way(const SupervisedEngine& engine, const SupervisedEngine& request) const {
+    return is_running(engine) &&
+           (!is_role_full(request) || engine.order.role == request.order.role);
+}
+
+/// Makes room for the requests that the limits of their roles hold up.
+void Supervisor::retire_for_roles() {
+    for (const SupervisedEngine& request : engines_) {
+        if (is_running(request) || !is_role_full(request)) continue;
+        const bool is_due =
+            std::any_of(engines_.begin(), engines_.end(), [&](const SupervisedEngine& engine) {
+                return is_in_way(engine, request) && engine.is_ending();
+            });
+        if (!is_due) (void)retire_one(request);
+    }
+}
+
+/// Whether all engines in the way of a request belong to these clients, and none is free or about
+/// to be.
+bool Supervisor::is_blocked_by(const SupervisedEngine& request,
+                               const std::set<int>& clients) const {
+    return std::all_of(engines_.begin(), engines_.end(), [&](const SupervisedEngine& engine) {
+        return !is_in_way(engine, request) ||
+               (!engine.is_ending() && !engine.is_idle() && clients.contains(engine.order.client));
+    });
+}
+
+/// The clients that wait for each other's engines, or for their own.
+std::set<int> Supervisor::stuck_clients() const {
+    std::set<int> stuck;
+    for (const SupervisedEngine& engine : engines_)
+        if (!is_running(engine) && engine.order.is_first) stuck.insert(engine.order.client);
+    for (bool has_changed = true; has_changed;) {
+        has_changed = false;
+        for (const SupervisedEngine& engine : engines_)
+            if (!is_running(engine) && engine.order.is_first &&
+                stuck.contains(engine.order.client) && !is_blocked_by(engine, stuck))
+                has_changed = stuck.erase(engine.order.client) > 0;
+    }
+    return stuck;
+}
+
+/// Refuses the youngest request that can never be served: also one for a further engine of a
+/// parallel call that has all engines in its way. True when there was one.
+bool Supervisor::refuse_stuck() {
+    const std::set<int> stuck = stuck_clients();
+    auto hopeless = engines_.end();
+    for (auto each = engines_.begin(); each != engines_.end(); ++each) {
+        if (is_running(*each)) continue;
+        const bool is_stuck = each->order.is_first ? stuck.contains(each->order.client)
+                                                   : is_blocked_by(*each, {each->order.client});
+        if (is_stuck) hopeless = each;
+    }
+    if (hopeless == engines_.end()) return false;
+    const bool is_roles = is_role_full(*hopeless);
+    const auto count =
+        std::count_if(engines_.begin(), engines_.end(),
+                      [&](const SupervisedEngine& engine) { return is_in_way(engine, *hopeless); });
+    refuse(hopeless, "all " + std::to_string(count) + " of \"oml_epe.max_engines" +
+                         (is_roles ? "_per_role" : "") + "\" run calls that wait for this one");
+    return true;
+}
+
+void Supervisor::schedule() {
+    if (now_nanoseconds() < settle_until_) return;
+    settle_until_ = 0;
+    while (true) {
+        retire_for_roles();
+        const auto next = next_in_queue();
+        if (next == engines_.end()) {
+            if (!refuse_stuck()) return;
+            continue;
+        }
+        if (running() >= configuration_.most_engines) {
+            // An exit brings us back.
+            if (std::any_of(engines_.begin(), engines_.end(),
+                            [](const SupervisedEngine& engine) { return engine.is_ending(); }) ||
+                retire_one(*next) || !refuse_stuck())
+                return;
+            continue;
+        }
+        const ZygoteRecord& zygote = zygote_of(next->order.kind);
+        if (zygote.pid != 0) {
+            fork_engine(*next);
+            continue;
+        }
+        refuse(next, zygote.failure);
+        zygotes_.remove_if([](const ZygoteRecord& each) { return each.pid == 0; });
+    }
+}
+
+/// Retires the engine in the way of a request that has been idle for the longest time.
+bool Supervisor::retire_one(const SupervisedEngine& request) {
+    auto oldest = engines_.end();
+    for (auto each = engines_.begin(); each != engines_.end(); ++each)
+        if (each->is_idle() && is_in_way(*each, request) &&
+            (oldest == engines_.end() || each->idle_since() < oldest->idle_since()))
+            oldest = each;
+    return oldest != engines_.end() && oldest->retire();
+}
+
+void Supervisor::retire_idle() {
+    if (configuration_.idle_seconds == 0) return;
+    timespec now{};
+    clock_gettime(CLOCK_REALTIME, &now);
+    const std::int64_t oldest = (now.tv_sec - configuration_.idle_seconds) * 1'000'000;
+    for (SupervisedEngine& engine : engines_)
+        if (engine.is_idle() && engine.idle_since() < oldest) (void)engine.retire();
+}
+
+}  // namespace epe::engine

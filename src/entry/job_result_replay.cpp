@@ -1,0 +1,158 @@
+// Gives the stored result of a job in the format that is asked for.
+//
+// What a call returned is stored as a pickle. A built-in function is called once for each of them
+// with its pieces and returns the object; so every format is made from it as in a synchronous
+// call. The calls are calls over rows, of job_data, whatever the job's own were over.
+//
+// A pickle is code, and nothing proves who wrote a row of a table. So it is loaded in an engine
+// process, whoever owns the job, in one that serves nothing but stored results of that owner, and
+// it gets no SQL: neither the server's process nor the rights of the role that asks are within its
+// reach.
+#include "entry/job_result_replay.h"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/pipeline/pipeline.h"
+#include "entry/engine_choice.h"
+#include "pg/backend/host.h"
+#include "pg/backend/session.h"
+#include "pg/backend/waiter.h"
+#include "pg/catalog/script_store.h"
+#include "pg/input/query_source.h"
+#include "pg/output/result_target.h"
+#include "pg/output/tuplestore_sink.h"
+
+namespace epe {
+
+namespace {
+
+constexpr const char* kReplayScript = "from _oml_epe_runtime.pickles import restore\n"
+                                      "def replay(pieces, figures):\n"
+                                      "    return restore(pieces['data'], figures)\n";
+constexpr std::uint64_t kReplayVersion = 1;
+
+/// A call for every stored one, small ones many at a time.
+class StoredCut final : public Cut {
+   public:
+    StoredCut(InputSource& source, std::vector<jobs::StoredCall> calls)
+        : source_(source), calls_(std::move(calls)) {}
+
+    bool next(Work& work) override {
+        if (next_ == calls_.size()) return false;
+        work = Work{};
+        work.function = EvalFunction::kGroup;
+        std::int64_t rows = 0;
+        std::int64_t bytes = 0;
+        while (next_ < calls_.size() && bytes < static_cast<std::int64_t>(kStreamBytes)) {
+            const jobs::StoredCall& stored = calls_[next_++];
+            Call call;
+            call.number = stored.number;
+            call.name = stored.name;
+            call.first_row = rows;
+            call.row_count = stored.pieces;
+            rows += stored.pieces;
+            bytes += stored.bytes;
+            work.calls.push_back(std::move(call));
+        }
+        BatchBuilder builder(source_.schema(), BuildOptions{});
+        std::int64_t read = 0;
+        while (read < rows) {
+            const std::int64_t more = source_.read(builder, rows - read);
+            if (more == 0) throw Error(sqlstate::kInternal, "stored result is incomplete");
+            read += more;
+        }
+        work.batch = builder.finish();
+        return true;
+    }
+
+   private:
+    InputSource& source_;
+    std::vector<jobs::StoredCall> calls_;
+    std::size_t next_ = 0;
+};
+
+/// What a stored result may ask of PostgreSQL while it is loaded.
+class LoadingHost final : public Host {
+   public:
+    explicit LoadingHost(Host& host) : host_(host) {}
+    void notice(std::string_view text) override { host_.notice(text); }
+    void warning(std::string_view text) override { host_.warning(text); }
+    HostResult execute(const std::string&, const std::vector<HostParameter>&) override {
+        throw Error(sqlstate::kInsufficientPrivilege,
+                    "a stored result may not run SQL while it is loaded",
+                    "Return values that hold what they need.");
+    }
+    void check_interrupts() override { host_.check_interrupts(); }
+    void watch(const Asker& asker) override { host_.watch(asker); }
+    void unwatch() noexcept override { host_.unwatch(); }
+
+   private:
+    Host& host_;
+};
+
+bool shows_figures(OutputFormat::Form form, const Controls& controls) {
+    return form == OutputFormat::Form::kPng ||
+           (form == OutputFormat::Form::kXml && controls.capture_graphics);
+}
+
+Request replay_request(const jobs::JobRecord& job, const Request& original) {
+    Request request;
+    request.function = EvalFunction::kTable;
+    request.input_name =
+        std::string(
+            "SELECT d.data FROM pyqsys.job_data AS d WHERE d.job OPERATOR(pg_catalog.=) '") +
+        job.id.text + "'::pg_catalog.uuid ORDER BY d.call, d.piece";
+    request.controls = original.controls;
+    request.controls.input_type = InputType::kDict;
+    request.controls.is_iterator = request.controls.is_parallel = false;
+    request.controls.is_async = request.controls.omit_incomplete = false;
+    request.controls.engines = 0;
+    request.environment = original.environment;
+    return request;
+}
+
+}  // namespace
+
+void replay_result(const jobs::JobRecord& job, const pg::ResultTarget& target,
+                   bool always_gives_row) {
+    const Request original = make_request(job.request.function, job.request.arguments);
+    Request request = replay_request(job, original);
+    request.controls.unknown.clear();
+    if (always_gives_row) request.controls.always_gives_row = true;
+    const bool is_trusted = job.is_trusted && pg::is_trusted_owner(job.owner);
+    Script script;
+    script.owner = original.script_owner.value_or(pg::role_name(job.owner));
+    script.name = original.script_name + " (stored result)";
+    script.source = kReplayScript;
+    script.is_trusted = is_trusted;
+    script.version = kReplayVersion;
+    script.owner_role = job.owner;
+    script.engine_group = "stored results of " + script.owner;
+
+    const std::unique_ptr<InputSource> source = pg::open_query_source(request);
+    StoredCut cut(*source, jobs::stored_calls(job.id));
+    const std::unique_ptr<Host> callers_host = pg::make_host();
+    LoadingHost host(*callers_host);
+    const std::unique_ptr<Waiter> waiter = pg::make_waiter();
+    const auto engine = choose_engine(
+        request, {.is_trusted = is_trusted, .is_job = false, .is_apart = true}, host, *waiter);
+    CallPlan plan;
+    plan.script = &script;
+    plan.function = EvalFunction::kGroup;
+    plan.joined_as = original.function;
+    plan.controls = request.controls;
+    plan.arguments_json = shows_figures(target.shape().form, request.controls)
+                              ? R"({"figures":true})"
+                              : R"({"figures":false})";
+    plan.is_trusted = is_trusted;
+    plan.shape = &target.shape();
+    plan.input = &source->schema();
+    pg::TuplestoreSink rows(target);
+    (void)run_pipeline(cut, *engine, plan, rows);
+    source->close();
+    rows.close();
+}
+
+}  // namespace epe

@@ -1,0 +1,12 @@
+// What a script running in this backend may ask of PostgreSQL.
+#pragma once
+
+#include <memory>
+
+#include "core/pipeline/ports.h"
+
+namespace epe::pg {
+
+std::unique_ptr<Host> make_host();
+
+}  // namespace epe::pg

@@ -1,0 +1,104 @@
+// Who calls, and where.
+#include "pg/backend/session.h"
+
+extern "C" {
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_authid.h"
+#include "catalog/pg_database.h"
+#include "commands/dbcommands.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+#include "utils/timestamp.h"
+}
+
+#include "pg/boundary/boundary.h"
+#include "pg/boundary/encoding_internal.h"
+
+namespace epe::pg {
+
+#if PG_VERSION_NUM < 140000
+#define ROLE_PG_READ_ALL_STATS DEFAULT_ROLE_READ_ALL_STATS
+#endif
+
+std::uint32_t current_role() noexcept { return GetUserId(); }
+
+std::uint32_t session_role() noexcept { return GetSessionUserId(); }
+
+std::uint32_t current_database() noexcept { return MyDatabaseId; }
+
+namespace {
+
+struct Name {
+    const char* text;
+    std::size_t size;
+};
+
+Name in_utf8(const char* name) noexcept {
+    if (name == nullptr) return {nullptr, 0};
+    std::size_t size = std::strlen(name);
+    const char* text = to_utf8(name, &size);
+    return {text, size};
+}
+
+std::string text_of(Name name, std::uint32_t number) {
+    return name.text != nullptr ? std::string(name.text, name.size)
+                                : "unknown (OID " + std::to_string(number) + ")";
+}
+
+bool may_connect(Oid role) noexcept {
+#if PG_VERSION_NUM >= 160000
+    return object_aclcheck(DatabaseRelationId, MyDatabaseId, role, ACL_CONNECT) == ACLCHECK_OK;
+#else
+    return pg_database_aclcheck(MyDatabaseId, role, ACL_CONNECT) == ACLCHECK_OK;
+#endif
+}
+
+/// As authentication sees it: rolcanlogin, and a password that has not run out.
+bool may_log_in(Oid role) noexcept {
+    const HeapTuple row = SearchSysCache1(AUTHOID, ObjectIdGetDatum(role));
+    if (!HeapTupleIsValid(row)) return false;
+    bool is_null = false;
+    const Datum until = SysCacheGetAttr(AUTHOID, row, Anum_pg_authid_rolvaliduntil, &is_null);
+    const bool is_valid = is_null || DatumGetTimestampTz(until) >= GetCurrentTimestamp();
+    const bool may = is_valid && reinterpret_cast<Form_pg_authid>(GETSTRUCT(row))->rolcanlogin;
+    ReleaseSysCache(row);
+    return may && may_connect(role);
+}
+
+}  // namespace
+
+bool may_session_user_log_in(const std::string& name) {
+    return guarded([wanted = name.c_str()]() noexcept {
+        const Oid role = GetSessionUserId();
+        const char* found = GetUserNameFromId(role, /* noerr */ true);
+        return found != nullptr && std::strcmp(in_utf8(found).text, wanted) == 0 &&
+               may_log_in(role);
+    });
+}
+
+std::string role_name(std::uint32_t role) {
+    return text_of(guarded([=]() noexcept { return in_utf8(GetUserNameFromId(role, true)); }),
+                   role);
+}
+
+std::string database_name(std::uint32_t database) {
+    return text_of(guarded([=]() noexcept { return in_utf8(get_database_name(database)); }),
+                   database);
+}
+
+bool is_current_role_or_superuser(std::uint32_t role) {
+    return role == GetUserId() || guarded([]() noexcept { return superuser(); });
+}
+
+bool may_see_role(std::uint32_t role) {
+    return guarded([=]() noexcept {
+        const Oid user = GetUserId();
+        return has_privs_of_role(user, role) || has_privs_of_role(user, ROLE_PG_READ_ALL_STATS);
+    });
+}
+
+}  // namespace epe::pg

@@ -1,0 +1,73 @@
+// Waiting in a backend for somebody else's answer.
+#include "pg/backend/waiter.h"
+
+#include "core/pipeline/call_stats.h"
+#include "pg/boundary/boundary.h"
+
+extern "C" {
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "storage/latch.h"
+#if PG_VERSION_NUM >= 140000
+#include "utils/wait_event.h"
+#else
+#include "pgstat.h"
+#endif
+
+// Of libpq/libpq.h, which wants the headers of GSSAPI where the server was built with it.
+bool pq_check_connection(void);
+}
+
+namespace epe::pg {
+
+namespace {
+
+/// As often the client is asked whether it is still there: what runs for it meanwhile is not
+/// the server's own work, which would notice when it sends the result.
+constexpr long kClientCheckMilliseconds = 50;
+
+void check_client() noexcept {
+#if PG_VERSION_NUM >= 140000
+    static std::int64_t last_check = 0;
+    const std::int64_t now = now_nanoseconds();
+    if (now - last_check < kClientCheckMilliseconds * 1'000'000) return;
+    last_check = now;
+    if (MyProcPort == nullptr || ClientConnectionLost || pq_check_connection()) return;
+    ClientConnectionLost = 1;
+    InterruptPending = 1;
+#endif
+}
+
+void check() noexcept {
+    check_client();
+    CHECK_FOR_INTERRUPTS();
+}
+
+void wait(int descriptor, std::int64_t milliseconds) noexcept {
+    int events = WL_LATCH_SET | WL_EXIT_ON_PM_DEATH | WL_TIMEOUT;
+    if (descriptor >= 0) events |= WL_SOCKET_READABLE;
+    const long limit = milliseconds >= 0 && milliseconds < kClientCheckMilliseconds
+                           ? static_cast<long>(milliseconds)
+                           : kClientCheckMilliseconds;
+    const int happened = WaitLatchOrSocket(
+        MyLatch, events, descriptor >= 0 ? descriptor : PGINVALID_SOCKET, limit, PG_WAIT_EXTENSION);
+    if ((happened & WL_LATCH_SET) != 0) ResetLatch(MyLatch);
+    check();
+}
+
+class BackendWaiter final : public Waiter {
+   public:
+    void wait_readable(int descriptor, std::int64_t milliseconds) override {
+        guarded([=]() noexcept { wait(descriptor, milliseconds); });
+    }
+    void check() override {
+        guarded([]() noexcept { pg::check(); });
+    }
+};
+
+}  // namespace
+
+std::unique_ptr<Waiter> make_waiter() { return std::make_unique<BackendWaiter>(); }
+
+}  // namespace epe::pg

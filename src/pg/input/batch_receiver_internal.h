@@ -1,0 +1,60 @@
+// A DestReceiver that appends the executor's rows to column builders: no tuple is ever copied.
+#pragma once
+
+extern "C" {
+#include "postgres.h"
+
+#include "executor/tuptable.h"
+#include "tcop/dest.h"
+}
+
+#include <vector>
+
+#include "core/batch/batch_builder.h"
+#include "pg/input/datum_reader_internal.h"
+#include "pg/input/group_detector_internal.h"
+
+namespace epe::pg {
+
+/// Owned by a facade; PostgreSQL sees only the embedded DestReceiver, whose callbacks are leaves.
+class BatchReceiver {
+   public:
+    /// Throws PgError. The schema must outlive the receiver.
+    BatchReceiver(const Schema& schema, GroupKeys keys);
+    ~BatchReceiver() = default;
+    BatchReceiver(const BatchReceiver&) = delete;
+    BatchReceiver& operator=(const BatchReceiver&) = delete;
+
+    /// Rows go to this builder from now on.
+    void start(BatchBuilder& builder) noexcept;
+    /// Since start(), omitted ones included.
+    std::int64_t rows_seen() const noexcept { return rows_seen_; }
+    DestReceiver* destination() noexcept { return &link_.receiver; }
+
+   private:
+    struct Link {
+        DestReceiver receiver;  // first: PostgreSQL hands its address back
+        BatchReceiver* owner;
+    };
+
+    static void start_up(DestReceiver* receiver, int operation, TupleDesc descriptor) noexcept;
+    static bool receive(TupleTableSlot* slot, DestReceiver* receiver) noexcept;
+    void append(const Datum* values, const bool* nulls) noexcept;
+    void append_matrix_row(const Datum* values, const bool* nulls) noexcept;
+    bool is_incomplete(const Datum* values, const bool* nulls) const noexcept;
+
+    Link link_{};
+    const Schema* schema_;
+    std::vector<DatumReader> readers_{};
+    GroupKeys keys_;
+    BatchBuilder* builder_ = nullptr;
+    MemoryContext row_context_ = nullptr;
+    bool uses_memory_ = false;
+    std::int64_t rows_seen_ = 0;
+    std::int64_t rows_in_all_ = 0;
+    int column_ = -1;  ///< being read, for the error context
+
+    friend void describe_position(void* argument) noexcept;
+};
+
+}  // namespace epe::pg

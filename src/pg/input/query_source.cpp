@@ -1,0 +1,235 @@
+// Reads the rows of one table or query as columnar batches.
+#include "pg/input/query_source.h"
+
+#include "core/request/identifiers.h"
+#include "pg/boundary/boundary.h"
+#include "pg/boundary/encoding_internal.h"
+#include "pg/input/batch_receiver_internal.h"
+#include "pg/types/column_types_internal.h"
+#include "pg/types/relation_lookup.h"
+
+extern "C" {
+#include "executor/spi.h"
+#include "tcop/pquery.h"
+#include "utils/memutils.h"
+#include "utils/plancache.h"
+#include "utils/portal.h"
+}
+
+namespace epe::pg {
+
+namespace {
+
+/// A saved plan that goes with the memory context it was made in, whatever ends that context.
+struct HeldPlan {
+    MemoryContextCallback callback;
+    SPIPlanPtr plan;
+};
+
+void free_held_plan(void* argument) noexcept {
+    auto* held = static_cast<HeldPlan*>(argument);
+    if (held->plan != nullptr) SPI_freeplan(held->plan);
+    held->plan = nullptr;
+}
+
+void check_reads_only(SPIPlanPtr plan) noexcept {
+    List* sources = SPI_plan_get_plan_sources(plan);
+    if (list_length(sources) != 1)
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                        errmsg("argument \"inp_nam\" must hold a single query")));
+    auto* source = static_cast<CachedPlanSource*>(linitial(sources));
+    auto* query = list_length(source->query_list) == 1
+                      ? static_cast<Query*>(linitial(source->query_list))
+                      : nullptr;
+    if (query == nullptr || query->commandType != CMD_SELECT || source->resultDesc == nullptr)
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                        errmsg("argument \"inp_nam\" must hold a query that returns rows")));
+    if (query->hasModifyingCTE || query->rowMarks != NIL)
+        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                        errmsg("a query in argument \"inp_nam\" must only read"),
+                        errdetail("It changes or locks rows.")));
+}
+
+HeldPlan* prepare(const char* sql, std::size_t given) noexcept {
+    std::size_t size = given;
+    const char* server_sql = from_utf8(sql, &size);
+    MemoryContext caller = CurrentMemoryContext;
+    auto* held = static_cast<HeldPlan*>(palloc0(sizeof(HeldPlan)));
+    held->callback.func = free_held_plan;
+    held->callback.arg = held;
+    SPI_connect();
+    SPIPlanPtr plan = SPI_prepare(server_sql, 0, nullptr);
+    if (plan == nullptr)
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                        errmsg("argument \"inp_nam\" must hold a query that returns rows"),
+                        errdetail("%s", SPI_result_code_string(SPI_result))));
+    check_reads_only(plan);
+    SPI_keepplan(plan);
+    held->plan = plan;
+    MemoryContextRegisterResetCallback(caller, &held->callback);
+    SPI_finish();
+    return held;
+}
+
+/// A borrowed or palloc'ed text in UTF-8, not terminated.
+struct TextView {
+    const char* data;
+    std::size_t size;
+};
+
+TextView statement_text(SPIPlanPtr plan) noexcept {
+    auto* source = static_cast<CachedPlanSource*>(linitial(SPI_plan_get_plan_sources(plan)));
+    const RawStmt* statement = source->raw_parse_tree;
+    const char* text = source->query_string + statement->stmt_location;
+    // A length of 0 means: to the end.
+    TextView view{text, statement->stmt_len > 0 ? static_cast<std::size_t>(statement->stmt_len)
+                                                : std::strlen(text)};
+    view.data = to_utf8(view.data, &view.size);
+    return view;
+}
+
+TupleDesc result_descriptor(SPIPlanPtr plan) noexcept {
+    auto* source = static_cast<CachedPlanSource*>(linitial(SPI_plan_get_plan_sources(plan)));
+    return CreateTupleDescCopy(source->resultDesc);
+}
+
+class QuerySource final : public InputSource {
+   public:
+    QuerySource(const std::string& sql, bool use_decimal) {
+        const char* text = sql.c_str();
+        const std::size_t size = sql.size();
+        held_ = guarded([=]() noexcept { return prepare(text, size); });
+        SPIPlanPtr plan = held_->plan;
+        descriptor_ = guarded([=]() noexcept { return result_descriptor(plan); });
+        schema_ = schema_of(descriptor_, use_decimal);
+    }
+
+    /// The statement alone, as it may stand in a subquery: without a semicolon and what follows.
+    std::string statement() const {
+        SPIPlanPtr plan = held_->plan;
+        const TextView text = guarded([=]() noexcept { return statement_text(plan); });
+        return {text.data, text.size};
+    }
+
+    /// 0-based positions of the grouping columns; the query must sort by them.
+    void group_by(const std::vector<int>& columns) { keys_ = GroupKeys(descriptor_, columns); }
+
+    const Schema& schema() const override { return schema_; }
+
+    std::int64_t read(BatchBuilder& into, std::int64_t max_rows) override {
+        if (is_at_end_) return 0;
+        if (receiver_ == nullptr)
+            receiver_ = std::make_unique<BatchReceiver>(schema_, std::move(keys_));
+        receiver_->start(into);
+        const TextStyleGuard style;
+#if PG_VERSION_NUM >= 140000
+        if (max_rows == 0 && portal_ == nullptr)
+            read_all();
+        else
+#endif
+            fetch(max_rows);
+        const std::int64_t rows = receiver_->rows_seen();
+        is_at_end_ = max_rows == 0 || rows < max_rows;
+        return rows;
+    }
+
+    void close() override {
+        Portal portal = portal_;
+        HeldPlan* held = held_;
+        guarded([=]() noexcept {
+            if (portal != nullptr) {
+                UnpinPortal(portal);
+                SPI_cursor_close(portal);
+            }
+            free_held_plan(held);
+        });
+        portal_ = nullptr;
+        is_at_end_ = true;
+    }
+
+   private:
+#if PG_VERSION_NUM >= 140000
+    void read_all() {
+        SPIPlanPtr plan = held_->plan;
+        DestReceiver* destination = receiver_->destination();
+        guarded([=]() noexcept {
+            SPIExecuteOptions options{};
+            options.read_only = true;
+            options.dest = destination;
+            SPI_connect();
+            SPI_execute_plan_extended(plan, &options);
+            SPI_finish();
+        });
+    }
+#endif
+
+    void fetch(std::int64_t max_rows) {
+        SPIPlanPtr plan = held_->plan;
+        Portal portal = portal_;
+        DestReceiver* destination = receiver_->destination();
+        const long count = max_rows == 0 ? FETCH_ALL : static_cast<long>(max_rows);
+        portal_ = guarded([=]() noexcept {
+            Portal open = portal;
+            if (open == nullptr) {
+                SPI_connect();
+                open = SPI_cursor_open(nullptr, plan, nullptr, nullptr, true);
+                PinPortal(open);  // a script may CLOSE ALL between two batches
+                SPI_finish();
+            }
+            PortalRunFetch(open, FETCH_FORWARD, count, destination);
+            return open;
+        });
+    }
+
+    HeldPlan* held_ = nullptr;
+    TupleDesc descriptor_ = nullptr;
+    Schema schema_{};
+    GroupKeys keys_{};
+    std::unique_ptr<BatchReceiver> receiver_{};
+    Portal portal_ = nullptr;
+    bool is_at_end_ = false;
+};
+
+std::string order_item(int column, const OrderColumn& order) {
+    std::string item = std::to_string(column + 1);
+    if (order.is_descending) item += " DESC";
+    if (order.nulls == OrderColumn::Nulls::kFirst) item += " NULLS FIRST";
+    if (order.nulls == OrderColumn::Nulls::kLast) item += " NULLS LAST";
+    return item;
+}
+
+/// Sorts in SQL, so that PostgreSQL spills for us. Columns are named by position: a query may
+/// have two of one name.
+std::unique_ptr<InputSource> open_grouped(const Request& request, const std::string& query) {
+    const bool use_decimal = request.controls.use_decimal;
+    QuerySource plain(query, use_decimal);
+    const Schema schema = plain.schema();
+    const std::string statement = plain.statement();
+    plain.close();
+    std::vector<int> keys;
+    std::string order;
+    for (const NamePart& name : split_column_list(request.group_columns, "grp_col")) {
+        keys.push_back(require_column(schema, name, "the input"));
+        order += (order.empty() ? "" : ", ") + std::to_string(keys.back() + 1);
+    }
+    if (!request.order_columns.empty())
+        for (const OrderColumn& column : split_order_list(request.order_columns, "ord_col"))
+            order += ", " + order_item(require_column(schema, column.name, "the input"), column);
+    auto source = std::make_unique<QuerySource>(
+        "SELECT * FROM (\n" + statement + "\n) AS input ORDER BY " + order, use_decimal);
+    source->group_by(keys);
+    return source;
+}
+
+}  // namespace
+
+std::unique_ptr<InputSource> open_query_source(const Request& request) {
+    const std::string query =
+        looks_like_query(request.input_name)
+            ? request.input_name
+            : "SELECT * FROM " + find_relation(request.input_name, "inp_nam", false).qualified_name;
+    if (request.function == EvalFunction::kGroup) return open_grouped(request, query);
+    return std::make_unique<QuerySource>(query, request.controls.use_decimal);
+}
+
+}  // namespace epe::pg

@@ -1,0 +1,18 @@
+// Reads the rows of one table or query as columnar batches.
+#pragma once
+
+#include <memory>
+
+#include "core/pipeline/ports.h"
+
+namespace epe::pg {
+
+/// The input of a request: INP_NAM with the caller's rights, sorted by group and order columns
+/// for kGroup. Needs an active snapshot, which it reads with: the rows of the calling statement.
+///
+/// The query is analysed at once; its cursor opens with the first read() and holds until close()
+/// (a read of everything uses no cursor, so that PostgreSQL may plan it in parallel). Throws
+/// PgError when the query fails, Error for bad names.
+std::unique_ptr<InputSource> open_query_source(const Request& request);
+
+}  // namespace epe::pg

@@ -1,0 +1,56 @@
+// Writes the rows of result batches into a tuplestore.
+#pragma once
+
+#include "core/batch/batch.h"
+#include "pg/output/cast_internal.h"
+#include "pg/output/result_target.h"
+
+extern "C" {
+#include "utils/tuplestore.h"
+}
+
+namespace epe::pg {
+
+/// One result column on its way; palloc'ed, plain data.
+struct WriterColumn {
+    const char* name = nullptr;  ///< in the server's encoding; null for a scalar result
+    int attribute = 0;
+    ConversionTarget target{};
+    Conversion* conversions = nullptr;       ///< made so far, the latest first
+    const Conversion* conversion = nullptr;  ///< for the batch being written
+    const Column* source = nullptr;
+};
+
+/// Everything that the row loop needs; palloc'ed, plain data. It lives in a memory context of its
+/// own below the call's, which a failed call leaves to PostgreSQL to release.
+struct RowWriter {
+    MemoryContext context = nullptr;
+    MemoryContext row_context = nullptr;  ///< values; emptied every few rows
+    ExprContext* expressions = nullptr;
+    TupleDesc descriptor = nullptr;
+    Oid row_domain = InvalidOid;
+    void* row_domain_cache = nullptr;
+    int column_count = 0;
+    WriterColumn* columns = nullptr;
+    Datum* values = nullptr;
+    bool* nulls = nullptr;
+    // Where the loop is, for the context of errors.
+    bool is_converting = false;
+    const WriterColumn* column = nullptr;  ///< null when the row is at fault, not one column
+    std::int64_t row = 0;                  ///< 1-based, in the result of its call
+};
+
+/// Rows of one call's result, all plain.
+struct RowsToWrite {
+    const Batch* batch = nullptr;
+    std::int64_t first_row = 0;  ///< 0-based number of the batch's first row in the result
+};
+
+/// Throws PgError.
+RowWriter* make_row_writer(const ResultTarget& target);
+/// A leaf. Errors name column and row.
+void write_rows(RowWriter* writer, const RowsToWrite& rows, Tuplestorestate* store) noexcept;
+/// A leaf.
+void free_row_writer(RowWriter* writer) noexcept;
+
+}  // namespace epe::pg

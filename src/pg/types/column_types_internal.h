@@ -1,0 +1,26 @@
+// How PostgreSQL's row types appear as schemas of batches.
+#pragma once
+
+extern "C" {
+#include "postgres.h"
+
+#include "access/tupdesc.h"
+}
+
+#include "pg/types/column_types.h"
+
+namespace epe::pg {
+
+/// The name of a type with its modifier as format_type prints it, in UTF-8. Throws PgError.
+std::string type_text(Oid type, int32 modifier);
+
+/// A field for one attribute; its name in UTF-8. Throws PgError.
+Field field_of(Form_pg_attribute attribute, bool use_decimal);
+
+/// A field for every attribute that is not dropped, in order. Throws PgError.
+Schema schema_of(TupleDesc descriptor, bool use_decimal);
+
+/// The kind of a type that needs no catalog to know: false for all but the ordinary scalar types.
+bool find_scalar_kind(Oid type, bool use_decimal, Kind& kind) noexcept;
+
+}  // namespace epe::pg

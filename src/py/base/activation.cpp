@@ -1,0 +1,136 @@
+// The stack of requests that run Python in this process.
+#include "py/base/activation_internal.h"
+
+#include <unistd.h>
+
+#include <utility>
+
+#include "py/base/error_internal.h"
+
+namespace epe::py {
+
+namespace {
+
+// Written on the engine's thread with the GIL held; other Python threads read it with the GIL.
+Activation* innermost = nullptr;
+
+struct StreamSlots {
+    PyObject* system;  // the dict of module sys
+    PyObject* stdout_name;
+    PyObject* stderr_name;
+};
+
+const StreamSlots& stream_slots() {
+    static StreamSlots slots{};
+    if (slots.system == nullptr) {
+        slots.stdout_name = Ref::steal(PyUnicode_InternFromString("stdout")).release();
+        slots.stderr_name = Ref::steal(PyUnicode_InternFromString("stderr")).release();
+        slots.system = PyModule_GetDict(import_module("sys").get());
+    }
+    return slots;
+}
+
+Ref exchange_item(PyObject* dict, PyObject* key, PyObject* value) {
+    PyObject* const old = PyDict_GetItemWithError(dict, key);
+    if (old == nullptr && PyErr_Occurred() != nullptr) throw ScriptError();
+    Ref kept = old == nullptr ? Ref::none() : Ref::borrow(old);
+    checked(PyDict_SetItem(dict, key, value));
+    return kept;
+}
+
+/// Prints the pending exception to the server's log, unless it asks for the end. Returns the exit
+/// status of a program that ends with it.
+int report_last_exception() noexcept {
+    if (PyErr_ExceptionMatches(PyExc_SystemExit) == 0) {
+        PyErr_PrintEx(/* set_sys_last_vars */ 0);
+        return 1;
+    }
+    PyObject* type = nullptr;
+    PyObject* value = nullptr;
+    PyObject* traceback = nullptr;
+    PyErr_Fetch(&type, &value, &traceback);
+    PyErr_NormalizeException(&type, &value, &traceback);
+    PyObject* const code = PyObject_GetAttrString(value, "code");
+    if (code == Py_None) return 0;
+    return code != nullptr && PyLong_Check(code) ? static_cast<int>(PyLong_AsLong(code)) : 1;
+}
+
+}  // namespace
+
+// cppcheck does not see the initializers of a constructor that is one try block.
+// cppcheck-suppress uninitMemberVar
+Activation::Activation(const RequestLink& link) try
+    : link_(link), outer_(innermost), guard_(link.flags) {
+    redirect_streams();
+    if (outer_ != nullptr) {
+        // Exceptions of this script are not chained to one that the outer script handles.
+        PyErr_GetExcInfo(&handled_[0], &handled_[1], &handled_[2]);
+        PyErr_SetExcInfo(nullptr, nullptr, nullptr);
+    }
+    innermost = this;
+} catch (const ScriptError&) {  // an earlier script has left Python unusable
+    throw take_error({});
+}
+
+Activation::~Activation() {
+    innermost = outer_;
+    set_doomed(outer_ != nullptr && outer_->kept_ != nullptr);
+    if (outer_ != nullptr) PyErr_SetExcInfo(handled_[0], handled_[1], handled_[2]);
+    restore_streams();
+}
+
+void Activation::redirect_streams() {
+    const StreamSlots& slots = stream_slots();
+    stdout_ = exchange_item(slots.system, slots.stdout_name, output_stream(Output::kStdout));
+    stderr_ = exchange_item(slots.system, slots.stderr_name, output_stream(Output::kStderr));
+}
+
+void Activation::restore_streams() noexcept {
+    const PendingException pending;
+    const StreamSlots& slots = stream_slots();
+    if (PyDict_SetItem(slots.system, slots.stdout_name, stdout_.get()) < 0) PyErr_Clear();
+    if (PyDict_SetItem(slots.system, slots.stderr_name, stderr_.get()) < 0) PyErr_Clear();
+}
+
+Activation* Activation::current() noexcept { return is_forked_child() ? nullptr : innermost; }
+
+void Activation::end_forked_child() noexcept {
+    if (!is_forked_child()) return;
+    // Not exit(): PostgreSQL's atexit callback is for the parent.
+    _exit(PyErr_Occurred() == nullptr ? 0 : report_last_exception());
+}
+
+bool Activation::is_engine_thread() noexcept { return is_guarded_thread(); }
+
+Host& Activation::host() {
+    if (innermost == nullptr || !is_engine_thread()) {
+        PyErr_SetString(PyExc_RuntimeError,
+                        is_forked_child()
+                            ? "the database cannot be used in a process that a script has forked"
+                            : "the database can be used only while a script runs, and only on the "
+                              "thread that runs it");
+        throw ScriptError();
+    }
+    if (innermost->is_doomed()) {
+        PyErr_SetString(exception_types.host_error, "the statement has failed and must end");
+        throw ScriptError();
+    }
+    return *innermost->link_.host;
+}
+
+void Activation::keep(std::exception_ptr exception) noexcept {
+    if (kept_ != nullptr) return;
+    kept_ = std::move(exception);
+    set_doomed(true);
+}
+
+void Activation::settle() {
+    if (kept_ != nullptr) {
+        is_host_closed_ = true;
+        set_doomed(false);
+        std::rethrow_exception(std::exchange(kept_, nullptr));
+    }
+    if (link_.flags.is_pending()) link_.host->check_interrupts();
+}
+
+}  // namespace epe::py

@@ -1,0 +1,233 @@
+// What an array is, asked of numpy's own type, and whether its memory is what it should be.
+//
+// numpy computes a view within its base, so an array whose chain of bases ends in one that owns its
+// memory is sound. numpy also takes shapes, strides and addresses as they come: as_strided, ndarray
+// over a buffer, __array_interface__. The memory of such an array is read by the kernel first, a
+// byte of each page. Pointers to objects cannot be tried out, so they must lie where an array that
+// owns objects has some.
+#include <algorithm>
+#include <cstring>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/error.h"
+#include "py/base/foreign_memory_internal.h"
+#include "py/base/numpy_internal.h"
+#include "py/result/value_classifier_internal.h"
+
+namespace epe::py {
+
+namespace {
+
+constexpr int kMostBases = 64;
+constexpr int kMostNesting = 8;  // of structured types
+constexpr std::int64_t kPointer = sizeof(PyObject*);
+
+/// An array's memory, as its C struct has it.
+struct Layout {
+    std::int64_t data = 0;  ///< address of the first element
+    std::int64_t width = 0;
+    std::vector<std::int64_t> shape{};
+    std::vector<std::int64_t> strides{};
+
+    bool is_empty() const noexcept {
+        return std::find(shape.begin(), shape.end(), 0) != shape.end() || width == 0;
+    }
+};
+
+struct Range {
+    std::int64_t first = 0;
+    std::int64_t end = 0;
+
+    bool contains(const Range& other) const noexcept {
+        return first <= other.first && other.end <= end;
+    }
+};
+
+std::int64_t integer(const Ref& value) {
+    const long long number = PyLong_AsLongLong(value.get());
+    if (number == -1 && PyErr_Occurred() != nullptr) throw ScriptError();
+    return number;
+}
+
+std::vector<std::int64_t> integers(const Ref& tuple) {
+    std::vector<std::int64_t> numbers;
+    const Py_ssize_t count = PyTuple_Size(tuple.get());
+    if (count < 0) throw ScriptError();
+    for (Py_ssize_t i = 0; i < count; ++i)
+        numbers.push_back(integer(Ref::borrow(PyTuple_GET_ITEM(tuple.get(), i))));
+    return numbers;
+}
+
+Layout layout_of(PyObject* array) {
+    Layout layout;
+    // The address as numpy gives it, not the buffer protocol, which some types do not have.
+    const Ref interface = native_attribute(array, "__array_interface__");
+    PyObject* const data = PyDict_GetItemString(interface.get(), "data");
+    if (data == nullptr || !PyTuple_Check(data) || PyTuple_GET_SIZE(data) != 2)
+        throw Error(sqlstate::kInternal, "numpy does not tell the address of an array");
+    layout.data = static_cast<std::int64_t>(PyLong_AsUnsignedLongLong(PyTuple_GET_ITEM(data, 0)));
+    layout.width = integer(native_attribute(array, "itemsize"));
+    layout.shape = integers(native_attribute(array, "shape"));
+    layout.strides = integers(native_attribute(array, "strides"));
+    return layout;
+}
+
+/// The bytes between the lowest and the highest element; nothing when that overflows.
+std::optional<Range> range_of(const Layout& layout) noexcept {
+    std::int64_t first = layout.data;
+    std::int64_t end = 0;
+    if (__builtin_add_overflow(layout.data, layout.width, &end)) return std::nullopt;
+    for (std::size_t i = 0; i < layout.shape.size(); ++i) {
+        std::int64_t reach = 0;
+        if (__builtin_mul_overflow(layout.shape[i] - 1, layout.strides[i], &reach)) return {};
+        std::int64_t& side = reach < 0 ? first : end;
+        if (__builtin_add_overflow(side, reach, &side)) return std::nullopt;
+    }
+    return Range{first, end};
+}
+
+bool owns_memory(PyObject* array) {
+    const Ref flags = native_attribute(array, "flags");
+    return attribute(flags.get(), "owndata").get() == Py_True;
+}
+
+/// The array at the end of the chain of bases; null when something else is there. The base that
+/// as_strided puts between two arrays keeps the one that it was made from.
+Ref owner_of(PyObject* array) {
+    Ref current = Ref::borrow(array);
+    for (int i = 0; i < kMostBases; ++i) {
+        if (owns_memory(current.get())) return current;
+        Ref base = native_attribute(current.get(), "base");
+        if (PyMemoryView_Check(base.get())) {
+            PyObject* const exporter = PyMemoryView_GET_BUFFER(base.get())->obj;
+            if (exporter == nullptr) return {};
+            base = Ref::borrow(exporter);
+        } else if (!is_array(base.get()) &&
+                   std::string_view(Py_TYPE(base.get())->tp_name) == "DummyArray") {
+            const Ref held =
+                Ref::steal(PyObject_GenericGetAttr(base.get(), to_python("base").get()));
+            base = held.copy();
+        }
+        if (!is_array(base.get())) return {};
+        current = std::move(base);
+    }
+    return {};
+}
+
+/// Where in an element of this type pointers to objects lie.
+void add_pointers(PyObject* dtype, std::int64_t at, int depth, std::vector<std::int64_t>& found) {
+    if (depth > kMostNesting) return;
+    if (attribute(dtype, "hasobject").get() != Py_True) return;
+    const Ref part = attribute(dtype, "subdtype");
+    if (PyTuple_Check(part.get())) {
+        PyObject* const inner = PyTuple_GetItem(part.get(), 0);
+        const std::int64_t width = integer(attribute(inner, "itemsize"));
+        const std::int64_t size = integer(attribute(dtype, "itemsize"));
+        for (std::int64_t offset = 0; width > 0 && offset < size; offset += width)
+            add_pointers(inner, at + offset, depth + 1, found);
+        return;
+    }
+    const Ref names = attribute(dtype, "names");
+    if (!PyTuple_Check(names.get())) {
+        found.push_back(at);
+        return;
+    }
+    const Ref fields = attribute(dtype, "fields");
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(names.get()); ++i) {
+        const Ref field =
+            Ref::steal(PyObject_GetItem(fields.get(), PyTuple_GET_ITEM(names.get(), i)));
+        add_pointers(PyTuple_GetItem(field.get(), 0),
+                     at + integer(Ref::borrow(PyTuple_GetItem(field.get(), 1))), depth + 1, found);
+    }
+}
+
+std::vector<std::int64_t> pointers_of(PyObject* array) {
+    std::vector<std::int64_t> found;
+    add_pointers(native_attribute(array, "dtype").get(), 0, 0, found);
+    std::sort(found.begin(), found.end());
+    return found;
+}
+
+/// Whether each pointer of each element is one of the owner's. `at` is relative to the owner.
+bool are_pointers(const Layout& layout, std::size_t dimension, std::int64_t at,
+                  const std::vector<std::int64_t>& wanted, const std::vector<std::int64_t>& owned,
+                  std::int64_t width) {
+    if (dimension == layout.shape.size())
+        return std::all_of(wanted.begin(), wanted.end(), [&](std::int64_t pointer) {
+            return std::binary_search(owned.begin(), owned.end(), (at + pointer) % width);
+        });
+    // Strides of whole elements of the owner repeat what the first element shows.
+    const bool repeats = layout.strides[dimension] % width == 0;
+    const std::int64_t count = repeats ? 1 : layout.shape[dimension];
+    for (std::int64_t i = 0; i < count; ++i)
+        if (!are_pointers(layout, dimension + 1, at + i * layout.strides[dimension], wanted, owned,
+                          width))
+            return false;
+    return true;
+}
+
+bool holds_objects(PyObject* array, const Layout& layout, PyObject* owner) {
+    const Layout whole = layout_of(owner);
+    const std::optional<Range> range = range_of(layout);
+    if (!range || whole.width < kPointer) return false;
+    const std::int64_t size = integer(native_attribute(owner, "nbytes"));
+    if (!Range{whole.data, whole.data + size}.contains(*range)) return false;
+    return are_pointers(layout, 0, layout.data - whole.data, pointers_of(array), pointers_of(owner),
+                        whole.width);
+}
+
+void check_memory(PyObject* array) {
+    const Ref dtype = native_attribute(array, "dtype");
+    const bool has_objects = attribute(dtype.get(), "hasobject").get() == Py_True;
+    if (!has_objects && owns_memory(array)) return;
+    const Layout layout = layout_of(array);
+    if (layout.is_empty()) return;
+    const Ref owner = owner_of(array);
+    if (has_objects) {
+        // numpy 2's StringDType has pointers of its own, which no view can move.
+        const bool is_string = utf8(attribute(dtype.get(), "kind").get()) == "T";
+        if (owner && (is_string || holds_objects(array, layout, owner.get()))) return;
+        throw Error(sqlstate::kInvalidArgument,
+                    "array of objects over memory that is not an array's own",
+                    "Return a copy of the array.");
+    }
+    const std::optional<Range> range = range_of(layout);
+    if (range && owner) {
+        const std::int64_t first = layout_of(owner.get()).data;
+        const std::int64_t size = integer(native_attribute(owner.get(), "nbytes"));
+        if (Range{first, first + size}.contains(*range)) return;
+    }
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): numpy names addresses by integers
+    const auto* const start = reinterpret_cast<const void*>(range ? range->first : 0);
+    if (!range ||
+        !PipeMemory().is_readable(start, static_cast<std::size_t>(range->end - range->first)))
+        throw Error(sqlstate::kInvalidArgument, "array beyond the memory it was made from");
+}
+
+}  // namespace
+
+Ref native_attribute(PyObject* value, const char* name) {
+    const KnownTypes& known = known_types();
+    PyTypeObject* const type = Py_TYPE(value);
+    if (type == known.array || !PyType_HasFeature(type, Py_TPFLAGS_HEAPTYPE))
+        return attribute(value, name);
+    const bool is_array_type = PyType_IsSubtype(type, known.array) != 0;
+    auto* const native = reinterpret_cast<PyObject*>(is_array_type ? known.array : known.generic);
+    if (native == nullptr) throw Error(sqlstate::kInvalidArgument, "numpy has been changed");
+    const Ref descriptor = attribute(native, name);
+    const descrgetfunc get = Py_TYPE(descriptor.get())->tp_descr_get;
+    if (get == nullptr) throw Error(sqlstate::kInvalidArgument, "numpy has been changed");
+    return Ref::steal(get(descriptor.get(), value, reinterpret_cast<PyObject*>(type)));
+}
+
+Ref plain_array(PyObject* array) {
+    PyTypeObject* const type = known_types().array;
+    check_memory(array);
+    if (Py_TYPE(array) == type) return Ref::borrow(array);
+    auto* const native = reinterpret_cast<PyObject*>(type);
+    return call(attribute(native, "view").get(), Ref::borrow(array), Ref::borrow(native));
+}
+
+}  // namespace epe::py

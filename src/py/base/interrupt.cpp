@@ -1,0 +1,332 @@
+// Signal handlers and a timer that reach Python code wherever it hangs.
+//
+// Python looks at signals between bytecodes and when a system call returns EINTR. PostgreSQL's own
+// handlers only set flags and restart system calls, so they stop neither a loop nor a sleep.
+// Ours stand before them, from the first script of the process on: they call PostgreSQL's handler
+// and, when a script runs and something is pending, trip Python's SIGINT, whose Python-level
+// handler raises. A timer on a private signal, which alone does not restart system calls, repeats
+// that: soon, for a system call that the first signal has restarted, then every 50 ms, for scripts
+// that swallow the exception. It runs only while something is pending.
+//
+// The handlers are not taken away after a call, because eight sigaction calls cost more than a
+// trivial script. With no script running they do nothing but call PostgreSQL's. Code that puts
+// handlers of its own in their place is found out: after long calls and before later ones.
+//
+// An exception in the middle of an import would leave modules half made for the rest of the
+// process: numpy refuses to be loaded again, pandas stays "partially initialized". Taking out of
+// sys.modules what was being imported does not help, since C extensions keep what they have set up.
+// So a cancel waits for the end of the import, for a bounded time, in case that never comes.
+#include "py/base/interrupt_internal.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <system_error>
+
+#include "py/base/activation_internal.h"
+#include "py/base/error_internal.h"
+#include "py/base/import_state_internal.h"
+#include "py/engine/forked_interpreter.h"
+
+#ifndef sigev_notify_thread_id  // before glibc 2.38
+// NOLINTNEXTLINE(readability-identifier-naming): of glibc
+#define sigev_notify_thread_id _sigev_un._tid
+#endif
+
+namespace epe::py {
+
+namespace {
+
+constexpr int kSignals[] = {SIGINT, SIGTERM, SIGUSR1, SIGALRM};
+constexpr std::size_t kSignalCount = sizeof(kSignals) / sizeof(kSignals[0]);
+/// Signals whose handlers of PostgreSQL end a session, or wake up the parent's.
+constexpr int kNotForChildren[] = {SIGINT, SIGTERM, SIGUSR1, SIGALRM, SIGQUIT};
+constexpr long kFirstTickNanoseconds = 1'000'000;
+constexpr long kRepeatNanoseconds = 50'000'000;
+/// Handlers are verified when that much time has passed.
+constexpr std::int64_t kVerifyMilliseconds = 10;
+/// So many times a script may clean up in peace; then it is interrupted at every step, so that
+/// no loop around `except BaseException` goes on.
+constexpr int kPatience = 3;
+/// So long imports may put off what ends the statement. scikit-learn takes a second or two on a
+/// machine that is busy.
+constexpr std::int64_t kImportMilliseconds = 5000;
+
+// Plain data: handlers read it. Written by the engine's thread only; what a handler needs is
+// complete before depth becomes 1.
+struct State {
+    volatile sig_atomic_t depth;  // of guards
+    std::int64_t verified;        // when the handlers were last known to stand, in milliseconds
+    InterruptFlags flags;
+    pthread_t thread;  // that of the outermost guard
+    struct sigaction previous[kSignalCount];
+    volatile sig_atomic_t is_doomed;  // an exception waits for the script to end
+    volatile sig_atomic_t is_ticking;
+    bool is_forked_child;
+    pid_t process;  // whose handlers these are
+    timer_t timer;
+    bool has_timer;
+    int timer_signal;
+    int raised;            // exceptions raised in the script for what is pending now
+    std::int64_t put_off;  // since when, in milliseconds; 0: nothing was
+};
+State state{};
+
+void set_timer(bool on) noexcept {
+    struct itimerspec spec {};
+    if (on) {
+        spec.it_value.tv_nsec = kFirstTickNanoseconds;
+        spec.it_interval.tv_nsec = kRepeatNanoseconds;
+    }
+    timer_settime(state.timer, 0, &spec, nullptr);
+    state.is_ticking = on;
+}
+
+void trip_python() noexcept {
+#if PY_VERSION_HEX >= 0x030A0000
+    PyErr_SetInterruptEx(SIGINT);
+#else
+    PyErr_SetInterrupt();
+#endif
+}
+
+/// Interrupts Python when there is a reason, and sees to it that it is done again. Safe in a
+/// signal handler.
+void interrupt_if_pending() noexcept {
+    const bool has_reason = state.depth > 0 && (state.is_doomed || state.flags.is_pending());
+    if (has_reason) trip_python();
+    if (has_reason != static_cast<bool>(state.is_ticking)) set_timer(has_reason);
+}
+
+/// True when the signal landed on another thread and has been sent on to ours. Between scripts
+/// too: PostgreSQL's handlers change what its own thread changes without a lock.
+bool pass_on(int number) noexcept {
+    if (pthread_equal(pthread_self(), state.thread) != 0) return false;
+    pthread_kill(state.thread, number);
+    return true;
+}
+
+void on_tick(int number) noexcept {
+    const int saved = errno;
+    if (!pass_on(number)) interrupt_if_pending();
+    errno = saved;
+}
+
+void on_signal(int number, siginfo_t* info, void* context) noexcept {
+    const int saved = errno;
+    if (getpid() != state.process) {  // a child, so young that forget_session() has not run
+        signal(number, SIG_DFL);
+        raise(number);
+    } else if (!pass_on(number)) {
+        for (std::size_t i = 0; i < kSignalCount; ++i) {
+            if (kSignals[i] != number) continue;
+            const struct sigaction& before = state.previous[i];
+            if ((before.sa_flags & SA_SIGINFO) != 0)
+                before.sa_sigaction(number, info, context);
+            else if (before.sa_handler != SIG_DFL && before.sa_handler != SIG_IGN)
+                before.sa_handler(number);
+        }
+        interrupt_if_pending();
+    }
+    errno = saved;
+}
+
+/// A real-time signal that nobody uses gets on_tick.
+void claim_timer_signal() {
+    for (int number = SIGRTMIN + 4; number <= SIGRTMAX; ++number) {
+        struct sigaction current {};
+        if (sigaction(number, nullptr, &current) != 0 || current.sa_handler != SIG_DFL) continue;
+        struct sigaction ours {};
+        ours.sa_handler = on_tick;
+        sigemptyset(&ours.sa_mask);
+        sigaction(number, &ours, nullptr);
+        state.timer_signal = number;
+        return;
+    }
+    throw Error(sqlstate::kInternal, "no real-time signal is free");
+}
+
+/// In the child of a fork. One that a script has forked shares the parent's session, shared memory
+/// and connection: PostgreSQL's handlers must not touch them there, and a signal ends it.
+void forget_session() noexcept {
+    state.has_timer = false;  // timers are not inherited
+    if (state.depth == 0) return;
+    state.is_forked_child = true;
+    for (const int number : kNotForChildren) signal(number, SIG_DFL);
+}
+
+void create_timer() {
+    if (state.has_timer) return;
+    if (state.timer_signal == 0) {
+        claim_timer_signal();
+        pthread_atfork(nullptr, nullptr, forget_session);
+    }
+    // To this thread: a signal for the process could reach another, and the sandbox refuses to pass
+    // real-time signals on.
+    struct sigevent event {};
+    event.sigev_notify = SIGEV_THREAD_ID;
+    event.sigev_notify_thread_id = static_cast<pid_t>(syscall(SYS_gettid));
+    event.sigev_signo = state.timer_signal;
+    if (timer_create(CLOCK_MONOTONIC, &event, &state.timer) != 0)
+        throw Error(sqlstate::kInsufficientResources,
+                    "could not create a timer: " + std::generic_category().message(errno));
+    state.has_timer = true;
+    state.process = getpid();
+}
+
+PyMethodDef python_handler_definition = {"on_signal", on_python_signal, METH_VARARGS, nullptr};
+
+/// PyErr_SetInterruptEx does nothing unless SIGINT has a Python-level handler. Setting it also
+/// installs a C-level handler, which is put back at once. Another language may have set one of
+/// its own meanwhile. The functions are those in C, which no trace function of a script's sees.
+void install_python_handler() {
+    static PyObject* handler = nullptr;
+    static PyObject* get_handler = nullptr;
+    static PyObject* set_handler = nullptr;
+    static PyObject* number = nullptr;
+    if (handler == nullptr) {
+        const Ref functions = import_module("_signal");
+        get_handler = attribute(functions.get(), "getsignal").release();
+        set_handler = attribute(functions.get(), "signal").release();
+        call(attribute(import_module("_oml_epe_runtime.signals").get(), "install").get());
+        number = to_python(std::int64_t{SIGINT}).release();
+        handler = Ref::steal(PyCFunction_New(&python_handler_definition, nullptr)).release();
+    }
+    const Ref current = call(get_handler, Ref::borrow(number));
+    if (current.get() == handler) return;
+    struct sigaction c_level {};
+    sigaction(SIGINT, nullptr, &c_level);
+    PyObject* const arguments[] = {number, handler};
+    PyObject* const old = PyObject_Vectorcall(set_handler, arguments, 2, nullptr);
+    sigaction(SIGINT, &c_level, nullptr);
+    Ref::steal(old);
+}
+
+std::int64_t now_in_milliseconds() noexcept {
+    struct timespec now {};
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    return std::int64_t{now.tv_sec} * 1000 + now.tv_nsec / 1'000'000;
+}
+
+/// Whether what ends the statement has to wait for an import. The timer asks again.
+bool waits_for_import(const InterruptFlags& flags) noexcept {
+    if (flags.is_last() || state.raised > kPatience || !is_importing()) return false;
+    const std::int64_t now = now_in_milliseconds();
+    if (state.put_off == 0) state.put_off = now;
+    return now - state.put_off < kImportMilliseconds;
+}
+
+/// Raises the exception that ends the script. Never returns.
+[[noreturn]] void raise_in_script(PyObject* type, const char* message) {
+    if (++state.raised > kPatience) trip_python();
+    PyErr_SetString(type, message);
+    throw ScriptError();
+}
+
+bool is_ours(const struct sigaction& action) noexcept {
+    return (action.sa_flags & SA_SIGINFO) != 0 && action.sa_sigaction == on_signal;
+}
+
+/// Puts our handlers in place where others stand. Before a script they are PostgreSQL's, or those
+/// of another language, and are called by ours; after it they are the script's and are dropped.
+void stand_before(bool adopts_others) noexcept {
+    for (std::size_t i = 0; i < kSignalCount; ++i) {
+        struct sigaction current {};
+        sigaction(kSignals[i], nullptr, &current);
+        if (is_ours(current)) continue;
+        if (adopts_others) state.previous[i] = current;
+        struct sigaction ours {};
+        ours.sa_sigaction = on_signal;
+        ours.sa_mask = current.sa_mask;
+        ours.sa_flags = SA_SIGINFO | SA_RESTART;
+        sigaction(kSignals[i], &ours, nullptr);
+    }
+    state.verified = now_in_milliseconds();
+}
+
+void enter_first(const InterruptFlags& flags) {
+    if (!state.has_timer || now_in_milliseconds() - state.verified > kVerifyMilliseconds) {
+        create_timer();
+        install_python_handler();
+        stand_before(/* adopts_others */ true);
+    }
+    state.flags = flags;
+    state.thread = pthread_self();
+    state.is_doomed = 0;
+    state.raised = 0;
+    state.put_off = 0;
+}
+
+void leave_last() noexcept {
+    if (state.is_ticking) set_timer(false);
+    state.is_doomed = 0;
+    if (now_in_milliseconds() - state.verified > kVerifyMilliseconds)
+        stand_before(/* adopts_others */ false);
+}
+
+}  // namespace
+
+void prepare_interrupts() { create_timer(); }
+
+InterruptGuard::InterruptGuard(const InterruptFlags& flags) {
+    if (state.depth == 0) enter_first(flags);
+    state.depth = state.depth + 1;
+    if (flags.is_pending()) interrupt_if_pending();  // it came before the guard
+}
+
+InterruptGuard::~InterruptGuard() {
+    state.depth = state.depth - 1;
+    if (state.depth == 0) leave_last();
+}
+
+bool is_forked_child() noexcept { return state.is_forked_child; }
+
+bool is_guarded_thread() noexcept {
+    return state.depth > 0 && !state.is_forked_child &&
+           pthread_equal(pthread_self(), state.thread) != 0;
+}
+
+void set_doomed(bool is_doomed) noexcept {
+    state.is_doomed = is_doomed ? 1 : 0;
+    interrupt_if_pending();
+}
+
+void check_cancel() {
+    Activation* const active = Activation::current();
+    if (active == nullptr || !is_guarded_thread()) return;
+    const InterruptFlags& flags = active->flags();
+    if (active->is_doomed()) {
+        PyErr_SetString(exception_types.host_error, "the statement has failed and must end");
+        throw ScriptError();
+    }
+    if (!flags.is_pending() || !flags.is_cancel()) return;
+    PyErr_SetString(exception_types.cancelled, "the statement is cancelled");
+    throw ScriptError();
+}
+
+PyObject* on_python_signal(PyObject*, PyObject*) noexcept {
+    return callback([] {
+        Activation* const active = Activation::current();
+        // A trip that was left over may be noticed by the next Python code, whosever it is.
+        if (active == nullptr || !is_guarded_thread()) return Ref::none();
+        const InterruptFlags& flags = active->flags();
+        if (active->is_doomed() || (flags.is_pending() && flags.is_cancel())) {
+            if (waits_for_import(flags)) return Ref::none();
+            if (active->is_doomed())
+                raise_in_script(exception_types.host_error,
+                                "the statement has failed and must end");
+            raise_in_script(exception_types.cancelled, "the statement is cancelled");
+        }
+        state.raised = 0;
+        state.put_off = 0;
+        if (!flags.is_pending()) return Ref::none();
+        Activation::host().check_interrupts();
+        return Ref::none();
+    });
+}
+
+}  // namespace epe::py

@@ -1,0 +1,360 @@
+// What a call returned becomes batches of the output shape.
+#include "py/result/result_reader_internal.h"
+
+#include <algorithm>
+#include <cmath>
+#include <new>
+#include <optional>
+#include <utility>
+
+#include "core/batch/batch_builder.h"
+#include "py/base/error_internal.h"
+#include "py/result/column_from_python_internal.h"
+#include "py/result/column_writer_internal.h"
+#include "py/result/figures_internal.h"
+
+namespace epe::py {
+
+namespace {
+
+void require(bool is_done) {
+    if (!is_done) throw std::bad_alloc();
+}
+
+/// UTF-8 of a str that becomes a value: a str of a subclass' making may hold anything.
+std::string_view result_text(PyObject* text) {
+    const Field field{"value", {Kind::kText, {}}};
+    return checked_utf8(Ref::borrow(text).get(), Place(field, 0), 0);
+}
+
+/// A column of a result, appended to row by row.
+class TextColumn {
+   public:
+    explicit TextColumn(Kind kind = Kind::kText) : builder_(ColumnType{kind, {}}, false) {}
+    void add(std::string_view text) { require(builder_.append_bytes(text.data(), text.size())); }
+    void add(const std::optional<std::string>& text) {
+        if (text)
+            add(std::string_view(*text));
+        else
+            require(builder_.append_null());
+    }
+    void add_python(PyObject* text) {
+        if (text == Py_None)
+            require(builder_.append_null());
+        else
+            add(result_text(text));
+    }
+    Column finish() { return builder_.finish(); }
+
+   private:
+    ColumnBuilder builder_;
+};
+
+/// The one row (NAME, VALUE) of the formats that render a result as text.
+Batch name_and_value(const Call& call, std::string_view value, const OutputShape& shape) {
+    Batch batch;
+    batch.schema = &shape.columns;
+    batch.length = 1;
+    TextColumn name;
+    TextColumn text;
+    name.add(call.name);
+    text.add(value);
+    batch.columns.push_back(name.finish());
+    batch.columns.push_back(text.finish());
+    return batch;
+}
+
+PyObject* runtime_function(PyObject*& cache, const char* module, const char* name) {
+    if (cache == nullptr) cache = attribute(import_module(module).get(), name).release();
+    return cache;
+}
+
+/// The column that column_from_python makes of an int or a float for a numeric target, without the
+/// way through a list. None for what needs a closer look.
+std::optional<Column> plain_number(PyObject* result, const Field& target) {
+    if (!is_numeric(target.type.kind)) return std::nullopt;
+    if (PyLong_CheckExact(result)) {
+        int overflow = 0;
+        const long long value = PyLong_AsLongLongAndOverflow(result, &overflow);
+        if (overflow != 0) return std::nullopt;
+        ColumnBuilder builder(Kind::kInt64, false);
+        require(builder.append(std::int64_t{value}));
+        return builder.finish();
+    }
+    if (PyFloat_CheckExact(result) && !std::isnan(PyFloat_AS_DOUBLE(result))) {
+        ColumnBuilder builder(Kind::kFloat64, false);
+        require(builder.append(PyFloat_AS_DOUBLE(result)));
+        return builder.finish();
+    }
+    return std::nullopt;
+}
+
+}  // namespace
+
+ResultFormat::ResultFormat(const Controls& controls, const OutputShape& shape)
+    : controls_(controls), shape_(shape) {}
+
+bool ResultFormat::wants_figures() const noexcept {
+    return shape_.form == OutputFormat::Form::kPng || shape_.form == OutputFormat::Form::kStored ||
+           ((shape_.form == OutputFormat::Form::kXml ||
+             shape_.form == OutputFormat::Form::kPickle) &&
+            controls_.capture_graphics);
+}
+
+/// What is certainly one row of one column: the way of the trivial function.
+bool ResultFormat::is_plain_scalar(PyObject* result) const noexcept {
+    return shape_.columns.size() == 1 && (PyFloat_CheckExact(result) || PyLong_CheckExact(result) ||
+                                          PyUnicode_CheckExact(result) || PyBool_Check(result));
+}
+
+Batch ResultFormat::relational(const Ref& result, std::int64_t first_row) {
+    Batch batch;
+    batch.schema = &shape_.columns;
+    if (is_plain_scalar(result.get())) {
+        batch.length = 1;
+        if (std::optional<Column> number = plain_number(result.get(), shape_.columns[0])) {
+            batch.columns.push_back(std::move(*number));
+            return batch;
+        }
+        const Ref values = Ref::steal(PyList_New(1));
+        PyList_SET_ITEM(values.get(), 0, result.copy().release());
+        batch.columns.push_back(column_from_python(values.get(), shape_.columns[0],
+                                                   {1, first_row, controls_.keep_nan}));
+        return batch;
+    }
+    prepare();
+    return laid_out(call(relational_function_.get(), result, names_, kinds_, by_position_),
+                    first_row);
+}
+
+/// The names and kinds of the columns as Python takes them.
+void ResultFormat::prepare() {
+    if (!relational_function_) {
+        const auto count = static_cast<Py_ssize_t>(shape_.columns.size());
+        names_ = Ref::steal(PyTuple_New(count));
+        kinds_ = Ref::steal(PyTuple_New(count));
+        for (Py_ssize_t i = 0; i < count; ++i) {
+            const Field& field = shape_.columns[static_cast<std::size_t>(i)];
+            PyTuple_SET_ITEM(names_.get(), i, to_python(field.name).release());
+            PyTuple_SET_ITEM(kinds_.get(), i, to_python(kind_name(field.type.kind)).release());
+        }
+        relational_function_ =
+            attribute(import_module("_oml_epe_runtime.results").get(), "relational");
+        by_position_ = Ref::borrow(shape_.is_scalar || shape_.by_position ? Py_True : Py_False);
+    }
+}
+
+/// A batch of (columns, row count).
+Batch ResultFormat::laid_out(const Ref& answer, std::int64_t first_row) const {
+    Batch batch;
+    batch.schema = &shape_.columns;
+    const Ref columns = Ref::borrow(PyTuple_GetItem(answer.get(), 0));
+    batch.length = PyLong_AsLongLong(Ref::borrow(PyTuple_GetItem(answer.get(), 1)).get());
+    if (batch.length == -1 && PyErr_Occurred() != nullptr) throw ScriptError();
+    batch.columns.reserve(shape_.columns.size());
+    for (std::size_t i = 0; i < shape_.columns.size(); ++i) {
+        const Ref values =
+            Ref::steal(PySequence_GetItem(columns.get(), static_cast<Py_ssize_t>(i)));
+        batch.columns.push_back(column_from_python(values.get(), shape_.columns[i],
+                                                   {batch.length, first_row, controls_.keep_nan}));
+    }
+    return batch;
+}
+
+Batch ResultFormat::item(const Ref& item, Ref& items, std::int64_t first_row) {
+    const bool is_lone = shape_.columns.size() == 1;
+    if (!is_lone || (!items && is_plain_scalar(item.get()))) return relational(item, first_row);
+    if (!items) {
+        prepare();
+        const Ref has_values = Ref::borrow(first_row > 0 ? Py_True : Py_False);
+        items = call(attribute(import_module("_oml_epe_runtime.results").get(), "Items").get(),
+                     names_, kinds_, by_position_, has_values);
+    }
+    return laid_out(call(attribute(items.get(), "read").get(), item), first_row);
+}
+
+Batch ResultFormat::last_items(const Ref& items, std::int64_t first_row) {
+    return laid_out(call(attribute(items.get(), "end").get()), first_row);
+}
+
+Ref ResultFormat::limited(Ref result) const {
+    if (shape_.most_items == 0) return result;
+    static PyObject* limit = nullptr;
+    return call(runtime_function(limit, "_oml_epe_runtime.render", "limited"), result,
+                Ref::steal(PyLong_FromLongLong(shape_.most_items)));
+}
+
+Batch ResultFormat::json(const Ref& result, const Call& call_of_result, bool& is_frame) {
+    static PyObject* to_json = nullptr;
+    const Ref answer =
+        call(runtime_function(to_json, "_oml_epe_runtime.render", "to_json"), result);
+    is_frame = checked(PyObject_IsTrue(PyTuple_GetItem(answer.get(), 1))) == 1;
+    return name_and_value(call_of_result, result_text(PyTuple_GetItem(answer.get(), 0)), shape_);
+}
+
+Batch ResultFormat::xml(const Ref& result, const Call& call_of_result) {
+    static PyObject* to_xml = nullptr;
+    const Ref figures = wants_figures() ? captured_figures(result) : Ref::steal(PyList_New(0));
+    const Ref text = call(runtime_function(to_xml, "_oml_epe_runtime.render", "to_xml"),
+                          wants_figures() ? without_drawing(result) : result.copy(), figures);
+    return name_and_value(call_of_result, result_text(text.get()), shape_);
+}
+
+namespace {
+
+/// The rows of 'PNG' while they grow.
+class FigureRows {
+   public:
+    explicit FigureRows(const OutputShape& shape) { batch_.schema = &shape.columns; }
+
+    /// A row without a figure.
+    void add(const Call& call, const Ref& value) {
+        start_row(call, value);
+        require(id_.append_null());
+        title_.add(std::nullopt);
+        image_.add(std::nullopt);
+    }
+    void add(const Call& call, const Ref& value, std::int64_t id, PyObject* figure) {
+        start_row(call, value);
+        require(id_.append(id));
+        title_.add_python(Ref::borrow(PyTuple_GetItem(figure, 0)).get());
+        char* bytes = nullptr;
+        Py_ssize_t size = 0;
+        const Ref image = Ref::borrow(PyTuple_GetItem(figure, 1));
+        checked(PyBytes_AsStringAndSize(image.get(), &bytes, &size));
+        image_.add(std::string_view(bytes, static_cast<std::size_t>(size)));
+    }
+    Batch finish() {
+        batch_.columns.push_back(name_.finish());
+        batch_.columns.push_back(id_.finish());
+        batch_.columns.push_back(value_.finish());
+        batch_.columns.push_back(title_.finish());
+        batch_.columns.push_back(image_.finish());
+        return std::move(batch_);
+    }
+
+   private:
+    void start_row(const Call& call, const Ref& value) {
+        ++batch_.length;
+        name_.add(call.name);
+        value_.add_python(value.get());
+    }
+
+    Batch batch_{};
+    TextColumn name_;
+    ColumnBuilder id_{ColumnType{Kind::kInt64, {}}, false};
+    TextColumn value_;
+    TextColumn title_;
+    TextColumn image_{Kind::kBinary};
+};
+
+}  // namespace
+
+Batch ResultFormat::png(const Ref& result, const Call& call_of_result) {
+    const Ref figures = captured_figures(result);
+    const Py_ssize_t count = PyList_Size(figures.get());
+    if (count < 0) throw ScriptError();
+    FigureRows rows(shape_);
+    if (count == 0 && !controls_.always_gives_row) return rows.finish();
+    static PyObject* to_value = nullptr;
+    const Ref shown = without_drawing(result);
+    // A drawing has no value but its image. None has JSON's, as ever.
+    const Ref value =
+        shown.get() == Py_None && result.get() != Py_None
+            ? Ref::none()
+            : call(runtime_function(to_value, "_oml_epe_runtime.render", "to_value"), result);
+    if (count == 0) rows.add(call_of_result, value);
+    for (Py_ssize_t i = 0; i < count; ++i)
+        rows.add(call_of_result, value, i + 1, PyList_GET_ITEM(figures.get(), i));
+    return rows.finish();
+}
+
+Ref ResultFormat::pickle(const Ref& result) {
+    const Ref figures = wants_figures() ? captured_figures(result) : Ref::steal(PyList_New(0));
+    if (shape_.form == OutputFormat::Form::kStored) {
+        static PyObject* store = nullptr;
+        return call(runtime_function(store, "_oml_epe_runtime.pickles", "store"), result, figures);
+    }
+    static PyObject* dump = nullptr;
+    return call(runtime_function(dump, "_oml_epe_runtime.pickles", "dump"), result, figures);
+}
+
+Batch ResultFormat::pickle_piece(PyObject* piece, std::int64_t number, const Call& call_of_result) {
+    ColumnBuilder call_number(Kind::kInt64, false);
+    require(call_number.append(call_of_result.number));
+    TextColumn name;
+    name.add(call_of_result.name);
+    ColumnBuilder piece_number(Kind::kInt64, false);
+    require(piece_number.append(number));
+    TextColumn data(Kind::kBinary);
+    Py_buffer bytes{};
+    checked(PyObject_GetBuffer(piece, &bytes, PyBUF_SIMPLE));
+    struct Release {
+        Py_buffer& buffer;
+        ~Release() { PyBuffer_Release(&buffer); }
+    } const release{bytes};
+    data.add(
+        std::string_view(static_cast<const char*>(bytes.buf), static_cast<std::size_t>(bytes.len)));
+    Batch batch;
+    batch.schema = &shape_.columns;
+    batch.length = 1;
+    batch.columns.push_back(call_number.finish());
+    batch.columns.push_back(name.finish());
+    batch.columns.push_back(piece_number.finish());
+    batch.columns.push_back(data.finish());
+    return batch;
+}
+
+ResultReader::ResultReader(ResultFormat& format, const Call& call_of_result, Ref result)
+    : format_(format), call_(call_of_result), result_(std::move(result)),
+      is_generator_(format.shape().form == OutputFormat::Form::kRelational &&
+                    PyIter_Check(result_.get()) != 0) {}
+
+bool ResultReader::next(CallResult& piece) {
+    if (is_done_) return false;
+    piece = CallResult();
+    piece.call_number = call_.number;
+    piece.call_name = call_.name;
+    if (format_.shape().form == OutputFormat::Form::kPickle ||
+        format_.shape().form == OutputFormat::Form::kStored) {
+        if (!pieces_) pieces_ = format_.pickle(std::exchange(result_, Ref()));
+        piece.batch = format_.pickle_piece(PyList_GetItem(pieces_.get(), rows_), rows_ + 1, call_);
+        ++rows_;
+        is_done_ = rows_ == PyList_Size(pieces_.get());
+        return true;
+    }
+    if (!is_generator_) {
+        is_done_ = true;
+        piece.batch = read_whole(piece.is_frame);
+        return true;
+    }
+    PyObject* const item = PyIter_Next(result_.get());
+    if (item == nullptr) {
+        if (PyErr_Occurred() != nullptr) throw ScriptError();
+        is_done_ = true;
+        result_ = Ref();
+        if (!items_) return false;
+        piece.batch = format_.last_items(std::exchange(items_, Ref()), rows_);
+    } else {
+        piece.batch = format_.item(Ref::steal(item), items_, rows_);
+    }
+    piece.first_row = rows_;
+    rows_ += piece.batch.length;
+    return true;
+}
+
+Batch ResultReader::read_whole(bool& is_frame) {
+    const Ref result = format_.limited(std::exchange(result_, Ref()));
+    switch (format_.shape().form) {
+        case OutputFormat::Form::kJson:
+            return format_.json(result, call_, is_frame);
+        case OutputFormat::Form::kXml:
+            return format_.xml(result, call_);
+        case OutputFormat::Form::kPng:
+            return format_.png(result, call_);
+        default:
+            return format_.relational(result, 0);
+    }
+}
+
+}  // namespace epe::py
