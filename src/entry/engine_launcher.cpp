@@ -18,7 +18,7 @@
 #include "engine/client/supervisor_launch.h"
 #include "engine/common/channel.h"
 #include "engine/common/leftovers.h"
-#include "engine/supervisor/supervisor.h"
+#include "engine/common/supervisor_messages.h"
 #include "entry/engine_launcher.h"
 #include "pg/backend/background_worker.h"
 #include "pg/backend/gateway_settings.h"
@@ -36,17 +36,12 @@ constexpr std::int64_t kTooSoonNanoseconds = 1'000'000'000;
 
 void configure(Channel& supervisor) {
     const epe::pg::EngineSettings settings = epe::pg::engine_settings();
-    epe::engine::WireWriter body;
-    body.number(std::int64_t{settings.most_engines});
-    body.number(std::int64_t{settings.idle_seconds});
-    body.number(static_cast<std::int64_t>(settings.preload.size()));
-    for (const std::string& name : settings.preload) body.text(name);
-    supervisor.put(epe::engine::ToSupervisor::kConfigure, body);
-    const std::vector<std::string> command = epe::pg::gateway_command();
-    epe::engine::WireWriter words;
-    words.number(static_cast<std::int64_t>(command.size()));
-    for (const std::string& word : command) words.text(word);
-    supervisor.put(epe::engine::ToSupervisor::kGateway, words);
+    const epe::engine::SupervisorConfiguration configuration{.most_engines = settings.most_engines,
+                                                             .idle_seconds = settings.idle_seconds,
+                                                             .preload = settings.preload};
+    supervisor.put(epe::engine::ToSupervisor::kConfigure, epe::engine::body_of(configuration));
+    const epe::engine::GatewayCommand command{epe::pg::gateway_command()};
+    supervisor.put(epe::engine::ToSupervisor::kGateway, epe::engine::body_of(command));
     (void)supervisor.flush();
 }
 

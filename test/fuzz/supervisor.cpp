@@ -21,15 +21,6 @@
 #include "private_member.h"
 #include "quiet_log.h"
 
-namespace epe::engine {
-
-#ifndef EPE_FUZZ_HAS_ZYGOTES
-// Zygotes need Python, which these programs do without.
-void serve_supervisor(ZygoteBirth) { _exit(1); }
-#endif
-
-}  // namespace epe::engine
-
 namespace epe::fuzz {
 
 using namespace engine;
@@ -120,6 +111,7 @@ struct House {
         SupervisorBirth birth;
         birth.owner = std::move(owner);
         birth.folder = folder();
+        birth.serve_zygote = [](ZygoteBirth) { _exit(1); };  // zygotes need Python
         return birth;
     }
 };

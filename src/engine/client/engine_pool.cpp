@@ -115,12 +115,7 @@ void EngineSession::launch(const EngineOptions& options) {
         launch_supervisor(options.program, owner_folder(options.folder), /* listener */ -1);
     supervisor_pid_ = launched.pid;
     Channel supervisor(std::move(launched.owner), Receives::kDescriptors);
-    WireWriter body;
-    body.number(options.supervisor.most_engines);
-    body.number(options.supervisor.idle_seconds);
-    body.number(static_cast<std::int64_t>(options.supervisor.preload.size()));
-    for (const std::string& name : options.supervisor.preload) body.text(name);
-    supervisor.put(ToSupervisor::kConfigure, body);
+    supervisor.put(ToSupervisor::kConfigure, body_of(options.supervisor));
     connect(std::move(supervisor));
 }
 
@@ -163,46 +158,32 @@ void EngineSession::handle(Frame& frame) {
     has_answer_ = true;
     switch (static_cast<FromSupervisor>(frame.type)) {
         case FromSupervisor::kStarted: {
-            EngineProcess* const engine = find(from.number<std::uint64_t>());
-            const auto pid = from.number<std::int32_t>();
+            const EngineStart start = read_engine_start(from);
+            EngineProcess* const engine = find(start.id);
             if (engine == nullptr || frame.descriptors.empty()) break;
-            engine->pid = pid;
+            engine->pid = start.pid;
             engine->process = std::move(frame.descriptors.front());
             break;
         }
-        case FromSupervisor::kRefused:
-            if (EngineProcess* const engine = find(from.number<std::uint64_t>()))
-                refuse(*engine, Error(sqlstate::kInsufficientResources, from.text()).report());
+        case FromSupervisor::kRefused: {
+            const EngineRefusal refusal = read_engine_refusal(from);
+            if (EngineProcess* const engine = find(refusal.id))
+                refuse(*engine, Error(sqlstate::kInsufficientResources, refusal.why).report());
             break;
+        }
         case FromSupervisor::kExited: {
-            EngineProcess* const engine = find(from.number<std::uint64_t>());
-            const auto status = from.number<std::int32_t>();
-            if (engine != nullptr) engine->exit = EngineExit{status, from.text()};
+            EngineEnd end = read_engine_end(from);
+            if (EngineProcess* const engine = find(end.id))
+                engine->exit = EngineExit{end.status, std::move(end.stack)};
             break;
         }
-        case FromSupervisor::kEngines: {
-            constexpr std::int64_t kMost = 1 << 20;
-            std::vector<EngineRow>& rows = rows_.emplace();
-            const std::int64_t count = from.count(kMost);
-            for (std::int64_t i = 0; i < count; ++i) {
-                EngineRow row;
-                row.pid = from.number<std::int32_t>();
-                row.backend = from.number<std::int32_t>();
-                row.role = from.number<std::uint32_t>();
-                row.database = from.number<std::uint32_t>();
-                for (std::string* text : {&row.environment, &row.state, &row.script})
-                    *text = from.text();
-                for (std::int64_t* number : {&row.since, &row.rows_in, &row.rows_out, &row.memory})
-                    *number = from.number<std::int64_t>();
-                rows.push_back(std::move(row));
-            }
+        case FromSupervisor::kEngines:
+            rows_ = read_engine_rows(from);
             break;
-        }
         case FromSupervisor::kStackText: {
-            const auto pid = from.number<std::int32_t>();
-            const bool is_found = from.boolean();
+            StackText stack = read_stack_text(from);
             // Not the late answer to an earlier question, which another role may have asked.
-            if (pid == stack_pid_) stack_.emplace(is_found, from.text());
+            if (stack.pid == stack_pid_) stack_.emplace(stack.is_found, std::move(stack.text));
             break;
         }
         case FromSupervisor::kHello:
@@ -285,22 +266,6 @@ EngineProcess& EngineSession::acquire(const EngineOptions& options, const Script
     return engine;
 }
 
-namespace {
-
-WireWriter body_of(const EngineRequest& request) {
-    WireWriter body;
-    body.number(request.id);
-    body.text(request.environment);
-    body.boolean(request.has_network);
-    body.number(request.asked);
-    body.number(request.role);
-    body.number(request.most_of_role);
-    body.boolean(request.is_first);
-    return body;
-}
-
-}  // namespace
-
 void EngineSession::put_request(EngineProcess& engine) {
     const EngineProcess::FarEnds ends = engine.make_far_ends();
     supervisor_.put(ToSupervisor::kAcquire, body_of(engine.request()),
@@ -308,9 +273,8 @@ void EngineSession::put_request(EngineProcess& engine) {
 }
 
 void EngineSession::put_adoption(const EngineProcess& engine) {
-    WireWriter body = body_of(engine.request());
-    body.number(static_cast<std::int32_t>(engine.pid));
-    supervisor_.put(ToSupervisor::kAdopt, body, {engine.page_descriptor(), engine.process.get()});
+    supervisor_.put(ToSupervisor::kAdopt, body_of(EngineAdoption{engine.request(), engine.pid}),
+                    {engine.page_descriptor(), engine.process.get()});
 }
 
 void EngineSession::end_engines() noexcept {
@@ -326,9 +290,7 @@ void EngineSession::release(EngineProcess& engine, bool is_clean) noexcept {
         }
         engine.kill();
         if (supervisor_.is_open() && !engine.exit && !engine.refusal) {
-            WireWriter body;
-            body.number(engine.id());
-            supervisor_.put(ToSupervisor::kForget, body);
+            supervisor_.put(ToSupervisor::kForget, body_of(EngineId{engine.id()}));
             (void)supervisor_.flush();
         }
     } catch (const std::exception&) {
@@ -385,10 +347,9 @@ std::optional<std::string> EngineSession::stack_of(pid_t pid, const EngineOption
     if (options.socket.empty() && !supervisor_.is_open()) return std::nullopt;
     stack_.reset();
     stack_pid_ = pid;
-    WireWriter body;
-    body.number(static_cast<std::int32_t>(pid));
     ask(
-        ToSupervisor::kStack, body, [&] { return stack_.has_value(); }, options, waiter);
+        ToSupervisor::kStack, body_of(ProcessId{pid}), [&] { return stack_.has_value(); }, options,
+        waiter);
     if (!stack_->first) return std::nullopt;
     return readable_stack(stack_->second);
 }

@@ -32,8 +32,8 @@
 
 #include "core/pipeline/call_stats.h"
 #include "core/pipeline/ports.h"
+#include "engine/common/sandbox_policy.h"
 #include "engine/common/wire.h"
-#include "engine/sandbox/sandbox.h"
 
 namespace epe::engine {
 

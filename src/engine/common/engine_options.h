@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "engine/sandbox/sandbox.h"
-#include "engine/supervisor/supervisor.h"
+#include "engine/common/sandbox_policy.h"
+#include "engine/common/supervisor_messages.h"
 
 namespace epe::engine {
 

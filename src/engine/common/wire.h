@@ -87,4 +87,12 @@ class WireReader {
     std::size_t position_ = 0;
 };
 
+/// The body of a frame that holds one message, which write() of its type writes.
+template <typename Message>
+WireWriter body_of(const Message& message) {
+    WireWriter body;
+    write(body, message);
+    return body;
+}
+
 }  // namespace epe::engine

@@ -13,6 +13,7 @@
 #include <string>
 
 #include "engine/common/leftovers.h"
+#include "engine/program/zygote.h"
 #include "engine/supervisor/supervisor.h"
 
 namespace {
@@ -29,6 +30,7 @@ int main(int count, char** values) {
     if (arguments.size() < 4 || std::strcmp(arguments[1], "supervise") != 0) return usage();
     epe::engine::SupervisorBirth birth;
     birth.folder = arguments[2];
+    birth.serve_zygote = epe::engine::serve_supervisor;
     birth.owner = epe::engine::Descriptor(std::atoi(arguments[3]));
     if (arguments.size() > 4) birth.listener = epe::engine::Descriptor(std::atoi(arguments[4]));
     if (mkdir(birth.folder.c_str(), S_IRWXU) != 0 && errno != EEXIST) {

@@ -144,25 +144,20 @@ void Zygote::fork_one(std::uint64_t id, Connections connections) {
         birth.guard = guard_.pid();
         become_child(std::move(birth), std::move(connections.lifeline), std::move(gate_reader));
     }
-    WireWriter body;
-    body.number(id);
     if (child < 0) {
-        body.text("could not fork: " + std::string(std::generic_category().message(errno)));
-        say(FromZygote::kNoFork, body);
+        say(FromZygote::kNoFork,
+            body_of(FailedFork{id, "could not fork: " + std::generic_category().message(errno)}));
         return;
     }
-    body.number(static_cast<std::int32_t>(child));
     // Not reaped before we say so: the number cannot be another process's.
     const Descriptor process(static_cast<int>(syscall(SYS_pidfd_open, child, 0)));
     if (!process) {
         kill(child, SIGKILL);
-        WireWriter failure;
-        failure.number(id);
-        failure.text("this kernel has no pidfd_open");
-        say(FromZygote::kNoFork, failure);
+        say(FromZygote::kNoFork, body_of(FailedFork{id, "this kernel has no pidfd_open"}));
         return;
     }
-    say(FromZygote::kForked, body, {process.get(), stack_reader.get(), gate_writer.get()});
+    say(FromZygote::kForked, body_of(ForkedEngine{id, child}),
+        {process.get(), stack_reader.get(), gate_writer.get()});
 }
 
 /// Passes the gate once the supervisor knows of this engine and has made its folder, whose path
@@ -195,10 +190,7 @@ void Zygote::become_child(EngineBirth birth, Descriptor lifeline, Descriptor gat
 void Zygote::reap() {
     int status = 0;
     for (pid_t child = 0; (child = waitpid(-1, &status, WNOHANG)) > 0;) {
-        WireWriter body;
-        body.number(static_cast<std::int32_t>(child));
-        body.number(static_cast<std::int32_t>(status));
-        say(FromZygote::kExited, body);
+        say(FromZygote::kExited, body_of(ExitedChild{child, status}));
     }
 }
 

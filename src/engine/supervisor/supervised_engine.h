@@ -6,8 +6,8 @@
 
 #include "engine/common/descriptor.h"
 #include "engine/common/status_page.h"
-#include "engine/program/zygote.h"
-#include "engine/supervisor/supervisor.h"
+#include "engine/common/supervisor_messages.h"
+#include "engine/common/zygote_messages.h"
 
 namespace epe::engine {
 

@@ -26,18 +26,6 @@ constexpr std::int64_t kTick = kSecond;
 constexpr std::int64_t kSettle = kSecond / 10;
 constexpr int kNobody = -1;
 
-EngineRequest read_engine_request(WireReader& from) {
-    EngineRequest request;
-    request.id = from.number<std::uint64_t>();
-    request.environment = from.text();
-    request.has_network = from.boolean();
-    request.asked = from.number<std::int64_t>();
-    request.role = from.number<std::uint32_t>();
-    request.most_of_role = from.number<std::int64_t>();
-    request.is_first = from.boolean();
-    return request;
-}
-
 EngineOrder order_of(EngineRequest&& request, std::uint64_t number, int client) {
     return {.number = number,
             .client = client,
@@ -173,10 +161,10 @@ void Supervisor::handle_client(int descriptor, Client& client, Frame& frame) {
     WireReader from(frame.body);
     switch (static_cast<ToSupervisor>(frame.type)) {
         case ToSupervisor::kConfigure:
-            if (client.is_owner) configure(from);
+            if (client.is_owner) configure(read_supervisor_configuration(from));
             break;
         case ToSupervisor::kGateway:
-            if (client.is_owner) configure_gateway(from);
+            if (client.is_owner) gateway_.configure(read_gateway_command(from).words);
             break;
         case ToSupervisor::kAcquire:
             acquire(descriptor, from, frame);
@@ -184,22 +172,14 @@ void Supervisor::handle_client(int descriptor, Client& client, Frame& frame) {
         case ToSupervisor::kAdopt:
             adopt(descriptor, from, frame);
             break;
-        case ToSupervisor::kForget: {
-            const auto id = from.number<std::uint64_t>();
-            for (auto each = engines_.begin(); each != engines_.end(); ++each) {
-                if (each->order.client != descriptor || each->order.client_id != id) continue;
-                each->is_forgotten = true;
-                each->kill();
-                if (each->phase == EnginePhase::kQueued) engines_.erase(each);
-                break;
-            }
+        case ToSupervisor::kForget:
+            forget(descriptor, read_engine_id(from).id);
             break;
-        }
         case ToSupervisor::kList:
             list(client);
             break;
         case ToSupervisor::kStack:
-            ask_for_stack(descriptor, from);
+            ask_for_stack(descriptor, read_process_id(from).pid);
             break;
         default:
             WireReader::fail("request to the supervisor");
@@ -220,20 +200,17 @@ void Supervisor::drop_client(int descriptor) {
     clients_.erase(descriptor);
 }
 
-void Supervisor::configure_gateway(WireReader& from) {
-    constexpr std::int64_t kMostWords = 1000;
-    std::vector<std::string> command;
-    const std::int64_t count = from.count(kMostWords);
-    for (std::int64_t i = 0; i < count; ++i) command.push_back(from.text());
-    gateway_.configure(std::move(command));
+void Supervisor::forget(int descriptor, std::uint64_t id) {
+    for (auto each = engines_.begin(); each != engines_.end(); ++each) {
+        if (each->order.client != descriptor || each->order.client_id != id) continue;
+        each->is_forgotten = true;
+        each->kill();
+        if (each->phase == EnginePhase::kQueued) engines_.erase(each);
+        return;
+    }
 }
 
-void Supervisor::configure(WireReader& from) {
-    SupervisorConfiguration wanted;
-    wanted.most_engines = from.number<std::int64_t>();
-    wanted.idle_seconds = from.number<std::int64_t>();
-    const std::int64_t count = from.count(1000);
-    for (std::int64_t i = 0; i < count; ++i) wanted.preload.push_back(from.text());
+void Supervisor::configure(SupervisorConfiguration wanted) {
     const bool has_other_preload = wanted.preload != configuration_.preload;
     configuration_ = std::move(wanted);
     for (ZygoteRecord& zygote : zygotes_)
@@ -253,37 +230,27 @@ void Supervisor::acquire(int descriptor, WireReader& from, Frame& frame) {
 /// An engine that an earlier supervisor has started counts, and ends, as one of our own. Only how
 /// it ends and where Python was is not known here.
 void Supervisor::adopt(int descriptor, WireReader& from, Frame& frame) {
-    EngineRequest request = read_engine_request(from);
-    const auto pid = from.number<std::int32_t>();
+    EngineAdoption adoption = read_engine_adoption(from);
     if (frame.descriptors.size() != 2) WireReader::fail("engine of an earlier supervisor");
-    SupervisedEngine& engine = engines_.emplace_back(
-        order_of(std::move(request), ++last_number_, descriptor), frame.descriptors[0].get());
-    engine.pid = pid;
+    SupervisedEngine& engine =
+        engines_.emplace_back(order_of(std::move(adoption.request), ++last_number_, descriptor),
+                              frame.descriptors[0].get());
+    engine.pid = adoption.pid;
     engine.process = std::move(frame.descriptors[1]);
     engine.phase = EnginePhase::kRunning;
     engine.is_adopted = true;
 }
 
 void Supervisor::list(Client& client) {
-    WireWriter body;
-    body.number(static_cast<std::int64_t>(engines_.size()));
+    std::vector<EngineRow> rows;
     for (const SupervisedEngine& engine : engines_) {
         const auto owner = clients_.find(engine.order.client);
-        const EngineRow row = engine.describe(owner == clients_.end() ? 0 : owner->second.pid);
-        body.number(row.pid);
-        body.number(row.backend);
-        body.number(row.role);
-        body.number(row.database);
-        for (const std::string* text : {&row.environment, &row.state, &row.script})
-            body.text(*text);
-        for (const std::int64_t number : {row.since, row.rows_in, row.rows_out, row.memory})
-            body.number(number);
+        rows.push_back(engine.describe(owner == clients_.end() ? 0 : owner->second.pid));
     }
-    client.channel.put(FromSupervisor::kEngines, body);
+    client.channel.put(FromSupervisor::kEngines, body_of(rows));
 }
 
-void Supervisor::ask_for_stack(int descriptor, WireReader& from) {
-    const auto pid = from.number<std::int32_t>();
+void Supervisor::ask_for_stack(int descriptor, pid_t pid) {
     for (SupervisedEngine& engine : engines_) {
         if (engine.pid != pid || engine.phase != EnginePhase::kRunning) continue;
         if (engine.stack_client >= 0) continue;  // somebody else waits: no answer is an answer
@@ -295,11 +262,7 @@ void Supervisor::ask_for_stack(int descriptor, WireReader& from) {
         engine.signal(SIGUSR2);
         return;
     }
-    WireWriter body;
-    body.number(pid);
-    body.boolean(false);
-    body.text("");
-    say(descriptor, FromSupervisor::kStackText, body);
+    say(descriptor, FromSupervisor::kStackText, body_of(StackText{.pid = pid}));
 }
 
 void Supervisor::answer_stack(SupervisedEngine& engine, bool is_due) {
@@ -307,11 +270,9 @@ void Supervisor::answer_stack(SupervisedEngine& engine, bool is_due) {
     engine.stack_text += engine.take_stack_text();
     const std::size_t end = engine.stack_text.find('\0');
     if (end == std::string::npos && !is_due && engine.stack_text.size() < kLongestStack) return;
-    WireWriter body;
-    body.number(static_cast<std::int32_t>(engine.pid));
-    body.boolean(end != std::string::npos);
-    body.text(engine.stack_text.substr(0, end));
-    say(engine.stack_client, FromSupervisor::kStackText, body);
+    const bool is_found = end != std::string::npos;
+    say(engine.stack_client, FromSupervisor::kStackText,
+        body_of(StackText{engine.pid, is_found, engine.stack_text.substr(0, end)}));
     engine.stack_client = -1;
 }
 

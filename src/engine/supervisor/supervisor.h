@@ -19,72 +19,20 @@
 // Without a keeper a backend starts a supervisor of its own, which serves it alone.
 #pragma once
 
-#include <cstdint>
 #include <string>
-#include <vector>
 
 #include "engine/common/descriptor.h"
+#include "engine/common/supervisor_messages.h"
+#include "engine/common/zygote_messages.h"
 
 namespace epe::engine {
-
-/// Client to supervisor.
-enum class ToSupervisor : std::uint8_t {
-    kConfigure = 1,  ///< from the owner only: most engines, idle seconds, preload
-    kAcquire,  ///< EngineRequest; descriptors: engine's socket, status page, engine's lifeline
-    kForget,   ///< id: kill the engine, or drop the request
-    kList,
-    kStack,    ///< pid
-    kGateway,  ///< from the owner only: command, as SupervisedGateway::configure() takes it
-    kAdopt,    ///< EngineRequest, pid; descriptors: status page, pidfd
-};
-
-/// Supervisor to client.
-enum class FromSupervisor : std::uint8_t {
-    kStarted = 1,  ///< id, pid; descriptor: pidfd
-    kRefused,      ///< id, text
-    kExited,       ///< id, wait status, what the engine wrote of its stack
-    kEngines,      ///< see EngineRow
-    kStackText,    ///< pid, found, text
-    kHello,        ///< first: the supervisor serves this client
-    kUnavailable,  ///< text: why there is no supervisor; the keeper says so in its place
-};
-
-/// What a client wants, or has got from an earlier supervisor.
-struct EngineRequest {
-    std::uint64_t id = 0;       ///< the client's name for it
-    std::string environment{};  ///< as in EngineOptions
-    bool has_network = false;
-    std::int64_t asked = 0;         ///< when it was asked for first, by now_nanoseconds()
-    std::uint32_t role = 0;         ///< OID of the role that it counts for
-    std::int64_t most_of_role = 0;  ///< engines of that role; 0: no limit
-    bool is_first = true;           ///< the call cannot do without it
-};
-
-struct SupervisorConfiguration {
-    std::int64_t most_engines = 16;
-    std::int64_t idle_seconds = 300;  ///< idle engines are retired after that; 0: never
-    std::vector<std::string> preload{};
-};
-
-/// One engine, as kList tells it.
-struct EngineRow {
-    std::int32_t pid = 0;
-    std::int32_t backend = 0;
-    std::uint32_t role = 0;
-    std::uint32_t database = 0;
-    std::string environment{};
-    std::string state{};
-    std::string script{};
-    std::int64_t since = 0;
-    std::int64_t rows_in = 0;
-    std::int64_t rows_out = 0;
-    std::int64_t memory = 0;  ///< resident bytes
-};
 
 struct SupervisorBirth {
     Descriptor owner{};     ///< who started it: it ends with that
     Descriptor listener{};  ///< where backends connect; none for a backend's own
     std::string folder{};   ///< the owner's, for folders of engines; absolute
+    /// Runs a zygote in a child of the supervisor. Does not return.
+    void (*serve_zygote)(ZygoteBirth birth) = nullptr;
 };
 
 [[noreturn]] void supervise(SupervisorBirth birth);

@@ -11,7 +11,7 @@
 
 #include "engine/common/channel.h"
 #include "engine/common/process_mark.h"
-#include "engine/program/zygote.h"
+#include "engine/common/zygote_messages.h"
 #include "engine/supervisor/supervised_engine.h"
 #include "engine/supervisor/supervised_gateway.h"
 #include "engine/supervisor/supervisor.h"
@@ -67,13 +67,13 @@ class Supervisor {
     void serve_client(int descriptor);
     void handle_client(int descriptor, Client& client, Frame& frame);
     void drop_client(int descriptor);
-    void configure(WireReader& from);
-    void configure_gateway(WireReader& from);
+    void configure(SupervisorConfiguration wanted);
+    void forget(int descriptor, std::uint64_t id);
     void acquire(int descriptor, WireReader& from, Frame& frame);
     void adopt(int descriptor, WireReader& from, Frame& frame);
     [[noreturn]] void end_all();
     void list(Client& client);
-    void ask_for_stack(int descriptor, WireReader& from);
+    void ask_for_stack(int descriptor, pid_t pid);
     void answer_stack(SupervisedEngine& engine, bool is_due);
 
     void schedule();
@@ -93,7 +93,8 @@ class Supervisor {
     void start_zygote(ZygoteRecord& zygote);
     bool serve_zygote(ZygoteRecord& zygote);
     void handle_zygote(ZygoteRecord& zygote, Frame& frame);
-    void start_engine(Engines::iterator engine, WireReader& from, Frame& frame);
+    Engines::iterator find_engine(std::uint64_t number);
+    void start_engine(Engines::iterator engine, pid_t pid, Frame& frame);
     void lose_zygote(ZygoteRecord& zygote);
     void replace_zygote(ZygoteRecord& zygote);
     void fork_engine(SupervisedEngine& engine);

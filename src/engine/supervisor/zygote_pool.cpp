@@ -73,7 +73,8 @@ void Supervisor::start_zygote(ZygoteRecord& zygote) {
         birth.kind = zygote.kind;
         birth.preload = configuration_.preload;
         birth.supervisor = supervisor;
-        serve_supervisor(std::move(birth));
+        birth_.serve_zygote(std::move(birth));
+        _exit(1);
     }
     zygote.pid = std::max<pid_t>(child, 0);
     zygote.is_ready = false;
@@ -104,27 +105,31 @@ void Supervisor::handle_zygote(ZygoteRecord& zygote, Frame& frame) {
         return;
     }
     if (type == FromZygote::kExited) {
-        const auto pid = from.number<std::int32_t>();
-        note_exit(pid, from.number<std::int32_t>());
+        const ExitedChild child = read_exited_child(from);
+        note_exit(child.pid, child.status);
         return;
     }
-    const auto number = from.number<std::uint64_t>();
-    const auto engine =
-        std::find_if(engines_.begin(), engines_.end(),
-                     [&](const SupervisedEngine& each) { return each.order.number == number; });
-    if (engine == engines_.end()) return;
     if (type == FromZygote::kNoFork) {
-        refuse(engine, from.text());
+        const FailedFork failure = read_failed_fork(from);
+        const auto engine = find_engine(failure.number);
+        if (engine != engines_.end()) refuse(engine, failure.why);
         return;
     }
     if (frame.descriptors.size() != 3) WireReader::fail("answer of a zygote");
-    start_engine(engine, from, frame);
+    const ForkedEngine forked = read_forked_engine(from);
+    const auto engine = find_engine(forked.number);
+    if (engine != engines_.end()) start_engine(engine, forked.pid, frame);
+}
+
+Supervisor::Engines::iterator Supervisor::find_engine(std::uint64_t number) {
+    return std::find_if(engines_.begin(), engines_.end(),
+                        [&](const SupervisedEngine& each) { return each.order.number == number; });
 }
 
 /// Makes the engine's folder, which tells later supervisors of it, and lets it begin. In that
 /// order: an engine that runs has a folder.
-void Supervisor::start_engine(Engines::iterator engine, WireReader& from, Frame& frame) {
-    engine->pid = from.number<std::int32_t>();
+void Supervisor::start_engine(Engines::iterator engine, pid_t pid, Frame& frame) {
+    engine->pid = pid;
     engine->process = std::move(frame.descriptors[0]);
     engine->stack = std::move(frame.descriptors[1]);
     const auto owner = clients_.find(engine->order.client);
@@ -139,7 +144,7 @@ void Supervisor::start_engine(Engines::iterator engine, WireReader& from, Frame&
     }
     engine->phase = EnginePhase::kRunning;
     const ssize_t written =
-        write(frame.descriptors[2].get(), engine->folder.data(), engine->folder.size());
+        ::write(frame.descriptors[2].get(), engine->folder.data(), engine->folder.size());
     (void)written;
     engine->socket.close();
     engine->lifeline.close();
@@ -147,26 +152,21 @@ void Supervisor::start_engine(Engines::iterator engine, WireReader& from, Frame&
         engine->kill();
         return;
     }
-    WireWriter body;
-    body.number(engine->order.client_id);
-    body.number(static_cast<std::int32_t>(engine->pid));
-    say(engine->order.client, FromSupervisor::kStarted, body, {engine->process.get()});
+    say(engine->order.client, FromSupervisor::kStarted,
+        body_of(EngineStart{engine->order.client_id, engine->pid}), {engine->process.get()});
 }
 
 void Supervisor::fork_engine(SupervisedEngine& engine) {
     ZygoteRecord& zygote = zygote_of(engine.order.kind);
     engine.phase = EnginePhase::kForking;
-    WireWriter body;
-    body.number(engine.order.number);
-    zygote.channel.put(ToZygote::kFork, body, {engine.socket.get(), engine.lifeline.get()});
+    zygote.channel.put(ToZygote::kFork, body_of(EngineId{engine.order.number}),
+                       {engine.socket.get(), engine.lifeline.get()});
     (void)zygote.channel.flush();
 }
 
 void Supervisor::refuse(Engines::iterator engine, const std::string& why) {
-    WireWriter body;
-    body.number(engine->order.client_id);
-    body.text(why);
-    say(engine->order.client, FromSupervisor::kRefused, body);
+    say(engine->order.client, FromSupervisor::kRefused,
+        body_of(EngineRefusal{engine->order.client_id, why}));
     engines_.erase(engine);
 }
 
@@ -209,11 +209,8 @@ void Supervisor::note_exit(pid_t pid, int status) {
 
 void Supervisor::end_engine(Engines::iterator engine, int status) {
     if (engine->stack_client >= 0) answer_stack(*engine, true);
-    WireWriter body;
-    body.number(engine->order.client_id);
-    body.number(static_cast<std::int32_t>(status));
-    body.text(engine->take_stack_text());
-    say(engine->order.client, FromSupervisor::kExited, body);
+    say(engine->order.client, FromSupervisor::kExited,
+        body_of(EngineEnd{engine->order.client_id, status, engine->take_stack_text()}));
     if (!engine->folder.empty()) remove_folder(engine->folder);
     engines_.erase(engine);
 }

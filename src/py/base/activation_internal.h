@@ -6,9 +6,9 @@
 
 #include "core/pipeline/ports.h"
 #include "py/base/captured_output_internal.h"
+#include "py/base/engine_place.h"
 #include "py/base/interrupt_internal.h"
 #include "py/base/ref_internal.h"
-#include "py/engine/script_engine.h"
 
 namespace epe::py {
 

@@ -33,13 +33,6 @@ Ref make_matrix(Buffer buffer, std::int64_t rows, std::int64_t columns);
 /// Rows first .. first + count - 1 of an array, as a view.
 Ref slice_array(PyObject* array, std::int64_t first, std::int64_t count);
 
-/// The array as numpy itself sees it: of class ndarray, whatever a subclass says about its type or
-/// shape. Throws Error 22023 for one whose memory cannot be read, or is not that of objects where
-/// it should hold them (as_strided and its like can make both).
-Ref plain_array(PyObject* array);
-/// An attribute of an array or a scalar as numpy's own type has it, whatever a subclass says.
-Ref native_attribute(PyObject* value, const char* name);
-
 /// A new array of objects, filled slot by slot.
 class ObjectArray {
    public:

@@ -22,10 +22,6 @@ void freeze_python();
 /// Whether a module is loaded.
 bool has_module(const char* name) noexcept;
 
-/// Creates what interrupts a script, which a confined process cannot. To be called by the thread
-/// that will run scripts, after the fork. Throws Error (53000).
-void prepare_interrupts();
-
 /// fork(), for a process that runs Python.
 pid_t fork_python();
 

@@ -1,20 +1,13 @@
 // The engine that runs scripts in this process's embedded interpreter.
 #pragma once
 
-#include <cstdint>
 #include <memory>
 #include <string>
 
 #include "core/pipeline/ports.h"
+#include "py/base/engine_place.h"
 
 namespace epe::py {
-
-/// Where an engine runs.
-enum class EnginePlace : std::uint8_t {
-    kBackend,  ///< in the server's process: runs nothing but trusted scripts
-    kProcess,  ///< in a process of its own
-    kSandbox,  ///< in one that is completely confined: runs anybody's
-};
 
 /// Makes an engine for one request. The interpreter is started (or joined, when another language
 /// already runs one) by the first call in the process. Engines nest: a script may cause another

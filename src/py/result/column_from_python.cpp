@@ -4,6 +4,7 @@
 #include <string>
 
 #include "py/base/numpy_internal.h"
+#include "py/result/array_memory_internal.h"
 #include "py/result/column_parts_internal.h"
 
 namespace epe::py {

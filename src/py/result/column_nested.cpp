@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "py/base/numpy_internal.h"
+#include "py/result/array_memory_internal.h"
 #include "py/result/column_parts_internal.h"
 
 namespace epe::py {

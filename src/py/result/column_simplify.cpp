@@ -3,6 +3,7 @@
 
 #include "py/base/numpy_internal.h"
 #include "py/base/time_objects_internal.h"
+#include "py/result/array_memory_internal.h"
 #include "py/result/column_parts_internal.h"
 
 namespace epe::py {

@@ -4,13 +4,14 @@
 #include "py/base/error_internal.h"
 #include "py/base/numpy_internal.h"
 #include "py/input/arrow_bridge_internal.h"
+#include "py/result/array_memory_internal.h"
 #include "py/result/value_classifier_internal.h"
 
 namespace epe::py {
 
 namespace {
 
-/// plain_array(array): see numpy_internal.h. What numpy does not know as an array stays.
+/// plain_array(array): see array_memory_internal.h. What numpy does not know as an array stays.
 PyObject* give_plain_array(PyObject*, PyObject* array) noexcept {
     return callback([&] {
         find_known_types();

@@ -5,6 +5,8 @@
 // over a buffer, __array_interface__. The memory of such an array is read by the kernel first, a
 // byte of each page. Pointers to objects cannot be tried out, so they must lie where an array that
 // owns objects has some.
+#include "py/result/array_memory_internal.h"
+
 #include <algorithm>
 #include <cstring>
 #include <optional>

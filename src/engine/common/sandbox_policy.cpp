@@ -1,7 +1,6 @@
-// What a backend asks of a report that an engine has sent.
-#include <algorithm>
+#include "engine/common/sandbox_policy.h"
 
-#include "engine/sandbox/sandbox.h"
+#include <algorithm>
 
 namespace epe::engine {
 
