@@ -129,13 +129,14 @@ uninstall-program:
 
 # The Python files of the runtime, one C++ initializer each: {"name", R"EPEPY(text)EPEPY"},
 # Named as modules are: src/py/runtime/x.py is _oml_epe_runtime.x, python/oml/a/b.py is oml.a.b.
+# Written under a name of this process: another make may run in the same tree.
 $(RUNTIME_INC): FORCE
-	@for file in $(RUNTIME_SOURCES); do \
+	@new=$$(mktemp $@.XXXXXX) && for file in $(RUNTIME_SOURCES); do \
 		name=$$(echo "$$file" | sed -e 's|^src/py/runtime/|_oml_epe_runtime/|' -e 's|^python/||' \
 			-e 's|\.py$$||' -e 's|/|.|g'); \
 		printf '{"%s", R"EPEPY(' "$$name"; cat "$$file"; printf ')EPEPY"},\n'; \
-	done > $@.new
-	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
+	done > $$new && chmod 644 $$new && \
+	if cmp -s $$new $@; then rm $$new; else mv $$new $@; fi
 
 src/py/runtime.o: $(RUNTIME_INC)
 

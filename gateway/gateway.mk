@@ -17,10 +17,9 @@ GATEWAY_LIBS = -lcpp-httplib -L$(shell $(PG_CONFIG) --libdir) -lpq -lssl -lcrypt
 # The files of /docs, one C++ initializer each, as RUNTIME_INC: {"name", R"EPEWEB(text)EPEWEB"},
 GATEWAY_WEB_INC = gateway/src/web_files.inc
 $(GATEWAY_WEB_INC): $(wildcard gateway/web/*) gateway/gateway.mk
-	@for file in gateway/web/*; do \
+	@new=$$(mktemp $@.XXXXXX) && for file in gateway/web/*; do \
 		printf '{"%s", R"EPEWEB(' "$${file##*/}"; cat "$$file"; printf ')EPEWEB"},\n'; \
-	done > $@.new
-	@mv $@.new $@
+	done > $$new && chmod 644 $$new && mv $$new $@
 build/gateway/src/docs_handlers.o build/unit/gateway/src/docs_handlers.o \
 	build/tidy/gateway/docs_handlers.ok: $(GATEWAY_WEB_INC)
 
