@@ -359,6 +359,27 @@ $$;
 COMMENT ON FUNCTION pyqsys.set_privileges(text[]) IS
     'Sets the ACL of every object of the extension to what it is meant to be';
 
+-- ---------------------------------------------------------------------- scripts and parallel plans
+
+-- Scripts may write, an asynchronous call stores a job, and who waits for one takes new snapshots.
+DO $$
+DECLARE
+    writing regprocedure;
+BEGIN
+    FOR writing IN
+        SELECT p.oid
+        FROM pg_proc AS p
+            JOIN pg_depend AS d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid
+            JOIN pg_extension AS e ON d.refclassid = 'pg_extension'::regclass
+                AND d.refobjid = e.oid
+        WHERE e.extname = 'oml_epe' AND p.prosrc ~ '^epe_((.*_)?(eval|apply)(_row)?|job_wait)$'
+            AND p.proparallel = 'r'
+    LOOP
+        EXECUTE format('ALTER FUNCTION %s PARALLEL UNSAFE', writing);
+    END LOOP;
+END
+$$;
+
 -- --------------------------------------------------------------------------- last: all of the above
 
 SELECT pyqsys.guard_tables();

@@ -570,14 +570,14 @@ COMMENT ON COLUMN @extschema@.pyq_png.image IS 'The PNG file';
 -- --------------------------------------------------------------------------- the eval functions
 
 -- Each has four forms: par_lst is text or jsonb; the shape of the result is given by out_fmt and
--- the AS list, or by the type of out_row. PARALLEL RESTRICTED: the interpreter lives in the
--- session's own process. The cost is a guess: high, so that the planner avoids calls.
+-- the AS list, or by the type of out_row. PARALLEL UNSAFE: scripts may write, and an asynchronous call
+-- stores a job. The cost is a guess: high, so that the planner avoids calls.
 
 CREATE FUNCTION @extschema@.pyq_eval(
     par_lst text, out_fmt text, scr_name text, scr_owner text DEFAULT NULL,
     env_name text DEFAULT NULL)
     RETURNS SETOF record
-    LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000 ROWS 1000
+    LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000 ROWS 1000
     AS 'MODULE_PATHNAME', 'epe_eval';
 COMMENT ON FUNCTION @extschema@.pyq_eval(text, text, text, text, text) IS
     'Runs a script once, without data; result as out_fmt and AS say';
@@ -586,7 +586,7 @@ CREATE FUNCTION @extschema@.pyq_eval(
     par_lst text, out_row anyelement, scr_name text, scr_owner text DEFAULT NULL,
     env_name text DEFAULT NULL)
     RETURNS SETOF anyelement
-    LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000 ROWS 1000
+    LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000 ROWS 1000
     AS 'MODULE_PATHNAME', 'epe_eval_row';
 COMMENT ON FUNCTION @extschema@.pyq_eval(text, anyelement, text, text, text) IS
     'Runs a script once, without data; result of out_row''s type';
@@ -595,7 +595,7 @@ CREATE FUNCTION @extschema@.pyq_eval(
     par_lst jsonb, out_fmt text, scr_name text, scr_owner text DEFAULT NULL,
     env_name text DEFAULT NULL)
     RETURNS SETOF record
-    LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000 ROWS 1000
+    LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000 ROWS 1000
     AS 'MODULE_PATHNAME', 'epe_eval';
 COMMENT ON FUNCTION @extschema@.pyq_eval(jsonb, text, text, text, text) IS
     'Runs a script once, without data; result as out_fmt and AS say';
@@ -604,7 +604,7 @@ CREATE FUNCTION @extschema@.pyq_eval(
     par_lst jsonb, out_row anyelement, scr_name text, scr_owner text DEFAULT NULL,
     env_name text DEFAULT NULL)
     RETURNS SETOF anyelement
-    LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000 ROWS 1000
+    LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000 ROWS 1000
     AS 'MODULE_PATHNAME', 'epe_eval_row';
 COMMENT ON FUNCTION @extschema@.pyq_eval(jsonb, anyelement, text, text, text) IS
     'Runs a script once, without data; result of out_row''s type';
@@ -613,7 +613,7 @@ CREATE FUNCTION @extschema@.pyq_table_eval(
     inp_nam text, par_lst text, out_fmt text, scr_name text, scr_owner text DEFAULT NULL,
     env_name text DEFAULT NULL)
     RETURNS SETOF record
-    LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000 ROWS 1000
+    LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000 ROWS 1000
     AS 'MODULE_PATHNAME', 'epe_table_eval';
 COMMENT ON FUNCTION @extschema@.pyq_table_eval(text, text, text, text, text, text) IS
     'Runs a script once over a table or query; result as out_fmt and AS say';
@@ -622,7 +622,7 @@ CREATE FUNCTION @extschema@.pyq_table_eval(
     inp_nam text, par_lst text, out_row anyelement, scr_name text, scr_owner text DEFAULT NULL,
     env_name text DEFAULT NULL)
     RETURNS SETOF anyelement
-    LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000 ROWS 1000
+    LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000 ROWS 1000
     AS 'MODULE_PATHNAME', 'epe_table_eval_row';
 COMMENT ON FUNCTION @extschema@.pyq_table_eval(text, text, anyelement, text, text, text) IS
     'Runs a script once over a table or query; result of out_row''s type';
@@ -631,7 +631,7 @@ CREATE FUNCTION @extschema@.pyq_table_eval(
     inp_nam text, par_lst jsonb, out_fmt text, scr_name text, scr_owner text DEFAULT NULL,
     env_name text DEFAULT NULL)
     RETURNS SETOF record
-    LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000 ROWS 1000
+    LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000 ROWS 1000
     AS 'MODULE_PATHNAME', 'epe_table_eval';
 COMMENT ON FUNCTION @extschema@.pyq_table_eval(text, jsonb, text, text, text, text) IS
     'Runs a script once over a table or query; result as out_fmt and AS say';
@@ -640,7 +640,7 @@ CREATE FUNCTION @extschema@.pyq_table_eval(
     inp_nam text, par_lst jsonb, out_row anyelement, scr_name text, scr_owner text DEFAULT NULL,
     env_name text DEFAULT NULL)
     RETURNS SETOF anyelement
-    LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000 ROWS 1000
+    LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000 ROWS 1000
     AS 'MODULE_PATHNAME', 'epe_table_eval_row';
 COMMENT ON FUNCTION @extschema@.pyq_table_eval(text, jsonb, anyelement, text, text, text) IS
     'Runs a script once over a table or query; result of out_row''s type';
@@ -649,7 +649,7 @@ CREATE FUNCTION @extschema@.pyq_row_eval(
     inp_nam text, par_lst text, out_fmt text, row_num bigint, scr_name text,
     scr_owner text DEFAULT NULL, env_name text DEFAULT NULL)
     RETURNS SETOF record
-    LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000 ROWS 1000
+    LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000 ROWS 1000
     AS 'MODULE_PATHNAME', 'epe_row_eval';
 COMMENT ON FUNCTION @extschema@.pyq_row_eval(text, text, text, bigint, text, text, text) IS
     'Runs a script over each row_num rows of a table or query; result as out_fmt and AS say';
@@ -658,7 +658,7 @@ CREATE FUNCTION @extschema@.pyq_row_eval(
     inp_nam text, par_lst text, out_row anyelement, row_num bigint, scr_name text,
     scr_owner text DEFAULT NULL, env_name text DEFAULT NULL)
     RETURNS SETOF anyelement
-    LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000 ROWS 1000
+    LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000 ROWS 1000
     AS 'MODULE_PATHNAME', 'epe_row_eval_row';
 COMMENT ON FUNCTION @extschema@.pyq_row_eval(text, text, anyelement, bigint, text, text, text) IS
     'Runs a script over each row_num rows of a table or query; result of out_row''s type';
@@ -667,7 +667,7 @@ CREATE FUNCTION @extschema@.pyq_row_eval(
     inp_nam text, par_lst jsonb, out_fmt text, row_num bigint, scr_name text,
     scr_owner text DEFAULT NULL, env_name text DEFAULT NULL)
     RETURNS SETOF record
-    LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000 ROWS 1000
+    LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000 ROWS 1000
     AS 'MODULE_PATHNAME', 'epe_row_eval';
 COMMENT ON FUNCTION @extschema@.pyq_row_eval(text, jsonb, text, bigint, text, text, text) IS
     'Runs a script over each row_num rows of a table or query; result as out_fmt and AS say';
@@ -676,7 +676,7 @@ CREATE FUNCTION @extschema@.pyq_row_eval(
     inp_nam text, par_lst jsonb, out_row anyelement, row_num bigint, scr_name text,
     scr_owner text DEFAULT NULL, env_name text DEFAULT NULL)
     RETURNS SETOF anyelement
-    LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000 ROWS 1000
+    LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000 ROWS 1000
     AS 'MODULE_PATHNAME', 'epe_row_eval_row';
 COMMENT ON FUNCTION @extschema@.pyq_row_eval(text, jsonb, anyelement, bigint, text, text, text) IS
     'Runs a script over each row_num rows of a table or query; result of out_row''s type';
@@ -685,7 +685,7 @@ CREATE FUNCTION @extschema@.pyq_group_eval(
     inp_nam text, par_lst text, out_fmt text, grp_col text, ord_col text, scr_name text,
     scr_owner text DEFAULT NULL, env_name text DEFAULT NULL)
     RETURNS SETOF record
-    LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000 ROWS 1000
+    LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000 ROWS 1000
     AS 'MODULE_PATHNAME', 'epe_group_eval';
 COMMENT ON FUNCTION @extschema@.pyq_group_eval(text, text, text, text, text, text, text, text) IS
     'Runs a script over each group of a table or query; result as out_fmt and AS say';
@@ -694,7 +694,7 @@ CREATE FUNCTION @extschema@.pyq_group_eval(
     inp_nam text, par_lst text, out_row anyelement, grp_col text, ord_col text, scr_name text,
     scr_owner text DEFAULT NULL, env_name text DEFAULT NULL)
     RETURNS SETOF anyelement
-    LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000 ROWS 1000
+    LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000 ROWS 1000
     AS 'MODULE_PATHNAME', 'epe_group_eval_row';
 COMMENT ON FUNCTION @extschema@.pyq_group_eval(
     text, text, anyelement, text, text, text, text, text) IS
@@ -704,7 +704,7 @@ CREATE FUNCTION @extschema@.pyq_group_eval(
     inp_nam text, par_lst jsonb, out_fmt text, grp_col text, ord_col text, scr_name text,
     scr_owner text DEFAULT NULL, env_name text DEFAULT NULL)
     RETURNS SETOF record
-    LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000 ROWS 1000
+    LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000 ROWS 1000
     AS 'MODULE_PATHNAME', 'epe_group_eval';
 COMMENT ON FUNCTION @extschema@.pyq_group_eval(text, jsonb, text, text, text, text, text, text) IS
     'Runs a script over each group of a table or query; result as out_fmt and AS say';
@@ -713,7 +713,7 @@ CREATE FUNCTION @extschema@.pyq_group_eval(
     inp_nam text, par_lst jsonb, out_row anyelement, grp_col text, ord_col text, scr_name text,
     scr_owner text DEFAULT NULL, env_name text DEFAULT NULL)
     RETURNS SETOF anyelement
-    LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000 ROWS 1000
+    LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000 ROWS 1000
     AS 'MODULE_PATHNAME', 'epe_group_eval_row';
 COMMENT ON FUNCTION @extschema@.pyq_group_eval(
     text, jsonb, anyelement, text, text, text, text, text) IS
@@ -723,7 +723,7 @@ CREATE FUNCTION @extschema@.pyq_index_eval(
     par_lst text, out_fmt text, times_num bigint, scr_name text, scr_owner text DEFAULT NULL,
     env_name text DEFAULT NULL)
     RETURNS SETOF record
-    LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000 ROWS 1000
+    LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000 ROWS 1000
     AS 'MODULE_PATHNAME', 'epe_index_eval';
 COMMENT ON FUNCTION @extschema@.pyq_index_eval(text, text, bigint, text, text, text) IS
     'Runs a script times_num times, with the numbers from 1; result as out_fmt and AS say';
@@ -732,7 +732,7 @@ CREATE FUNCTION @extschema@.pyq_index_eval(
     par_lst text, out_row anyelement, times_num bigint, scr_name text,
     scr_owner text DEFAULT NULL, env_name text DEFAULT NULL)
     RETURNS SETOF anyelement
-    LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000 ROWS 1000
+    LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000 ROWS 1000
     AS 'MODULE_PATHNAME', 'epe_index_eval_row';
 COMMENT ON FUNCTION @extschema@.pyq_index_eval(text, anyelement, bigint, text, text, text) IS
     'Runs a script times_num times, with the numbers from 1; result of out_row''s type';
@@ -741,7 +741,7 @@ CREATE FUNCTION @extschema@.pyq_index_eval(
     par_lst jsonb, out_fmt text, times_num bigint, scr_name text, scr_owner text DEFAULT NULL,
     env_name text DEFAULT NULL)
     RETURNS SETOF record
-    LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000 ROWS 1000
+    LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000 ROWS 1000
     AS 'MODULE_PATHNAME', 'epe_index_eval';
 COMMENT ON FUNCTION @extschema@.pyq_index_eval(jsonb, text, bigint, text, text, text) IS
     'Runs a script times_num times, with the numbers from 1; result as out_fmt and AS say';
@@ -750,7 +750,7 @@ CREATE FUNCTION @extschema@.pyq_index_eval(
     par_lst jsonb, out_row anyelement, times_num bigint, scr_name text,
     scr_owner text DEFAULT NULL, env_name text DEFAULT NULL)
     RETURNS SETOF anyelement
-    LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000 ROWS 1000
+    LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000 ROWS 1000
     AS 'MODULE_PATHNAME', 'epe_index_eval_row';
 COMMENT ON FUNCTION @extschema@.pyq_index_eval(jsonb, anyelement, bigint, text, text, text) IS
     'Runs a script times_num times, with the numbers from 1; result of out_row''s type';
@@ -991,7 +991,7 @@ COMMENT ON FUNCTION @extschema@.pyq_cancel_job(text) IS
 
 CREATE FUNCTION @extschema@.pyq_job_wait(job_id text, timeout interval DEFAULT NULL)
     RETURNS text
-    LANGUAGE C VOLATILE PARALLEL RESTRICTED
+    LANGUAGE C VOLATILE PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'epe_job_wait';
 COMMENT ON FUNCTION @extschema@.pyq_job_wait(text, interval) IS
     'Waits until a job has ended, at most so long, and returns its state';
@@ -1100,7 +1100,7 @@ CREATE FUNCTION pyqsys.apply(
     ord_col text DEFAULT NULL, times_num bigint DEFAULT NULL, env_name text DEFAULT NULL,
     only_trusted boolean DEFAULT false, progress boolean DEFAULT false)
     RETURNS SETOF anyelement
-    LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000 ROWS 1000
+    LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000 ROWS 1000
     AS 'MODULE_PATHNAME', 'epe_apply';
 COMMENT ON FUNCTION pyqsys.apply(text, anyelement, text, text, text, text, bytea, text, bigint,
     text, text, bigint, text, boolean, boolean) IS

@@ -461,3 +461,58 @@ def held(n):
             state = conn.execute("SELECT pyq_job_wait(%s, '1 min')", (job,)).fetchone()
             assert state == ("finished",), number
             conn.execute("SELECT pyq_delete_job(%s)", (job,))
+
+
+def force_parallel_plans(conn: Connection[Any]) -> None:
+    """Make PostgreSQL run whatever may run in a parallel plan in one."""
+    found = conn.execute(
+        "SELECT set_config(name, 'on', false) FROM pg_settings"
+        " WHERE name IN ('force_parallel_mode', 'debug_parallel_query')"
+    ).fetchall()
+    assert found == [("on",)]
+
+
+def test_with_forced_parallel_plans(conn, make_script, submit):
+    """Nothing that writes is taken for what a parallel plan may contain."""
+    make_script("one", "def one(x=1):\n    return x\n")
+    make_script(
+        "writes",
+        "import oml\ndef writes():\n"
+        "    return oml.cursor().execute('CREATE TEMP TABLE pg_temp.made AS SELECT 1').rowcount",
+    )
+    force_parallel_plans(conn)
+    jobs = [
+        submit(call)
+        for call in (
+            """pyq_eval('{"oml_async_flag": true}', 'JSON', 'one')""",
+            """pyq_table_eval('SELECT 1 AS x', '{"oml_async_flag": true}', 'JSON', 'one')""",
+            """pyq_row_eval('SELECT 1 AS x', '{"oml_async_flag": true}', 'JSON', 1, 'one')""",
+            """pyq_group_eval('SELECT 1 AS x', '{"oml_async_flag": true}', 'JSON', 'x', NULL,
+                'one')""",
+            """pyq_index_eval('{"oml_async_flag": true}', 'JSON', 1, 'one')""",
+            """pyqsys.pyqeval('{"oml_async_flag": true}', 'JSON', 'one')""",
+        )
+    ]
+    assert json_result(conn, jobs[0]) == 1
+    assert conn.execute("SELECT count(*) FROM pyq_eval(NULL, NULL::int, 'writes')").fetchone()
+    assert conn.execute("SELECT to_regclass('pg_temp.made')").fetchone() == ("made",)
+    for statement in (
+        "SELECT * FROM pyq_job_status(%(job)s)",
+        "SELECT pyq_job_wait(%(job)s)",
+        "SELECT * FROM pyq_job_result(%(job)s, 'PNG') AS"
+        " t(name text, id int, value text, title text, image bytea)",
+        "SELECT * FROM pyqsys.job_figures(%(job)s) AS"
+        " t(name text, id int, value text, title text, image bytea)",
+        "SELECT state FROM pyq_jobs WHERE id = %(job)s",
+        "SELECT pyqsys.note_progress(0.5, 'half')",
+        "SELECT pyqsys.check_log_in(session_user::text)",
+        "SELECT count(*) FROM pyq_engines",
+        "SELECT count(*) FROM pyq_list_envs()",
+        "SELECT count(*) FROM pyq_sandbox_status()",
+        "SELECT count(*) FROM pyq_last_call()",
+        "SELECT pyq_cancel_job(%(job)s)",
+        "SELECT * FROM pyq_delete_job(%(job)s)",
+        "SELECT pyq_script_create('another', 'def another(): return 1')",
+        "SELECT pyq_script_drop('another')",
+    ):
+        assert conn.execute(statement, {"job": jobs[-1]}).fetchall() is not None

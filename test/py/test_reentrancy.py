@@ -67,8 +67,7 @@ def test_infinite_recursion_with_stacks_of_all_sizes(stack, conn, make_script):
     conn.execute(f"SET max_stack_depth = '{stack}'")
     with pytest.raises(psycopg.Error) as caught:
         evaluate(conn, "recursive", depth=-1)
-    # 22023: Python's own limit was reached while a parameter was converted.
-    assert caught.value.sqlstate in ("54001", "38000", "22023")
+    assert caught.value.sqlstate in ("54001", "38000")
     assert evaluate(conn, "recursive", depth=1) == 1
 
 

@@ -1,4 +1,4 @@
--- Scripts below parallel plans: the leader runs them, and their SQL may read.
+-- Scripts and parallel plans: a statement that calls an eval function has none, as scripts may write.
 CREATE TABLE parallel_numbers AS SELECT i AS id FROM generate_series(1, 20000) AS i;
 ANALYZE parallel_numbers;
 SELECT pyq_script_create('parallel_count', $$
@@ -22,10 +22,20 @@ SELECT n.id, e FROM parallel_numbers AS n, pyq_eval('{"n": 7}', NULL::int, 'para
 WHERE n.id % 10000 = 0;
 SELECT n.id, e FROM parallel_numbers AS n, pyq_eval('{"n": 7}', NULL::int, 'parallel_count') AS e
 WHERE n.id % 10000 = 0 ORDER BY n.id;
+SELECT n.id, e FROM parallel_numbers AS n, pyq_eval('{}', NULL::int, 'parallel_write') AS e
+WHERE n.id % 10000 = 0 ORDER BY n.id;
+-- A wrapper that promises not to write is run by the leader.
+CREATE FUNCTION parallel_reader(n int) RETURNS SETOF int LANGUAGE sql PARALLEL RESTRICTED AS
+    $$SELECT * FROM pyq_eval(jsonb_build_object('n', n), NULL::int, 'parallel_count')$$;
+CREATE FUNCTION parallel_writer() RETURNS SETOF int LANGUAGE sql PARALLEL RESTRICTED AS
+    $$SELECT * FROM pyq_eval('{}', NULL::int, 'parallel_write')$$;
+EXPLAIN (COSTS OFF)
+SELECT n.id, e FROM parallel_numbers AS n, parallel_reader(7) AS e WHERE n.id % 10000 = 0;
+SELECT n.id, e FROM parallel_numbers AS n, parallel_reader(7) AS e WHERE n.id % 10000 = 0
+ORDER BY n.id, e;
 -- Up to PostgreSQL 16 Python cannot catch it. The context has a traceback then, or none.
 \set SHOW_CONTEXT never
-SELECT n.id FROM parallel_numbers AS n, pyq_eval('{}', NULL::int, 'parallel_write') AS e
-WHERE n.id % 10000 = 0;
+SELECT n.id FROM parallel_numbers AS n, parallel_writer() AS e WHERE n.id % 10000 = 0;
 \set SHOW_CONTEXT errors
 -- A whole input is planned for itself and may be scanned in parallel.
 SELECT pyq_script_create('parallel_sum', 'def parallel_sum(a): return float(a.sum())');
@@ -34,6 +44,7 @@ SELECT * FROM pyq_table_eval('SELECT id FROM parallel_numbers WHERE id % 3 = 0',
 SELECT sum(id) FROM parallel_numbers WHERE id % 3 = 0;
 
 RESET ALL;
+DROP FUNCTION parallel_reader, parallel_writer;
 DROP TABLE parallel_numbers;
 SELECT pyq_script_drop('parallel_count'), pyq_script_drop('parallel_write'),
        pyq_script_drop('parallel_sum');

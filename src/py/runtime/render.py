@@ -619,8 +619,22 @@ def _guarded(encode: Callable[[Any], Any], value: Any) -> Any:
     try:
         with bounded_recursion():
             return encode(value)
-    except RecursionError:
+    except RecursionError as error:
+        # The caller may have used up the stack: a parameter of SQL is rendered wherever the script
+        # is. Then the error is the script's own.
+        if _has_deep_caller(error.__traceback__, sys._getframe()):
+            raise
         raise RenderError("the result is nested too deeply, or holds itself") from None
+
+
+def _has_deep_caller(traceback: types.TracebackType | None, frame: types.FrameType | None) -> bool:
+    """Whether more frames are above `frame` than the traceback has."""
+    while frame is not None:
+        if traceback is None:
+            return True
+        traceback = traceback.tb_next
+        frame = frame.f_back
+    return False
 
 
 def limited(result: Any, most: int) -> Any:
