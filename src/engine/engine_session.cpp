@@ -125,8 +125,7 @@ void EngineSession::launch(const EngineOptions& options) {
 }
 
 void EngineSession::refuse(EngineProcess& engine, const ErrorReport& why) {
-    engine.refusal = why.message;
-    engine.refusal_state = why.sqlstate;
+    engine.refusal = not_started(why.sqlstate.c_str(), why.message);
 }
 
 void EngineSession::refuse_all(const ErrorReport& why) {
@@ -170,10 +169,15 @@ void EngineSession::handle(Frame& frame) {
             engine->process = std::move(frame.descriptors.front());
             break;
         }
-        case FromSupervisor::kRefused:
-            if (EngineProcess* const engine = find(from.number<std::uint64_t>()))
-                refuse(*engine, Error(sqlstate::kInsufficientResources, from.text()).report());
+        case FromSupervisor::kRefused: {
+            EngineProcess* const engine = find(from.number<std::uint64_t>());
+            ErrorReport report;
+            report.sqlstate = sqlstate::kInsufficientResources;
+            for (std::string* text : {&report.message, &report.detail, &report.hint})
+                *text = from.text();
+            if (engine != nullptr) engine->refusal = std::move(report);
             break;
+        }
         case FromSupervisor::kExited: {
             EngineProcess* const engine = find(from.number<std::uint64_t>());
             const auto status = from.number<std::int32_t>();

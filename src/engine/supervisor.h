@@ -41,7 +41,7 @@ enum class ToSupervisor : std::uint8_t {
 /// Supervisor to client.
 enum class FromSupervisor : std::uint8_t {
     kStarted = 1,  ///< id, pid; descriptor: pidfd
-    kRefused,      ///< id, text
+    kRefused,      ///< id, message, detail, hint
     kExited,       ///< id, wait status, what the engine wrote of its stack
     kEngines,      ///< see EngineRow
     kStackText,    ///< pid, found, text

@@ -16,6 +16,7 @@
 #include "engine/child_signals.h"
 #include "engine/environments.h"
 #include "engine/leftovers.h"
+#include "engine/protocol.h"
 #include "engine/supervisor_state.h"
 
 namespace epe::engine {
@@ -139,7 +140,7 @@ void Supervisor::start_engine(Engines::iterator engine, WireReader& from, Frame&
     }
     engine->phase = EnginePhase::kRunning;
     const ssize_t written =
-        write(frame.descriptors[2].get(), engine->folder.data(), engine->folder.size());
+        ::write(frame.descriptors[2].get(), engine->folder.data(), engine->folder.size());
     (void)written;
     engine->socket.close();
     engine->lifeline.close();
@@ -163,9 +164,13 @@ void Supervisor::fork_engine(SupervisedEngine& engine) {
 }
 
 void Supervisor::refuse(Engines::iterator engine, const std::string& why) {
+    refuse(engine, not_started(sqlstate::kInsufficientResources, why));
+}
+
+void Supervisor::refuse(Engines::iterator engine, const ErrorReport& report) {
     WireWriter body;
     body.number(engine->order.client_id);
-    body.text(why);
+    for (const std::string& text : {report.message, report.detail, report.hint}) body.text(text);
     say(engine->order.client, FromSupervisor::kRefused, body);
     engines_.erase(engine);
 }
