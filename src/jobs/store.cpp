@@ -9,6 +9,7 @@
 #include "jobs/statement.h"
 #include "jobs/store_rows_internal.h"
 #include "jobs/store_statements_internal.h"
+#include "pg/text.h"
 #include "pg/boundary.h"
 #include "pg/subtransaction.h"
 
@@ -80,7 +81,8 @@ void put_off(const JobId& id, const char* state, const std::optional<std::string
 }  // namespace
 
 std::string error_text(const ErrorReport& error) {
-    return array_text({error.sqlstate, error.message, error.detail, error.hint, error.context});
+    return array_text({error.sqlstate, pg::storable(error.message), pg::storable(error.detail),
+                       pg::storable(error.hint), pg::storable(error.context)});
 }
 
 JobId job_id(const std::string& text) {

@@ -5,6 +5,7 @@
 #include "jobs/store.h"
 #include "jobs/store_rows_internal.h"
 #include "jobs/store_statements_internal.h"
+#include "pg/text.h"
 #include "pg/boundary.h"
 #include "pg/settings.h"
 
@@ -99,7 +100,7 @@ std::optional<std::string> fraction(const Said& said) {
 
 std::optional<std::string> comment(const Said& said) {
     if (said.comment.empty()) return std::nullopt;
-    return said.comment;
+    return pg::storable(said.comment);
 }
 
 }  // namespace

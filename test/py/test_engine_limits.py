@@ -356,8 +356,7 @@ def assert_refused_as_nested(error: psycopg.Error, name: str, count: int) -> Non
         " function."
     )
     assert error.diag.message_hint == (
-        "Avoid calling eval functions from within scripts, or increase "
-        f'"oml_epe.{name}".'
+        f'Avoid calling eval functions from within scripts, or increase "oml_epe.{name}".'
     )
 
 
