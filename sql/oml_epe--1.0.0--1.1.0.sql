@@ -188,6 +188,62 @@ COMMENT ON COLUMN pyqsys.job_changes.error IS 'As in pyqsys.jobs';
 COMMENT ON COLUMN pyqsys.job_changes.progress IS 'As in pyqsys.jobs';
 COMMENT ON COLUMN pyqsys.job_changes.comment IS 'As in pyqsys.jobs';
 
+-- ------------------------------------------------------------------- par_lst as a json value
+
+-- The forms with json, for json_build_object() and drivers that send json. Untyped literals and
+-- parameters still mean text, the preferred type of its category. Each has the privileges of its
+-- form with jsonb, which an administrator may have changed.
+DO $$
+DECLARE
+    original record;
+    entry record;
+    added regprocedure;
+BEGIN
+    FOR original IN
+        SELECT p.oid::regproc AS name,
+               replace(pg_get_function_arguments(p.oid), 'par_lst jsonb', 'par_lst json')
+                   AS arguments,
+               replace(pg_get_function_identity_arguments(p.oid), 'par_lst jsonb', 'par_lst json')
+                   AS identity_arguments,
+               pg_get_function_result(p.oid) AS result,
+               p.prosrc AS symbol,
+               obj_description(p.oid, 'pg_proc') AS description,
+               p.oid, coalesce(p.proacl, acldefault('f', p.proowner)) AS acl
+        FROM pg_proc AS p
+            JOIN pg_depend AS d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid
+                AND d.deptype = 'e'
+            JOIN pg_extension AS e ON d.refclassid = 'pg_extension'::regclass
+                AND d.refobjid = e.oid
+        WHERE e.extname = 'oml_epe'
+            AND pg_get_function_arguments(p.oid) LIKE '%par\_lst jsonb,%'
+        ORDER BY p.oid
+    LOOP
+        EXECUTE format('CREATE FUNCTION %s(%s) RETURNS %s LANGUAGE C VOLATILE PARALLEL RESTRICTED'
+                       ' COST 1000 ROWS 1000 AS %L, %L',
+                       original.name, original.arguments, original.result, 'MODULE_PATHNAME',
+                       original.symbol);
+        EXECUTE format('COMMENT ON FUNCTION %s(%s) IS %L', original.name,
+                       original.identity_arguments, original.description);
+        added := format('%s(%s)', original.name,
+                        replace(oidvectortypes((SELECT p.proargtypes FROM pg_proc AS p
+                                                WHERE p.oid = original.oid)), 'jsonb', 'json'));
+        EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', added);
+        FOR entry IN
+            SELECT CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END AS grantee,
+                   CASE WHEN a.is_grantable THEN 'WITH GRANT OPTION' END AS option
+            FROM aclexplode(original.acl) AS a
+        LOOP
+            EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %s %s', added, entry.grantee,
+                           entry.option);
+        END LOOP;
+        PERFORM set_config('pyqsys.kept',
+                           array_append(current_setting('pyqsys.kept')::text[],
+                                        concat('pg_proc'::regclass::oid, '.', added::oid))::text,
+                           true);
+    END LOOP;
+END
+$$;
+
 -- ------------------------------------------------------------------------------------ the guards
 
 ALTER SEQUENCE pyqsys.job_numbers CYCLE;

@@ -569,9 +569,9 @@ COMMENT ON COLUMN @extschema@.pyq_png.image IS 'The PNG file';
 
 -- --------------------------------------------------------------------------- the eval functions
 
--- Each has four forms: par_lst is text or jsonb; the shape of the result is given by out_fmt and
--- the AS list, or by the type of out_row. PARALLEL UNSAFE: scripts may write, and an asynchronous call
--- stores a job. The cost is a guess: high, so that the planner avoids calls.
+-- Each has six forms: par_lst is text, jsonb or json; the shape of the result is given by out_fmt
+-- and the AS list, or by the type of out_row. PARALLEL UNSAFE: scripts may write, and an asynchronous
+-- call stores a job. The cost is a guess: high, so that the planner avoids calls.
 
 CREATE FUNCTION @extschema@.pyq_eval(
     par_lst text, out_fmt text, scr_name text, scr_owner text DEFAULT NULL,
@@ -754,6 +754,40 @@ CREATE FUNCTION @extschema@.pyq_index_eval(
     AS 'MODULE_PATHNAME', 'epe_index_eval_row';
 COMMENT ON FUNCTION @extschema@.pyq_index_eval(jsonb, anyelement, bigint, text, text, text) IS
     'Runs a script times_num times, with the numbers from 1; result of out_row''s type';
+
+-- The forms with json, for json_build_object() and drivers that send json. Untyped literals and
+-- parameters still mean text, the preferred type of its category.
+DO $$
+DECLARE
+    original record;
+BEGIN
+    FOR original IN
+        SELECT p.oid::regproc AS name,
+               replace(pg_get_function_arguments(p.oid), 'par_lst jsonb', 'par_lst json')
+                   AS arguments,
+               replace(pg_get_function_identity_arguments(p.oid), 'par_lst jsonb', 'par_lst json')
+                   AS identity_arguments,
+               pg_get_function_result(p.oid) AS result,
+               p.prosrc AS symbol,
+               obj_description(p.oid, 'pg_proc') AS description
+        FROM pg_proc AS p
+            JOIN pg_depend AS d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid
+                AND d.deptype = 'e'
+            JOIN pg_extension AS e ON d.refclassid = 'pg_extension'::regclass
+                AND d.refobjid = e.oid
+        WHERE e.extname = 'oml_epe'
+            AND pg_get_function_arguments(p.oid) LIKE '%par\_lst jsonb,%'
+        ORDER BY p.oid
+    LOOP
+        EXECUTE format('CREATE FUNCTION %s(%s) RETURNS %s LANGUAGE C VOLATILE PARALLEL RESTRICTED'
+                       ' COST 1000 ROWS 1000 AS %L, %L',
+                       original.name, original.arguments, original.result, 'MODULE_PATHNAME',
+                       original.symbol);
+        EXECUTE format('COMMENT ON FUNCTION %s(%s) IS %L', original.name,
+                       original.identity_arguments, original.description);
+    END LOOP;
+END
+$$;
 
 -- --------------------------------------------------------------------------------------- the jobs
 

@@ -65,7 +65,7 @@ EPE_FUNCTION(epe_engines) {
     Json rows = Json::array();
     for (const EngineRow& row : EngineSession::current().list(epe::engine_options({}), *waiter))
         rows.push_back(to_json(row));
-    call.return_text(to_text(rows));
+    call.return_json(to_text(rows));
 }
 
 // (pid integer)
@@ -114,7 +114,7 @@ EPE_FUNCTION(epe_last_call) {
     json["rows_out"] = stats.rows_out;
     json["calls"] = stats.calls;
     json["engines"] = stats.engines;
-    call.return_text(to_text(json));
+    call.return_json(to_text(json));
 }
 
 // ()
@@ -128,7 +128,7 @@ EPE_FUNCTION(epe_sandbox_status) {
                         {"enforced", each.is_enforced},
                         {"needed", each.is_needed},
                         {"detail", each.detail}});
-    call.return_text(to_text(rows));
+    call.return_json(to_text(rows));
 }
 
 // ()
@@ -144,5 +144,5 @@ EPE_FUNCTION(epe_list_envs) {
                         {"description", each.description},
                         {"number_of_installed_packages", each.package_count},
                         {"python_version", each.python_version}});
-    call.return_text(to_text(rows));
+    call.return_json(to_text(rows));
 }

@@ -90,7 +90,7 @@ EPE_FUNCTION(epe_job_slots) {
         if (progress.comment[0] != '\0') row["comment"] = progress.comment;
         rows.push_back(std::move(row));
     }
-    call.return_text(rows.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
+    call.return_json(rows.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
 }
 
 // (fraction, note)

@@ -10,6 +10,7 @@
 #include "jobs/store_rows_internal.h"
 #include "jobs/store_statements_internal.h"
 #include "pg/boundary/boundary.h"
+#include "pg/boundary/encoding.h"
 #include "pg/boundary/subtransaction.h"
 
 extern "C" {
@@ -80,7 +81,8 @@ void put_off(const JobId& id, const char* state, const std::optional<std::string
 }  // namespace
 
 std::string error_text(const ErrorReport& error) {
-    return array_text({error.sqlstate, error.message, error.detail, error.hint, error.context});
+    return array_text({error.sqlstate, pg::storable(error.message), pg::storable(error.detail),
+                       pg::storable(error.hint), pg::storable(error.context)});
 }
 
 JobId job_id(const std::string& text) {

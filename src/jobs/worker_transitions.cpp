@@ -7,6 +7,7 @@
 #include "jobs/store_statements_internal.h"
 #include "pg/backend/settings.h"
 #include "pg/boundary/boundary.h"
+#include "pg/boundary/encoding.h"
 
 extern "C" {
 #include "postgres.h"
@@ -99,7 +100,7 @@ std::optional<std::string> fraction(const Said& said) {
 
 std::optional<std::string> comment(const Said& said) {
     if (said.comment.empty()) return std::nullopt;
-    return said.comment;
+    return pg::storable(said.comment);
 }
 
 }  // namespace

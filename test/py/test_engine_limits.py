@@ -221,7 +221,7 @@ def nested(depth):
     call = "SELECT * FROM pyq_eval(%s::jsonb, NULL::int, 'nested')"
     assert session.execute(call, (json.dumps({"depth": 2}),)).fetchone() == (3,)
     # One more than there are: nobody could ever give one back.
-    with pytest.raises(psycopg.errors.InsufficientResources, match="wait for this one"):
+    with pytest.raises(psycopg.errors.InsufficientResources, match="for a nested call"):
         session.execute(call, (json.dumps({"depth": 3}),))
     assert session.execute(call, (json.dumps({"depth": 2}),)).fetchone() == (3,)
 
@@ -342,13 +342,40 @@ def test_parallel_calls_have_the_engines_of_their_role(
     assert second.execute(CALL_FINE).fetchone() == (1,)
 
 
+def assert_refused_as_nested(error: psycopg.Error, name: str, count: int) -> None:
+    engines = f"{count} engines, which all run calls"
+    if count == 1:
+        engines = "1 engine, which runs a call"
+    assert error.sqlstate == "53000"
+    assert error.diag.message_primary is not None  # each script in between adds its exception
+    assert error.diag.message_primary.endswith(
+        "oml.DatabaseError: no Python engine is available for a nested call"
+    )
+    assert error.diag.message_detail == (
+        f'"oml_epe.{name}" allows {engines} whose script is waiting for a nested call of an eval'
+        " function."
+    )
+    assert error.diag.message_hint == (
+        f'Avoid calling eval functions from within scripts, or increase "oml_epe.{name}".'
+    )
+
+
+def test_a_limit_of_one_engine_leaves_none_for_a_nested_call(
+    store_for_all, limited_role, open_session
+):
+    session = open_session(limited_role(1))
+    with pytest.raises(psycopg.errors.InsufficientResources) as caught:
+        session.execute(CALL_NESTED, (json.dumps({"depth": 1}),))
+    assert_refused_as_nested(caught.value, "max_engines_per_role", 1)
+
+
 def test_nested_calls_count(store_for_all, limited_role, open_session):
     session = open_session(limited_role(2))
     for _ in range(2):
         assert session.execute(CALL_NESTED, (json.dumps({"depth": 1}),)).fetchone() == (2,)
         with pytest.raises(psycopg.errors.InsufficientResources) as caught:
             session.execute(CALL_NESTED, (json.dumps({"depth": 2}),))
-        assert 'all 2 of "oml_epe.max_engines_per_role" run calls that wait' in str(caught.value)
+        assert_refused_as_nested(caught.value, "max_engines_per_role", 2)
 
 
 def wait_for_each_other(
@@ -369,8 +396,8 @@ def wait_for_each_other(
     # The first may have its second engine before the other asks.
     assert len(failed) <= 1
     for error in failed:
-        assert isinstance(error, psycopg.errors.InsufficientResources)
-        assert f'all 2 of "oml_epe.{name}" run calls that wait' in str(error)
+        assert isinstance(error, psycopg.Error)
+        assert_refused_as_nested(error, name, 2)
     for session in sessions:
         assert session.execute(CALL_FINE).fetchone() == (1,)
 

@@ -307,6 +307,41 @@ def test_what_an_old_version_has_stored_stays(server, make_database, roles, old)
             assert ended == ("finished",)
 
 
+@pytest.mark.parametrize("old", OLD_VERSIONS)
+def test_forms_with_json_have_the_privileges_of_those_with_jsonb(server, make_database, roles, old):
+    """An administrator may have closed an eval function to all but some roles."""
+    with server.connect(make_database(old)) as admin:
+        for signature in (
+            "pyq_eval(jsonb, text, text, text, text)",
+            "pyqsys.pyqeval(jsonb, text, text, text, text)",
+        ):
+            admin.execute(f"REVOKE EXECUTE ON FUNCTION {signature} FROM PUBLIC")
+            admin.execute(f"GRANT EXECUTE ON FUNCTION {signature} TO {READER} WITH GRANT OPTION")
+        admin.execute("ALTER EXTENSION oml_epe UPDATE")
+        acls = admin.execute(
+            """
+            SELECT p.pronamespace::regnamespace || '.' || p.proname
+                       || replace(oidvectortypes(p.proargtypes), 'jsonb', 'json'),
+                   array_agg(DISTINCT e.acl), count(*)
+            FROM pg_proc AS p, LATERAL (
+                SELECT array_agg(concat_ws(' ', a.grantee::regrole, a.privilege_type,
+                                           a.is_grantable) ORDER BY a.grantee) AS acl
+                FROM aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) AS a) AS e
+            WHERE oidvectortypes(p.proargtypes) ~ 'json'
+                AND p.proname ~ '^pyq_?[a-z]*_?eval$'
+            GROUP BY 1
+            """
+        ).fetchall()
+        admin.execute(f"DROP OWNED BY {READER}")
+        assert len(acls) == 20
+        assert all(len(acl) == 1 and count == 2 for _, acl, count in acls)
+        closed = [name for name, [acl], _ in acls if not any(e.startswith("- ") for e in acl)]
+        assert sorted(closed) == [
+            "public.pyq_evaljson, text, text, text, text",
+            "pyqsys.pyqevaljson, text, text, text, text",
+        ]
+
+
 def submit(user: psycopg.Connection[Any]) -> str:
     """Submit a job; return its ID."""
     row = user.execute(

@@ -59,6 +59,9 @@ SELECT count(*) FROM pyq_eval('{}'::jsonb, 'JSON', 'no_such') AS t(name text, va
 SELECT count(*) FROM pyq_eval(NULL, NULL, 'no_such') AS t(n int);
 SELECT count(*) FROM pyq_eval('{}', NULL::pyq_json, 'no_such');
 SELECT count(*) FROM pyq_eval(jsonb_build_object('n', 1), NULL::pyq_json, 'no_such');
+SELECT count(*) FROM pyq_eval(json_build_object('n', 1), NULL::pyq_json, 'no_such');
+SELECT count(*) FROM pyq_eval('{}'::json, NULL, 'no_such') AS t(n int);
+SELECT count(*) FROM pyq_eval('{}'::varchar, NULL::pyq_json, 'no_such');
 SELECT count(*) FROM pyq_eval(par_lst => '{}', out_row => NULL::float8, scr_name => 'no_such');
 SELECT count(*) FROM pyq_table_eval(inp_nam => 'pg_class', par_lst => NULL, out_fmt => 'XML',
                                     scr_name => 'no_such', scr_owner => NULL, env_name => NULL)

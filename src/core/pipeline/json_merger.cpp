@@ -60,9 +60,9 @@ std::string_view records_of(std::string_view array) {
     return trim_json(trimmed.substr(1, trimmed.size() - 2));
 }
 
-[[nodiscard]] Column text_column() {
+[[nodiscard]] Column text_column(Kind kind) {
     Column column;
-    column.type.kind = Kind::kText;
+    column.type.kind = kind;
     if (!column.offsets.push(std::int64_t{0})) throw std::bad_alloc();
     return column;
 }
@@ -147,8 +147,8 @@ CallResult JsonResult::finish() {
     const std::string_view text(text_.as<char>(), text_.size());
     const std::size_t most =
         shape_->piece_bytes > 0 ? static_cast<std::size_t>(shape_->piece_bytes) : text.size();
-    Column name = text_column();
-    Column value = text_column();
+    Column name = text_column(Kind::kText);
+    Column value = text_column(Kind::kJson);
     std::size_t end = 0;
     do {
         end = piece_end(text, end, most);

@@ -59,8 +59,7 @@ class EngineProcess final : public Asker {
     // What the supervisor has said of it.
     pid_t pid = 0;
     Descriptor process{};  ///< pidfd; once it has started
-    std::optional<std::string> refusal{};
-    std::string refusal_state{};  ///< SQLSTATE
+    std::optional<ErrorReport> refusal{};
     std::optional<EngineExit> exit{};
     std::optional<Ready> ready{};
 

@@ -120,8 +120,7 @@ void EngineSession::launch(const EngineOptions& options) {
 }
 
 void EngineSession::refuse(EngineProcess& engine, const ErrorReport& why) {
-    engine.refusal = why.message;
-    engine.refusal_state = why.sqlstate;
+    engine.refusal = not_started(why.sqlstate.c_str(), why.message);
 }
 
 void EngineSession::refuse_all(const ErrorReport& why) {
@@ -166,9 +165,9 @@ void EngineSession::handle(Frame& frame) {
             break;
         }
         case FromSupervisor::kRefused: {
-            const EngineRefusal refusal = read_engine_refusal(from);
-            if (EngineProcess* const engine = find(refusal.id))
-                refuse(*engine, Error(sqlstate::kInsufficientResources, refusal.why).report());
+            EngineRefusal refusal = read_engine_refusal(from);
+            EngineProcess* const engine = find(refusal.id);
+            if (engine != nullptr) engine->refusal = std::move(refusal.report);
             break;
         }
         case FromSupervisor::kExited: {

@@ -256,9 +256,7 @@ void ProcessEngine::give_batch(Worker& worker) {
 // -------------------------------------------------------------------------------------- failures
 
 void ProcessEngine::throw_refused(const Worker& worker) const {
-    Error error(worker.process->refusal_state.c_str(),
-                "could not start a Python engine: " + *worker.process->refusal,
-                "The server's log may say more.");
+    Error error(*worker.process->refusal);
     error.report().engine_failure = EngineFailure::kNotStarted;
     throw error;
 }

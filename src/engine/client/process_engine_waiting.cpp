@@ -87,7 +87,7 @@ std::int64_t ProcessEngine::wait_limit() {
         report.sqlstate = sqlstate::kInsufficientResources;
         report.message = "the supervisor of the Python engines has not answered within " +
                          std::to_string(options_.wait_milliseconds) + " ms";
-        report.hint = "The server's log may say more.";
+        report.hint = "See the server log for details.";
         report.engine_failure = EngineFailure::kNotStarted;
         throw Error(std::move(report));
     }

@@ -209,6 +209,14 @@ Call read_call(WireReader& from) {
     return call;
 }
 
+ErrorReport not_started(const char* sqlstate, const std::string& why) {
+    ErrorReport report;
+    report.sqlstate = sqlstate;
+    report.message = "could not start a Python engine: " + why;
+    report.hint = "See the server log for details.";
+    return report;
+}
+
 void write(WireWriter& to, const ErrorReport& report) {
     for (const auto text : report_texts()) {
         std::string shown = shorten(report.*text, kLongestReportText);

@@ -116,6 +116,8 @@ void write(WireWriter& to, const Schema& schema);
 Schema read_schema(WireReader& from);
 void write(WireWriter& to, const Call& call);
 Call read_call(WireReader& from);
+/// The error of a call that has no engine because none could be started.
+ErrorReport not_started(const char* sqlstate, const std::string& why);
 /// Texts are cut to a megabyte each.
 void write(WireWriter& to, const ErrorReport& report);
 /// Throws ProtocolError for texts that are not clean UTF-8, and for what is no SQLSTATE.

@@ -93,13 +93,16 @@ EngineStart read_engine_start(WireReader& from) {
 
 void write(WireWriter& to, const EngineRefusal& refusal) {
     to.number(refusal.id);
-    to.text(refusal.why);
+    const ErrorReport& report = refusal.report;
+    for (const std::string* text : {&report.message, &report.detail, &report.hint}) to.text(*text);
 }
 
 EngineRefusal read_engine_refusal(WireReader& from) {
     EngineRefusal refusal;
     refusal.id = from.number<std::uint64_t>();
-    refusal.why = from.text();
+    ErrorReport& report = refusal.report;
+    report.sqlstate = sqlstate::kInsufficientResources;
+    for (std::string* text : {&report.message, &report.detail, &report.hint}) *text = from.text();
     return refusal;
 }
 

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "core/error.h"
 #include "engine/common/wire.h"
 
 namespace epe::engine {
@@ -77,7 +78,7 @@ struct EngineStart {
 
 struct EngineRefusal {
     std::uint64_t id = 0;
-    std::string why{};
+    ErrorReport report{};  ///< SQLSTATE 53000: message, detail and hint
 };
 
 struct EngineEnd {

@@ -103,13 +103,22 @@ std::set<int> Supervisor::stuck_clients() const {
     return stuck;
 }
 
+/// Whether the client of a request has engines in its way: the request is of a nested call, or for
+/// a further engine of a parallel one.
+bool Supervisor::holds_up_itself(const SupervisedEngine& request) const {
+    return std::any_of(engines_.begin(), engines_.end(), [&](const SupervisedEngine& engine) {
+        return engine.order.client == request.order.client && is_in_way(engine, request);
+    });
+}
+
 /// Refuses the youngest request that can never be served: also one for a further engine of a
-/// parallel call that has all engines in its way. True when there was one.
+/// parallel call that has all engines in its way. Requests of clients without engines are served
+/// once another one has been refused. True when there was one to be refused.
 bool Supervisor::refuse_stuck() {
     const std::set<int> stuck = stuck_clients();
     auto hopeless = engines_.end();
     for (auto each = engines_.begin(); each != engines_.end(); ++each) {
-        if (is_running(*each)) continue;
+        if (is_running(*each) || !holds_up_itself(*each)) continue;
         const bool is_stuck = each->order.is_first ? stuck.contains(each->order.client)
                                                    : is_blocked_by(*each, {each->order.client});
         if (is_stuck) hopeless = each;
@@ -119,8 +128,15 @@ bool Supervisor::refuse_stuck() {
     const auto count =
         std::count_if(engines_.begin(), engines_.end(),
                       [&](const SupervisedEngine& engine) { return is_in_way(engine, *hopeless); });
-    refuse(hopeless, "all " + std::to_string(count) + " of \"oml_epe.max_engines" +
-                         (is_roles ? "_per_role" : "") + "\" run calls that wait for this one");
+    const std::string setting =
+        std::string("\"oml_epe.max_engines") + (is_roles ? "_per_role\"" : "\"");
+    ErrorReport report;
+    report.message = "no Python engine is available for a nested call";
+    report.detail = setting + " allows " + std::to_string(count) +
+                    (count == 1 ? " engine, which runs a call" : " engines, which all run calls") +
+                    " whose script is waiting for a nested call of an eval function.";
+    report.hint = "Avoid calling eval functions from within scripts, or increase " + setting + ".";
+    refuse(hopeless, report);
     return true;
 }
 

@@ -87,6 +87,7 @@ class Supervisor {
     void retire_idle();
     bool retire_one(const SupervisedEngine& request);
     void retire_for_roles();
+    bool holds_up_itself(const SupervisedEngine& request) const;
     bool refuse_stuck();
 
     ZygoteRecord& zygote_of(const ZygoteKind& kind);
@@ -99,6 +100,7 @@ class Supervisor {
     void replace_zygote(ZygoteRecord& zygote);
     void fork_engine(SupervisedEngine& engine);
     void refuse(Engines::iterator engine, const std::string& why);
+    void refuse(Engines::iterator engine, const ErrorReport& report);
     void note_exit(pid_t pid, int status);
     void end_engine(Engines::iterator engine, int status);
     void reap();

@@ -13,6 +13,7 @@
 #include <system_error>
 #include <utility>
 
+#include "engine/common/engine_messages.h"
 #include "engine/common/environments.h"
 #include "engine/common/leftovers.h"
 #include "engine/supervisor/child_signals.h"
@@ -165,8 +166,12 @@ void Supervisor::fork_engine(SupervisedEngine& engine) {
 }
 
 void Supervisor::refuse(Engines::iterator engine, const std::string& why) {
+    refuse(engine, not_started(sqlstate::kInsufficientResources, why));
+}
+
+void Supervisor::refuse(Engines::iterator engine, const ErrorReport& report) {
     say(engine->order.client, FromSupervisor::kRefused,
-        body_of(EngineRefusal{engine->order.client_id, why}));
+        body_of(EngineRefusal{engine->order.client_id, report}));
     engines_.erase(engine);
 }
 

@@ -29,8 +29,19 @@ inline const char* from_utf8(const char* text, std::size_t* size) noexcept {
     return converted;
 }
 
-/// UTF-8 as server-encoded text for a message, in place or palloc'ed. What cannot be converted
-/// becomes "?", so that no message is lost to its own text. Null stays null.
+/// How a character that the server's encoding lacks is written.
+enum class Escape {
+    kText,        ///< as in Python: \u20ac, \U0001f600
+    kJson,        ///< within JSON: \u20ac, \ud83d\ude00
+    kTextInJson,  ///< within JSON, so that its reader gets kText: \\u20ac, \\U0001f600
+};
+
+/// The same, but characters that the server's encoding lacks are escaped. Raises for invalid UTF-8.
+const char* from_utf8(const char* text, std::size_t* size, Escape escape) noexcept;
+
+/// UTF-8 as server-encoded text for a message: the same pointer, or palloc'ed. Characters that the
+/// server's encoding lacks are escaped, and invalid bytes become "?", so that no message is lost to
+/// its own text. Null stays null.
 char* to_message(char* utf8) noexcept;
 
 }  // namespace epe::pg

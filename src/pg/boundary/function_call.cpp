@@ -37,6 +37,16 @@ std::string utf8_of_datum(Datum value) {
     return {view.data, view.size};
 }
 
+Datum escaped_text(const std::string& utf8, Escape escape) {
+    const char* data = utf8.data();
+    const std::size_t given = utf8.size();
+    return guarded([=]() noexcept {
+        std::size_t size = given;
+        const char* converted = from_utf8(data, &size, escape);
+        return PointerGetDatum(cstring_to_text_with_len(converted, static_cast<int>(size)));
+    });
+}
+
 Oid declared_argument_type(FunctionCallInfo info, int argument) noexcept {
     const Oid actual = get_fn_expr_argtype(info->flinfo, argument);
     if (OidIsValid(actual)) return actual;
@@ -195,13 +205,11 @@ void FunctionCall::return_bool(bool value) noexcept { result_ = BoolGetDatum(val
 void FunctionCall::return_int64(std::int64_t value) { result_ = Int64GetDatum(value); }
 
 void FunctionCall::return_text(const std::string& utf8) {
-    const char* data = utf8.data();
-    const std::size_t given = utf8.size();
-    result_ = guarded([=]() noexcept {
-        std::size_t size = given;
-        const char* converted = from_utf8(data, &size);
-        return PointerGetDatum(cstring_to_text_with_len(converted, static_cast<int>(size)));
-    });
+    result_ = escaped_text(utf8, Escape::kText);
+}
+
+void FunctionCall::return_json(const std::string& utf8) {
+    result_ = escaped_text(utf8, Escape::kTextInJson);
 }
 
 std::uintptr_t run_entry(FunctionCallInfoBaseData* info, void (*body)(FunctionCall&)) {

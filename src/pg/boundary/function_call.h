@@ -33,7 +33,10 @@ class FunctionCall {
     void return_null() noexcept;
     void return_bool(bool value) noexcept;
     void return_int64(std::int64_t value);
+    /// Characters that the server's encoding lacks are escaped, as in Python.
     void return_text(const std::string& utf8);
+    /// JSON as text; strings in it as above.
+    void return_json(const std::string& utf8);
     /// What a trigger returns; null is no SQL NULL there.
     void return_pointer(void* value) noexcept { result_ = reinterpret_cast<std::uintptr_t>(value); }
 

@@ -145,6 +145,12 @@ Bytes server_text_at(const Column& column, std::int64_t row) noexcept {
     return text;
 }
 
+Bytes server_json_at(const Column& column, std::int64_t row) noexcept {
+    Bytes json = bytes_at(column, row);
+    json.data = from_utf8(json.data, &json.size, Escape::kJson);
+    return json;
+}
+
 char* c_string_at(const Column& column, std::int64_t row) noexcept {
     const Bytes text = server_text_at(column, row);
     return pnstrdup(text.data, text.size);
@@ -152,6 +158,11 @@ char* c_string_at(const Column& column, std::int64_t row) noexcept {
 
 Datum make_text(const Conversion&, const Column& column, std::int64_t row) noexcept {
     return varlena_of(server_text_at(column, row));
+}
+
+/// JSON whose target is a text.
+Datum make_text_of_json(const Conversion&, const Column& column, std::int64_t row) noexcept {
+    return varlena_of(server_json_at(column, row));
 }
 
 Datum make_bytea(const Conversion&, const Column& column, std::int64_t row) noexcept {
@@ -171,9 +182,11 @@ Datum make_numeric(const Conversion&, const Column& column, std::int64_t row) no
 }
 
 Datum make_json(const Conversion&, const Column& column, std::int64_t row) noexcept {
-    return DirectFunctionCall1(json_in, CStringGetDatum(c_string_at(column, row)));
+    const Bytes json = server_json_at(column, row);
+    return DirectFunctionCall1(json_in, CStringGetDatum(pnstrdup(json.data, json.size)));
 }
 
+/// jsonb holds the characters themselves, so there is no escape for those that the encoding lacks.
 Datum make_jsonb(const Conversion&, const Column& column, std::int64_t row) noexcept {
     return DirectFunctionCall1(jsonb_in, CStringGetDatum(c_string_at(column, row)));
 }
@@ -309,7 +322,7 @@ NaturalType bool_type(Oid target) noexcept {
 
 NaturalType json_type(Oid target) noexcept {
     if (target == JSONBOID) return {JSONBOID, make_jsonb};
-    if (TypeCategory(target) == TYPCATEGORY_STRING) return {TEXTOID, make_text};
+    if (TypeCategory(target) == TYPCATEGORY_STRING) return {TEXTOID, make_text_of_json};
     return {JSONOID, make_json};
 }
 
@@ -331,7 +344,7 @@ int find_natural_types(Kind kind, Oid target, NaturalType (&found)[kMaxNaturalTy
             return 2;
         case Kind::kJson:  // other types may have a text form
             found[0] = json_type(target);
-            found[1] = {TEXTOID, make_text};
+            found[1] = {TEXTOID, make_text_of_json};
             return 2;
         case Kind::kBinary:
             found[0] = {BYTEAOID, make_bytea};

@@ -243,7 +243,7 @@ class FigureRows {
     Batch batch_{};
     TextColumn name_;
     ColumnBuilder id_{ColumnType{Kind::kInt64, {}}, false};
-    TextColumn value_;
+    TextColumn value_{Kind::kJson};
     TextColumn title_;
     TextColumn image_{Kind::kBinary};
 };

@@ -305,8 +305,10 @@ TEST(ProcessEngine, WorksWithTheEnginesThatItGets) {
 
 TEST(ProcessEngine, FailsWhenItsFirstEngineIsRefused) {
     FakeSupervisor supervisor(test::is_honest, [](std::size_t) { return Fate::kRefuse; });
-    EXPECT_EQ(Backend(supervisor.options()).fail("53000").message,
-              "could not start a Python engine: there is no room");
+    const ErrorReport report = Backend(supervisor.options()).fail("53000");
+    EXPECT_EQ(report.message, "there is no room");
+    EXPECT_EQ(report.detail, "It is full.");
+    EXPECT_EQ(report.hint, "Make some.");
 }
 
 TEST(ProcessEngine, WaitsForItsFirstEngineNoLongerThanItMay) {

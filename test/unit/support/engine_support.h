@@ -377,7 +377,8 @@ class FakeSupervisor {
         engine::WireWriter body;
         body.number(id);
         if (fate == Fate::kRefuse) {
-            body.text("there is no room");
+            for (const char* text : {"there is no room", "It is full.", "Make some."})
+                body.text(text);
             say(engine::FromSupervisor::kRefused, body);
         }
         if (fate == Fate::kUnavailable)
