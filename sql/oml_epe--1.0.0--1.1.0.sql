@@ -218,7 +218,7 @@ BEGIN
             AND pg_get_function_arguments(p.oid) LIKE '%par\_lst jsonb,%'
         ORDER BY p.oid
     LOOP
-        EXECUTE format('CREATE FUNCTION %s(%s) RETURNS %s LANGUAGE C VOLATILE PARALLEL RESTRICTED'
+        EXECUTE format('CREATE FUNCTION %s(%s) RETURNS %s LANGUAGE C VOLATILE PARALLEL UNSAFE'
                        ' COST 1000 ROWS 1000 AS %L, %L',
                        original.name, original.arguments, original.result, 'MODULE_PATHNAME',
                        original.symbol);
@@ -243,6 +243,22 @@ BEGIN
     END LOOP;
 END
 $$;
+
+-- ------------------------------------------------------------------------------ rows as columns
+
+-- Package oml calls these; the bytes are described in src/engine/packed_batch.h.
+CREATE FUNCTION pyqsys.query_batches(inp_nam text, use_decimal boolean DEFAULT false)
+    RETURNS SETOF bytea
+    LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE ROWS 100
+    AS 'MODULE_PATHNAME', 'epe_query_batches';
+COMMENT ON FUNCTION pyqsys.query_batches(text, boolean) IS
+    'Rows of a table or query, in batches of columns; numeric as double precision or as decimals';
+
+CREATE FUNCTION pyqsys.batch_rows(batch bytea) RETURNS SETOF record
+    LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE ROWS 10000
+    AS 'MODULE_PATHNAME', 'epe_batch_rows';
+COMMENT ON FUNCTION pyqsys.batch_rows(bytea) IS
+    'Rows of a batch of columns, in the columns of the AS list by position';
 
 -- ------------------------------------------------------------------------------------ the guards
 

@@ -1140,6 +1140,22 @@ COMMENT ON FUNCTION pyqsys.apply(text, anyelement, text, text, text, text, bytea
     text, text, bigint, text, boolean, boolean) IS
     'What package oml calls: runs a stored script, or one given as source or pickled function';
 
+-- ------------------------------------------------------------------------------ rows as columns
+
+-- Package oml calls these; the bytes are described in src/engine/common/packed_batch.h.
+CREATE FUNCTION pyqsys.query_batches(inp_nam text, use_decimal boolean DEFAULT false)
+    RETURNS SETOF bytea
+    LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE ROWS 100
+    AS 'MODULE_PATHNAME', 'epe_query_batches';
+COMMENT ON FUNCTION pyqsys.query_batches(text, boolean) IS
+    'Rows of a table or query, in batches of columns; numeric as double precision or as decimals';
+
+CREATE FUNCTION pyqsys.batch_rows(batch bytea) RETURNS SETOF record
+    LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE ROWS 10000
+    AS 'MODULE_PATHNAME', 'epe_batch_rows';
+COMMENT ON FUNCTION pyqsys.batch_rows(bytea) IS
+    'Rows of a batch of columns, in the columns of the AS list by position';
+
 -- ----------------------------------------------------------------------------------- the engines
 
 -- The C functions below return JSON and check what the caller may see; everybody may call them.

@@ -83,6 +83,7 @@ class ClientConnection:
         self._discarded: collections.deque[str] = collections.deque()
         self._type_names: dict[tuple[int, int], str] = {}  # by OID and modifier
         self._types: dict[int, _values.ColumnType] = dict(_values.BUILT_IN)
+        self._has_batches: bool | None = None
 
     # ---------------------------------------------------------------------------- statements
 
@@ -353,6 +354,40 @@ class ClientConnection:
             self._start(pq.ExecStatus.COPY_OUT)
             _fast_copy.read(self._pgconn, self._wait, consume)
             self._finish()
+
+    def fetch_each(
+        self, sql: str, parameters: Sequence[Any], consume: Callable[[bytes], None]
+    ) -> None:
+        """Run a query of one bytea column and hand its values on as they arrive.
+
+        Raises
+        ------
+        DatabaseError
+            The statement failed.
+        """
+        with self._exclusive():
+            self._send(sql, parameters, pq.Format.BINARY)
+            self._pgconn.set_single_row_mode()
+            failed = None
+            while (result := self._await_result()) is not None:
+                if result.status == pq.ExecStatus.SINGLE_TUPLE:
+                    value = result.get_value(0, 0)
+                    result.clear()
+                    consume(value or b"")
+                elif result.status in _FAILED:
+                    failed = result
+            if failed is not None:
+                _checked(failed)
+
+    def has_batches(self) -> bool:
+        """Return whether the server sends batches of columns: its extension is 1.1 or later."""
+        if self._has_batches is None:
+            asked = (
+                "SELECT pg_catalog.has_function_privilege("
+                "pg_catalog.to_regprocedure('pyqsys.query_batches(text,boolean)'), 'EXECUTE')"
+            )
+            self._has_batches = self.query(asked)[1][0][0] is True
+        return self._has_batches
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:

@@ -1,8 +1,9 @@
-"""Reads query results with COPY in binary format, a block of rows at a time.
+"""Query results on a client: batches of columns, or COPY in binary format from older servers.
 
-A row of that format is a count of fields, 16 bits, and for each field its length, 32 bits and -1
-for NULL, and its bytes; all of it big-endian. Blocks whose rows are equally long are one numpy
-array; in others the fields are found column by column, for all rows at once.
+COPY is read a block of rows at a time. A row of that format is a count of fields, 16 bits, and for
+each field its length, 32 bits and -1 for NULL, and its bytes; all of it big-endian. Blocks whose
+rows are equally long are one numpy array; in others the fields are found column by column, for all
+rows at once.
 """
 
 from __future__ import annotations
@@ -13,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy
 
-from oml import _pull, _values
+from oml import _batches, _pull, _values
 from oml._errors import DatabaseError
-from oml._session import quote_identifier
+from oml._session import quote_identifier, quote_literal
 
 if TYPE_CHECKING:
     import pandas
@@ -138,7 +139,8 @@ def _floats(values: Any, nulls: _Nulls) -> Any:
 
 
 def _integers(values: Any, nulls: _Nulls) -> Any:
-    return _floats(values.astype("f8"), nulls) if nulls.any else values
+    values = values.astype(values.dtype.newbyteorder("="), copy=False)
+    return _pull.integers(values, nulls.mask() if nulls.any else None)
 
 
 def _oids(values: Any, nulls: _Nulls) -> Any:
@@ -243,6 +245,11 @@ _TEXTS = {18, 19, 25, 705, 1042, 1043}
 _NUMERIC = 1700
 
 
+def _printed(item: str) -> str:
+    """The value as PostgreSQL prints it, which is not always its cast to text."""
+    return f"CASE WHEN {item} IS DISTINCT FROM NULL THEN pg_catalog.format('%s', {item}) END"
+
+
 def _column_of(client: ClientConnection, oid: int, name: str) -> tuple[str, Any]:
     """What COPY reads of a column, and what collects its values."""
     item = f"q.{quote_identifier(name)}"
@@ -258,10 +265,8 @@ def _column_of(client: ClientConnection, oid: int, name: str) -> tuple[str, Any]
         return item, _BytesColumn(json.loads)
     if oid == 3802:
         return item, _BytesColumn(_jsonb)
-    # As PostgreSQL prints the value, which is not always its cast to text.
-    item = f"CASE WHEN {item} IS DISTINCT FROM NULL THEN pg_catalog.format('%s', {item}) END"
     load = client.column_type(oid).load
-    return item, _BytesColumn(load, is_text=load is _values.BUILT_IN[25].load)
+    return _printed(item), _BytesColumn(load, is_text=load is _values.BUILT_IN[25].load)
 
 
 def pull_frame(client: ClientConnection, sql: str) -> pandas.DataFrame:
@@ -269,6 +274,34 @@ def pull_frame(client: ClientConnection, sql: str) -> pandas.DataFrame:
     described = client.describe(sql)
     if len({name for name, _ in described}) < len(described) or not described:
         raise ValueError("the columns of a frame need names of their own")
+    if client.has_batches():
+        return _pull_batches(client, sql, described)
+    return _pull_copy(client, sql, described)
+
+
+def _pull_batches(
+    client: ClientConnection, sql: str, described: list[tuple[str, int]]
+) -> pandas.DataFrame:
+    items, columns = [], []
+    for name, oid in described:
+        item = f"q.{quote_identifier(name)}"
+        kind = _batches.KINDS_BY_OID.get(oid)
+        load = None
+        if kind is None:
+            kind, item = _batches.TEXT, _printed(item)
+            load = client.column_type(oid).load
+        items.append(item)
+        columns.append((kind, None if load is _values.BUILT_IN[25].load else load))
+    reader = _batches.FrameReader(columns)
+    text = f"SELECT {', '.join(items)} FROM ({sql}\n) AS q"
+    # The text stands in the statement, where logs and pg_stat_activity show it.
+    client.fetch_each(f"SELECT pyqsys.query_batches({quote_literal(text)})", (), reader.add)
+    return _pull.make_frame([name for name, _ in described], reader.finish(), reader.rows)
+
+
+def _pull_copy(
+    client: ClientConnection, sql: str, described: list[tuple[str, int]]
+) -> pandas.DataFrame:
     items, columns = zip(*(_column_of(client, oid, name) for name, oid in described))
     reader = _BlockReader(columns)
     text = f"COPY (SELECT {', '.join(items)} FROM ({sql}\n) AS q) TO STDOUT (FORMAT BINARY)"

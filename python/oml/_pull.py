@@ -11,6 +11,7 @@ import numpy
 import pandas
 
 from oml import _session
+from oml._errors import DatabaseError
 from oml.core._classes import bare_type
 
 if TYPE_CHECKING:
@@ -54,20 +55,43 @@ def pull_frame(sql: str) -> pandas.DataFrame:
     """
     connection = _session.connection()
     if connection.is_embedded:
-        description, rows, _ = connection.query(sql)
-        columns = list(zip(*rows)) or [()] * len(description or ())
-        return make_frame(
-            [name for name, _ in description or ()],
-            [
-                column_of_values(values, bare_type(sql_type))
-                for (_, sql_type), values in zip(description or (), columns)
-            ],
-            len(rows),
-        )
+        return _pull_embedded(connection, sql)
     from oml import _copy
 
     client: ClientConnection = connection  # type: ignore[assignment]
     return _copy.pull_frame(client, sql)
+
+
+def _pull_embedded(connection: Any, sql: str) -> pandas.DataFrame:
+    from oml import _batches
+
+    described = connection.query(f"SELECT * FROM ({sql}\n) AS q LIMIT 0")[0] or []
+    names = [name for name, _ in described]
+    kinds = [_batches.KINDS.get(bare_type(sql_type)) for _, sql_type in described]
+    if described and None not in kinds:
+        try:
+            data = connection.fetch_bytes("SELECT pyqsys.query_batches($1)", (sql,))
+        except DatabaseError as error:
+            if error.sqlstate not in NO_BATCHES:
+                raise
+        else:
+            reader = _batches.FrameReader([(kind, None) for kind in kinds if kind is not None])
+            reader.add(data, is_shared=True)
+            return make_frame(names, reader.finish(), reader.rows)
+    description, rows, _ = connection.query(sql)
+    columns = list(zip(*rows)) or [()] * len(description or ())
+    return make_frame(
+        [name for name, _ in description or ()],
+        [
+            column_of_values(values, bare_type(sql_type))
+            for (_, sql_type), values in zip(description or (), columns)
+        ],
+        len(rows),
+    )
+
+
+#: SQLSTATEs of a server whose extension is older than the package, and of queries that lock rows.
+NO_BATCHES = {"42883", "0A000", "22023"}
 
 
 def make_frame(names: list[str], columns: list[Any], length: int) -> pandas.DataFrame:
@@ -87,19 +111,64 @@ def objects(values: Sequence[Any]) -> Any:
 
 def texts(values: Sequence[str | None]) -> Any:
     """Return pandas' column of texts: objects, from version 3 on str."""
+    return text_column(objects(values))
+
+
+def text_column(array: Any) -> Any:
+    """Return pandas' column of an array of texts and None."""
     dtype = pandas.Series(["x"]).dtype
-    array = objects(values)
     return pandas.Series(array, dtype=dtype) if isinstance(dtype, pandas.StringDtype) else array
+
+
+#: Whole numbers up to here are doubles without a loss.
+_LAST_EXACT = 2**53
+
+
+def integers(values: Any, null: Any) -> Any:
+    """Return whole numbers; those beside a NULL are doubles, or objects where that loses digits."""
+    if null is None:
+        return values
+    if (
+        values.dtype.itemsize == 8
+        and ((values > _LAST_EXACT) | (values < -_LAST_EXACT))[~null].any()
+    ):
+        array = values.astype(object)
+        array[null] = None
+        return array
+    doubles = values.astype("f8")
+    doubles[null] = numpy.nan
+    return doubles
+
+
+def truths(values: Any, null: Any) -> Any:
+    """Return truth values; those beside a NULL are objects."""
+    if null is None:
+        return values
+    array = values.astype(object)
+    array[null] = None
+    return array
+
+
+def point_objects(values: Any, is_utc: bool) -> Any:
+    """Return Python's dates, times or spans, None for NaT."""
+    array = _or_none(values)
+    if is_utc:
+        for index, value in enumerate(array):
+            if value is not None:
+                array[index] = value.replace(tzinfo=datetime.timezone.utc)
+    return array
 
 
 def column_of_values(values: Sequence[Any], sql_type: str) -> Any:
     """Return what a column of a frame is made of."""
     has_null = any(value is None for value in values)
     if sql_type in _NUMBERS:
-        if has_null or sql_type == "numeric":
-            width = "f4" if sql_type == "real" else "f8"
+        if sql_type == "numeric" or (has_null and _NUMBERS[sql_type] in ("f4", "f8")):
+            width = _NUMBERS[sql_type]
             return numpy.array([numpy.nan if v is None else float(v) for v in values], width)
-        return numpy.array(values, dtype=_NUMBERS[sql_type])
+        whole = numpy.array([0 if v is None else v for v in values], dtype=_NUMBERS[sql_type])
+        null = numpy.array([v is None for v in values], bool) if has_null else None
+        return integers(whole, null)
     if sql_type == "boolean" and not has_null:
         return numpy.array(values, dtype=bool)
     if any(isinstance(value, str) for value in values):
@@ -136,12 +205,7 @@ def times(values: Any, is_utc: bool = False) -> Any:
     """Return pandas' column of an array of microseconds since 1970."""
     scaled = _scaled(values, _TIME_UNIT)
     if scaled is None:
-        array = _or_none(values)
-        if is_utc:
-            for index, value in enumerate(array):
-                if value is not None:
-                    array[index] = value.replace(tzinfo=datetime.timezone.utc)
-        return array
+        return point_objects(values, is_utc)
     if not is_utc:
         return scaled
     return pandas.DatetimeIndex(scaled).tz_localize("UTC")

@@ -164,3 +164,11 @@ def set_client(made: Connection | None) -> None:
 def quote_identifier(name: str) -> str:
     """Return a name as it stands in SQL, always quoted."""
     return '"' + name.replace('"', '""') + '"'
+
+
+def quote_literal(text: str) -> str:
+    """Return a text as it stands in SQL, whatever standard_conforming_strings says."""
+    quoted = text.replace("'", "''")
+    if "\\" not in text:
+        return f"'{quoted}'"
+    return "E'" + quoted.replace("\\", "\\\\") + "'"

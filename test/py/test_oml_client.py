@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "python"))
 
 import oml  # noqa: E402
-from oml import _connecting, _fast_copy, _session  # noqa: E402
+from oml import _batches, _client, _connecting, _copy, _fast_copy, _session  # noqa: E402
 
 Where = dict[str, Any]
 
@@ -331,8 +331,20 @@ def interrupt_when(conn: psycopg.Connection[Any]) -> Callable[[str], threading.T
     return start
 
 
+@pytest.fixture(params=["batches", "copy"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """How rows are pulled: as from this version's servers, and as from those of 1.0."""
+    way: str = request.param
+    has_batches = way == "batches"
+    monkeypatch.setattr(_client.ClientConnection, "has_batches", lambda self: has_batches)
+    return way
+
+
 def test_ctrl_c_cancels_a_statement(
-    client: Any, conn: psycopg.Connection[Any], interrupt_when: Callable[[str], threading.Thread]
+    way: str,
+    client: Any,
+    conn: psycopg.Connection[Any],
+    interrupt_when: Callable[[str], threading.Thread],
 ) -> None:
     pid = rows("SELECT pg_backend_pid()")[0]
     for number, run in enumerate(
@@ -352,17 +364,16 @@ def test_ctrl_c_cancels_a_statement(
         assert oml.sync(query="SELECT 7 AS x").pull()["x"].tolist() == [7]
 
 
-def test_ctrl_c_amid_a_pull(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_amid_a_pull(way: str, client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     pid = rows("SELECT pg_backend_pid()")
-    from oml import _copy
+    reader: Any = _batches.FrameReader if way == "batches" else _copy._BlockReader
+    add = reader.add
 
-    add = _copy._BlockReader.add
-
-    def interrupted(self: Any, block: list[bytes]) -> None:
+    def interrupted(self: Any, block: Any) -> None:
         add(self, block)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(_copy._BlockReader, "add", interrupted)
+    monkeypatch.setattr(reader, "add", interrupted)
     proxy = oml.sync(query="SELECT i, md5(i::text) AS t FROM generate_series(1, 1000000) AS i")
     with pytest.raises(KeyboardInterrupt):
         proxy.pull()
@@ -404,6 +415,7 @@ def test_a_failing_reader_or_writer_leaves_the_connection_free(client: Any) -> N
 
 
 def test_both_ways_of_taking_rows_from_libpq(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_client.ClientConnection, "has_batches", lambda self: False)
     sql = (
         "SELECT i, CASE WHEN i % 3 > 0 THEN i / 8.0::float8 END AS x, md5(i::text) AS t "
         "FROM generate_series(1, 100000) AS i"
@@ -424,7 +436,7 @@ def test_both_ways_of_taking_rows_from_libpq(client: Any, monkeypatch: pytest.Mo
     assert len(first) == 100_000 and first["x"].isna().sum() == 33_333
 
 
-def test_pull_is_what_read_sql_reads(client: Any, conn: psycopg.Connection[Any]) -> None:
+def test_pull_is_what_read_sql_reads(way: str, client: Any, conn: psycopg.Connection[Any]) -> None:
     sql = (
         "SELECT i, i::int2 AS small, sqrt(i) AS root, (i % 7 = 0) AS flag, "
         "now()::timestamp + i * interval '1s' AS t, repeat('x', i % 9) AS text "
@@ -439,7 +451,7 @@ def test_pull_is_what_read_sql_reads(client: Any, conn: psycopg.Connection[Any])
     conn.execute("DROP TABLE read_by_both")
 
 
-def test_error_amid_a_pull(client: Any) -> None:
+def test_error_amid_a_pull(way: str, client: Any) -> None:
     proxy = oml.sync(query="SELECT 1 / (200000 - i) AS x FROM generate_series(1, 300000) AS i")
     with pytest.raises(oml.DatabaseError) as caught:
         proxy.pull()

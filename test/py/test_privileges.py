@@ -60,6 +60,7 @@ OPEN_FUNCTIONS = {
     "pyqsys." + name
     for name in [
         "apply",
+        "batch_rows",
         "check_log_in",
         "datastore_delete",
         "datastore_discard",
@@ -90,6 +91,7 @@ OPEN_FUNCTIONS = {
         "pyqscriptcreate",
         "pyqscriptdrop",
         "pyqtableeval",
+        "query_batches",
         "sandbox_status",
     ]
 } | {

@@ -1,5 +1,5 @@
 -- A script that pulls the rug from under its own input gets an error, never the server.
--- Reads of a few rows at a time hold a cursor open while the script runs.
+-- Reads of a few rows at a time keep a query open while the script runs.
 
 SELECT pyq_script_create('run_sql', $$
 import oml
@@ -12,7 +12,7 @@ def run_sql(dat, statement):
     return "ran"
 $$);
 
--- the cursor cannot be closed by the script
+-- the script can close its own cursors, not the query that is being read
 SELECT result, count(*)
 FROM pyq_row_eval('SELECT g FROM generate_series(1, 30000) AS g', '{"statement": "CLOSE ALL"}',
                   NULL, 10000, 'run_sql') AS t(result text)

@@ -14,6 +14,7 @@ struct BuildOptions {
     bool as_matrix = false;        ///< all columns numeric: one block of doubles, row by row
     bool share_text = true;        ///< dictionary-encode text columns of few distinct values
     bool omit_incomplete = false;  ///< the source leaves out rows with a NULL or a NaN
+    std::size_t most_bytes = 0;    ///< the source reads no further row beyond that; 0: any
 };
 
 /// Finds distinct texts while reading and gives up early when there are too many.
@@ -96,6 +97,10 @@ class BatchBuilder {
     const BuildOptions& options() const noexcept { return options_; }
     std::int64_t rows() const noexcept { return rows_; }
     std::size_t bytes() const noexcept;
+    /// Whether it has as many bytes as its options say.
+    bool is_full() const noexcept {
+        return options_.most_bytes > 0 && bytes() >= options_.most_bytes;
+    }
     ColumnBuilder& column(std::size_t index) noexcept { return columns_[index]; }
     /// Room for one row of schema.size() doubles (matrix layout); null when memory is exhausted.
     double* matrix_row() noexcept;

@@ -64,6 +64,7 @@ void BatchReceiver::start_up(DestReceiver* destination, int, TupleDesc descripto
 void BatchReceiver::start(BatchBuilder& builder) noexcept {
     builder_ = &builder;
     rows_seen_ = 0;
+    is_stopped_ = false;
 }
 
 bool BatchReceiver::receive(TupleTableSlot* slot, DestReceiver* destination) noexcept {
@@ -73,7 +74,7 @@ bool BatchReceiver::receive(TupleTableSlot* slot, DestReceiver* destination) noe
     ++self.rows_in_all_;
     if (!self.uses_memory_ && !self.builder_->options().omit_incomplete) {
         self.append(slot->tts_values, slot->tts_isnull);
-        return true;
+        return self.wants_more();
     }
     MemoryContext caller = MemoryContextSwitchTo(self.row_context_);
     if (!self.builder_->options().omit_incomplete ||
@@ -85,7 +86,13 @@ bool BatchReceiver::receive(TupleTableSlot* slot, DestReceiver* destination) noe
     }
     MemoryContextSwitchTo(caller);
     MemoryContextReset(self.row_context_);
-    return true;
+    return self.wants_more();
+}
+
+/// False ends the executor's run after this row; QuerySource goes on with the next one.
+bool BatchReceiver::wants_more() noexcept {
+    is_stopped_ = builder_->is_full();
+    return !is_stopped_;
 }
 
 bool BatchReceiver::is_incomplete(const Datum* values, const bool* nulls) const noexcept {

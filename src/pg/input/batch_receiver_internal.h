@@ -29,6 +29,8 @@ class BatchReceiver {
     void start(BatchBuilder& builder) noexcept;
     /// Since start(), omitted ones included.
     std::int64_t rows_seen() const noexcept { return rows_seen_; }
+    /// Whether it stopped the executor after a row, since the builder was full.
+    bool is_stopped() const noexcept { return is_stopped_; }
     DestReceiver* destination() noexcept { return &link_.receiver; }
 
    private:
@@ -40,6 +42,7 @@ class BatchReceiver {
     static void start_up(DestReceiver* receiver, int operation, TupleDesc descriptor) noexcept;
     static bool receive(TupleTableSlot* slot, DestReceiver* receiver) noexcept;
     void append(const Datum* values, const bool* nulls) noexcept;
+    bool wants_more() noexcept;
     void append_matrix_row(const Datum* values, const bool* nulls) noexcept;
     bool is_incomplete(const Datum* values, const bool* nulls) const noexcept;
 
@@ -50,6 +53,7 @@ class BatchReceiver {
     BatchBuilder* builder_ = nullptr;
     MemoryContext row_context_ = nullptr;
     bool uses_memory_ = false;
+    bool is_stopped_ = false;
     std::int64_t rows_seen_ = 0;
     std::int64_t rows_in_all_ = 0;
     int column_ = -1;  ///< being read, for the error context

@@ -9,11 +9,11 @@
 #include "pg/types/relation_lookup.h"
 
 extern "C" {
+#include "executor/executor.h"
 #include "executor/spi.h"
-#include "tcop/pquery.h"
 #include "utils/memutils.h"
 #include "utils/plancache.h"
-#include "utils/portal.h"
+#include "utils/snapmgr.h"
 }
 
 namespace epe::pg {
@@ -93,6 +93,49 @@ TupleDesc result_descriptor(SPIPlanPtr plan) noexcept {
     return CreateTupleDescCopy(source->resultDesc);
 }
 
+void release_plan(CachedPlan* plan) noexcept {
+#if PG_VERSION_NUM >= 140000
+    ReleaseCachedPlan(plan, CurrentResourceOwner);
+#else
+    ReleaseCachedPlan(plan, true);
+#endif
+}
+
+/// Starts the query with the active snapshot, in the current memory context. It is no portal: what
+/// it holds belongs to the calling query, as with functions in SQL, and a script cannot close it.
+QueryDesc* start_query(SPIPlanPtr plan, DestReceiver* destination) noexcept {
+    MemoryContext caller = CurrentMemoryContext;
+    SPI_connect();
+    CachedPlan* cached = SPI_plan_get_cached_plan(plan);
+    if (cached == nullptr) elog(ERROR, "a prepared query has no plan");
+    auto* source = static_cast<CachedPlanSource*>(linitial(SPI_plan_get_plan_sources(plan)));
+    MemoryContextSwitchTo(caller);
+    auto* statement = static_cast<PlannedStmt*>(copyObjectImpl(linitial(cached->stmt_list)));
+    release_plan(cached);
+    SPI_finish();
+    QueryDesc* query =
+        CreateQueryDesc(statement, pstrdup(source->query_string), GetActiveSnapshot(),
+                        InvalidSnapshot, destination, nullptr, nullptr, 0);
+    ExecutorStart(query, 0);
+    return query;
+}
+
+void run_query(QueryDesc* query, std::uint64_t count) noexcept {
+    PushActiveSnapshot(query->snapshot);
+#if PG_VERSION_NUM >= 180000
+    ExecutorRun(query, ForwardScanDirection, count);
+#else
+    ExecutorRun(query, ForwardScanDirection, count, false);
+#endif
+    PopActiveSnapshot();
+}
+
+void end_query(QueryDesc* query) noexcept {
+    ExecutorFinish(query);
+    ExecutorEnd(query);
+    FreeQueryDesc(query);
+}
+
 class QuerySource final : public InputSource {
    public:
     QuerySource(const std::string& sql, bool use_decimal) {
@@ -123,27 +166,24 @@ class QuerySource final : public InputSource {
         receiver_->start(into);
         const TextStyleGuard style;
 #if PG_VERSION_NUM >= 140000
-        if (max_rows == 0 && portal_ == nullptr)
+        if (max_rows == 0 && query_ == nullptr)
             read_all();
         else
 #endif
             fetch(max_rows);
         const std::int64_t rows = receiver_->rows_seen();
-        is_at_end_ = max_rows == 0 || rows < max_rows;
+        is_at_end_ = !receiver_->is_stopped() && (max_rows == 0 || rows < max_rows);
         return rows;
     }
 
     void close() override {
-        Portal portal = portal_;
+        QueryDesc* query = query_;
         HeldPlan* held = held_;
         guarded([=]() noexcept {
-            if (portal != nullptr) {
-                UnpinPortal(portal);
-                SPI_cursor_close(portal);
-            }
+            if (query != nullptr) end_query(query);
             free_held_plan(held);
         });
-        portal_ = nullptr;
+        query_ = nullptr;
         is_at_end_ = true;
     }
 
@@ -165,19 +205,12 @@ class QuerySource final : public InputSource {
 
     void fetch(std::int64_t max_rows) {
         SPIPlanPtr plan = held_->plan;
-        Portal portal = portal_;
+        QueryDesc* query = query_;
         DestReceiver* destination = receiver_->destination();
-        const long count = max_rows == 0 ? FETCH_ALL : static_cast<long>(max_rows);
-        portal_ = guarded([=]() noexcept {
-            Portal open = portal;
-            if (open == nullptr) {
-                SPI_connect();
-                open = SPI_cursor_open(nullptr, plan, nullptr, nullptr, true);
-                PinPortal(open);  // a script may CLOSE ALL between two batches
-                SPI_finish();
-            }
-            PortalRunFetch(open, FETCH_FORWARD, count, destination);
-            return open;
+        query_ = guarded([=]() noexcept {
+            QueryDesc* started = query == nullptr ? start_query(plan, destination) : query;
+            run_query(started, static_cast<std::uint64_t>(max_rows));
+            return started;
         });
     }
 
@@ -186,7 +219,7 @@ class QuerySource final : public InputSource {
     Schema schema_{};
     GroupKeys keys_{};
     std::unique_ptr<BatchReceiver> receiver_{};
-    Portal portal_ = nullptr;
+    QueryDesc* query_ = nullptr;
     bool is_at_end_ = false;
 };
 

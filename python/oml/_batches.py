@@ -1,0 +1,420 @@
+"""Reads the batches of columns that `pyqsys.query_batches` returns.
+
+A batch is a head of 64 bytes, a description of its columns, and their buffers, each at a multiple
+of 64 bytes; src/engine/packed_batch.h and src/engine/batch_codec.h define it. Buffers have Arrow's
+layout, except that truth values take a byte each.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy
+
+from oml import _pull
+from oml._errors import DatabaseError
+
+HEAD_SIZE = 64
+ALIGNMENT = 64
+MAGIC = b"OMLB\x01" + (b"\x01" if sys.byteorder == "little" else b"\x00")
+
+# The kinds of src/core/column_type.h.
+NULL, BOOL, INT16, INT32, INT64, FLOAT32, FLOAT64 = range(7)
+DECIMAL, TEXT, BINARY, JSON, UUID, DATE, TIME, TIMETZ = range(7, 15)
+TIMESTAMP, TIMESTAMPTZ, INTERVAL, LIST, STRUCT = range(15, 20)
+
+WIDTHS = {
+    BOOL: "u1",
+    INT16: "i2",
+    INT32: "i4",
+    INT64: "i8",
+    FLOAT32: "f4",
+    FLOAT64: "f8",
+    UUID: "V16",
+    DATE: "i4",
+    TIME: "i8",
+    TIMETZ: "V16",
+    TIMESTAMP: "i8",
+    TIMESTAMPTZ: "i8",
+    INTERVAL: "i8",
+}
+BYTES_KINDS = {DECIMAL, TEXT, BINARY, JSON}
+_HAS_DICTIONARY, _HAS_SHAPES, _HAS_UNUSUAL = 1, 2, 4
+_SHAPE_BYTES = 28
+
+
+class Column(NamedTuple):
+    """A column of a batch: views of its memory.
+
+    Attributes
+    ----------
+    kind, length, null_count : int
+    validity : array of uint8 or None
+        A bit for each row, from the lowest on; None without NULLs.
+    values : array or None
+        Of fixed width, int32 codes of a dictionary, or bytes (uint8).
+    offsets : array of int64 or None
+    shapes : bool
+        Whether the lists have several dimensions.
+    children : list of Column
+        Of lists and structs, or the texts of a dictionary.
+    names : list of str
+        Of the fields of a struct.
+    has_dictionary : bool
+    unusual_rows, unusual : array and Column, or None
+        The texts of values that numpy cannot hold, and their rows.
+    """
+
+    kind: int
+    length: int
+    null_count: int
+    validity: Any
+    values: Any
+    offsets: Any
+    shapes: bool
+    children: list[Any]
+    names: list[str]
+    has_dictionary: bool
+    unusual_rows: Any
+    unusual: Any
+
+
+class _Reader:
+    """Reads one batch from `buffer`, of which it begins at `start`."""
+
+    def __init__(self, buffer: Any, start: int) -> None:
+        head = bytes(buffer[start : start + HEAD_SIZE])
+        if len(head) < HEAD_SIZE or head[:6] != MAGIC:
+            raise DatabaseError("the server sent something else than a batch", "08P01")
+        self.size, described = struct.unpack_from("=QQ", head, 8)
+        self._buffer = buffer
+        self._description = bytes(buffer[start + HEAD_SIZE : start + HEAD_SIZE + described])
+        self._position = 0
+        self._data = start + -(-(HEAD_SIZE + described) // ALIGNMENT) * ALIGNMENT
+        self._end = 0
+
+    def _number(self, kind: str) -> int:
+        (value,) = struct.unpack_from("=" + kind, self._description, self._position)
+        self._position += struct.calcsize("=" + kind)
+        return int(value)
+
+    def _text(self) -> str:
+        size = self._number("Q")
+        self._position += size
+        return self._description[self._position - size : self._position].decode()
+
+    def _take(self, dtype: str, count: int) -> Any:
+        size = numpy.dtype(dtype).itemsize * count
+        if size == 0:
+            return numpy.zeros(0, dtype)
+        at = -(-self._end // ALIGNMENT) * ALIGNMENT
+        self._end = at + size
+        return numpy.frombuffer(self._buffer, dtype, count, self._data + at)
+
+    def columns(self) -> tuple[int, list[Column]]:
+        length = self._number("q")
+        if self._number("B"):
+            raise DatabaseError("the server sent a matrix instead of columns", "08P01")
+        return length, [self._column(length) for _ in range(self._number("q"))]
+
+    def _column(self, length: int) -> Column:
+        kind, flags = self._number("B"), self._number("B")
+        null_count = self._number("q")
+        validity = values = offsets = unusual_rows = unusual = None
+        children: list[Column] = []
+        names: list[str] = []
+        if kind != NULL and null_count > 0:
+            validity = self._take("u1", -(-length // 8))
+        if flags & _HAS_DICTIONARY:
+            values = self._take("i4", length)
+            children.append(self._column(self._number("q")))
+        elif kind in BYTES_KINDS:
+            size = self._number("q")
+            offsets = self._take("i8", length + 1)
+            values = self._take("u1", size)
+        elif kind == LIST:
+            count = self._number("q")
+            offsets = self._take("i8", length + 1)
+            if flags & _HAS_SHAPES:
+                self._take("u1", _SHAPE_BYTES * length)
+            self._field()
+            children.append(self._column(count))
+        elif kind == STRUCT:
+            for _ in range(self._number("q")):
+                names.append(self._field())
+                children.append(self._column(length))
+        elif kind != NULL:
+            values = self._take(WIDTHS[kind], length)
+        if flags & _HAS_UNUSUAL:
+            count = self._number("q")
+            unusual_rows = self._take("i8", count)
+            unusual = self._column(count)
+        return Column(
+            kind,
+            length,
+            null_count,
+            validity,
+            values,
+            offsets,
+            bool(flags & _HAS_SHAPES),
+            children,
+            names,
+            bool(flags & _HAS_DICTIONARY),
+            unusual_rows,
+            unusual,
+        )
+
+    def _field(self) -> str:
+        name = self._text()
+        self._text()
+        self._number("I")
+        self._number("i")
+        return name
+
+
+def read(buffer: Any) -> Iterator[tuple[int, list[Column]]]:
+    """Yield the row counts and columns of batches that stand one after the other."""
+    view = memoryview(buffer).cast("B")
+    start = 0
+    while start < len(view):
+        reader = _Reader(view, start)
+        if reader.size > len(view) - start:
+            raise DatabaseError("the server sent a part of a batch", "08P01")
+        yield reader.columns()
+        start += reader.size
+
+
+def is_null(column: Column) -> Any:
+    """Return an array that is true at the NULLs, None without any."""
+    if column.kind == NULL:
+        return numpy.ones(column.length, bool)
+    if column.validity is None:
+        return None
+    bits = numpy.unpackbits(column.validity, count=column.length, bitorder="little")
+    return bits == 0
+
+
+# ------------------------------------------------------------------------------- bytes of any width
+
+
+def _slices(column: Column, load: Callable[[bytes], Any] | None) -> list[Any]:
+    """The values of a column of bytes; without `load` as texts. What a NULL gives is any."""
+    data = column.values.tobytes()
+    ends = column.offsets.tolist()
+    if load is None:
+        if data.isascii():
+            whole = data.decode("ascii")
+            return [whole[first:last] for first, last in zip(ends, ends[1:])]
+        load = bytes.decode
+    null = is_null(column)
+    if null is None or load is bytes or load is bytes.decode:
+        return [load(data[first:last]) for first, last in zip(ends, ends[1:])]
+    return [
+        None if no_value else load(data[first:last])
+        for first, last, no_value in zip(ends, ends[1:], null.tolist())
+    ]
+
+
+class _Texts:
+    """Makes Python values of columns of bytes."""
+
+    def __init__(self, load: Callable[[bytes], Any] | None) -> None:
+        self._load = load
+        self._seen: dict[str, str] = {}
+
+    def array(self, column: Column) -> Any:
+        if column.has_dictionary:
+            seen = self._seen
+            distinct = [seen.setdefault(text, text) for text in _slices(column.children[0], None)]
+            if self._load is not None:
+                distinct = [self._load(text.encode()) for text in distinct]
+            # A code of -1 means NULL.
+            return _pull.objects([*distinct, None])[column.values]
+        array = numpy.empty(column.length, object)
+        if column.kind == NULL:
+            return array
+        array[:] = _slices(column, self._load) if column.length else []
+        null = is_null(column)
+        if null is not None:
+            array[null] = None
+        return array
+
+
+# ------------------------------------------------------------------------------- columns of frames
+
+
+class _Collector:
+    """Collects the values of a column over all batches."""
+
+    def __init__(self, kind: int, load: Callable[[bytes], Any] | None) -> None:
+        self._kind = kind
+        self._is_text = kind == TEXT and load is None
+        if kind == JSON:
+            load = json.loads
+        elif kind == BINARY:
+            load = bytes
+        self._texts = _Texts(load) if kind in BYTES_KINDS else None
+        self._parts: list[Any] = []
+        self._nulls: list[Any] = []
+        self._has_nulls = False
+        self._unusual: list[tuple[Any, list[str]]] = []
+        self._length = 0
+
+    def add(self, column: Column, is_shared: bool) -> None:
+        """Take a column; its memory is copied unless it is shared."""
+        if column.kind not in (self._kind, NULL):
+            raise DatabaseError("a column changed its type between two batches", "08P01")
+        null = is_null(column)
+        if self._texts is not None:
+            self._parts.append(self._texts.array(column))
+        elif column.kind == NULL:
+            self._parts.append(numpy.zeros(column.length, WIDTHS[self._kind]))
+        else:
+            self._parts.append(column.values if is_shared else column.values.copy())
+        if self._texts is None:
+            self._nulls.append((column.length, null))
+            self._has_nulls = self._has_nulls or null is not None
+        if column.unusual is not None:
+            rows = column.unusual_rows + self._length
+            self._unusual.append((rows, _slices(column.unusual, None)))
+        self._length += column.length
+
+    def finish(self) -> Any:
+        """Return what a column of a frame is made of."""
+        dtype = object if self._texts is not None else WIDTHS[self._kind]
+        parts = self._parts or [numpy.zeros(0, dtype)]
+        values = numpy.concatenate(parts)
+        self._parts = []
+        del parts
+        if self._texts is not None:
+            return _pull.text_column(values) if self._is_text else values
+        null = None
+        if self._has_nulls:
+            null = numpy.concatenate(
+                [
+                    numpy.zeros(length, bool) if part is None else part
+                    for length, part in self._nulls
+                ]
+            )
+        return self._usual(values, null)
+
+    def _usual(self, values: Any, null: Any) -> Any:
+        kind = self._kind
+        if kind in (FLOAT32, FLOAT64):
+            return values
+        if kind in (INT16, INT32, INT64):
+            return _pull.integers(values, null)
+        if kind == BOOL:
+            return _pull.truths(values.view(bool), null)
+        if kind == UUID:
+            fields = values.tolist()
+            nulls = [False] * len(fields) if null is None else null.tolist()
+            return _pull.uuids([None if no else bytes(f) for f, no in zip(fields, nulls)])
+        if kind == DATE:
+            values = values.astype("i8").view("M8[D]")
+            if null is not None:
+                values[null] = numpy.datetime64("NaT")
+        else:
+            values = values.view("m8[us]" if kind == INTERVAL else "M8[us]")
+        is_utc = kind == TIMESTAMPTZ
+        if self._unusual:
+            return self._with_unusual(values, null, is_utc)
+        if kind == DATE:
+            return _pull.dates(values)
+        return _pull.spans(values) if kind == INTERVAL else _pull.times(values, is_utc)
+
+    def _with_unusual(self, values: Any, null: Any, is_utc: bool) -> Any:
+        array = _pull.point_objects(values, is_utc)
+        if null is not None:
+            array[null] = None
+        for rows, texts in self._unusual:
+            array[rows] = texts
+        return array
+
+
+class FrameReader:
+    """Makes the columns of a frame from batches.
+
+    Parameters
+    ----------
+    columns : list of (kind, loader or None)
+        What the columns hold; a loader makes the value of a text's bytes.
+    """
+
+    def __init__(self, columns: Sequence[tuple[int, Callable[[bytes], Any] | None]]) -> None:
+        self._columns = [_Collector(*column) for column in columns]
+        self.rows = 0
+
+    def add(self, buffer: Any, is_shared: bool = False) -> None:
+        """Take some batches.
+
+        Parameters
+        ----------
+        buffer : bytes-like
+        is_shared : bool
+            Whether the columns may use its memory.
+        """
+        for length, columns in read(buffer):
+            if len(columns) != len(self._columns):
+                raise DatabaseError("the server sent other columns than the query has", "08P01")
+            self.rows += length
+            for collector, column in zip(self._columns, columns):
+                collector.add(column, is_shared)
+
+    def finish(self) -> list[Any]:
+        """Return the columns."""
+        return [column.finish() for column in self._columns]
+
+
+#: SQL type without modifiers -> kind of its columns; other types travel as texts.
+KINDS = {
+    "boolean": BOOL,
+    "smallint": INT16,
+    "integer": INT32,
+    "bigint": INT64,
+    "oid": INT64,
+    "real": FLOAT32,
+    "double precision": FLOAT64,
+    "numeric": FLOAT64,
+    "text": TEXT,
+    "character varying": TEXT,
+    "character": TEXT,
+    "name": TEXT,
+    '"char"': TEXT,
+    "bytea": BINARY,
+    "json": JSON,
+    "jsonb": JSON,
+    "uuid": UUID,
+    "date": DATE,
+    "timestamp without time zone": TIMESTAMP,
+    "timestamp with time zone": TIMESTAMPTZ,
+    "interval": INTERVAL,
+}
+KINDS_BY_OID = {
+    16: BOOL,
+    17: BINARY,
+    18: TEXT,
+    19: TEXT,
+    20: INT64,
+    21: INT16,
+    23: INT32,
+    25: TEXT,
+    26: INT64,
+    114: JSON,
+    700: FLOAT32,
+    701: FLOAT64,
+    705: TEXT,
+    1042: TEXT,
+    1043: TEXT,
+    1082: DATE,
+    1114: TIMESTAMP,
+    1184: TIMESTAMPTZ,
+    1186: INTERVAL,
+    1700: FLOAT64,
+    2950: UUID,
+    3802: JSON,
+}

@@ -1,0 +1,37 @@
+// A batch as one value: what package oml and the server exchange as bytea.
+//
+// A head of 64 bytes, the description of the codec (batch_codec.h), and the data at a multiple of
+// 64 bytes; the size of the whole is a multiple of 64, so that several values may stand one after
+// the other. Numbers lie as in the memory of the server, whose byte order the head states.
+// python/oml/_batches.py reads and writes the same.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "engine/common/batch_codec.h"
+
+namespace epe::engine {
+
+/// Packs one batch. Borrows it.
+class PackedBatch {
+   public:
+    explicit PackedBatch(const Batch& batch);
+
+    std::size_t size() const noexcept { return size_; }
+    /// `to` has room for size() bytes. Every byte is written.
+    void write(std::byte* to) const noexcept;
+
+   private:
+    BatchEncoder encoder_;
+    WireWriter description_{};
+    std::size_t data_at_ = 0;
+    std::size_t size_ = 0;
+};
+
+/// The batch of such a value, of its own memory and checked as those of engines: the bytes may be
+/// anybody's. Throws ProtocolError.
+Batch unpack_batch(std::string_view bytes);
+
+}  // namespace epe::engine
