@@ -67,8 +67,10 @@ OPEN_FUNCTIONS = {
         "datastore_write",
         "delete_job",
         "engines",
+        "finished_job",
         "job_exists",
         "job_figures",
+        "job_rows",
         "job_slots",
         "job_status",
         "last_call",
@@ -91,6 +93,7 @@ OPEN_FUNCTIONS = {
         "pyqscriptdrop",
         "pyqtableeval",
         "sandbox_status",
+        "submit",
     ]
 } | {
     "tools." + name
