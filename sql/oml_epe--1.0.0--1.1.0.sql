@@ -120,7 +120,10 @@ CREATE OR REPLACE VIEW pyqsys.job_calls WITH (security_barrier) AS
     SELECT j.id,
            (ARRAY['eval', 'table', 'row', 'group', 'index'])[
                j.function OPERATOR(pg_catalog.+) 1] AS function,
-           j.par_lst
+           j.par_lst,
+           j.inp_nam,
+           j.grp_col,
+           j.env_name
     FROM pyqsys.jobs AS j
     WHERE EXISTS (SELECT FROM pg_catalog.pg_roles AS r
                   WHERE r.oid OPERATOR(pg_catalog.=)
@@ -128,7 +131,7 @@ CREATE OR REPLACE VIEW pyqsys.job_calls WITH (security_barrier) AS
                       AND (r.rolsuper OR r.oid OPERATOR(pg_catalog.=) j.owner::oid));
 
 CREATE OR REPLACE VIEW pyqsys.job_data WITH (security_barrier) AS
-    SELECT d.job, d.call, d.piece, d.data
+    SELECT d.job, d.call, d.piece, d.data, d.name
     FROM pyqsys.job_results AS d
         JOIN pyqsys.jobs AS j ON j.id OPERATOR(pg_catalog.=) d.job
     WHERE EXISTS (SELECT FROM pg_catalog.pg_roles AS r
@@ -166,6 +169,45 @@ UPDATE pyqsys.jobs AS j SET login = false
 WHERE j.state OPERATOR(pg_catalog.=) 'queued' AND NOT EXISTS (
     SELECT FROM pg_catalog.pg_roles AS r
     WHERE r.oid OPERATOR(pg_catalog.=) j.owner::oid AND r.rolcanlogin);
+
+-- Jobs of package oml.
+ALTER TABLE pyqsys.jobs
+    ADD COLUMN source text,
+    ADD COLUMN pickled bytea,
+    ADD COLUMN untrusted boolean NOT NULL DEFAULT false;
+ALTER TABLE pyqsys.jobs ALTER COLUMN pickled SET STORAGE EXTERNAL;
+COMMENT ON COLUMN pyqsys.jobs.source IS 'Source of a script that came with the call';
+COMMENT ON COLUMN pyqsys.jobs.pickled IS 'Pickled arguments, until it has ended';
+COMMENT ON COLUMN pyqsys.jobs.untrusted IS
+    'Whether an untrusted script submitted it, so that what came with the call is not trusted';
+COMMENT ON COLUMN pyqsys.job_calls.inp_nam IS 'Argument of the call';
+COMMENT ON COLUMN pyqsys.job_calls.grp_col IS 'Argument of the call';
+COMMENT ON COLUMN pyqsys.job_calls.env_name IS 'Argument of the call';
+COMMENT ON COLUMN pyqsys.job_data.name IS 'Chunk number, group or index; NULL for a lone call';
+
+CREATE FUNCTION pyqsys.submit(
+    cut text, scr_name text, scr_owner text DEFAULT NULL, source text DEFAULT NULL,
+    par_lst text DEFAULT NULL, pickled bytea DEFAULT NULL, inp_nam text DEFAULT NULL,
+    row_num bigint DEFAULT NULL, grp_col text DEFAULT NULL, ord_col text DEFAULT NULL,
+    times_num bigint DEFAULT NULL, env_name text DEFAULT NULL)
+    RETURNS text
+    LANGUAGE C VOLATILE PARALLEL UNSAFE
+    AS 'MODULE_PATHNAME', 'epe_submit';
+COMMENT ON FUNCTION pyqsys.submit(text, text, text, text, text, bytea, text, bigint, text, text,
+    bigint, text) IS
+    'What package oml calls: pyqsys.apply as a job, whose ID it returns';
+
+CREATE FUNCTION pyqsys.finished_job(job_id text, only_trusted boolean DEFAULT false) RETURNS text
+    LANGUAGE C VOLATILE PARALLEL RESTRICTED
+    AS 'MODULE_PATHNAME', 'epe_finished_job';
+COMMENT ON FUNCTION pyqsys.finished_job(text, boolean) IS
+    'The ID of a finished job whose pickles the current role may load; the error of any other job';
+
+CREATE FUNCTION pyqsys.job_rows(job_id text, out_row anyelement) RETURNS SETOF anyelement
+    LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000 ROWS 1000
+    AS 'MODULE_PATHNAME', 'epe_job_rows';
+COMMENT ON FUNCTION pyqsys.job_rows(text, anyelement) IS
+    'pyq_job_result of out_row''s type, whose columns are matched by position';
 
 -- Changes of jobs whose rows were locked by another session: made when they are free.
 CREATE TABLE pyqsys.job_changes (

@@ -22,6 +22,7 @@ from psycopg import conninfo, pq
 from oml import _fast_copy, _values
 from oml._errors import DatabaseError
 from oml._parameters import parameter
+from oml._targets import Target
 
 Result = TypeVar("Result")
 
@@ -33,24 +34,37 @@ _COPIES = {pq.ExecStatus.COPY_IN, pq.ExecStatus.COPY_OUT, pq.ExecStatus.COPY_BOT
 _FAILED = {pq.ExecStatus.FATAL_ERROR, pq.ExecStatus.BAD_RESPONSE}
 
 
-def open_connection(dsn: str | None, **parameters: Any) -> ClientConnection:
+def open_connection(target: Target) -> ClientConnection:
     """Connect as libpq does: what is not given comes from its environment.
 
     Raises
     ------
     DatabaseError
         The connection failed.
+    TypeError
+        libpq has no such parameter.
     """
-    given = {name: value for name, value in parameters.items() if value is not None}
+    known = {option.keyword.decode() for option in pq.Conninfo.get_defaults()}
+    unknown = [name for name in target if name not in known]
+    if unknown:
+        raise TypeError(f'connections have no parameter "{unknown[0]}"')
     try:
-        text = conninfo.make_conninfo(dsn or "", **given)
-        defaults = {"client_encoding": "UTF8", "fallback_application_name": "oml"}
-        connected = psycopg.connect(text, autocommit=True, **defaults)
+        return ClientConnection(_connect(target))
     except psycopg.Error as error:
         failure = DatabaseError(str(error).strip(), error.sqlstate or "08001")
-    else:
-        return ClientConnection(connected)
-    raise failure
+    except ValueError:  # the error would quote the text
+        failure = DatabaseError(
+            "a connection parameter has a null character, or one that UTF-8 does not have", "08001"
+        )
+    raise failure  # without the frames that know the password
+
+
+def _connect(target: Target) -> psycopg.Connection[Any]:
+    if any("\0" in str(value) for value in target.values()):
+        raise ValueError  # libpq would take what stands before it for all
+    text = conninfo.make_conninfo("", **target)
+    defaults = {"client_encoding": "UTF8", "fallback_application_name": "oml"}
+    return psycopg.connect(text, autocommit=True, **defaults)
 
 
 def _show_notice(diagnostic: Any) -> None:
@@ -84,6 +98,12 @@ class ClientConnection:
         self._type_names: dict[tuple[int, int], str] = {}  # by OID and modifier
         self._types: dict[int, _values.ColumnType] = dict(_values.BUILT_IN)
         self._has_batches: bool | None = None
+
+    @property
+    def place(self) -> str:
+        """Which database, on which server, as whom: for messages."""
+        info = self.psycopg.info
+        return f'to database "{info.dbname}" on {info.host}:{info.port} as "{info.user}"'
 
     # ---------------------------------------------------------------------------- statements
 

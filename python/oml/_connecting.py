@@ -7,86 +7,184 @@ from typing import Any
 from oml import _session
 from oml._cursor import Cursor
 from oml._errors import DatabaseError
+from oml._targets import Hidden, Target, looks_like_dsn, parse
+
+
+class Connection:
+    """A connection after the Python DB-API: what connect() returns.
+
+    Every statement is committed by itself, or with a script's call. As a context manager it is
+    closed at the end of the block.
+    """
+
+    def __init__(self, made: _session.Connection | None = None) -> None:
+        self._made = made
+
+    def _meant(self) -> _session.Connection | None:
+        return _session.current() if self._made is None else self._made
+
+    @property
+    def closed(self) -> bool:
+        """Whether it has ended; never inside an engine."""
+        meant = self._meant()
+        return not _session.is_embedded() and (meant is None or meant.is_closed)
+
+    def cursor(self) -> Cursor:
+        """Return a new cursor."""
+        if self.closed or self._meant() is not _session.current():
+            raise DatabaseError("the connection is closed: call oml.connect()", "08003")
+        return Cursor()
+
+    def commit(self) -> None:
+        """Do nothing: there is nothing to commit, or the call decides."""
+
+    def rollback(self) -> None:
+        """Do nothing: a failed statement is rolled back already."""
+
+    def close(self) -> None:
+        """Disconnect; inside an engine nothing happens."""
+        meant = self._meant()
+        if meant is None or meant is _session.current():
+            disconnect()
+        else:
+            meant.close()
+
+    def __enter__(self) -> Connection:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        if _session.is_embedded():
+            return "<oml connection of the running script>"
+        meant = self._meant()
+        if meant is None or meant.is_closed:
+            return "<oml connection, closed>"
+        return f"<oml connection {meant.place}>"
 
 
 def connect(
-    user: str | None = None,
+    user: Any = None,
     password: str | None = None,
     host: str | None = None,
     port: int | str | None = None,
     sid: str | None = None,
     service_name: str | None = None,
-    dsn: str | None = None,
+    dsn: Any = None,
     encoding: str = "UTF-8",
     nencoding: str = "UTF-8",
     automl: Any = None,
-) -> None:
+    **parameters: Any,
+) -> Connection:
     """Connect to a database; an existing connection is closed.
 
     Parameters
     ----------
     user, password, host, port : str, optional
-        What is missing comes from libpq's environment, .pgpass and service files.
+        What is missing comes from libpq's environment, .pgpass and service files. A first argument
+        that is a connection string, a URL or an object is `dsn`.
     service_name, sid : str, optional
         The database's name; one of them at most.
-    dsn : str, optional
-        A connection string of libpq, `"host=db dbname=lab"`, or a URI, `"postgresql://db/lab"`.
-        The other arguments come before what it says.
+    dsn : str, sqlalchemy.URL or sqlalchemy.Engine, optional
+        A connection string of libpq, `"host=db dbname=lab"`, or a URL, `"postgresql://db/lab"` or
+        `"postgresql+psycopg://db/lab"`. The other arguments come before what it says.
     encoding, nencoding, automl
         Accepted for compatibility and not used.
+    **parameters
+        Further parameters of libpq, such as `service`, `sslmode` and `dbname`.
+
+    Returns
+    -------
+    Connection
+        Closed at the end of a `with` block; without one, when the next connection is made.
 
     Raises
     ------
     DatabaseError
         The connection failed. Inside an engine, where there always is a connection, this call
         changes nothing, and fails when it names another database or user.
+    ImportError
+        psycopg or libpq is not installed.
 
     Examples
     --------
     >>> import oml
     >>> oml.connect(user="analyst", host="db", service_name="lab")  # doctest: +SKIP
+    >>> with oml.connect("postgresql://analyst@db/lab") as connection:  # doctest: +SKIP
+    ...     print(oml.sync(table="iris").shape)
     """
-    if sid is not None and service_name is not None:
-        raise ValueError("give a service_name or a sid, not both")
-    parameters: dict[str, Any] = {
+    given = {
         "user": user,
         "password": password,
         "host": host,
         "port": port,
-        "dbname": service_name if service_name is not None else sid,
+        "sid": sid,
+        "service_name": service_name,
+        "dsn": dsn,
+        **parameters,
     }
-    # Oracle's notebooks give "" for what is not needed.
-    parameters = {name: value for name, value in parameters.items() if value not in (None, "")}
+    # From here on tracebacks that show variables show no password.
+    target = Hidden({name: value for name, value in given.items() if value not in (None, "")})
+    user = password = dsn = given = parameters = None  # type: ignore[assignment]
+    return _connect(target)
+
+
+def _connect(given: Hidden) -> Connection:
+    target = _target(given)
     if _session.is_embedded():
-        _check_same({**_parse(dsn or ""), **parameters})
-        return
+        _check_same(target)
+        return Connection()
+    _import_psycopg()
     from oml import _client
 
-    made = _client.open_connection(dsn, **parameters)
+    made = _client.open_connection(target)
     disconnect()
     _session.set_client(made)
+    return Connection(made)
 
 
-def _parse(dsn: str) -> dict[str, Any]:
-    """The parts of a connection string; an engine may have no psycopg to ask."""
-    import re
-    import urllib.parse
-
-    if "://" in dsn:
-        parts = urllib.parse.urlsplit(dsn)
-        found = {
-            "user": parts.username,
-            "host": parts.hostname,
-            "port": parts.port,
-            "dbname": parts.path.lstrip("/"),
-            **dict(urllib.parse.parse_qsl(parts.query)),
-        }
-        return {name: urllib.parse.unquote(str(value)) for name, value in found.items() if value}
-    items = re.findall(r"(\w+)\s*=\s*(?:'((?:[^'\\]|\\.)*)'|(\S+))", dsn)
-    return {name: re.sub(r"\\(.)", r"\1", quoted or bare) for name, quoted, bare in items}
+def _target(given: Hidden) -> Target:
+    """The parameters of libpq that the arguments of connect() mean."""
+    names = [name for name in ("service_name", "sid", "dbname") if name in given.reveal()]
+    if len(names) > 1:
+        raise ValueError(f"give a {names[0]} or a {names[1]}, not both")
+    arguments = Hidden(dict(given.reveal()))
+    if looks_like_dsn(Hidden(arguments.reveal().get("user"))):
+        if "dsn" in arguments.reveal():
+            raise ValueError("give a user or a connection string as first argument, not both")
+        arguments.reveal()["dsn"] = arguments.reveal().pop("user")
+    dsn = Hidden(arguments.reveal().pop("dsn", ""))
+    for name in names:
+        arguments.reveal()["dbname"] = arguments.reveal().pop(name)
+    return Target({**parse(dsn), **arguments.reveal()})
 
 
-def _check_same(wanted: dict[str, Any]) -> None:
+def _import_psycopg() -> None:
+    """Fail with what to install, when psycopg or libpq is missing."""
+    try:
+        import psycopg  # noqa: F401
+
+        return
+    except ImportError as error:
+        is_missing = isinstance(error, ModuleNotFoundError) and error.name == "psycopg"
+        reason = str(error)
+    install = 'python -m pip install "psycopg[binary]"'
+    if is_missing:
+        message = f"oml.connect() needs psycopg 3, which is not installed: {install}"
+    elif "libpq" in reason or "pq wrapper" in reason:
+        message = (
+            "psycopg is installed, but not libpq, PostgreSQL's client library: "
+            f"{install} has one, and so has this package with its extra, oml-epe[binary]; "
+            "or install libpq itself, as with apt install libpq5, dnf install libpq or "
+            f"brew install libpq ({reason.splitlines()[0]})"
+        )
+    else:
+        message = f"psycopg cannot be imported: {reason}"
+    raise ImportError(message, name="psycopg") from None
+
+
+def _check_same(wanted: Target) -> None:
     """Fail unless what connect() names is the connection that the script has."""
     import socket
 

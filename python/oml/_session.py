@@ -32,6 +32,11 @@ class Connection(Protocol):
 
     is_embedded: bool
 
+    @property
+    def place(self) -> str:
+        """Which database, on which server, as whom: for messages."""
+        ...
+
     def query(self, sql: str, parameters: Sequence[Any] = ()) -> Answer:
         """Run one statement; `parameters` stand for $1, $2, ...
 
@@ -60,6 +65,7 @@ class EmbeddedConnection:
     """The connection of the statement that runs the script: its transaction and its user."""
 
     is_embedded = True
+    place = "of the running script"
 
     def query(self, sql: str, parameters: Sequence[Any] = ()) -> Answer:
         return self._run(_oml_epe.execute, sql, parameters)

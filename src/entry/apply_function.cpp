@@ -1,5 +1,6 @@
-// pyqsys.apply: what the package oml calls. It runs stored scripts and ones that come with the
-// call, with pickled arguments, and gives results pickled or in the columns of a row type.
+// pyqsys.apply and pyqsys.submit, which the package oml calls. They run stored scripts and ones
+// that come with the call, with pickled arguments: at once, with results pickled or in the columns
+// of a row type; or as a job.
 #include <algorithm>
 #include <array>
 #include <string>
@@ -8,6 +9,7 @@
 
 #include "core/error.h"
 #include "core/request/request.h"
+#include "entry/job_submission.h"
 #include "entry/run_request.h"
 #include "pg/boundary/function_call.h"
 #include "pg/output/result_target.h"
@@ -16,10 +18,9 @@ namespace {
 
 using epe::EvalFunction;
 
-/// The order of the arguments.
+/// The order of the arguments of pyqsys.apply, after the first two; and from the second on, of
+/// pyqsys.submit.
 enum Argument : std::uint8_t {
-    kCut,
-    kOutputRow,
     kScriptName,
     kScriptOwner,
     kSource,
@@ -34,6 +35,10 @@ enum Argument : std::uint8_t {
     kOnlyTrusted,
     kProgress,
 };
+constexpr int kCut = 0;
+constexpr int kOutputRow = 1;
+constexpr int kApplyFirst = 2;
+constexpr int kSubmitFirst = 1;
 
 EvalFunction function_of(const std::string& cut) {
     static constexpr std::array<std::pair<std::string_view, EvalFunction>, 5> kCuts{
@@ -50,34 +55,44 @@ EvalFunction function_of(const std::string& cut) {
     return found->second;
 }
 
-epe::Request read_request(const epe::pg::FunctionCall& call) {
+epe::RawArguments read_arguments(const epe::pg::FunctionCall& call, int first) {
     epe::RawArguments raw;
-    raw.input_name = call.text(kInputName);
-    raw.parameters = call.text(kParameters);
-    raw.row_count = call.int64(kRowCount);
-    raw.group_columns = call.text(kGroupColumns);
-    raw.order_columns = call.text(kOrderColumns);
-    raw.times = call.int64(kTimes);
-    raw.script_name = call.text(kScriptName);
-    raw.script_owner = call.text(kScriptOwner);
-    raw.environment = call.text(kEnvironment);
+    raw.input_name = call.text(first + kInputName);
+    raw.parameters = call.text(first + kParameters);
+    raw.row_count = call.int64(first + kRowCount);
+    raw.group_columns = call.text(first + kGroupColumns);
+    raw.order_columns = call.text(first + kOrderColumns);
+    raw.times = call.int64(first + kTimes);
+    raw.script_name = call.text(first + kScriptName);
+    raw.script_owner = call.text(first + kScriptOwner);
+    raw.environment = call.text(first + kEnvironment);
+    return raw;
+}
+
+epe::Request read_request(const epe::pg::FunctionCall& call, int first,
+                          const epe::RawArguments& raw) {
     epe::Request request = epe::make_request(function_of(call.text(kCut).value_or("")), raw);
-    if (request.controls.is_async)
-        throw epe::Error(epe::sqlstate::kUnsupported, "pyqsys.apply submits no jobs",
-                         "Call pyq_eval, pyq_table_eval, pyq_row_eval, pyq_group_eval or "
-                         "pyq_index_eval with \"oml_async_flag\".");
-    request.source = call.text(kSource);
-    request.pickled = call.bytes(kPickled).value_or("");
+    request.source = call.text(first + kSource);
+    request.pickled = call.bytes(first + kPickled).value_or("");
     return request;
 }
 
 }  // namespace
 
 EPE_FUNCTION(epe_apply) {
-    const epe::Request request = read_request(call);
+    const epe::Request request = read_request(call, kApplyFirst, read_arguments(call, kApplyFirst));
+    if (request.controls.is_async)
+        throw epe::Error(epe::sqlstate::kUnsupported, "pyqsys.apply submits no jobs",
+                         "Call pyq_eval, pyq_table_eval, pyq_row_eval, pyq_group_eval or "
+                         "pyq_index_eval with \"oml_async_flag\".");
     auto target = epe::pg::ResultTarget::from_row_type(call, kOutputRow);
     target.match_by_position();
-    epe::run_request(
-        request, target,
-        {call.boolean(kOnlyTrusted).value_or(false), call.boolean(kProgress).value_or(false)});
+    epe::run_request(request, target,
+                     {call.boolean(kApplyFirst + kOnlyTrusted).value_or(false),
+                      call.boolean(kApplyFirst + kProgress).value_or(false)});
+}
+
+EPE_FUNCTION(epe_submit) {
+    const epe::RawArguments raw = read_arguments(call, kSubmitFirst);
+    call.return_text(epe::submit_request(read_request(call, kSubmitFirst, raw), raw));
 }

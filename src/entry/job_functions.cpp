@@ -12,6 +12,7 @@
 #include "jobs/worker.h"
 #include "pg/backend/session.h"
 #include "pg/boundary/function_call.h"
+#include "pg/catalog/script_store.h"
 #include "pg/output/result_target.h"
 
 namespace {
@@ -35,6 +36,21 @@ epe::jobs::JobRecord finished_job(const FunctionCall& call) {
                          "Wait for it with pyq_job_wait.");
     if (job.state != "finished") throw epe::Error(std::move(job.error));
     return job;
+}
+
+/// The stored pickles of a job are to be loaded outside of an engine for stored results: as the
+/// results of a synchronous call, only by the role that asked for them.
+void check_may_load(const epe::jobs::JobRecord& job, bool is_trusted_only) {
+    const std::string subject = "the results of job \"" + std::string(job.id.text) + "\"";
+    if (job.owner != epe::pg::current_role())
+        throw epe::Error(epe::sqlstate::kInsufficientPrivilege,
+                         subject + " may be unpickled by its owner only",
+                         "Fetch them with pyq_job_result, which unpickles them in an engine.");
+    if (is_trusted_only && !(job.is_trusted && epe::pg::is_trusted_owner(job.owner)))
+        throw epe::Error(epe::sqlstate::kInsufficientPrivilege,
+                         subject + " may not be unpickled in the server's process",
+                         "Run the calling script in a process of its own: SET oml_epe.engine = "
+                         "'process'.");
 }
 
 }  // namespace
@@ -71,6 +87,21 @@ EPE_FUNCTION(epe_job_result_row) {
     const epe::jobs::JobRecord job = finished_job(call);
     epe::replay_result(job, ResultTarget::from_row_type(call, 1));
 }
+// (job_id, only_trusted)
+EPE_FUNCTION(epe_finished_job) {
+    const epe::jobs::JobRecord job = finished_job(call);
+    check_may_load(job, call.boolean(1).value_or(false));
+    call.return_text(job.id.text);
+}
+
+// (job_id, out_row)
+EPE_FUNCTION(epe_job_rows) {
+    const epe::jobs::JobRecord job = finished_job(call);
+    ResultTarget target = ResultTarget::from_row_type(call, 1);
+    target.match_by_position();
+    epe::replay_result(job, target);
+}
+
 // (job_id)
 EPE_FUNCTION(epe_job_figures) {
     const epe::jobs::JobRecord job = finished_job(call);

@@ -10,6 +10,7 @@
 #include "jobs/store.h"
 #include "pg/backend/settings.h"
 #include "pg/boundary/function_call.h"
+#include "pg/input/query_source.h"
 #include "pg/output/result_target.h"
 #include "pg/output/tuplestore_sink.h"
 
@@ -40,6 +41,20 @@ void give_text(const pg::ResultTarget& target, const std::string& text) {
     rows.close();
 }
 
+jobs::JobId submit(const Request& request, const RawArguments& raw) {
+    jobs::JobRequest job;
+    job.function = request.function;
+    job.arguments = raw;
+    job.source = request.source;
+    job.pickled = request.pickled;
+    job.is_by_untrusted = is_in_untrusted_run();
+    job.timeout_seconds = timeout_of(request.controls, pg::job_settings());
+    job.retries = request.controls.retries;
+    check_request(request);
+    job.settings = jobs::session_settings();
+    return jobs::submit(job);
+}
+
 }  // namespace
 
 std::string job_url(const char* id) {
@@ -48,17 +63,16 @@ std::string job_url(const char* id) {
     return url + "/oml/api/py-scripts/v1/jobs/" + id;
 }
 
+std::string submit_request(const Request& request, const RawArguments& raw) {
+    if (!request.input_name.empty() && pg::reads_temporary_tables(request))
+        throw Error(sqlstate::kUnsupported, "a job cannot read temporary tables of this session",
+                    "Store the rows in a table, with oml.create() for example.");
+    return submit(request, raw).text;
+}
+
 void submit_job(const pg::FunctionCall& call, const Request& request, const RawArguments& raw) {
     const auto target = pg::ResultTarget::for_value(call);
-    jobs::JobRequest job;
-    job.function = request.function;
-    job.arguments = raw;
-    job.timeout_seconds = timeout_of(request.controls, pg::job_settings());
-    job.retries = request.controls.retries;
-    check_request(request);
-    job.settings = jobs::session_settings();
-    const jobs::JobId id = jobs::submit(job);
-    give_text(target, job_url(id.text));
+    give_text(target, job_url(submit(request, raw).text));
 }
 
 }  // namespace epe

@@ -15,6 +15,10 @@ namespace epe {
 /// gives the row with its URL (spec sql section 4.6).
 void submit_job(const pg::FunctionCall& call, const Request& request, const RawArguments& raw);
 
+/// Checks and submits a request with its source and pickled arguments; returns the ID. It may not
+/// read temporary tables, which are the session's (Error 0A000).
+std::string submit_request(const Request& request, const RawArguments& raw);
+
 /// The URL of a job.
 std::string job_url(const char* id);
 

@@ -15,11 +15,14 @@
 
 namespace {
 
-bool run_job(const epe::jobs::JobRequest& job, epe::ResultSink& sink) {
-    epe::Request request = epe::make_request(job.function, job.arguments);
+bool run_job(const epe::jobs::ClaimedJob& job, epe::ResultSink& sink) {
+    epe::Request request = epe::make_request(job.request.function, job.request.arguments);
+    request.source = job.request.source;
+    request.pickled = epe::jobs::pickled_arguments(job.id);
     request.controls.unknown.clear();  // the submission has warned
     epe::RunRules rules;
     rules.is_job = true;
+    rules.is_by_untrusted = job.request.is_by_untrusted;
     return epe::run_request(request, epe::pg::stored_shape(), sink, rules);
 }
 

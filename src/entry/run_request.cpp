@@ -97,6 +97,7 @@ class ProgressSink final : public ResultSink {
 
 bool run_request(const Request& request, const OutputShape& shape, ResultSink& sink,
                  const RunRules& rules) {
+    const UntrustedRun submitter(rules.is_by_untrusted);
     const FoundScript found(request);
     const Script& script = *found;
     const bool is_trusted = is_all_trusted(request, script);
@@ -132,6 +133,8 @@ void run_request(const Request& request, const pg::ResultTarget& target, const R
     (void)run_request(request, target.shape(), rows, rules);
     rows.close();
 }
+
+bool is_in_untrusted_run() noexcept { return untrusted_depth > 0; }
 
 void check_request(const Request& request) {
     const FoundScript found(request);

@@ -16,6 +16,7 @@ struct RunRules {
     bool only_trusted = false;
     bool shows_progress = false;  ///< tell the client how many calls are done
     bool is_job = false;  ///< in engine processes, whose turn is waited for as long as it takes
+    bool is_by_untrusted = false;  ///< an untrusted script has submitted the job
 };
 
 /// Finds the script, reads the input, runs the calls and gives their results to the sink, in the
@@ -25,6 +26,9 @@ bool run_request(const Request& request, const OutputShape& shape, ResultSink& s
 
 /// Finds the script, reads the input, runs the calls and fills `target`.
 void run_request(const Request& request, const pg::ResultTarget& target, const RunRules& rules);
+
+/// Whether an untrusted script is running, which asks for what is asked for now.
+bool is_in_untrusted_run() noexcept;
 
 /// Looks up and analyses what run_request() would, and runs nothing. Throws what it would throw.
 void check_request(const Request& request);

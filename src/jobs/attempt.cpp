@@ -112,7 +112,7 @@ void attempt(const ClaimedJob& job, RunJob run) {
         has_libraries = true;
         apply_settings(job.request.settings);
         StoredResultSink sink(job.id);
-        const bool is_trusted = run(job.request, sink);
+        const bool is_trusted = run(job, sink);
         settle_transaction();
         // False: it has been cancelled or deleted, and nothing of it may remain.
         if (!finish(job, is_trusted)) throw Error(sqlstate::kQueryCanceled, "job was cancelled");

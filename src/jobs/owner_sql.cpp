@@ -101,7 +101,17 @@ SPIPlanPtr execute_guarded(const char* sql, SPIPlanPtr kept, const View* views, 
     }
 }
 
+View bytes_at(std::uint64_t row, int column) noexcept {
+    bool is_null = false;
+    const Datum value =
+        SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, &is_null);
+    if (is_null) return {"", 0, true, true};
+    const bytea* bytes = DatumGetByteaPP(value);
+    return {VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes), false, true};
+}
+
 View value_at(std::uint64_t row, int column) noexcept {
+    if (SPI_gettypeid(SPI_tuptable->tupdesc, column) == BYTEAOID) return bytes_at(row, column);
     const char* text = SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column);
     if (text == nullptr) return {"", 0, true, false};
     return converted(text, std::strlen(text), true);

@@ -58,8 +58,8 @@ class LockTimeout {
 bool is_running_own() noexcept;
 
 /// Runs one statement with the rights of the owner of the extension's tables, with pg_catalog
-/// alone on the search path, and returns its rows, values as text in UTF-8. `sql` is a literal:
-/// its plan is kept by its address. Throws PgError.
+/// alone on the search path, and returns its rows, values as text in UTF-8, of bytea as bytes.
+/// `sql` is a literal: its plan is kept by its address. Throws PgError.
 std::vector<Row> run(const char* sql, const std::vector<Parameter>& parameters,
                      Sees sees = Sees::kTransaction);
 

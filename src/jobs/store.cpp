@@ -113,6 +113,8 @@ ClaimedJob read_job(const Row& row) {
     arguments.script_owner = row[14];
     arguments.environment = row[15];
     request.needs_login = row[16] == "t";
+    request.source = row[17];
+    request.is_by_untrusted = row[18] == "t";
     return job;
 }
 
@@ -143,13 +145,16 @@ JobId submit(const JobRequest& request) {
                     "\"oml_async_flag\".");
     const RawArguments& arguments = request.arguments;
     const std::string settings = array_text(request.settings);
+    Parameter pickled = Parameter::bytes(request.pickled);
+    pickled.is_null = request.pickled.empty();
     const std::vector<Row> rows =
         run(kInsertJob,
             {std::int64_t{GetUserId()}, request.retries, request.timeout_seconds, settings,
              static_cast<std::int64_t>(request.function), arguments.input_name,
              arguments.parameters, optional_parameter(arguments.row_count), arguments.group_columns,
              arguments.order_columns, optional_parameter(arguments.times), arguments.script_name,
-             arguments.script_owner, arguments.environment, needs_login() ? "true" : "false"});
+             arguments.script_owner, arguments.environment, needs_login() ? "true" : "false",
+             request.source, pickled, request.is_by_untrusted ? "true" : "false"});
     announce_at_commit(GetUserId());
     return job_id(rows.front().front().value_or(""));
 }

@@ -7,12 +7,11 @@
 //              +-> failed: its owner may not log in any more
 //
 // A session submits, cancels and deletes in its own transaction. A worker claims a job in one
-// transaction; runs it, stores its results and says "finished" in a second, so that what a job
-// wrote, its result and its state stand or fall together; and records a failure in a third. Every
-// change names the state and the attempt that it starts from: who comes second changes nothing.
-// Each change of state but the submission notifies channel pyq_job: "<id> <state>".
-// A change that cannot lock the row soon is written into pyqsys.job_changes instead, and made by
-// a look (look.cpp) when the row is free: nothing waits for a session's open transaction.
+// transaction; runs it, stores its results and marks it as finished in a second; and records a
+// failure in a third. Every change names the state and the attempt that it starts from, so that of
+// two changes the second has no effect. Each change of state but the submission notifies channel
+// pyq_job: "<id> <state>". A change that cannot lock the row soon is written into
+// pyqsys.job_changes and made by a look (look.cpp) when the row is free.
 #pragma once
 
 #include <cstdint>
@@ -33,7 +32,10 @@ struct JobRequest {
     std::vector<std::string> settings{};
     std::int64_t timeout_seconds = 0;
     std::int64_t retries = 0;
-    bool needs_login = true;  ///< its owner must still be able to log in when it starts
+    bool needs_login = true;              ///< its owner must still be able to log in when it starts
+    std::optional<std::string> source{};  ///< as in Request
+    std::string pickled{};                ///< as in Request; of a submission only
+    bool is_by_untrusted = false;         ///< submitted by an untrusted script
 };
 
 /// A job that a worker has.
@@ -117,8 +119,7 @@ void refuse_job(const NextJob& job, const ErrorReport& error);
 /// What ALTER ROLE or ALTER DATABASE ... SET says for sessions of the role in this database.
 std::optional<std::string> role_setting(std::uint32_t role, const char* name);
 
-/// Whether a session has cancelled or deleted a claimed job.
-bool is_stopped(const ClaimedJob& job);
+bool is_stopped(const ClaimedJob& job);  ///< whether a session has cancelled or deleted it
 
 /// What follows waits for no lock of another session.
 enum class Recorded : std::uint8_t {
@@ -127,15 +128,14 @@ enum class Recorded : std::uint8_t {
     kLocked,  ///< a session that may still roll back has locked the row, or its table
 };
 
-/// Whether rows can be changed at once; then their table stays so until the transaction ends.
-bool lock_table_now();
+bool lock_table_now();  ///< whether rows can be changed at once, until the transaction ends
 Recorded finish_job(const ClaimedJob& job, bool is_trusted, const Said& said);
-/// State "queued": it waits again.
-Recorded record_outcome(const ClaimedJob& job, const Outcome& outcome);
+Recorded record_outcome(const ClaimedJob& job, const Outcome& outcome);  // "queued": again
 /// Leaves it to a look to do that, when the row can be locked.
 void put_off_outcome(const ClaimedJob& job, const Outcome& outcome);
 
-const ClaimedJob* current_job() noexcept;  ///< that this process runs now; null: none
+std::string pickled_arguments(const JobId& id);  ///< of a claimed job; empty: none
+const ClaimedJob* current_job() noexcept;        ///< that this process runs now; null: none
 
 /// Stores results of the form kStored.
 class StoredResultSink final : public ResultSink {

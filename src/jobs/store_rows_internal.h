@@ -7,7 +7,7 @@
 namespace epe::jobs {
 
 /// How many columns EPE_REQUEST_COLUMNS are.
-inline constexpr std::size_t kRequestColumns = 17;
+inline constexpr std::size_t kRequestColumns = 19;
 
 JobId job_id(const std::string& text);
 /// As the text of an array.

@@ -4,24 +4,24 @@
 namespace epe::jobs {
 inline constexpr char kInsertJob[] =
     "INSERT INTO pyqsys.jobs (owner, retries, timeout, settings, function, script, inp_nam,"
-    " par_lst, row_num, grp_col, ord_col, times_num, scr_name, scr_owner, env_name, login)"
-    " VALUES ($1::oid, $2::int, $3::int, $4::text[], $5::int,"
+    " par_lst, row_num, grp_col, ord_col, times_num, scr_name, scr_owner, env_name, login,"
+    " source, pickled, untrusted) VALUES ($1::oid, $2::int, $3::int, $4::text[], $5::int,"
     " CASE WHEN $13 IS NULL THEN $12 ELSE $13 || '.' || $12 END, $6, $7, $8::bigint, $9, $10,"
-    " $11::bigint, $12, $13, $14, $15::boolean)"
-    " RETURNING id";
+    " $11::bigint, $12, $13, $14, $15::boolean, $16, $17, $18::boolean) RETURNING id";
 
 #define EPE_REQUEST_COLUMNS                                                                    \
     "j.id, j.owner::oid, j.attempts, j.retries, j.timeout, j.settings, j.function, j.inp_nam," \
     " j.par_lst, j.row_num, j.grp_col, j.ord_col, j.times_num, j.scr_name, j.scr_owner,"       \
-    " j.env_name, j.login"
+    " j.env_name, j.login, j.source, j.untrusted"
 
 inline constexpr char kFindJob[] =
     "SELECT " EPE_REQUEST_COLUMNS ", j.state, j.trusted, j.error, j.xmin::text"
     " FROM pyqsys.jobs AS j"
     " WHERE j.id = $1::uuid AND ($3::boolean OR j.owner::oid = $2::oid)";
 
+inline constexpr char kPickledArguments[] =
+    "SELECT pickled FROM pyqsys.jobs WHERE id = $1::uuid AND pickled IS NOT NULL";
 inline constexpr char kLockJob[] = "SELECT 1 FROM pyqsys.jobs WHERE id = $1::uuid FOR UPDATE";
-
 inline constexpr char kTryLockJob[] =
     "SELECT owner::oid FROM pyqsys.jobs WHERE id = $1::uuid FOR UPDATE SKIP LOCKED";
 
@@ -31,8 +31,8 @@ inline constexpr char kDeleteJob[] =
 
 inline constexpr char kCancelJob[] =
     "WITH done AS (UPDATE pyqsys.jobs SET state = 'cancelled', finished = clock_timestamp(),"
-    " error = $2::text[] WHERE id = $1::uuid AND state IN ('queued', 'running') RETURNING id)"
-    " SELECT pg_notify('pyq_job', id || ' cancelled') FROM done";
+    " error = $2::text[], pickled = NULL WHERE id = $1::uuid AND state IN ('queued', 'running')"
+    " RETURNING id) SELECT pg_notify('pyq_job', id || ' cancelled') FROM done";
 
 inline constexpr char kStoredCalls[] =
     "SELECT call, name, count(*), sum(octet_length(data)) FROM pyqsys.job_results"
@@ -51,7 +51,8 @@ inline constexpr char kMakeChange[] =
     "WITH done AS (UPDATE pyqsys.jobs SET state = $3,"
     " number = CASE WHEN $3 = 'queued' THEN nextval('pyqsys.job_numbers') ELSE number END,"
     " finished = CASE WHEN $3 = 'queued' THEN NULL ELSE clock_timestamp() END,"
-    " error = $4::text[], progress = $5::float8, comment = $6"
+    " error = $4::text[], progress = $5::float8, comment = $6,"
+    " pickled = CASE WHEN $3 = 'queued' THEN pickled END"
     " WHERE id = $1::uuid AND CASE WHEN $2 IS NULL THEN state IN ('queued', 'running')"
     " ELSE state = 'running' AND attempts = $2::int END RETURNING id)"
     " SELECT pg_notify('pyq_job', id || ' ' || $3) FROM done";
@@ -71,7 +72,7 @@ inline constexpr char kEndLostJob[] =
     " state = CASE WHEN attempts <= retries THEN 'queued' ELSE 'failed' END,"
     " number = CASE WHEN attempts <= retries THEN nextval('pyqsys.job_numbers') ELSE number END,"
     " finished = CASE WHEN attempts <= retries THEN NULL ELSE clock_timestamp() END,"
-    " error = $3::text[] FROM lost"
+    " error = $3::text[], pickled = CASE WHEN attempts <= retries THEN pickled END FROM lost"
     " WHERE j.id = lost.id AND state = 'running' AND attempts = $2::int"
     " RETURNING j.id, state, owner::oid)"
     " SELECT state, owner, pg_notify('pyq_job', id || ' ' || state) FROM done";
@@ -99,7 +100,6 @@ inline constexpr char kRoleSetting[] =
     " ORDER BY s.setrole = 0, s.setdatabase = 0 LIMIT 1";
 
 inline constexpr char kHasRow[] = "SELECT 1 FROM pyqsys.jobs WHERE id = $1::uuid";
-
 inline constexpr char kHasJob[] =
     "SELECT 1 FROM pyqsys.jobs WHERE id = $1::uuid AND state <> 'cancelled'";
 
@@ -115,7 +115,7 @@ inline constexpr char kNextJob[] = EPE_NEXT_JOB("q.id, q.number, q.login", "");
 
 inline constexpr char kRefuseJob[] =
     "WITH done AS (UPDATE pyqsys.jobs SET state = 'failed', finished = clock_timestamp(),"
-    " error = $2::text[] WHERE id = $1::uuid RETURNING id)"
+    " error = $2::text[], pickled = NULL WHERE id = $1::uuid RETURNING id)"
     " SELECT pg_notify('pyq_job', id || ' failed') FROM done";
 
 /// $3: also those whose owner must have the right to log in.
@@ -131,7 +131,7 @@ inline constexpr char kClaimJob[] =
 /// No row: another session has ended the job, or keeps its row locked.
 inline constexpr char kFinishJob[] =
     "WITH done AS (UPDATE pyqsys.jobs SET state = 'finished', finished = clock_timestamp(),"
-    " trusted = $3::boolean, progress = $4::float8, comment = $5"
+    " trusted = $3::boolean, progress = $4::float8, comment = $5, pickled = NULL"
     " WHERE ctid = (SELECT ctid FROM pyqsys.jobs WHERE id = $1::uuid AND state = 'running'"
     "  AND attempts = $2::int AND NOT EXISTS (SELECT FROM pyqsys.job_changes AS c"
     "   WHERE c.job = $1::uuid AND c.attempt IS NULL) FOR UPDATE SKIP LOCKED) RETURNING id)"

@@ -11,7 +11,7 @@ namespace epe::jobs {
 
 /// Runs the calls of a job inside the open transaction, as its role and with its settings; results
 /// go to the sink. Returns whether what they are made of is trusted.
-using RunJob = bool (*)(const JobRequest& request, ResultSink& sink);
+using RunJob = bool (*)(const ClaimedJob& job, ResultSink& sink);
 
 /// The body of the background worker. Python never runs in it.
 void work(int slot, RunJob run);

@@ -153,6 +153,12 @@ std::optional<std::string> role_setting(std::uint32_t role, const char* name) {
     return rows.front()[0];
 }
 
+std::string pickled_arguments(const JobId& id) {
+    std::vector<Row> rows = run(kPickledArguments, {id.text});
+    if (rows.empty()) return {};
+    return std::move(rows.front().front()).value_or("");
+}
+
 bool is_stopped(const ClaimedJob& job) {
     return run(kIsRunning, {job.id.text, job.attempt}).empty();
 }

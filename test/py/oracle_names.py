@@ -216,6 +216,20 @@ CLASSES: dict[str, dict[str, str | None]] = {
 #: Classes whose constructor casts a column: other, dbtype.
 CASTS = ("Bytes", "Float", "String")
 
+#: Names of module oml that Oracle's package does not have.
+OWN = (
+    "Cursor",
+    "DatabaseError",
+    "Job",
+    "ScriptError",
+    "boxplot",
+    "hist",
+    "job",
+    "jobs",
+    "progress",
+    "submit",
+)
+
 #: Not there, each with its reason in docs/reference/oml-proxies.md.
 ABSENT = (
     "oml.Vector",

@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "python"))
 
 import oml  # noqa: E402
-from oml import _batches, _client, _connecting, _copy, _fast_copy, _session  # noqa: E402
+from oml import _batches, _client, _copy, _fast_copy, _session  # noqa: E402
 
 Where = dict[str, Any]
 
@@ -179,23 +179,6 @@ def connecting(arguments):
     for arguments, wanted in cases:
         parameter = psycopg.types.json.Jsonb({"arguments": arguments})
         assert conn.execute(sql, (parameter,)).fetchone() == (wanted,), arguments
-
-
-def test_parts_of_connection_strings() -> None:
-    parse = _connecting._parse
-    assert parse("") == {}
-    assert parse(r"host = 'a b\'c' port=5 dbname=x") == {
-        "host": "a b'c",
-        "port": "5",
-        "dbname": "x",
-    }
-    assert parse("postgresql://u%20x:p@h:5/d?sslmode=require") == {
-        "user": "u x",
-        "host": "h",
-        "port": "5",
-        "dbname": "d",
-        "sslmode": "require",
-    }
 
 
 @pytest.fixture

@@ -43,6 +43,18 @@ def test_names_of_the_module() -> None:
         assert faults_of(importlib.import_module(module), names) == [], module
 
 
+def test_own_names_of_the_module() -> None:
+    """Each public name is Oracle's or known as ours, and in the reference."""
+    import oml
+
+    public = {*oml.__all__, *oml._LAZY, *oml._MODULES}
+    assert public == {*oracle_names.MODULE, *oracle_names.OWN}
+    assert public <= {*dir(oml), *oml._MODULES}
+    pages = "".join(page.read_text() for page in PAGE.parent.glob("oml-*.md"))
+    for name in oracle_names.OWN:
+        assert re.search(rf"\b{name}\b", pages), name
+
+
 def test_names_of_frames() -> None:
     import oml
 

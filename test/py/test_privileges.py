@@ -68,8 +68,10 @@ OPEN_FUNCTIONS = {
         "datastore_write",
         "delete_job",
         "engines",
+        "finished_job",
         "job_exists",
         "job_figures",
+        "job_rows",
         "job_slots",
         "job_status",
         "last_call",
@@ -93,6 +95,7 @@ OPEN_FUNCTIONS = {
         "pyqtableeval",
         "query_batches",
         "sandbox_status",
+        "submit",
     ]
 } | {
     "tools." + name

@@ -20,6 +20,8 @@ from oml.embed._pickling import pack, versions_in_engine
 _PASSED_ON = frozenset(
     ("oml_input_type", "oml_na_omit", "oml_numeric", "oml_nan", "oml_service_level")
 )
+_ASYNC = "oml_async_flag"
+_OF_JOBS = frozenset(("timeout", "oml_retries"))
 _MARK = "Traceback (most recent call last)"
 
 
@@ -40,6 +42,8 @@ class Call:
     parallel : bool, int or None
     total : int or None
         How many calls of the function there will be, when it is known.
+    is_async : bool
+        It is to be submitted as a job.
     """
 
     cut: str
@@ -51,18 +55,22 @@ class Call:
     total: int | None = None
     controls: dict[str, Any] = field(default_factory=dict)
     arguments: dict[str, Any] = field(default_factory=dict)
+    is_async: bool = False
 
     def __post_init__(self) -> None:
+        self.is_async = bool(self.keywords.get(_ASYNC))
+        if self.is_async:
+            self.controls[_ASYNC] = True
         for name, value in self.keywords.items():
-            if not name.startswith("oml_"):
-                self.arguments[name] = value
-            elif name in _PASSED_ON:
+            if name in _PASSED_ON or (self.is_async and name in _OF_JOBS):
                 self.controls[name] = value
+            elif not name.startswith("oml_"):
+                self.arguments[name] = value
             elif name in ("oml_parallel", "oml_parallel_flag"):
                 self.parallel = value if self.parallel is None else self.parallel
             elif name == "oml_graphics_flag":
                 self.graphics = self.graphics or bool(value)
-            elif name != "oml_connect":
+            elif name not in ("oml_connect", _ASYNC):
                 warnings.warn(f'control argument "{name}" is unknown and ignored', stacklevel=4)
         if self.parallel is True:
             self.controls["oml_parallel"] = True
@@ -123,13 +131,13 @@ def _is_clean(text: str) -> bool:
 # ----------------------------------------------------------------------------------------- running
 
 
-def _must_trust(connection: Any) -> bool:
+def must_trust(connection: Any) -> bool:
     """Whether results may be unpickled here only when trusted roles made them."""
     return bool(connection.is_embedded and _session._oml_epe.must_trust())
 
 
 @contextlib.contextmanager
-def _script_errors(listener: Listener) -> Iterator[None]:
+def script_errors(listener: Listener | None = None) -> Iterator[None]:
     """Turn the failure of a script into ScriptError, caused by the engine's traceback."""
     failure: ScriptError | None = None
     try:
@@ -138,7 +146,12 @@ def _script_errors(listener: Listener) -> Iterator[None]:
         if error.sqlstate == "57014" or (error.sqlstate != "38000" and _MARK not in error.context):
             raise
         failure = ScriptError(
-            str(error), error.sqlstate, error.detail, error.hint, error.context, listener.output
+            str(error),
+            error.sqlstate,
+            error.detail,
+            error.hint,
+            error.context,
+            "" if listener is None else listener.output,
         )
         if error.context:
             failure.__cause__ = RemoteTraceback(f"{error.context}\n{error}")
@@ -146,20 +159,25 @@ def _script_errors(listener: Listener) -> Iterator[None]:
         raise failure
 
 
+def arguments_of(given: dict[str, Any]) -> str:
+    """The arguments of a function of the server by name, as parameters of a statement."""
+    return ", ".join(f"{name} => ${number}" for number, name in enumerate(given, 1))
+
+
 def _execute(
     call: Call, template: str, given: dict[str, Any], query: Callable[[str, list[Any]], Any]
 ) -> Any:
     """Run a statement around the arguments of pyqsys.apply by `query`."""
     connection = _session.connection()
-    names = ", ".join(f"{name} => ${number}" for number, name in enumerate(given, 1))
+    names = arguments_of(given)
     is_long = call.cut in ("row", "group", "index")
     if is_long and not connection.is_embedded and wants_progress():
         names += ", progress => true"
-    with listen(connection, call.total) as listener, _script_errors(listener):
+    with listen(connection, call.total) as listener, script_errors(listener):
         return query(template.format(arguments=names), list(given.values()))
 
 
-def _query_pieces(sql: str, parameters: list[Any]) -> list[tuple[int, str | None, bytes]]:
+def query_pieces(sql: str, parameters: list[Any]) -> list[tuple[int, str | None, bytes]]:
     """Query rows of (call, name, data), without a detour over texts."""
     connection: Any = _session.connection()
     if connection.is_embedded:
@@ -174,17 +192,29 @@ def _query_pieces(sql: str, parameters: list[Any]) -> list[tuple[int, str | None
 def run(call: Call) -> list[tuple[str | None, Any, list[bytes]]]:
     """Run a call; return (name, result, PNG files) for each call of the function, in order."""
     connection = _session.connection()
-    trust = ", only_trusted => true" if _must_trust(connection) else ""
+    trust = ", only_trusted => true" if must_trust(connection) else ""
     rows = _execute(
         call,
         "SELECT r.call, r.name, r.data FROM pyqsys.apply("
         f"out_row => NULL::pyqsys.pyq_pickle{trust}, {{arguments}}) AS r",
         call.parameters(),
-        _query_pieces,
+        query_pieces,
     )
+    return load_results(rows, call.settings.get("env_name"))
+
+
+def load_results(
+    rows: list[tuple[int, str | None, bytes]], environment: str | None
+) -> list[tuple[str | None, Any, list[bytes]]]:
+    """Load (call, name, piece) as (name, result, PNG files).
+
+    Parameters
+    ----------
+    environment : str or None
+        That the function ran in, for messages.
+    """
     results: list[tuple[str | None, Any, list[bytes]]] = []
     pieces: list[bytes] = []
-    environment = call.settings.get("env_name")
     for number, (call_number, name, data) in enumerate(rows):
         pieces.append(data)
         if number + 1 == len(rows) or rows[number + 1][0] != call_number:
@@ -194,8 +224,11 @@ def run(call: Call) -> list[tuple[str | None, Any, list[bytes]]]:
 
 
 def _load(pieces: list[bytes], environment: str | None) -> tuple[Any, list[bytes]]:
+    """Load a pickle that src/py/runtime/pickles.py made, of dump() or store()."""
     try:
-        result, images = _portable.loads(b"".join(pieces) if len(pieces) > 1 else pieces[0])
+        result, images, *stored = _portable.loads(
+            b"".join(pieces) if len(pieces) > 1 else pieces[0]
+        )
     except _portable.NOT_OF_VERSIONS:
         raise
     except Exception as error:
@@ -203,7 +236,7 @@ def _load(pieces: list[bytes], environment: str | None) -> tuple[Any, list[bytes
         raise DatabaseError(
             f"the result cannot be loaded here: {message}", "0A000", hint=hint
         ) from error
-    return result, images
+    return result, [png for _, png in images] if stored else images
 
 
 def _versions_in_engine(error: Exception, environment: str | None) -> dict[str, str]:
@@ -218,25 +251,32 @@ def _versions_in_engine(error: Exception, environment: str | None) -> dict[str, 
 
 def run_into_table(call: Call, prototype: Any) -> Any:
     """Run a call; return a proxy of its results, which stay in the database."""
+    parameters = call.parameters()
+    return fill_table(
+        prototype,
+        lambda relation: _execute(
+            call,
+            f"INSERT INTO {relation} SELECT r.* FROM pyqsys.apply("
+            f"out_row => NULL::{relation}, {{arguments}}) AS r",
+            parameters,
+            _session.connection().query,
+        ),
+    )
+
+
+def fill_table(prototype: Any, fill: Callable[[str], Any]) -> Any:
+    """Create a temporary table like a prototype; return a proxy of it when `fill` has filled it."""
     from oml.core._source import ManagedTable, managed_name
     from oml.core._sql import quote
     from oml.core.frame import DataFrame
 
     columns = _prototype.column_list(_prototype.columns_of(prototype))
-    parameters = call.parameters()
     name = managed_name()
     relation = f"pg_temp.{quote(name)}"
-    connection = _session.connection()
-    connection.query(f"CREATE TEMPORARY TABLE {quote(name)} ({columns})")
+    _session.connection().query(f"CREATE TEMPORARY TABLE {quote(name)} ({columns})")
     table = ManagedTable(name)  # dropped with the last proxy
     try:
-        _execute(
-            call,
-            f"INSERT INTO {relation} SELECT r.* FROM pyqsys.apply("
-            f"out_row => NULL::{relation}, {{arguments}}) AS r",
-            parameters,
-            connection.query,
-        )
+        fill(relation)
     except BaseException:
         table.drop()
         raise

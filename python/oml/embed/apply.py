@@ -6,14 +6,12 @@ import math
 from typing import Any
 
 from oml import _session
-from oml._errors import DatabaseError
 from oml.core._sql import quote
 from oml.core.frame import DataFrame
 from oml.core.series import Series
-from oml.embed import _calls
+from oml.embed import _calls, _shapes
 from oml.embed._functions import find_target
 from oml.embed._listening import wants_progress
-from oml.embed.data_image import _DataImage
 
 __all__ = ["do_eval", "group_apply", "index_apply", "row_apply", "table_apply"]
 
@@ -41,12 +39,14 @@ def do_eval(
         One row like those of the result, which then stays in the database.
     **kwargs
         Arguments of the function, any objects that can be pickled, and control arguments `oml_*`.
+        With `oml_async_flag=True` the call is a job, and its oml.Job is returned; then `timeout`,
+        in seconds, and `oml_retries` are the job's, see docs/reference/jobs.md.
 
     Returns
     -------
     Any
         What the function returned; with `func_value` an oml.DataFrame, with `graphics` and
-        figures an object with attributes `dat` and `img`.
+        figures an object with attributes `dat` and `img`, with `oml_async_flag` an oml.Job.
 
     Raises
     ------
@@ -140,14 +140,9 @@ def row_apply(
     call = _calls.Call(
         "row", find_target(func, func_owner, env_name), settings, kwargs, graphics, parallel
     )
-    if wants_progress() and not _session.is_embedded():
+    if not call.is_async and wants_progress() and not _session.is_embedded():
         call.total = math.ceil(len(frame) / rows)
-    if prototype is not None:
-        return _calls.run_into_table(call, prototype)
-    results = _calls.run(call)
-    if any(images for _, _, images in results):
-        return [_with_images(result, images) for _, result, images in results]
-    return _joined([result for _, result, _ in results])
+    return _answer(call, prototype, _shapes.rows)
 
 
 def group_apply(
@@ -202,12 +197,7 @@ def group_apply(
     call = _calls.Call(
         "group", find_target(func, func_owner, env_name), settings, kwargs, graphics, parallel
     )
-    if prototype is not None:
-        return _calls.run_into_table(call, prototype)
-    results = _calls.run(call)
-    names = [name or "" for name, _, _ in results]
-    found = _group_keys(frame, keys.columns, names)
-    return {key: _with_images(result, images) for key, (_, result, images) in zip(found, results)}
+    return _answer(call, prototype, _shapes.groups(frame._sql, keys.columns))
 
 
 def index_apply(
@@ -251,9 +241,7 @@ def index_apply(
         parallel,
         times,
     )
-    if prototype is not None:
-        return _calls.run_into_table(call, prototype)
-    return [_with_images(result, images) for _, result, images in _calls.run(call)]
+    return _answer(call, prototype, _shapes.listed)
 
 
 # --------------------------------------------------------------------------------------- arguments
@@ -289,64 +277,18 @@ def _with_columns(frame: DataFrame, further: DataFrame, argument: str) -> DataFr
     return DataFrame._make(frame._source, columns)
 
 
-def _group_keys(frame: DataFrame, columns: list[str], names: list[str]) -> list[Any]:
-    """Return a key for each group, in the order of the groups.
-
-    Parameters
-    ----------
-    names : list of str
-        The server's names of the groups: texts of the values joined by "_", "null" for NULL.
-
-    Raises
-    ------
-    DatabaseError
-        The rows are no longer those that were grouped.
-    """
-    is_single = len(columns) == 1
-    if is_single and "null" not in names and len(set(names)) == len(names):
-        return list(names)
-    items = ", ".join(f"g.{quote(column)}" for column in columns)
-    text = " || '_' || ".join(
-        f"CASE WHEN g.{quote(column)} IS NULL THEN 'null' "
-        f"ELSE pg_catalog.format('%s', g.{quote(column)}) END"
-        for column in columns
-    )
-    # Equal values may differ as texts, such as 1.0 and 1.00: the name is one of them.
-    rows = _session.connection().query(
-        f'SELECT pg_catalog.min(({text}) COLLATE "C"), pg_catalog.max(({text}) COLLATE "C"), '
-        f"{items} FROM ({frame._sql}) AS g GROUP BY {items} ORDER BY {items}"
-    )[1]
-    is_same = len(rows) == len(names) and all(
-        least != greatest or name == least for name, (least, greatest, *_) in zip(names, rows)
-    )
-    if not is_same:
-        raise DatabaseError("the groups changed while they were worked on", "40001")
-    keys: list[Any]
-    if is_single:
-        keys = [None if value is None else name for name, (_, _, value) in zip(names, rows)]
-    else:
-        keys = [tuple(map(_hashable, values)) for _, _, *values in rows]
-    if len(set(keys)) < len(keys):
-        raise DatabaseError(
-            "two groups have the same key",
-            "22023",
-            hint="The texts of their values are the same: is extra_float_digits below 0?",
-        )
-    return keys
-
-
-def _hashable(value: Any) -> Any:
-    """A value as part of a key: arrays and rows of composite types as tuples."""
-    if hasattr(value, "tolist"):
-        value = value.tolist()
-    if isinstance(value, list):
-        return tuple(map(_hashable, value))
-    if isinstance(value, dict):
-        return tuple(map(_hashable, value.values()))
-    return value
-
-
 # ----------------------------------------------------------------------------------------- results
+
+
+def _answer(call: _calls.Call, prototype: Any, shape: _shapes.Shape) -> Any:
+    """Run a call, or submit it as a job."""
+    if call.is_async:
+        from oml.embed._jobs import submit_call
+
+        return submit_call(call, prototype, shape)
+    if prototype is not None:
+        return _calls.run_into_table(call, prototype)
+    return shape(_calls.run(call))
 
 
 def _run_one(
@@ -361,21 +303,4 @@ def _run_one(
     call = _calls.Call(
         cut, find_target(func, func_owner, settings["env_name"]), settings, keywords, graphics
     )
-    if prototype is not None:
-        return _calls.run_into_table(call, prototype)
-    ((_, result, images),) = _calls.run(call)
-    return _with_images(result, images)
-
-
-def _with_images(result: Any, images: list[bytes]) -> Any:
-    return _DataImage(result, images) if images else result
-
-
-def _joined(results: list[Any]) -> Any:
-    """Chunks' frames as one, anything else as a list."""
-    import pandas
-
-    frames = [result for result in results if result is not None]
-    if results and not (frames and all(isinstance(each, pandas.DataFrame) for each in frames)):
-        return results
-    return pandas.concat(frames, ignore_index=True) if frames else pandas.DataFrame()
+    return _answer(call, prototype, _shapes.single)

@@ -11,6 +11,7 @@
 extern "C" {
 #include "executor/executor.h"
 #include "executor/spi.h"
+#include "parser/parse_relation.h"
 #include "utils/memutils.h"
 #include "utils/plancache.h"
 #include "utils/snapmgr.h"
@@ -88,6 +89,11 @@ TextView statement_text(SPIPlanPtr plan) noexcept {
     return view;
 }
 
+bool is_temporary(SPIPlanPtr plan) noexcept {
+    auto* source = static_cast<CachedPlanSource*>(linitial(SPI_plan_get_plan_sources(plan)));
+    return isQueryUsingTempRelation(static_cast<Query*>(linitial(source->query_list)));
+}
+
 TupleDesc result_descriptor(SPIPlanPtr plan) noexcept {
     auto* source = static_cast<CachedPlanSource*>(linitial(SPI_plan_get_plan_sources(plan)));
     return CreateTupleDescCopy(source->resultDesc);
@@ -152,6 +158,11 @@ class QuerySource final : public InputSource {
         SPIPlanPtr plan = held_->plan;
         const TextView text = guarded([=]() noexcept { return statement_text(plan); });
         return {text.data, text.size};
+    }
+
+    bool reads_temporary_tables() const {
+        SPIPlanPtr plan = held_->plan;
+        return guarded([=]() noexcept { return is_temporary(plan); });
     }
 
     /// 0-based positions of the grouping columns; the query must sort by them.
@@ -254,15 +265,21 @@ std::unique_ptr<InputSource> open_grouped(const Request& request, const std::str
     return source;
 }
 
+std::string query_of(const Request& request) {
+    if (looks_like_query(request.input_name)) return request.input_name;
+    return "SELECT * FROM " + find_relation(request.input_name, "inp_nam", false).qualified_name;
+}
+
 }  // namespace
 
 std::unique_ptr<InputSource> open_query_source(const Request& request) {
-    const std::string query =
-        looks_like_query(request.input_name)
-            ? request.input_name
-            : "SELECT * FROM " + find_relation(request.input_name, "inp_nam", false).qualified_name;
+    const std::string query = query_of(request);
     if (request.function == EvalFunction::kGroup) return open_grouped(request, query);
     return std::make_unique<QuerySource>(query, request.controls.use_decimal);
+}
+
+bool reads_temporary_tables(const Request& request) {
+    return QuerySource(query_of(request), request.controls.use_decimal).reads_temporary_tables();
 }
 
 }  // namespace epe::pg

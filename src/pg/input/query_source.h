@@ -15,4 +15,7 @@ namespace epe::pg {
 /// PgError when the query fails, Error for bad names.
 std::unique_ptr<InputSource> open_query_source(const Request& request);
 
+/// Whether the input of a request reads a temporary table or view.
+bool reads_temporary_tables(const Request& request);
+
 }  // namespace epe::pg

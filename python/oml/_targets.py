@@ -1,0 +1,193 @@
+"""What connect() connects to: arguments, connection strings and URLs, with hidden passwords."""
+
+from __future__ import annotations
+
+import re
+import urllib.parse
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from oml._errors import DatabaseError
+
+#: "postgresql", and as SQLAlchemy writes it, "postgresql+psycopg".
+_SCHEME = re.compile(r"postgres(?:ql)?(?:\+\w+)?")
+_ANY_URL = re.compile(r"\w[\w+.-]*://")
+_PAIR = re.compile(r"\s*[a-z_]+\s*=")
+_ONE_PAIR = re.compile(
+    r"\s*([A-Za-z_]+)\s*=\s*(?:'((?:[^'\\]|\\.)*)'|((?:[^\s'\\]|\\.)(?:[^\s\\]|\\.)*|))(?=\s|$)",
+    re.DOTALL,
+)
+
+
+class Hidden:
+    """A value that shows itself in no message and no traceback.
+
+    Parameters
+    ----------
+    value : Any
+    """
+
+    __slots__ = ("_get",)
+
+    def __init__(self, value: Any) -> None:
+        self._get = lambda: value
+
+    def __repr__(self) -> str:
+        return "'***'"
+
+    def reveal(self) -> Any:
+        """Return the value."""
+        return self._get()
+
+
+class Target(Mapping[str, Any]):
+    """Parameters of libpq by name. Nothing shows the password."""
+
+    def __init__(self, parameters: Mapping[str, Any]) -> None:
+        self._parameters = {
+            name: Hidden(value) if "password" in name else value
+            for name, value in parameters.items()
+        }
+
+    def __getitem__(self, name: str) -> Any:
+        value = self._parameters[name]
+        return value.reveal() if isinstance(value, Hidden) else value
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._parameters)
+
+    def __len__(self) -> int:
+        return len(self._parameters)
+
+    def __repr__(self) -> str:
+        return f"Target({self._parameters})"
+
+
+def looks_like_dsn(argument: Hidden) -> bool:
+    """Whether connect()'s first argument is no user's name."""
+    value = argument.reveal()
+    if isinstance(value, str):
+        return bool(_ANY_URL.match(value) or _PAIR.match(value))
+    return value is not None
+
+
+class _MalformedError(Exception):
+    """With the message and the hint. It stays in here: the frames that it passed know passwords."""
+
+
+_URL_HINT = (
+    "In a URL the characters :/?#[]@% of a user's name or password are percent-encoded, by "
+    "urllib.parse.quote(password, safe='')."
+)
+_PAIRS_HINT = (
+    "Values with blanks are quoted, as in password='a b'; "
+    "' and \\ are written \\' and \\\\ in them."
+)
+
+
+def parse(dsn: Hidden) -> Target:
+    """Return the parameters of a connection string, a URL, or an engine or URL of SQLAlchemy's.
+
+    Raises
+    ------
+    DatabaseError
+        It is malformed: SQLSTATE 08001. The message does not quote it.
+    TypeError
+        It is something else.
+    """
+    try:
+        return Target(_parse(dsn.reveal()))
+    except _MalformedError as error:
+        message, hint = error.args
+    raise DatabaseError(message, "08001", hint=hint)
+
+
+def _parse(dsn: Any) -> dict[str, Any]:
+    value = getattr(dsn, "url", dsn)  # of an engine
+    if isinstance(value, str):
+        return _parse_url(value) if _ANY_URL.match(value) else _parse_pairs(value)
+    if hasattr(value, "drivername") and hasattr(value, "database"):
+        return _of_sqlalchemy(value)
+    message = (
+        "dsn is a connection string of libpq, a URL, or an engine or URL of SQLAlchemy's, not "
+    )
+    raise TypeError(message + type(dsn).__name__)
+
+
+def _of_sqlalchemy(url: Any) -> dict[str, Any]:
+    if not _SCHEME.fullmatch(str(url.drivername)):
+        raise _MalformedError(f'a URL of "{url.drivername}" is not one of PostgreSQL', "")
+    found = {
+        "user": url.username,
+        "password": url.password,
+        "host": url.host,
+        "port": url.port,
+        "dbname": url.database,
+    }
+    pairs = [
+        (name, each)
+        for name, value in dict(url.query).items()
+        for each in ([value] if isinstance(value, str) else value)
+    ]
+    return _with_query({n: str(value) for n, value in found.items() if value is not None}, pairs)
+
+
+def _parse_url(text: str) -> dict[str, Any]:
+    """As libpq does, but the password ends at the last @."""
+
+    def malformed(reason: str) -> _MalformedError:
+        return _MalformedError(f"the connection URL is malformed: {reason}", _URL_HINT)
+
+    scheme, _, rest = text.partition("://")
+    if not _SCHEME.fullmatch(scheme):
+        raise _MalformedError(f'a URL of "{scheme}" is not one of PostgreSQL', "")
+    if "#" in rest:
+        raise malformed("it has a fragment, after #")
+    if re.search(r"%(?![0-9A-Fa-f]{2})|%00", rest):
+        raise malformed("% is not followed by two hexadecimal digits")
+    place, _, query = rest.partition("?")
+    authority, _, database = place.partition("/")
+    if re.search("[/@]", database):
+        raise malformed("its path is not the name of a database")
+    users, _, hosts = authority.rpartition("@")
+    user, _, password = users.partition(":")
+    found = {"user": user, "password": password, "dbname": database}
+    names, ports = [], []
+    for each in hosts.split(","):
+        match = re.fullmatch(r"(?:\[([^\]]*)\]|([^:\[\]]*))(?::(\d*))?", each)
+        if match is None:
+            raise malformed("the port is not a number")
+        names.append(match[1] or match[2] or "")
+        ports.append(match[3] or "")
+    found["host"] = ",".join(names) if any(names) else ""
+    found["port"] = ",".join(ports) if any(ports) else ""
+    found = {name: urllib.parse.unquote(value) for name, value in found.items() if value}
+    if query and not all("=" in each for each in query.split("&")):
+        raise malformed("a parameter after ? has no value")
+    return _with_query(found, urllib.parse.parse_qsl(query, keep_blank_values=True))
+
+
+def _with_query(found: dict[str, Any], pairs: list[tuple[str, str]]) -> dict[str, Any]:
+    """Add the parameters of a query; several hosts are a list, as SQLAlchemy writes them."""
+    several = [value.partition(":") for name, value in pairs if name == "host"]
+    if len(several) > 1:
+        pairs = [(name, value) for name, value in pairs if name != "host"]
+        pairs.append(("host", ",".join(host for host, _, _ in several)))
+        if any(port for _, _, port in several):
+            pairs.append(("port", ",".join(port for _, _, port in several)))
+    return {**found, **dict(pairs)}
+
+
+def _parse_pairs(text: str) -> dict[str, Any]:
+    """The parameters of "host=db dbname='my lab'", by libpq's rules."""
+    found: dict[str, Any] = {}
+    position = 0
+    while text[position:].strip():
+        match = _ONE_PAIR.match(text, position)
+        if match is None:
+            message = "the connection string is malformed: it is a list of name=value"
+            raise _MalformedError(message, _PAIRS_HINT)
+        name, quoted, bare = match.groups()
+        found[name] = re.sub(r"(?s)\\(.)", r"\1", bare if quoted is None else quoted)
+        position = match.end()
+    return found

@@ -1,0 +1,86 @@
+"""How notebooks show a job: a small table that is renewed until the job has ended."""
+
+from __future__ import annotations
+
+import html
+import sys
+import threading
+from typing import TYPE_CHECKING, Any
+
+from oml._errors import DatabaseError
+
+if TYPE_CHECKING:
+    from oml.embed._jobs import Job
+
+_PERIOD = 0.5  # seconds between two looks
+_PENDING = frozenset(("queued", "running"))
+
+
+def html_of(job: Job) -> str:
+    """Return the job as HTML; without a connection, its ID."""
+    return _look(job)[0]
+
+
+def _look(job: Job) -> tuple[str, bool]:
+    """Return the HTML, and whether there is more to come."""
+    rows: list[tuple[str, str]] = [("job", html.escape(job.id))]
+    is_pending = False
+    try:
+        state = job.state()
+    except DatabaseError as error:
+        rows.append(("error", html.escape(str(error))))
+    else:
+        is_pending = state.state in _PENDING
+        rows.append(("script", html.escape(state.script)))
+        rows.append(("status", html.escape(state.state)))
+        if state.progress is not None:
+            percent = round(100 * state.progress)
+            bar = f'<progress value="{state.progress}" max="1"></progress>'
+            rows.append(("progress", f"{bar} {percent} %"))
+        rows.append(("elapsed", html.escape(str(state.elapsed))))
+        if state.comment:
+            rows.append(("comment", f"<pre>{html.escape(state.comment)}</pre>"))
+        if state.error:
+            rows.append(("error", f"<pre>{html.escape(state.error)}</pre>"))
+    cells = "".join(f"<tr><th>{name}</th><td>{value}</td></tr>" for name, value in rows)
+    return f'<table class="oml-job"><tbody>{cells}</tbody></table>', is_pending
+
+
+def _in_kernel() -> bool:
+    """Whether a notebook shows what is displayed."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    return getattr(shell, "kernel", None) is not None
+
+
+def show(job: Job) -> threading.Thread | None:
+    """Display a job; in a notebook, renew what is shown from a thread, which is returned."""
+    if not _in_kernel():
+        print(repr(job))
+        return None
+    import importlib
+
+    display = importlib.import_module("IPython.display")
+    text, is_pending = _look(job)
+    handle = display.display(_bundle(job, text), raw=True, display_id=True)
+    if not is_pending:
+        return None
+    thread = threading.Thread(target=_renew, args=(job, handle), daemon=True, name="oml-job")
+    thread.start()
+    return thread
+
+
+def _bundle(job: Job, text: str) -> dict[str, str]:
+    return {"text/plain": f"<oml.Job {job.id}>", "text/html": text}
+
+
+def _renew(job: Job, handle: Any) -> None:
+    """Update a display until the job has ended, or cannot be asked for."""
+    pause = threading.Event()
+    shown = ""
+    is_pending = True
+    while is_pending:
+        pause.wait(_PERIOD)
+        text, is_pending = _look(job)
+        if text != shown:
+            handle.update(_bundle(job, text), raw=True)
+        shown = text

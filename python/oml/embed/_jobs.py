@@ -1,0 +1,481 @@
+"""Jobs: calls of the five functions that go on in the server, and what becomes of them."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import time
+import uuid
+import weakref
+from collections.abc import Callable, Generator, Iterable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from oml import _session
+from oml._errors import DatabaseError
+from oml.core._base import BaseFrame
+from oml.core._sql import quote
+from oml.core.series import Series
+from oml.embed import _calls, _prototype, _shapes
+
+if TYPE_CHECKING:
+    import pandas
+
+__all__ = ["Job", "job", "jobs", "submit"]
+
+_PENDING = frozenset(("queued", "running"))
+#: How long one statement waits: so long other threads wait for the connection.
+_SLICE = 0.5
+_PAUSES = (0.02, 0.5)  # between two looks of a coroutine: the first, the longest
+_COLUMNS = (
+    "id::pg_catalog.text AS id",
+    "owner",
+    "script",
+    "state",
+    "progress",
+    "comment",
+    "submitted",
+    "started",
+    "finished",
+    "elapsed",
+    "error",
+)
+
+
+class JobState(NamedTuple):
+    """What pyq_jobs says of a job."""
+
+    script: str
+    state: str
+    progress: float | None
+    comment: str | None
+    error: str | None
+    elapsed: Any
+
+
+class Job:
+    """A call that runs in the server, also after the session has ended.
+
+    Made by submit(), by job(), and by a call with `oml_async_flag=True`. It is awaitable, and a
+    notebook shows how far it is.
+
+    Attributes
+    ----------
+    id : str
+        The UUID, which job() takes, and the SQL functions about jobs.
+    """
+
+    def __init__(
+        self,
+        id: str,
+        shape: _shapes.Shape = _shapes.single,
+        prototype: pandas.DataFrame | None = None,
+        environment: str | None = None,
+    ) -> None:
+        self.id = id
+        self._shape = shape
+        self._prototype = prototype
+        self._environment = environment
+
+    # ---------------------------------------------------------------------------- how far it is
+
+    def state(self) -> JobState:
+        """Ask the server for the row of pyq_jobs.
+
+        Raises
+        ------
+        DatabaseError
+            SQLSTATE 42704: the job has been deleted, or is another role's.
+        """
+        rows = _session.connection().query(
+            "SELECT j.script, j.state, j.progress, j.comment, j.error, j.elapsed"
+            f" FROM {_view()} AS j WHERE j.id OPERATOR(pg_catalog.=) $1::pg_catalog.uuid",
+            (self.id,),
+        )[1]
+        if not rows:
+            raise DatabaseError(f'job "{self.id}" does not exist', "42704")
+        return JobState(*rows[0])
+
+    @property
+    def status(self) -> str:
+        """One of 'queued', 'running', 'finished', 'failed', 'cancelled' and 'timed out'."""
+        return self.state().state
+
+    @property
+    def progress(self) -> float | None:
+        """What the script gave oml.progress() last, 0 to 1; None before it has."""
+        return self.state().progress
+
+    @property
+    def comment(self) -> str:
+        """The lines that the script gave oml.output_comments() and oml.progress()."""
+        return self.state().comment or ""
+
+    def done(self) -> bool:
+        """Whether it has ended, in whatever way."""
+        return self.status not in _PENDING
+
+    def running(self) -> bool:
+        """Whether it is being run now."""
+        return self.status == "running"
+
+    def cancelled(self) -> bool:
+        """Whether it was cancelled."""
+        return self.status == "cancelled"
+
+    # ----------------------------------------------------------------------------------- its end
+
+    def wait(self, timeout: float | None = None) -> str:
+        """Wait until it has ended; return the state.
+
+        Parameters
+        ----------
+        timeout : float, optional
+            Seconds; after these the state is returned whatever it is.
+
+        Raises
+        ------
+        DatabaseError
+            SQLSTATE 55000: the job was submitted in the open transaction, and starts only after
+            its commit. So it is always inside the engine that submits it.
+        """
+        end = None if timeout is None else time.monotonic() + timeout
+        while True:
+            left = _SLICE if end is None else min(_SLICE, max(0.0, end - time.monotonic()))
+            rows = _session.connection().query(
+                "SELECT pyqsys.pyqjobwait($1::pg_catalog.text, "
+                "pg_catalog.make_interval(secs => $2::pg_catalog.float8))",
+                (self.id, left),
+            )[1]
+            state = str(rows[0][0])
+            if state not in _PENDING or (end is not None and time.monotonic() >= end):
+                return state
+            time.sleep(0.001)  # another thread's turn at the connection
+
+    def result(
+        self, timeout: float | None = None, func_value: pandas.DataFrame | None = None
+    ) -> Any:
+        """Wait until it has ended; return what the synchronous call would have returned.
+
+        Parameters
+        ----------
+        timeout : float, optional
+            How many seconds to wait.
+        func_value : pandas.DataFrame, optional
+            As for do_eval(); without it, that of the submission.
+
+        Raises
+        ------
+        TimeoutError
+            It has not ended yet.
+        ScriptError, DatabaseError
+            What the synchronous call would have raised; SQLSTATE 57014 when it was cancelled or
+            took longer than it may.
+        """
+        self._wait_for_end(timeout)
+        prototype = self._prototype if func_value is None else func_value
+        if prototype is not None:
+            return _calls.fill_table(prototype, self._fill)
+        results = self._results()
+        try:
+            return self._shape(results)
+        except DatabaseError as error:
+            if error.sqlstate != "40001":
+                raise
+            failure = DatabaseError(
+                "the groups changed since they were worked on",
+                "40001",
+                hint="named_results() returns the results by the server's names of the groups.",
+            )
+        raise failure
+
+    def named_results(self, timeout: float | None = None) -> list[tuple[str | None, Any]]:
+        """Return (name, result) for each call of the function, after waiting as result() does.
+
+        Names are those of column NAME in pyq_job_result(): chunk numbers, groups or indexes.
+        """
+        self._wait_for_end(timeout)
+        return [(n, _shapes.with_images(result, images)) for n, result, images in self._results()]
+
+    def exception(self, timeout: float | None = None) -> DatabaseError | None:
+        """Wait until it has ended; return what result() raises because of the job, or None.
+
+        Raises
+        ------
+        TimeoutError
+            It has not ended yet.
+        """
+        self._wait_for_end(timeout)
+        try:
+            with _calls.script_errors():
+                self._check()
+        except DatabaseError as error:
+            return error
+        return None
+
+    def cancel(self) -> bool:
+        """Stop it and keep its record; False when it had ended already."""
+        sql = "SELECT pyqsys.pyqcanceljob($1::pg_catalog.text)"
+        return bool(_session.connection().query(sql, (self.id,))[1][0][0])
+
+    def delete(self) -> None:
+        """Delete it and its result; one that runs is stopped at once."""
+        sql = "SELECT name FROM pyqsys.pyqdeletejob($1::pg_catalog.text)"
+        _session.connection().query(sql, (self.id,))
+
+    def _wait_for_end(self, timeout: float | None) -> None:
+        state = self.wait(timeout)
+        if state in _PENDING:
+            raise TimeoutError(f"job {self.id} is {state} after {timeout} s")
+
+    def _check(self) -> None:
+        """Fail as the job failed."""
+        sql = "SELECT pyqsys.finished_job($1::pg_catalog.text)"
+        _session.connection().query(sql, (self.id,))
+
+    def _results(self) -> list[tuple[str | None, Any, list[bytes]]]:
+        trusted = "true" if _calls.must_trust(_session.connection()) else "false"
+        with _calls.script_errors():
+            rows = _calls.query_pieces(
+                "SELECT d.call, d.name, d.data FROM pyqsys.job_data AS d"
+                " WHERE d.job OPERATOR(pg_catalog.=) (SELECT pyqsys.finished_job("
+                f"$1::pg_catalog.text, {trusted}))::pg_catalog.uuid ORDER BY d.call, d.piece",
+                [self.id],
+            )
+        return _calls.load_results(rows, self._environment)
+
+    def _fill(self, relation: str) -> None:
+        with _calls.script_errors():
+            _session.connection().query(
+                f"INSERT INTO {relation} SELECT r.* FROM pyqsys.job_rows("
+                f"$1::pg_catalog.text, NULL::{relation}) AS r",
+                (self.id,),
+            )
+
+    # ------------------------------------------------------------------------------ asynchronous
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        return self._await_result().__await__()
+
+    async def _await_result(self) -> Any:
+        """result(), in a way that lets the event loop run.
+
+        The job goes on when the task is cancelled. In an engine, where only one thread may run
+        SQL, the loop waits.
+        """
+        import asyncio
+
+        if _session.is_embedded():
+            return self.result()
+        loop = asyncio.get_running_loop()
+        pause, longest = _PAUSES
+        while await loop.run_in_executor(None, self.wait, 0) in _PENDING:
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, longest)
+        return await loop.run_in_executor(None, self.result)
+
+    # ---------------------------------------------------------------------------------- notebooks
+
+    def __repr__(self) -> str:
+        try:
+            return f"<oml.Job {self.id}: {self.state().state}>"
+        except DatabaseError as error:
+            return f"<oml.Job {self.id}: {error}>"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Job) and other.id == self.id
+
+    def __hash__(self) -> int:
+        return hash(self.id)
+
+    def __reduce__(self) -> Any:
+        return job, (self.id,)
+
+    def _repr_html_(self) -> str:
+        from oml.embed._job_display import html_of
+
+        return html_of(self)
+
+    def _ipython_display_(self) -> None:
+        from oml.embed._job_display import show
+
+        show(self)
+
+
+Job.__module__ = "oml"  # where users find it
+
+
+# -------------------------------------------------------------------------------------- submitting
+
+
+def submit(function: str | Callable[..., Any], *arguments: Any, **keywords: Any) -> Job:
+    """Submit a call as a job.
+
+    Parameters
+    ----------
+    function : str or function
+        One of the five: oml.do_eval, oml.table_apply, oml.row_apply, oml.group_apply and
+        oml.index_apply, or 'eval', 'table', 'row', 'group' and 'index'. Any other function is run
+        once with the arguments, as oml.do_eval() does.
+    *arguments, **keywords
+        Of the call. `timeout` and `oml_retries` are the job's: docs/reference/jobs.md.
+
+    Returns
+    -------
+    Job
+
+    Raises
+    ------
+    DatabaseError
+        SQLSTATE 0A000: the rows are in temporary tables, which the job would not see. Otherwise
+        as the call itself.
+
+    Examples
+    --------
+    >>> import oml
+    >>> job = oml.submit("table", data=oml.sync(table="iris"), func=lambda rows: len(rows))
+    >>> job.result(timeout=60)
+    150
+    >>> oml.submit(pow, 2, exp=10).result(timeout=60)
+    1024
+    """
+    from oml.embed import apply
+
+    five: dict[str, Callable[..., Any]] = {
+        "eval": apply.do_eval,
+        "table": apply.table_apply,
+        "row": apply.row_apply,
+        "group": apply.group_apply,
+        "index": apply.index_apply,
+    }
+    keywords["oml_async_flag"] = True
+    if isinstance(function, str):
+        by_name = {**five, **{each.__name__: each for each in five.values()}}
+        if function not in by_name:
+            raise ValueError(f"submit() takes a function or one of {', '.join(five)}")
+        made = by_name[function](*arguments, **keywords)
+    elif any(function is each for each in five.values()):
+        made = function(*arguments, **keywords)
+    else:
+        made = apply.do_eval(function, **_by_name(function, arguments), **keywords)
+    if not isinstance(made, Job):
+        raise TypeError("this call does not make a job")
+    return made
+
+
+def _by_name(function: Callable[..., Any], arguments: tuple[Any, ...]) -> dict[str, Any]:
+    """Positional arguments by their names: engines are given keyword arguments."""
+    if not arguments:
+        return {}
+    if not callable(function):
+        raise TypeError(f"submit() takes a function, not {type(function).__name__}")
+    signature = inspect.signature(function)
+    kinds = {name: each.kind for name, each in signature.parameters.items()}
+    given = signature.bind_partial(*arguments).arguments
+    for name in given:
+        if kinds[name] is not inspect.Parameter.POSITIONAL_OR_KEYWORD:
+            raise TypeError(f'argument "{name}" cannot be passed by name, as jobs need it')
+    return dict(given)
+
+
+def submit_call(call: _calls.Call, prototype: Any, shape: _shapes.Shape) -> Job:
+    """Submit a call; its result is given the shape, or fills a table like the prototype."""
+    if prototype is not None:
+        _prototype.columns_of(prototype)
+    _refuse_temporary(call.arguments.values())
+    given = call.parameters()
+    rows = _session.connection().query(
+        f"SELECT pyqsys.submit({_calls.arguments_of(given)})", list(given.values())
+    )[1]
+    return Job(str(rows[0][0]), shape, prototype, call.settings.get("env_name"))
+
+
+def _refuse_temporary(values: Iterable[Any]) -> None:
+    for value in values:
+        if isinstance(value, dict):
+            _refuse_temporary(value.values())
+        elif isinstance(value, (list, tuple, set, frozenset)):
+            _refuse_temporary(value)
+        elif isinstance(value, (BaseFrame, Series)) and value._source.tables:
+            raise DatabaseError(
+                "a job cannot read temporary tables of this session",
+                "0A000",
+                hint="Store the rows in a table, with oml.create() for example.",
+            )
+
+
+# ----------------------------------------------------------------------------------------- finding
+
+_schemas: weakref.WeakKeyDictionary[Any, str] = weakref.WeakKeyDictionary()
+
+
+def _view() -> str:
+    """The name of view pyq_jobs, which is in the schema that the extension was created in."""
+    connection = _session.connection()
+    known = None if connection.is_embedded else _schemas.get(connection)
+    if known is None:
+        rows = connection.query(
+            "SELECT n.nspname FROM pg_catalog.pg_extension AS e JOIN pg_catalog.pg_namespace AS n"
+            " ON n.oid OPERATOR(pg_catalog.=) e.extnamespace"
+            " WHERE e.extname OPERATOR(pg_catalog.=) 'oml_epe'"
+        )[1]
+        if not rows:
+            raise DatabaseError("extension oml_epe is not in this database", "42704")
+        known = f"{quote(rows[0][0])}.pyq_jobs"
+        if not connection.is_embedded:
+            _schemas[connection] = known
+    return known
+
+
+def job(id: str) -> Job:
+    """Return a job by its ID.
+
+    Parameters
+    ----------
+    id : str
+        The UUID, or the URL that ends in it, of a job submitted in any way.
+
+    Raises
+    ------
+    DatabaseError
+        SQLSTATE 42704: there is none that the current user may see.
+    """
+    text = str(id).rstrip("/")
+    if text.endswith("/result"):
+        text = text[: -len("/result")]
+    rows: list[tuple[Any, ...]] = []
+    with contextlib.suppress(ValueError):
+        rows = _session.connection().query(
+            "SELECT j.id::pg_catalog.text, j.function, j.inp_nam, j.grp_col, j.env_name"
+            " FROM pyqsys.job_calls AS j"
+            " WHERE j.id OPERATOR(pg_catalog.=) $1::pg_catalog.uuid",
+            (uuid.UUID(text.rpartition("/")[2]),),
+        )[1]
+    if not rows:
+        raise DatabaseError(f'job "{id}" does not exist', "42704")
+    found, cut, query, columns, environment = rows[0]
+    return Job(found, _shapes.of_call(cut, query, columns), None, environment)
+
+
+def jobs(everyone: bool = False) -> pandas.DataFrame:
+    """List the current user's jobs, the latest first.
+
+    Parameters
+    ----------
+    everyone : bool
+        For superusers: those of all users.
+
+    Returns
+    -------
+    pandas.DataFrame
+        With the columns of view pyq_jobs.
+    """
+    from oml._pull import pull_frame
+
+    columns = ", ".join("j." + column for column in _COLUMNS)
+    wanted = (
+        "" if everyone else " WHERE j.owner OPERATOR(pg_catalog.=) current_user::pg_catalog.text"
+    )
+    frame: pandas.DataFrame = pull_frame(
+        f"SELECT {columns} FROM {_view()} AS j{wanted} ORDER BY j.submitted DESC, j.id"
+    )
+    return frame

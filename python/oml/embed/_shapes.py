@@ -1,0 +1,142 @@
+"""From the results of a call's single calls to what the call returns."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from oml import _session
+from oml._errors import DatabaseError
+from oml.core._sql import quote
+from oml.embed.data_image import _DataImage
+
+if TYPE_CHECKING:
+    #: (name, result, PNG files) of each call of the function, in order.
+    Results = list[tuple["str | None", Any, list[bytes]]]
+    Shape = Callable[[Results], Any]
+
+#: Names as quote() writes them, in a list.
+_QUOTED = re.compile(r'"((?:[^"]|"")*)"')
+
+
+def of_call(cut: str, query: str | None, columns: str | None) -> Shape:
+    """Return the shape of a call that is described as pyqsys.job_calls does it."""
+    if cut == "group":
+        names = [name.replace('""', '"') for name in _QUOTED.findall(columns or "")]
+        # Written by hand, it may be anything, a column's name without quotes for example.
+        if query is not None and ", ".join(map(quote, names)) == columns:
+            return groups(query, names)
+        return named
+    return {"row": rows, "index": listed}.get(cut, single)
+
+
+def single(results: Results) -> Any:
+    """What the only call returned."""
+    ((_, result, images),) = results
+    return with_images(result, images)
+
+
+def listed(results: Results) -> Any:
+    """A list."""
+    return [with_images(result, images) for _, result, images in results]
+
+
+def named(results: Results) -> Any:
+    """A dict by the server's names of the groups."""
+    found = {name: with_images(result, images) for name, result, images in results}
+    if len(found) < len(results):
+        raise DatabaseError(
+            "two groups have the same name",
+            "22023",
+            hint="named_results() returns the results as a list.",
+        )
+    return found
+
+
+def rows(results: Results) -> Any:
+    """Chunks' frames as one, anything else as a list."""
+    if any(images for _, _, images in results):
+        return listed(results)
+    return _joined([result for _, result, _ in results])
+
+
+def groups(query: str, columns: list[str]) -> Shape:
+    """Return the shape of a call over groups of a query's rows: a dict by their keys."""
+
+    def shape(results: Results) -> Any:
+        keys = _group_keys(query, columns, [name or "" for name, _, _ in results])
+        return {key: with_images(r, images) for key, (_, r, images) in zip(keys, results)}
+
+    return shape
+
+
+def with_images(result: Any, images: list[bytes]) -> Any:
+    """Return a result with its images, when it has some."""
+    return _DataImage(result, images) if images else result
+
+
+def _joined(results: list[Any]) -> Any:
+    import pandas
+
+    frames = [result for result in results if result is not None]
+    if results and not (frames and all(isinstance(each, pandas.DataFrame) for each in frames)):
+        return results
+    return pandas.concat(frames, ignore_index=True) if frames else pandas.DataFrame()
+
+
+def _group_keys(query: str, columns: list[str], names: list[str]) -> list[Any]:
+    """Return a key for each group, in the order of the groups.
+
+    Parameters
+    ----------
+    names : list of str
+        The server's names of the groups: texts of the values joined by "_", "null" for NULL.
+
+    Raises
+    ------
+    DatabaseError
+        The rows are no longer those that were grouped.
+    """
+    is_single = len(columns) == 1
+    if is_single and "null" not in names and len(set(names)) == len(names):
+        return list(names)
+    items = ", ".join(f"g.{quote(column)}" for column in columns)
+    text = " || '_' || ".join(
+        f"CASE WHEN g.{quote(column)} IS NULL THEN 'null' "
+        f"ELSE pg_catalog.format('%s', g.{quote(column)}) END"
+        for column in columns
+    )
+    # Equal values may differ as texts, such as 1.0 and 1.00: the name is one of them.
+    rows = _session.connection().query(
+        f'SELECT pg_catalog.min(({text}) COLLATE "C"), pg_catalog.max(({text}) COLLATE "C"), '
+        f"{items} FROM ({query}) AS g GROUP BY {items} ORDER BY {items}"
+    )[1]
+    is_same = len(rows) == len(names) and all(
+        least != greatest or name == least for name, (least, greatest, *_) in zip(names, rows)
+    )
+    if not is_same:
+        raise DatabaseError("the groups changed while they were worked on", "40001")
+    keys: list[Any]
+    if is_single:
+        keys = [None if value is None else name for name, (_, _, value) in zip(names, rows)]
+    else:
+        keys = [tuple(map(_hashable, values)) for _, _, *values in rows]
+    if len(set(keys)) < len(keys):
+        raise DatabaseError(
+            "two groups have the same key",
+            "22023",
+            hint="The texts of their values are the same: is extra_float_digits below 0?",
+        )
+    return keys
+
+
+def _hashable(value: Any) -> Any:
+    """A value as part of a key: arrays and rows of composite types as tuples."""
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    if isinstance(value, list):
+        return tuple(map(_hashable, value))
+    if isinstance(value, dict):
+        return tuple(map(_hashable, value.values()))
+    return value
