@@ -779,7 +779,7 @@ BEGIN
             AND pg_get_function_arguments(p.oid) LIKE '%par\_lst jsonb,%'
         ORDER BY p.oid
     LOOP
-        EXECUTE format('CREATE FUNCTION %s(%s) RETURNS %s LANGUAGE C VOLATILE PARALLEL RESTRICTED'
+        EXECUTE format('CREATE FUNCTION %s(%s) RETURNS %s LANGUAGE C VOLATILE PARALLEL UNSAFE'
                        ' COST 1000 ROWS 1000 AS %L, %L',
                        original.name, original.arguments, original.result, 'MODULE_PATHNAME',
                        original.symbol);
