@@ -3,6 +3,7 @@
 
 #include "py/column_parts_internal.h"
 #include "py/numpy_internal.h"
+#include "py/reachable_memory_internal.h"
 #include "py/time_objects_internal.h"
 
 namespace epe::py {
@@ -114,7 +115,11 @@ Ref simplify(PyObject* value, const Target& target, std::int64_t index) {
     if (is_a(value, known.timedelta64)) return simplify_timedelta64(value, target, index);
     if (is_a(value, known.integer)) return Ref::steal(PyNumber_Index(value));
     if (is_a(value, known.floating)) return simplify_floating(value, target, index);
-    if (is_a(value, known.record)) return simplify_record(value);
+    if (is_a(value, known.record)) {
+        check_record_memory(value);
+        return simplify_record(value);
+    }
+    if (PyMemoryView_Check(value)) check_reachable_memory(value);
     if (PyByteArray_Check(value) || PyMemoryView_Check(value))
         return Ref::steal(PyBytes_FromObject(value));
     if (PyAnySet_Check(value) || PyRange_Check(value)) return Ref::steal(PySequence_List(value));
