@@ -21,6 +21,14 @@ from typing import Any
 from oml import _portable
 from oml._errors import DatabaseError
 
+try:
+    from _oml_epe import check_memory
+except ImportError:  # a client
+
+    def check_memory(value: Any) -> Any:
+        return value
+
+
 _ALIGNMENT = 64
 _SMALL = 1 << 16  # bytes; smaller buffers stay in the pickle, smaller parts share a piece
 
@@ -40,6 +48,7 @@ def dump(value: Any) -> list[memoryview]:
         parts.append(raw)
         return False
 
+    check_memory(value)
     file = io.BytesIO()
     try:
         pickler = _Pickler(file, buffer_callback=keep_outside)

@@ -82,7 +82,7 @@ class EmbeddedConnection:
         from oml._parameters import parameter
 
         _drop_discarded()
-        values = [parameter(value) for value in parameters]
+        values = [parameter(value) for value in _oml_epe.check_memory(list(parameters))]
         try:
             return function(sql, values)
         except _oml_epe.Error as error:

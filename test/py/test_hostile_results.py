@@ -214,7 +214,7 @@ def test_memory_of_others_is_refused(run: Callable[..., list[Any]], case: str, f
         (
             "np.ma.MaskedArray(np.asarray(Interface('|O')).reshape(5, 1), copy=False)",
             "SELECT a FROM pyq_eval(NULL, NULL, 'hostile') AS t(a text, b text)",
-            "42804",
+            "22023",
         ),
         # The values of Series are taken where their index puts them.
         (
@@ -299,6 +299,212 @@ def test_memory_within_an_array_is_read(
     run: Callable[..., list[Any]], expression: str, values: list[str]
 ) -> None:
     assert run(OTHERS_PRELUDE + expression, CALL.format("text")) == values
+
+
+# ------------------------------------------------------------------ memory that others look at
+
+# numpy and pandas read the memory of these in functions of their own.
+BEYOND_PRELUDE = """
+import dataclasses, enum, mmap, os, tempfile
+from collections import deque
+import numpy as np
+import pandas as pd
+from numpy.lib.stride_tricks import as_strided
+
+FAR = 10**9
+
+def mask(length):
+    return as_strided(np.zeros(1, bool), shape=(length,), strides=(FAR,))
+
+def mask_of_rows():
+    return as_strided(np.zeros(1, bool), (2, 3), (FAR, FAR))
+
+def floats(*shape):
+    return as_strided(np.zeros(1), shape=shape, strides=(FAR,) * len(shape))
+
+def codes(length):
+    return as_strided(np.zeros(1, "i1"), shape=(length,), strides=(FAR,))
+
+def truncated(size=1 << 16):
+    with tempfile.TemporaryFile() as file:
+        file.truncate(size)
+        memory = mmap.mmap(file.fileno(), size)
+        file.truncate(0)
+    return memory
+
+def with_mask(values):
+    values._mask = mask(len(values))
+    return values
+
+def record():
+    return as_strided(np.zeros(1, dtype=[("a", "i8"), ("b", "i8")]), (5,), (FAR,))[3]
+
+def object_record():
+    view = as_strided(np.array([("x", 1)], dtype=[("a", "O"), ("b", "i8")]), (5,), (FAR,))
+    return view[3]
+
+class Slots:
+    __slots__ = ("value",)
+    def __init__(self, value):
+        self.value = value
+    def __str__(self):
+        return str(self.value.sum())
+
+@dataclasses.dataclass
+class Data:
+    values: object
+
+def categorical():
+    return pd.Categorical._simple_new(codes(2), pd.CategoricalDtype(["a", "b"]))
+
+def frame(values):
+    # DataFrame({"a": values}) would copy the mask, in the script.
+    return pd.Series(values).to_frame("a")
+
+def in_objects(value):
+    array = np.empty(2, dtype=object)
+    array[1] = value
+    return array
+
+def masked_records():
+    values = np.ma.array(np.zeros(2, [("a", "i8")]))
+    values._mask = as_strided(np.zeros(1, [("a", "?")]), (2,), (FAR,))
+    return values
+
+def intervals():
+    values = pd.arrays.IntervalArray.from_arrays([0.5, 1], [1, 2])
+    values._left = floats(2)
+    return values
+
+def frame_over(array):
+    frame = pd.DataFrame({"a": np.zeros(array.shape[-1])})
+    block = frame._mgr.blocks[0]
+    block.values = array.reshape(1, -1) if array.ndim == 1 else array
+    return frame
+
+def buffers():
+    import pyarrow as pa
+    return pa.Array.from_buffers(pa.int64(), 1000, [None, pa.py_buffer(truncated())])
+
+def periods():
+    values = as_strided(np.zeros(1, "i8"), (3,), (FAR,))
+    return pd.arrays.PeriodArray(values, freq="D")
+
+def stored():
+    import oml
+    oml.ds.save({"hostile": with_mask(pd.array([1] * 9))}, "hostile", overwrite=True)
+
+def parameter(value):
+    import oml
+    return oml.cursor().execute("SELECT $1", (value,)).fetchone()[0]
+
+def hostile():
+    return """
+BEYOND = {
+    "a masked array of pandas": "frame(with_mask(pd.array([1] * 1000)))",
+    "booleans of pandas": "pd.Series(with_mask(pd.array([True] * 9)))",
+    "floats of pandas": "pd.Series(with_mask(pd.array([0.5] * 9)))",
+    "an extension array alone": "with_mask(pd.array([1] * 1000))",
+    "an index": "pd.DataFrame({'a': [1, 2]}, index=pd.Index(floats(2), copy=False))",
+    "a masked array of numpy": "np.ma.array(np.zeros(5), mask=mask(5))",
+    "masked rows": "np.ma.array(np.zeros((2, 3)), mask=mask_of_rows())",
+    "masked records": "masked_records()",
+    "a block of a frame": "frame_over(floats(3))",
+    "categories' codes": "frame(categorical())",
+    "periods": "pd.Series(periods())",
+    "intervals": "pd.Series(intervals())",
+    "a record": "[record()]",
+    "a record of objects": "[object_record()]",
+    "records": "as_strided(np.zeros(1, dtype=[('a', 'i8')]), (5,), (FAR,))",
+    "a memoryview": "memoryview(truncated())",
+    "a piece of a memoryview": "[memoryview(truncated())[5:100:7]]",
+    "an array over a mapping": "np.frombuffer(truncated(), 'i8')",
+    "in a dict": "{'a': [with_mask(pd.array([1, 2]))]}",
+    "in a tuple": "(with_mask(pd.array([1, 2])), 1)",
+    "in a deque": "deque([floats(9)])",
+    "in a dataclass": "[Data(with_mask(pd.array([1, 2])))]",
+    "in an enum": "[enum.Enum('E', {'one': memoryview(truncated())}).one]",
+    "in slots": "[Slots(floats(9))]",
+    "in an array of objects": "in_objects(with_mask(pd.array([1, 2])))",
+    "in a generator": "(each for each in [with_mask(pd.array([1, 2]))])",
+    "frames of a generator": "(each for each in [frame(with_mask(pd.array([1, 2])))])",
+    "pyarrow": "buffers()",
+    "a table of pyarrow": "__import__('pyarrow').table({'a': buffers()})",
+    "a parameter": "parameter(with_mask(pd.array([1, 2])))",
+    "a parameter of bytes": "parameter(memoryview(truncated()))",
+    "a masked parameter": "parameter({'a': np.ma.array(np.zeros(5), mask=mask(5))})",
+    "a datastore": "stored()",
+}
+GENERATORS = ("in a generator", "frames of a generator")
+PNG = (
+    "SELECT value FROM pyq_eval(NULL, 'PNG', 'hostile') AS"
+    " t(name text, id int, value text, title text, image bytea)"
+)
+
+
+@pytest.mark.parametrize(
+    "form",
+    [CALL.format("text"), CALL.format("bytea"), JSON, JSON.replace("JSON", "XML"), PNG],
+    ids=["text", "bytea", "JSON", "XML", "PNG"],
+)
+@pytest.mark.parametrize("case", BEYOND)
+def test_memory_that_is_read_by_others_is_refused(
+    run: Callable[..., list[Any]], case: str, form: str
+) -> None:
+    if form == PNG and case in GENERATORS:
+        assert run(BEYOND_PRELUDE + BEYOND[case], form) == []  # without a figure it is not read
+        return
+    state, message = refusal(run, BEYOND_PRELUDE + BEYOND[case], form)
+    assert state in ("22023", "38000") and "memory" in message
+
+
+def test_figures_are_checked(run: Callable[..., list[Any]]) -> None:
+    source = (
+        BEYOND_PRELUDE.removesuffix("return ")
+        + """
+    import matplotlib.pyplot
+    (line,) = matplotlib.pyplot.figure().add_subplot().plot([1, 2])
+    line._xorig = line._yorig = floats(2)
+    line._invalidx = line._invalidy = True
+    return 1
+"""
+    )
+    state, message = refusal(run, source, PNG)
+    assert (state, "beyond the memory" in message) == ("22023", True)
+
+
+@pytest.mark.backend
+def test_results_of_jobs_are_checked(conn: Connection[Any]) -> None:
+    source = BEYOND_PRELUDE + BEYOND["a masked array of pandas"]
+    conn.execute("SELECT pyq_script_create('hostile', %s, false, true)", (source,))
+    row = conn.execute(
+        "SELECT right(value, 36) FROM pyq_eval('{\"oml_async_flag\": true}', 'JSON', 'hostile')"
+        " AS t(name text, value text)"
+    ).fetchone()
+    assert row is not None
+    assert conn.execute("SELECT pyq_job_wait(%s, '1 min')", row).fetchone() == ("failed",)
+    error = conn.execute("SELECT error FROM pyq_jobs WHERE id::text = %s", row).fetchone()
+    assert error is not None and "beyond the memory" in str(error[0])
+    conn.execute("SELECT pyq_delete_job(%s)", row)
+
+
+SOUND = {
+    "masked": ("pd.DataFrame({'a': pd.array([1, None, 3])})", ["1", None, "3"]),
+    "ma": ("np.ma.array([1, 2, 3], mask=[0, 1, 0])", ["1", None, "3"]),
+    "records": ("list(np.array([('x', 1)], dtype=[('a', 'O'), ('b', 'i8')]))", None),
+    "nested records": ("[np.zeros(2, [('a', [('b', 'O'), ('c', 'i8')])])[1]['a']]", None),
+    "memoryview": ("[memoryview(bytearray(b'xyz'))[::-1]]", None),
+    "mapping": ("[memoryview(mmap.mmap(-1, 4096))[:3]]", None),
+    "objects shown often": ("np.broadcast_to(np.array(['x'], object), 3)", ["x"] * 3),
+    "itself": ("(lambda a: (a.append(a), 'x')[1])([])", ["x"]),
+}
+
+
+@pytest.mark.parametrize("case", SOUND)
+def test_sound_memory_passes(run: Callable[..., list[Any]], case: str) -> None:
+    expression, values = SOUND[case]
+    found = run(BEYOND_PRELUDE + expression, CALL.format("text") if values else JSON)
+    assert found == values if values else len(found) == 1
 
 
 # ------------------------------------------------------------------------- values that change

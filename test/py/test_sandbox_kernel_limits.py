@@ -255,7 +255,7 @@ def test_core_dumps(scene):
 
 
 def test_socket_buffers(scene):
-    """They are not in the address space: bounded by the number of descriptors."""
+    """They are not in the address space: bounded by the number of descriptors and the default."""
     outcome = scene.attack("""
 import socket
 taken, held, total = [], [], 0
@@ -266,7 +266,10 @@ except OSError as error:
     assert error.errno == errno.EMFILE, error
 for each in taken[:16]:
     each.setblocking(False)
-    each.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 30)
+    for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):
+        before = each.getsockopt(socket.SOL_SOCKET, option)
+        each.setsockopt(socket.SOL_SOCKET, option, 1 << 30)
+        assert each.getsockopt(socket.SOL_SOCKET, option) == before
     try:
         while True: total += each.send(bytes(1 << 16))
     except BlockingIOError: pass
@@ -276,7 +279,7 @@ for each in taken: each.close()
     assert outcome.done is not None, outcome
     count, total = ast.literal_eval(outcome.done)
     assert 200 <= count <= 300, outcome
-    most = int(Path("/proc/sys/net/core/wmem_max").read_text()) * 2
+    most = int(Path("/proc/sys/net/core/wmem_default").read_text()) * 2
     assert 0 < total <= 16 * most, outcome
 
 
@@ -400,15 +403,42 @@ result = count
     assert outcome.done == "4999", outcome
 
 
-def test_guard_that_is_killed(scene, connect):
-    """The next engine gets another guard."""
+def guards_of(scene: Scene) -> list[int]:
+    processes = map(read_process, children_of(scene.pids["zygote"]))
+    return [each.pid for each in processes if each is not None and each.name == "epe_guard"]
+
+
+def test_guard_that_is_stopped(scene, connect):
+    """The next engine gets another guard; the stopped one goes on with its engines."""
     if not has_watch_guard(scene):
         pytest.skip("the kernel, or the container's profile, allows no guard")
-    for pid in children_of(scene.pids["zygote"]):
-        process = read_process(pid)
-        if process is not None and process.name == "epe_guard":
-            os.kill(pid, signal.SIGKILL)
-            scene.wait_for_end(pid)
+    assert scene.attack(EPOLL).done == EPOLL_SEEN
+    stopped = guards_of(scene)
+    assert stopped
+    for pid in stopped:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        session = connect(user=scene.victim.info.user)
+        session.execute("SET statement_timeout = '60s'")
+        assert run_attack(session, EPOLL).done == EPOLL_SEEN
+        assert has_watch_guard(scene)
+        assert set(guards_of(scene)) > set(stopped)
+    finally:
+        for pid in stopped:
+            os.kill(pid, signal.SIGCONT)
+    assert scene.attack(EPOLL).done == EPOLL_SEEN
+
+
+def test_guard_that_is_killed(scene, connect):
+    """The next engine gets another guard; the engines of the killed one cannot add watches."""
+    if not has_watch_guard(scene):
+        pytest.skip("the kernel, or the container's profile, allows no guard")
+    assert scene.attack(EPOLL).done == EPOLL_SEEN
+    for pid in guards_of(scene):
+        os.kill(pid, signal.SIGKILL)
+        scene.wait_for_end(pid)
+    outcome = scene.attack("import select; select.epoll().register(os.pipe()[0], 1)")
+    assert (outcome.done, outcome.errno) == (None, errno.ENOSYS), outcome
     session = connect(user=scene.victim.info.user)
     assert run_attack(session, EPOLL).done == EPOLL_SEEN
     assert has_watch_guard(scene)

@@ -206,7 +206,8 @@ SandboxReport confine(const SandboxPlan& plan, const NamespaceReport& namespaces
     keep_own_proc_folder();
     const int landlock_error = restrict_files_and_ports(plan, landlock_abi);
     FilterChoice choice{!plan.tcp_ports.empty(), tree_error == 0, false};
-    choice.has_watch_guard = ask_guard(plan.guard_socket, plan.guard);
+    // Without an answer the filter has a listener that nobody serves: no watch can be added.
+    choice.has_watch_guard = ask_guard(plan.guard_socket, plan.guard) != GuardAnswer::kCannotGuard;
     const int filter_error = load_filter(filter, choice, plan.guard_socket);
 
     SandboxReport report;

@@ -125,11 +125,11 @@ struct SocketOption {
     std::uint64_t name;
 };
 constexpr SocketOption kSocketOptions[] = {
-    {SOL_SOCKET, SO_KEEPALIVE},   {SOL_SOCKET, SO_SNDBUF},    {SOL_SOCKET, SO_RCVBUF},
-    {SOL_SOCKET, SO_LINGER},      {SOL_SOCKET, SO_RCVTIMEO},  {SOL_SOCKET, SO_SNDTIMEO},
-    {SOL_SOCKET, SO_REUSEADDR},   {IPPROTO_TCP, TCP_NODELAY}, {IPPROTO_TCP, TCP_KEEPIDLE},
-    {IPPROTO_TCP, TCP_KEEPINTVL}, {IPPROTO_TCP, TCP_KEEPCNT}, {IPPROTO_TCP, TCP_USER_TIMEOUT},
-    {IPPROTO_TCP, TCP_QUICKACK},  {IPPROTO_TCP, TCP_CORK},    {IPPROTO_IPV6, IPV6_V6ONLY}};
+    {SOL_SOCKET, SO_KEEPALIVE},      {SOL_SOCKET, SO_LINGER},      {SOL_SOCKET, SO_RCVTIMEO},
+    {SOL_SOCKET, SO_SNDTIMEO},       {SOL_SOCKET, SO_REUSEADDR},   {IPPROTO_TCP, TCP_NODELAY},
+    {IPPROTO_TCP, TCP_KEEPIDLE},     {IPPROTO_TCP, TCP_KEEPINTVL}, {IPPROTO_TCP, TCP_KEEPCNT},
+    {IPPROTO_TCP, TCP_USER_TIMEOUT}, {IPPROTO_TCP, TCP_QUICKACK},  {IPPROTO_TCP, TCP_CORK},
+    {IPPROTO_IPV6, IPV6_V6ONLY}};
 
 scmp_arg_cmp equals(unsigned argument, std::uint64_t value) {
     return {argument, SCMP_CMP_EQ, value, 0};
@@ -287,6 +287,11 @@ void allow_options(FilterBuilder& rules) {
     for (const std::uint64_t option : kProcessOptions) rules.allow("prctl", {equals(0, option)});
     for (const SocketOption& option : kSocketOptions) {
         rules.allow("setsockopt", {equals(1, option.level), equals(2, option.name)});
+    }
+    // Buffers keep their size: they are no memory of the process, so no limit counts them.
+    // Libraries that set them do not expect that it fails.
+    for (const std::uint64_t option : {SO_SNDBUF, SO_RCVBUF}) {
+        rules.answer("setsockopt", 0, {equals(1, SOL_SOCKET), equals(2, option)});
     }
 }
 

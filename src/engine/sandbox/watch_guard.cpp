@@ -18,6 +18,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
@@ -25,6 +26,7 @@
 #include <filesystem>
 #include <fstream>
 #include <list>
+#include <optional>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -41,6 +43,8 @@ constexpr long kGetDescriptor = 438;
 constexpr int kFirstOwn = 1024;
 constexpr std::size_t kMostInstances = 128;  // with watches, of an engine
 constexpr std::uint64_t kProof = 0x6f6d6c5f65706531;
+/// How long an answer of the guard is waited for. It answers at once unless it is stopped.
+constexpr int kPatienceMilliseconds = 1000;
 
 struct Hello {
     std::int32_t pid = 0;
@@ -91,6 +95,23 @@ std::size_t receive_message(int socket, void* data, std::size_t size,
         descriptor = Descriptor(number);
     }
     return static_cast<std::size_t>(received);
+}
+
+/// Waits for the guard's answer. Empty when the guard is gone or does not answer in time.
+std::optional<char> receive_answer(int socket) noexcept {
+    using Clock = std::chrono::steady_clock;
+    const Clock::time_point end = Clock::now() + std::chrono::milliseconds(kPatienceMilliseconds);
+    pollfd polled{socket, POLLIN, 0};
+    int ready = 0;
+    do {
+        const auto left =
+            std::chrono::duration_cast<std::chrono::milliseconds>(end - Clock::now()).count();
+        ready = ::poll(&polled, 1, static_cast<int>(std::max<std::int64_t>(left, 0)));
+    } while (ready < 0 && errno == EINTR);
+    char answer = 0;
+    Descriptor none;
+    if (ready <= 0 || receive_message(socket, &answer, 1, none) != 1) return std::nullopt;
+    return answer;
 }
 
 /// Moves a descriptor of the guard's to where no engine's file can be. Empty when it cannot.
@@ -181,9 +202,10 @@ bool Guarded::serve_socket() {
     if (size == sizeof hello.pid && process_) {  // the number of the listener
         listener_ = move_up(fetch(hello.pid));
         const char answer = listener_ ? 1 : 0;
-        (void)send_message(socket_.get(), &answer, 1, -1);
+        // An engine that has given up waiting may have another file under that number by now.
+        const bool is_awaited = send_message(socket_.get(), &answer, 1, -1);
         socket_.close();
-        return static_cast<bool>(listener_);
+        return is_awaited && static_cast<bool>(listener_);
     }
     if (size != sizeof hello || process_) return false;
     const char answer = may_look(hello) ? 1 : 0;
@@ -312,10 +334,12 @@ void Guarded::serve_listener() {
         if (polled[0].revents == 0) continue;
         char byte = 0;
         Descriptor socket;
-        if (receive_message(zygote.get(), &byte, 1, socket) == 0)
+        if (receive_message(zygote.get(), &byte, 1, socket) == 0) {
             zygote.close();
-        else if (Descriptor moved = move_up(std::move(socket)))
-            engines.emplace_back(std::move(moved));
+            continue;
+        }
+        if (Descriptor moved = move_up(std::move(socket))) engines.emplace_back(std::move(moved));
+        (void)send_message(zygote.get(), &byte, 1, -1);
     }
     ::_exit(0);
 }
@@ -361,31 +385,30 @@ Descriptor WatchGuard::connect() noexcept {
         if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) return {};
         Descriptor ours(ends[0]);
         const Descriptor theirs(ends[1]);
-        if (socket_ && send_message(socket_.get(), "", 1, theirs.get())) return ours;
-        start();  // it was killed
+        if (socket_ && send_message(socket_.get(), "", 1, theirs.get()) &&
+            receive_answer(socket_.get()))
+            return ours;
+        start();  // it was killed, or is stopped
     }
     return {};
 }
 
-bool ask_guard(int socket, pid_t guard) noexcept {
-    if (socket < 0) return false;
+GuardAnswer ask_guard(int socket, pid_t guard) noexcept {
+    if (socket < 0) return GuardAnswer::kCannotGuard;
     // Where Yama lets only ancestors look into a process.
     (void)::prctl(PR_SET_PTRACER, guard, 0, 0, 0);
     const std::uint64_t proof = kProof;
     const Hello hello{::getpid(), reinterpret_cast<std::uint64_t>(&proof)};
-    char answer = 0;
-    Descriptor none;
-    return send_message(socket, &hello, sizeof hello, -1) &&
-           receive_message(socket, &answer, 1, none) == 1 && answer == 1;
+    if (!send_message(socket, &hello, sizeof hello, -1)) return GuardAnswer::kNone;
+    const std::optional<char> answer = receive_answer(socket);
+    if (!answer) return GuardAnswer::kNone;
+    return *answer == 1 ? GuardAnswer::kGuards : GuardAnswer::kCannotGuard;
 }
 
 bool give_listener(int socket, Descriptor listener) noexcept {
     // By its number: an engine cannot send descriptors while others have too many in flight.
     const std::int32_t number = listener.get();
-    char answer = 0;
-    Descriptor none;
-    return send_message(socket, &number, sizeof number, -1) &&
-           receive_message(socket, &answer, 1, none) == 1 && answer == 1;
+    return send_message(socket, &number, sizeof number, -1) && receive_answer(socket) == 1;
 }
 
 }  // namespace epe::engine

@@ -13,17 +13,25 @@
 //
 //   zygote                 guard                             engine
 //   Descriptor of a socket ->
+//                       <- Answer
 //                                                         <- Hello (pid, where a number is)
 //                          tries whether it may look
 //                          Answer (whether it guards)     ->
 //                                                         <- number of the filter's listener
 //                          Answer                         ->
 //
-// The engine does this before it runs a script, and closes the socket. When the guard is killed,
-// the next engine gets another one; those that it guarded cannot add watches any more (ENOSYS).
+// The engine does this before it runs a script, and closes the socket.
+//
+// A guard that does not answer within a second is stopped or dead: the zygote starts another one
+// for the next engine and leaves the old one to the engines that it guards. A killed guard's
+// engines cannot add watches any more (ENOSYS); those of a stopped one wait in epoll_ctl() until it
+// continues. An engine whose guard goes away while the engine starts runs under the filter without
+// a listener, which is the former case: a guard that is missing never lifts the limit.
 #pragma once
 
 #include <sys/types.h>
+
+#include <cstdint>
 
 #include "engine/common/descriptor.h"
 
@@ -51,9 +59,15 @@ class WatchGuard {
     pid_t pid_ = 0;
 };
 
+enum class GuardAnswer : std::uint8_t {
+    kGuards,
+    kCannotGuard,  ///< the kernel lets it not look into this process, or there is none
+    kNone,         ///< it has ended, or is stopped
+};
+
 /// In an engine, before the filter is loaded: whether the guard can guard this process.
-bool ask_guard(int socket, pid_t guard) noexcept;
-/// Gives the guard the filter's listener. False when it is gone.
+GuardAnswer ask_guard(int socket, pid_t guard) noexcept;
+/// Gives the guard the filter's listener. False when it is gone, or stopped.
 bool give_listener(int socket, Descriptor listener) noexcept;
 
 }  // namespace epe::engine

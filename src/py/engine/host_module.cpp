@@ -10,6 +10,7 @@
 #include "py/base/error_internal.h"
 #include "py/input/object_values_internal.h"
 #include "py/result/column_writer_internal.h"
+#include "py/result/reachable_memory_internal.h"
 
 namespace epe::py {
 
@@ -37,6 +38,7 @@ class BufferViews {
         Py_buffer view;
         checked(PyObject_GetBuffer(object, &view, PyBUF_SIMPLE));
         views_.push_back(view);
+        check_exported_memory(object, view.buf, static_cast<std::size_t>(view.len));
         return {static_cast<const char*>(view.buf), static_cast<std::size_t>(view.len)};
     }
 

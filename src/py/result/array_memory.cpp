@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -95,6 +96,21 @@ bool owns_memory(PyObject* array) {
     return attribute(flags.get(), "owndata").get() == Py_True;
 }
 
+/// numpy.void, as numpy/arrayscalars.h declares it.
+struct RecordLayout {
+    PyObject_VAR_HEAD;
+    char* data;
+    PyObject* dtype;
+    int flags;
+    PyObject* base;
+};
+constexpr int kOwnsData = 4;  // NPY_ARRAY_OWNDATA
+
+bool is_record(PyObject* value) noexcept {
+    PyTypeObject* const record = known_types().record;
+    return record != nullptr && PyObject_TypeCheck(value, record) != 0;
+}
+
 /// The array at the end of the chain of bases; null when something else is there. The base that
 /// as_strided puts between two arrays keeps the one that it was made from.
 Ref owner_of(PyObject* array) {
@@ -111,6 +127,10 @@ Ref owner_of(PyObject* array) {
             const Ref held =
                 Ref::steal(PyObject_GenericGetAttr(base.get(), to_python("base").get()));
             base = held.copy();
+        } else if (is_record(base.get())) {
+            PyObject* const viewed = reinterpret_cast<const RecordLayout*>(base.get())->base;
+            if (viewed == nullptr) return {};
+            base = Ref::borrow(viewed);
         }
         if (!is_array(base.get())) return {};
         current = std::move(base);
@@ -145,9 +165,9 @@ void add_pointers(PyObject* dtype, std::int64_t at, int depth, std::vector<std::
     }
 }
 
-std::vector<std::int64_t> pointers_of(PyObject* array) {
+std::vector<std::int64_t> pointers_of(PyObject* dtype) {
     std::vector<std::int64_t> found;
-    add_pointers(native_attribute(array, "dtype").get(), 0, 0, found);
+    add_pointers(dtype, 0, 0, found);
     std::sort(found.begin(), found.end());
     return found;
 }
@@ -170,27 +190,28 @@ bool are_pointers(const Layout& layout, std::size_t dimension, std::int64_t at,
     return true;
 }
 
-bool holds_objects(PyObject* array, const Layout& layout, PyObject* owner) {
+/// Whether what lies at `layout`, with elements of type `dtype`, are pointers of the owner's.
+bool holds_objects(PyObject* dtype, const Layout& layout, PyObject* owner) {
     const Layout whole = layout_of(owner);
     const std::optional<Range> range = range_of(layout);
     if (!range || whole.width < kPointer) return false;
     const std::int64_t size = integer(native_attribute(owner, "nbytes"));
     if (!Range{whole.data, whole.data + size}.contains(*range)) return false;
-    return are_pointers(layout, 0, layout.data - whole.data, pointers_of(array), pointers_of(owner),
-                        whole.width);
+    return are_pointers(layout, 0, layout.data - whole.data, pointers_of(dtype),
+                        pointers_of(native_attribute(owner, "dtype").get()), whole.width);
 }
 
-void check_memory(PyObject* array) {
-    const Ref dtype = native_attribute(array, "dtype");
-    const bool has_objects = attribute(dtype.get(), "hasobject").get() == Py_True;
-    if (!has_objects && owns_memory(array)) return;
-    const Layout layout = layout_of(array);
+/// numpy 2's StringDType has pointers of its own, which no view can move.
+bool has_plain_objects(PyObject* dtype) {
+    return attribute(dtype, "hasobject").get() == Py_True &&
+           utf8(attribute(dtype, "kind").get()) != "T";
+}
+
+void check_memory(PyObject* dtype, const Layout& layout, const Ref& owner) {
     if (layout.is_empty()) return;
-    const Ref owner = owner_of(array);
-    if (has_objects) {
-        // numpy 2's StringDType has pointers of its own, which no view can move.
-        const bool is_string = utf8(attribute(dtype.get(), "kind").get()) == "T";
-        if (owner && (is_string || holds_objects(array, layout, owner.get()))) return;
+    if (attribute(dtype, "hasobject").get() == Py_True) {
+        if (owner && (!has_plain_objects(dtype) || holds_objects(dtype, layout, owner.get())))
+            return;
         throw Error(sqlstate::kInvalidArgument,
                     "array of objects over memory that is not an array's own",
                     "Return a copy of the array.");
@@ -206,6 +227,36 @@ void check_memory(PyObject* array) {
     if (!range ||
         !PipeMemory().is_readable(start, static_cast<std::size_t>(range->end - range->first)))
         throw Error(sqlstate::kInvalidArgument, "array beyond the memory it was made from");
+}
+
+std::int64_t count_of(const Layout& layout) noexcept {
+    std::int64_t count = 1;
+    for (std::size_t i = 0; i < layout.shape.size(); ++i) {
+        // An element that is repeated is visited once.
+        const std::int64_t length =
+            layout.strides[i] == 0 && layout.shape[i] > 0 ? 1 : layout.shape[i];
+        if (__builtin_mul_overflow(count, length, &count)) return INT64_MAX;
+    }
+    return count;
+}
+
+void visit_elements(const Layout& layout, std::size_t dimension, std::int64_t at,
+                    const std::vector<std::int64_t>& pointers,
+                    const std::function<void(PyObject*)>& visit) {
+    if (dimension == layout.shape.size()) {
+        for (const std::int64_t pointer : pointers) {
+            PyObject* object = nullptr;
+            // NOLINTNEXTLINE(performance-no-int-to-ptr): numpy names addresses by integers
+            std::memcpy(&object, reinterpret_cast<const void*>(at + pointer), kPointer);
+            if (object != nullptr) visit(object);
+        }
+        return;
+    }
+    const std::int64_t stride = layout.strides[dimension];
+    const std::int64_t count =
+        stride == 0 ? std::min<std::int64_t>(layout.shape[dimension], 1) : layout.shape[dimension];
+    for (std::int64_t i = 0; i < count; ++i)
+        visit_elements(layout, dimension + 1, at + i * stride, pointers, visit);
 }
 
 }  // namespace
@@ -224,9 +275,51 @@ Ref native_attribute(PyObject* value, const char* name) {
     return Ref::steal(get(descriptor.get(), value, reinterpret_cast<PyObject*>(type)));
 }
 
+void check_array_memory(PyObject* array) {
+    const Ref dtype = native_attribute(array, "dtype");
+    const bool has_objects = attribute(dtype.get(), "hasobject").get() == Py_True;
+    if (!has_objects && owns_memory(array)) return;
+    check_memory(dtype.get(), layout_of(array), owner_of(array));
+}
+
+void check_record_memory(PyObject* record) {
+    const auto* const fields = reinterpret_cast<const RecordLayout*>(record);
+    const Ref dtype = native_attribute(record, "dtype");
+    // A view, unless the record owns its memory. Nothing is read.
+    const Ref view =
+        call(attribute(reinterpret_cast<PyObject*>(known_types().generic), "__array__").get(),
+             Ref::borrow(record));
+    const Layout layout = layout_of(view.get());
+    if (layout.data != reinterpret_cast<std::int64_t>(fields->data)) return;  // a copy
+    PyObject* base = record;
+    for (int i = 0; i < kMostBases && is_record(base); ++i) {
+        const auto* const outer = reinterpret_cast<const RecordLayout*>(base);
+        if ((outer->flags & kOwnsData) != 0 || outer->base == nullptr) return;
+        base = outer->base;
+    }
+    check_memory(dtype.get(), layout, is_array(base) ? owner_of(base) : Ref());
+}
+
+void visit_objects(PyObject* array, const std::function<void(PyObject*)>& visit) {
+    const Ref dtype = native_attribute(array, "dtype");
+    if (!has_plain_objects(dtype.get())) return;
+    Layout layout = layout_of(array);
+    if (layout.is_empty()) return;
+    std::vector<std::int64_t> pointers = pointers_of(dtype.get());
+    // A view may show each element of its owner many times.
+    if (const Ref owner = owner_of(array)) {
+        const Layout whole = layout_of(owner.get());
+        if (count_of(whole) < count_of(layout)) {
+            pointers = pointers_of(native_attribute(owner.get(), "dtype").get());
+            layout = whole;
+        }
+    }
+    visit_elements(layout, 0, layout.data, pointers, visit);
+}
+
 Ref plain_array(PyObject* array) {
     PyTypeObject* const type = known_types().array;
-    check_memory(array);
+    check_array_memory(array);
     if (Py_TYPE(array) == type) return Ref::borrow(array);
     auto* const native = reinterpret_cast<PyObject*>(type);
     return call(attribute(native, "view").get(), Ref::borrow(array), Ref::borrow(native));

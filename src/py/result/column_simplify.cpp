@@ -5,6 +5,7 @@
 #include "py/base/time_objects_internal.h"
 #include "py/result/array_memory_internal.h"
 #include "py/result/column_parts_internal.h"
+#include "py/result/reachable_memory_internal.h"
 
 namespace epe::py {
 
@@ -115,7 +116,11 @@ Ref simplify(PyObject* value, const Target& target, std::int64_t index) {
     if (is_a(value, known.timedelta64)) return simplify_timedelta64(value, target, index);
     if (is_a(value, known.integer)) return Ref::steal(PyNumber_Index(value));
     if (is_a(value, known.floating)) return simplify_floating(value, target, index);
-    if (is_a(value, known.record)) return simplify_record(value);
+    if (is_a(value, known.record)) {
+        check_record_memory(value);
+        return simplify_record(value);
+    }
+    if (PyMemoryView_Check(value)) check_reachable_memory(value);
     if (PyByteArray_Check(value) || PyMemoryView_Check(value))
         return Ref::steal(PyBytes_FromObject(value));
     if (PyAnySet_Check(value) || PyRange_Check(value)) return Ref::steal(PySequence_List(value));

@@ -5,7 +5,7 @@
 
 namespace epe::py {
 
-/// Adds plain_array() and checked_stream() to the module. Called once, at start.
+/// Adds the checks of results to the module. Called once, at start.
 void add_result_functions(PyObject* module);
 
 }  // namespace epe::py

@@ -12,6 +12,7 @@
 #include "py/result/column_from_python_internal.h"
 #include "py/result/column_writer_internal.h"
 #include "py/result/figures_internal.h"
+#include "py/result/reachable_memory_internal.h"
 
 namespace epe::py {
 
@@ -308,7 +309,9 @@ Batch ResultFormat::pickle_piece(PyObject* piece, std::int64_t number, const Cal
 ResultReader::ResultReader(ResultFormat& format, const Call& call_of_result, Ref result)
     : format_(format), call_(call_of_result), result_(std::move(result)),
       is_generator_(format.shape().form == OutputFormat::Form::kRelational &&
-                    PyIter_Check(result_.get()) != 0) {}
+                    PyIter_Check(result_.get()) != 0) {
+    check_reachable_memory(result_.get());
+}
 
 bool ResultReader::next(CallResult& piece) {
     if (is_done_) return false;
@@ -336,7 +339,9 @@ bool ResultReader::next(CallResult& piece) {
         if (!items_) return false;
         piece.batch = format_.last_items(std::exchange(items_, Ref()), rows_);
     } else {
-        piece.batch = format_.item(Ref::steal(item), items_, rows_);
+        const Ref owned = Ref::steal(item);
+        check_reachable_memory(item);
+        piece.batch = format_.item(owned, items_, rows_);
     }
     piece.first_row = rows_;
     rows_ += piece.batch.length;

@@ -3,12 +3,70 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from typing import Any
 
-from _oml_epe import checked_stream, plain_array
+from _oml_epe import check_memory, checked_stream, is_readable, plain_array
 from _oml_epe_runtime.errors import EpeError, bounded_recursion
 
-__all__ = ["bounded_recursion", "checked_codes", "checked_stream", "plain_array", "validated"]
+__all__ = [
+    "bounded_recursion",
+    "check_arrow",
+    "check_memory",
+    "checked_codes",
+    "checked_stream",
+    "plain_array",
+    "validated",
+]
+
+_MOST_LEVELS = 32
+
+
+def _arrow_arrays(value: Any, level: int = 0) -> Iterator[Any]:
+    """The arrays that an object of pyarrow consists of, those of dictionaries too."""
+    pyarrow = sys.modules["pyarrow"]
+    if level > _MOST_LEVELS:
+        raise EpeError("the result is nested too deeply", sqlstate="22023")
+    # The classes' own methods: a subclass may have others.
+    if isinstance(value, (pyarrow.Table, pyarrow.RecordBatch)):
+        kind = pyarrow.Table if isinstance(value, pyarrow.Table) else pyarrow.RecordBatch
+        parts = [kind.column(value, i) for i in range(len(kind.schema.__get__(value)))]
+    elif isinstance(value, pyarrow.ChunkedArray):
+        parts = pyarrow.ChunkedArray.chunks.__get__(value)
+    elif isinstance(value, pyarrow.Array):
+        yield value
+        parts = []
+        if isinstance(value, pyarrow.StructArray):
+            parts = [pyarrow.StructArray.field(value, i) for i in range(value.type.num_fields)]
+        for kind, names in (
+            (pyarrow.DictionaryArray, ("dictionary",)),
+            (pyarrow.ExtensionArray, ("storage",)),
+            (pyarrow.MapArray, ("keys", "items")),
+            (pyarrow.ListArray, ("values",)),
+            (pyarrow.LargeListArray, ("values",)),
+            (pyarrow.FixedSizeListArray, ("values",)),
+        ):
+            if isinstance(value, kind):
+                parts += [getattr(kind, name).__get__(value) for name in names]
+    elif isinstance(value, pyarrow.Scalar):
+        held = getattr(value, "values", None)
+        parts = [held] if isinstance(held, pyarrow.Array) else []
+    else:
+        parts = []
+    for part in parts:
+        yield from _arrow_arrays(part, level + 1)
+
+
+def check_arrow(values: list[Any]) -> None:
+    """Raise EpeError unless the buffers of objects of pyarrow can be read."""
+    pyarrow = sys.modules.get("pyarrow")
+    if pyarrow is None:
+        return
+    for value in values:
+        for array in _arrow_arrays(value):
+            for buffer in pyarrow.Array.buffers(array):
+                if buffer is not None and not is_readable(buffer.address, buffer.size):
+                    raise EpeError("array beyond the memory it was made from", sqlstate="22023")
 
 
 def validated(value: Any) -> Any:
@@ -22,6 +80,7 @@ def validated(value: Any) -> Any:
     for name in ("Table", "RecordBatch", "ChunkedArray", "Array"):
         kind = getattr(pyarrow, name)
         if isinstance(value, kind):
+            check_arrow([value])
             try:
                 # The class's own method: a subclass may have another.
                 kind.validate(value, full=True)
@@ -40,6 +99,8 @@ def checked_codes(value: Any) -> Any:
     pandas = sys.modules.get("pandas")
     if pandas is None:
         return value
+    if isinstance(value, _pandas_kinds(pandas)):
+        check_memory(value)
     if isinstance(value, pandas.MultiIndex):
         for codes, level in zip(value.codes, value.levels):
             _check_codes(codes, len(checked_codes(level)))
@@ -47,6 +108,11 @@ def checked_codes(value: Any) -> Any:
         values = value if isinstance(value, pandas.Categorical) else value.array
         _check_codes(values.codes, len(checked_codes(values.categories)))
     return value
+
+
+def _pandas_kinds(pandas: Any) -> tuple[type, ...]:
+    extension_array = pandas.api.extensions.ExtensionArray
+    return (pandas.DataFrame, pandas.Series, pandas.Index, extension_array)
 
 
 def _check_codes(codes: Any, count: int) -> None:

@@ -8,9 +8,12 @@ import sys
 from typing import Any
 
 try:
-    from _oml_epe_runtime.checks import bounded_recursion, plain_array
+    from _oml_epe_runtime.checks import bounded_recursion, check_memory, plain_array
 except ImportError:  # outside an engine: the tests of this module
     bounded_recursion = contextlib.nullcontext
+
+    def check_memory(value: Any) -> Any:
+        return value
 
     def plain_array(array: Any) -> Any:
         return sys.modules["numpy"].ndarray.view(array, sys.modules["numpy"].ndarray)
@@ -125,6 +128,7 @@ def capture(result: Any = None) -> list[tuple[str | None, bytes]]:
     images = []
     for figure in [*(manager.canvas.figure for manager in _managers()), *_figures_of(result)]:
         file = io.BytesIO()
+        check_memory(figure)
         figure.savefig(file, format="png", metadata={"Software": None})
         images.append((_title(figure), file.getvalue()))
     return images

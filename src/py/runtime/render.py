@@ -48,6 +48,7 @@ try:
     from _oml_epe import Error
     from _oml_epe_runtime.checks import (
         bounded_recursion,
+        check_memory,
         checked_codes,
         checked_stream,
         plain_array,
@@ -56,6 +57,9 @@ try:
 except ImportError:  # outside an engine: the tests of this module
     Error = Exception
     bounded_recursion = contextlib.nullcontext
+
+    def check_memory(value: Any) -> Any:
+        return value
 
     def plain_array(array: Any) -> Any:
         return sys.modules["numpy"].ndarray.view(array, sys.modules["numpy"].ndarray)
@@ -189,10 +193,12 @@ def _duration_of(nanoseconds: int) -> str:
 
 
 def _base64(value: Any) -> str:
-    data = memoryview(value)
+    data = check_memory(memoryview(value))
+    if not data.c_contiguous:
+        data = memoryview(data.tobytes())
     if data.nbytes > _PIECE:
         return _in_pieces(_base64, data.cast("B"), _PIECE // 3 * 3)
-    return base64.b64encode(value).decode("ascii")
+    return base64.b64encode(data).decode("ascii")
 
 
 def _numpy_time(value: Any) -> Any:
@@ -242,11 +248,14 @@ def _as_frame(value: Any) -> _Frame | None:
         return None
     pandas = sys.modules.get("pandas")
     if pandas is not None and isinstance(value, pandas.DataFrame):
+        check_memory(value)
         labels = checked_codes(value.columns).tolist()
         return _Frame(labels, lambda i: value.iloc[:, i], len(value))
     numpy = sys.modules.get("numpy")
     if numpy is not None and isinstance(value, numpy.ndarray):
-        if not isinstance(value, numpy.ma.MaskedArray):
+        if isinstance(value, numpy.ma.MaskedArray):
+            check_memory(value)
+        else:
             value = plain_array(value)
         names = value.dtype.names
         if names is None:
@@ -336,6 +345,7 @@ def _pandas_texts(values: Any) -> list[Any]:
 
 def _unmasked(numpy: Any, array: Any) -> Any:
     """Masked elements become None."""
+    check_memory(array)
     mask = plain_array(numpy.ma.getmaskarray(array))
     return numpy.where(mask, None, plain_array(array).astype(object))
 
@@ -473,7 +483,9 @@ def _frame_array(value: Any) -> str:
 
 
 def _ndarray(values: Any) -> str:
-    if not isinstance(values, sys.modules["numpy"].ma.MaskedArray):
+    if isinstance(values, sys.modules["numpy"].ma.MaskedArray):
+        check_memory(values)
+    else:
         values = plain_array(values)
     if values.dtype.names is not None:
         return _frame_array(values)
@@ -505,6 +517,7 @@ def _numpy_scalar(value: Any) -> str:
         text = repr(float(value)) if value.dtype.itemsize == 2 else str(value)
         return text if math.isfinite(value) else "null"
     if kind == "V" and value.dtype.names is not None:
+        check_memory(value)
         return _object({name: value[name] for name in value.dtype.names})
     if kind == "c":
         return _refuse(value)
@@ -661,7 +674,7 @@ def _length(result: Any) -> int:
 
 def _counted(items: Iterator[Any], most: int) -> Iterator[Any]:
     count = 0
-    for item in items:
+    for item in map(check_memory, items):
         frame = _as_frame(item)
         count += 1 if frame is None else frame.height
         if count > most:
@@ -697,7 +710,7 @@ def _json_of_items(items: Iterator[Any]) -> tuple[str, bool]:
     """A generator's items: one array of records when they are frames, else an array."""
     texts: list[str] = []
     records: list[str] = []
-    for index, item in enumerate(items):
+    for index, item in enumerate(map(check_memory, items)):
         try:
             frame = _as_frame(item)
             if frame is not None and len(texts) == 0:
@@ -821,8 +834,9 @@ def _plain(value: Any) -> Any:
     if encoder is _always_null:
         return None
     if encoder in (_ndarray, _pandas_values):
-        if encoder is _ndarray and not isinstance(value, sys.modules["numpy"].ma.MaskedArray):
-            value = plain_array(value)
+        numpy = sys.modules["numpy"]
+        is_plain = isinstance(value, numpy.ndarray) and not numpy.ma.isMaskedArray(value)
+        value = plain_array(value) if is_plain else check_memory(value)
         if getattr(value, "ndim", 1) == 0:
             return _plain(value[()])
         return list(checked_codes(value))
@@ -882,7 +896,7 @@ def _xml_members(values: dict) -> Iterator[str]:
 
 def _xml_items(items: Iterator[Any]) -> str:
     """A generator: the rows of its frames in one, or a list."""
-    values = _all_of(items)
+    values = check_memory(_all_of(items))
     frames = [_as_frame(value) for value in values]
     if frames and all(frame is not None for frame in frames):
         return _xml_frame([frame for frame in frames if frame is not None])

@@ -1,23 +1,105 @@
 """Compiles scripts and finds the function to call in them (spec sql, section 16)."""
 
+import __future__
+
 import ast
 import functools
 import linecache
+import re
 import sys
 import types
 
 from _oml_epe_runtime.errors import LONGEST_LINE, SCRIPT_MODULES, EpeError
 
+# Parser and compiler cannot be interrupted, and the cost of some sources is the square of their
+# length: 1 MB of "def f(): 0" takes minutes. So a long source is parsed and compiled in pieces of
+# whole statements of the top level; between them a cancel is looked at.
+_LONG = 1 << 16  # characters
+_STATEMENTS = 256  # that are compiled at a time
+# Where a statement of the top level may begin.
+_BEGINNING = re.compile(r"\n(?=[^\s#)\]}])(?!(?:else|elif|except|finally)\b)")
+
+
+def _parse(source, filename):
+    """Return the statements of a source."""
+    if len(source) <= _LONG:
+        return ast.parse(source, filename).body
+    source = source.replace("\r\n", "\n").replace("\r", "\n")  # as the parser does
+    statements = []
+    first = lines = 0
+    size = _LONG
+    while first < len(source):
+        cut = _BEGINNING.search(source, min(first + size, len(source)))
+        end = cut.end() if cut else len(source)
+        try:
+            # The empty lines give the nodes their numbers.
+            piece = ast.parse("\n" * lines + source[first:end], filename)
+        except SyntaxError:
+            if end == len(source):
+                break
+            size *= 2  # within a string or brackets; or there is an error
+            continue
+        statements += piece.body
+        lines += source.count("\n", first, end)
+        first = end
+        size = _LONG
+    else:
+        return statements
+    return ast.parse(source, filename).body  # for the message
+
+
+def _future_flags(statements):
+    """The compiler's flags for the future statements, with the number of these."""
+    flags = count = 0
+    for node in statements:
+        is_docstring = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        if isinstance(node, ast.ImportFrom) and node.module == "__future__" and node.level == 0:
+            for alias in node.names:
+                feature = getattr(__future__, alias.name, None)
+                flags |= getattr(feature, "compiler_flag", 0)
+        elif not is_docstring or count > 0:
+            break
+        count += 1
+    return flags, count
+
+
+def _is_whole(statements, futures):
+    """Whether a module must be compiled at once."""
+    for node in statements[futures:]:
+        if isinstance(node, ast.ImportFrom) and node.module == "__future__":
+            return True  # an error
+        if isinstance(node, ast.AnnAssign) and sys.version_info >= (3, 14):
+            return True  # one function computes the annotations of a module
+    return len(statements) <= _STATEMENTS
+
+
+def _module(statements, is_first):
+    """A piece of a module; only in the first one a text at the start is the docstring."""
+    if not is_first:
+        statements = [ast.copy_location(ast.Pass(), statements[0]), *statements]
+    return ast.Module(body=statements, type_ignores=[])
+
 
 def _compile(name, filename, source):
-    """Return the syntax tree and the code, or raise EpeError with line, text and caret.
+    """Return the statements and their code in pieces.
 
-    The text is read once, and a cancel is looked at between the parser and the compiler.
+    Raises EpeError with line, text and caret.
     """
     try:
-        tree = ast.parse(source, filename)
+        statements = _parse(source, filename)
+        flags, futures = _future_flags(statements)
+        size = len(statements) if _is_whole(statements, futures) else _STATEMENTS
         # Only the compiler finds all errors ("return" outside a function).
-        return tree, compile(tree, filename, "exec", dont_inherit=True)
+        return statements, [
+            compile(
+                _module(statements[first : first + size], first == 0),
+                filename,
+                "exec",
+                flags,
+                dont_inherit=True,
+            )
+            for first in range(0, max(len(statements), 1), max(size, 1))
+        ]
     except SyntaxError as error:
         detail = f"Line {error.lineno}: " if error.lineno else ""
         detail += f"{type(error).__name__}: {error.msg}"
@@ -85,9 +167,9 @@ def _definitions(statements):
                     yield from _definitions(inner)
 
 
-def _nothing_to_call(name, tree):
+def _nothing_to_call(name, statements):
     """The error for a script without a function; its hint has the first lines of one."""
-    for node in tree.body:
+    for node in statements:
         if isinstance(node, ast.AsyncFunctionDef):
             return EpeError(
                 f'script "{name}" defines no function but async function "{node.name}"',
@@ -107,16 +189,16 @@ def _nothing_to_call(name, tree):
 def check(name, source):
     """Raise EpeError unless the text compiles and defines something to call; run nothing."""
     source = source.removeprefix("\ufeff")
-    tree, _ = _compile(name, f"<oml_epe script {name}>", source)
-    if not any(True for _ in _definitions(tree.body)):
-        raise _nothing_to_call(name, tree)
+    statements, _ = _compile(name, f"<oml_epe script {name}>", source)
+    if not any(True for _ in _definitions(statements)):
+        raise _nothing_to_call(name, statements)
 
 
-def _choose(name, tree, namespace):
+def _choose(name, statements, namespace):
     """The function named like the script, else the last one, else the last class."""
     functions = []
     classes = []
-    for defined, _ in _definitions(tree.body):
+    for defined, _ in _definitions(statements):
         value = namespace.get(defined)
         if isinstance(value, type):
             classes.append((defined, value))
@@ -129,7 +211,7 @@ def _choose(name, tree, namespace):
     for candidates in (functions, classes):
         if candidates:
             return candidates[-1][1]
-    raise _nothing_to_call(name, tree)
+    raise _nothing_to_call(name, statements)
 
 
 def forget_all():
@@ -174,7 +256,7 @@ def load(owner, name, source):
     """Execute the text of a script as a module of its own and return what to call."""
     source = source.removeprefix("\ufeff")
     filename = f"<oml_epe script {owner}.{name}>"
-    tree, code = _compile(name, filename, source)
+    statements, pieces = _compile(name, filename, source)
     # Tracebacks show the script's own lines; an entry without a time is never checked.
     lines = [line + "\n" for line in source.splitlines()]
     linecache.cache[filename] = (len(source), None, lines, filename)
@@ -185,8 +267,9 @@ def load(owner, name, source):
     before = sys.modules.get(module.__name__)
     sys.modules[module.__name__] = module
     try:
-        exec(code, module.__dict__)
-        return _choose(name, tree, module.__dict__)
+        for code in pieces:
+            exec(code, module.__dict__)
+        return _choose(name, statements, module.__dict__)
     except BaseException:
         if before is None:
             sys.modules.pop(module.__name__, None)
