@@ -4,7 +4,6 @@
 #include <algorithm>
 
 #include "engine/engine_session.h"
-#include "engine/environments.h"
 #include "engine/process_engine.h"
 #include "pg/background_worker.h"
 #include "pg/interrupts.h"
@@ -69,6 +68,8 @@ engine::EngineOptions engine_options(const std::string& environment) {
     pg::at_process_end([]() noexcept { engine::EngineSession::current().end_engines(); });
     return options;
 }
+
+engine::ServerPython server_python() { return {py::embedded_version(), py::site_folders()}; }
 
 std::unique_ptr<Engine> choose_engine(const Request& request, EngineRules rules, Host& host,
                                       Waiter& waiter) {

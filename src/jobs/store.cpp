@@ -9,9 +9,9 @@
 #include "jobs/statement.h"
 #include "jobs/store_rows_internal.h"
 #include "jobs/store_statements_internal.h"
-#include "pg/text.h"
 #include "pg/boundary.h"
 #include "pg/subtransaction.h"
+#include "pg/text.h"
 
 extern "C" {
 #include "postgres.h"

@@ -5,9 +5,9 @@
 #include "jobs/store.h"
 #include "jobs/store_rows_internal.h"
 #include "jobs/store_statements_internal.h"
-#include "pg/text.h"
 #include "pg/boundary.h"
 #include "pg/settings.h"
+#include "pg/text.h"
 
 extern "C" {
 #include "postgres.h"
