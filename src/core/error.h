@@ -52,6 +52,8 @@ struct ErrorReport {
     std::string detail;   ///< sentences
     std::string hint;     ///< sentences
     std::string context;  ///< lines, innermost first
+    /// Name of the module that a script could not import, as Python has it; from untrusted code.
+    std::string missing_module;
     // The rest is filled only for errors that came from PostgreSQL.
     std::string detail_log;
     std::string schema_name;

@@ -70,6 +70,8 @@ engine::EngineOptions engine_options(const std::string& environment) {
     return options;
 }
 
+engine::ServerPython server_python() { return {py::embedded_version(), py::site_folders()}; }
+
 std::unique_ptr<Engine> choose_engine(const Request& request, EngineRules rules, Host& host,
                                       Waiter& waiter) {
     const EngineSettings settings = pg::engine_settings();

@@ -5,12 +5,16 @@
 
 #include "core/pipeline/ports.h"
 #include "engine/common/engine_options.h"
+#include "engine/common/environments.h"
 
 namespace epe {
 
 /// The settings of the session, for the current role. `environment` is a name; "" is the server's
 /// Python. Throws Error 42704 for an unknown environment.
 engine::EngineOptions engine_options(const std::string& environment);
+
+/// The Python of the backend.
+engine::ServerPython server_python();
 
 struct EngineRules {
     bool is_trusted = false;  ///< the script together with its arguments

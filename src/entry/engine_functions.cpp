@@ -134,11 +134,10 @@ EPE_FUNCTION(epe_sandbox_status) {
 // ()
 EPE_FUNCTION(epe_list_envs) {
     const auto host = epe::pg::make_host();
-    const epe::engine::ServerPython server{epe::py::embedded_version(), epe::py::site_folders()};
     Json rows = Json::array();
     for (const auto& each :
-         epe::engine::list_environments(epe::pg::engine_settings().environments_folder, server,
-                                        [&] { host->check_interrupts(); }))
+         epe::engine::list_environments(epe::pg::engine_settings().environments_folder,
+                                        epe::server_python(), [&] { host->check_interrupts(); }))
         rows.push_back({{"name", each.name},
                         {"size", each.size_bytes},
                         {"description", each.description},

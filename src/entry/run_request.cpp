@@ -8,9 +8,11 @@
 
 #include "core/error.h"
 #include "core/pipeline/pipeline.h"
+#include "engine/common/environments.h"
 #include "entry/engine_choice.h"
 #include "entry/last_call.h"
 #include "pg/backend/host.h"
+#include "pg/backend/settings.h"
 #include "pg/backend/waiter.h"
 #include "pg/boundary/log.h"
 #include "pg/catalog/script_store.h"
@@ -74,6 +76,25 @@ bool is_all_trusted(const Request& request, const Script& script) {
     throw Error(std::move(report));
 }
 
+/// Says in which environment a module is missing, and which ones have it. Every role may run
+/// scripts in all of them, and so find out by itself.
+void explain_missing_module(ErrorReport& report, const std::string& environment) {
+    if (report.missing_module.empty()) return;
+    const std::string name = environment.empty() ? engine::kDefaultEnvironment : environment;
+    report.detail += (report.detail.empty() ? "" : " ") +
+                     std::string("The script ran in environment \"") + name +
+                     "\", which has no module \"" + report.missing_module + "\".";
+    std::string others;
+    for (const std::string& each : engine::environments_with(
+             report.missing_module, pg::engine_settings().environments_folder, server_python()))
+        if (each != name) others += (others.empty() ? "\"" : ", \"") + each + "\"";
+    report.hint =
+        others.empty()
+            ? "Install it there: no other environment has it."
+            : "Install it there, or set env_name to an environment that has it: " + others + ".";
+    report.missing_module.clear();
+}
+
 /// Tells the client now and then how many calls are done.
 class ProgressSink final : public ResultSink {
    public:
@@ -121,8 +142,15 @@ bool run_request(const Request& request, const OutputShape& shape, ResultSink& s
     if (source) plan.input = &source->schema();
     ProgressSink progress(sink);
     const UntrustedRun run(!is_trusted);
-    const CallStats stats = run_pipeline(
-        *cut, *engine, plan, rules.shows_progress ? static_cast<ResultSink&>(progress) : sink);
+    ResultSink& results = rules.shows_progress ? static_cast<ResultSink&>(progress) : sink;
+    const CallStats stats = [&] {
+        try {
+            return run_pipeline(*cut, *engine, plan, results);
+        } catch (Error& error) {
+            explain_missing_module(error.report(), request.environment);
+            throw;
+        }
+    }();
     if (source) source->close();
     remember_call(stats);
     return is_trusted;

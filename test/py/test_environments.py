@@ -446,7 +446,105 @@ def test_rows_need_a_package(
     shown = "numpy.ndarray" if shown == "default" else shown
     message = f'input type "{shown}" needs the Python package "{package}"'
     assert caught.value.diag.message_primary == message
-    assert 'the environment "one"' in str(caught.value.diag.message_hint)
+    detail = str(caught.value.diag.message_detail)
+    assert f"No module named '{package}'." in detail
+    assert f'in environment "one", which has no module "{package}"' in detail
+    assert "env_name" in str(caught.value.diag.message_hint)
+
+
+IMPORTS = """
+import importlib
+def imports(name): return importlib.import_module(name) and 1
+"""
+
+
+def missing(session: Connection[Any], name: str, environment: str | None) -> tuple[str, str]:
+    """Import a module that is missing; return DETAIL and HINT."""
+    with pytest.raises(psycopg.errors.ExternalRoutineException) as caught:
+        session.execute(
+            "SELECT pyq_eval(%s, NULL::int, 'imports', NULL, %s)",
+            (json.dumps({"name": name}), environment),
+        )
+    diag = caught.value.diag
+    assert "ModuleNotFoundError" in str(diag.message_primary)
+    return diag.message_detail or "", diag.message_hint or ""
+
+
+@pytest.mark.parametrize("engine", ["backend", "process"])
+@pytest.mark.parametrize("environment", [None, "default", "bare"])
+def test_a_missing_module_names_the_environments_that_have_it(
+    conn: Connection[Any],
+    make_script: Callable[..., str],
+    make_environment: Make,
+    engine: str,
+    environment: str | None,
+) -> None:
+    conn.execute(f"SET oml_epe.engine = '{engine}'")
+    make_script("imports", IMPORTS)
+    module = "epe_module"
+    make_environment("bare", "1.0")
+    (site_of(make_environment("as-package")) / module).mkdir()
+    (site_of(make_environment("as-file")) / f"{module}.py").touch()
+    suffix = f"cpython-{VERSION.replace('.', '')}-x86_64-linux-gnu.so"
+    (site_of(make_environment("as-library")) / f"{module}.{suffix}").touch()
+    (site_of(make_environment("lookalikes")) / f"{module}_2.py").touch()
+    unusable = make_environment("unusable")
+    (site_of(unusable) / f"{module}.py").touch()
+    (unusable / "bin" / "python3").unlink()
+    detail, hint = missing(conn, f"{module}.part", environment)
+    name = environment or "default"
+    assert detail == (f'The script ran in environment "{name}", which has no module "{module}".')
+    assert hint == (
+        "Install it there, or set env_name to an environment that has it: "
+        '"as-file", "as-library", "as-package".'
+    )
+    detail, hint = missing(conn, "epe_nowhere", environment)
+    assert f'environment "{name}", which has no module "epe_nowhere"' in detail
+    assert hint == "Install it there: no other environment has it."
+
+
+def test_packages_of_the_server_that_an_environment_sees(
+    conn: Connection[Any], make_script: Callable[..., str], make_environment: Make
+) -> None:
+    make_script("imports", IMPORTS)
+    make_environment("bare")
+    inherits = make_environment("inherits") / "pyvenv.cfg"
+    inherits.write_text(inherits.read_text().replace("= false", "= true"))
+    _, hint = missing(conn, "numpy", "bare")
+    assert '"default"' in hint
+    assert '"inherits"' in hint
+    row = conn.execute(
+        "SELECT pyq_eval('{\"name\": \"numpy\"}', NULL::int, 'imports', NULL, 'inherits')"
+    )
+    assert row.fetchone() == (1,)
+
+
+@pytest.mark.parametrize(
+    "name", ["bare/lib", "/etc/passwd", "a b", "x" * 5000, "..", "os.path.nothing", "json.nothing"]
+)
+def test_names_that_lead_elsewhere_are_not_looked_for(
+    conn: Connection[Any],
+    make_script: Callable[..., str],
+    make_environment: Make,
+    make_role: Callable[..., str],
+    connect: Connect,
+    name: str,
+) -> None:
+    """The server may see more files than a script."""
+    make_environment("bare")
+    script = f"""
+def raises():
+    raise ModuleNotFoundError("No module", name={name!r})
+"""
+    session = connect(user=make_role())
+    session.execute("SELECT pyq_script_create('raises', %s)", (script,))
+    with pytest.raises(psycopg.errors.ExternalRoutineException) as caught:
+        session.execute("SELECT pyq_eval(NULL, NULL::int, 'raises')")
+    hint = caught.value.diag.message_hint or ""
+    assert hint in ("", "Install it there: no other environment has it.")
+    assert len(caught.value.diag.message_detail or "") < 1000
+    # A part of a package that is there is not a missing package.
+    assert bool(hint) == (name in ("bare/lib", "/etc/passwd", "a b"))
 
 
 # ------------------------------------------------------------------------- packages with threads

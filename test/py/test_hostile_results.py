@@ -261,8 +261,8 @@ def hostile():
 @pytest.mark.parametrize(
     ("body", "message", "hint"),
     [
-        ("import_module('no\\udc80')", "No module named 'no\\udc80'", 'lacks "no\\udc80"'),
-        ("import_module('m' * 10**7)", "ModuleNotFoundError: No module", 'mmm ..."'),
+        ("import_module('no\\udc80')", "No module named 'no\\udc80'", 'no module "no\\udc80"'),
+        ("import_module('m' * 10**7)", "ModuleNotFoundError: No module", ""),
         ("dat = Endless(); raise KeyError('x')", "KeyError: 'x'", ""),
     ],
 )
@@ -282,7 +282,8 @@ def hostile(dat):
         run(source, statement)
     diag = caught.value.diag
     assert message in str(diag.message_primary)
-    assert hint in (diag.message_hint or "") and len(diag.message_hint or "") < 1000
+    help_text = f"{diag.message_detail or ''} {diag.message_hint or ''}"
+    assert hint in help_text and len(help_text) < 1000
 
 
 @pytest.mark.parametrize(

@@ -316,7 +316,7 @@ def test_values_beside_figures_stay(values: Connection[Any]) -> None:
         ("SELECT 1 AS x, 2 AS y", "dat.x", '"oml_input_type": "pandas.DataFrame"'),
         ("SELECT 1 AS x, 'a' AS y", "dat['X']", 'has the column "x"'),
         ("SELECT 1 AS x, 'a' AS y", "dat.Y", 'has the column "y"'),
-        ("SELECT 1 AS x, 'a' AS y", "__import__('no_such_thing')", 'lacks "no_such_thing"'),
+        ("SELECT 1 AS x, 'a' AS y", "__import__('no_such_thing')", "no other environment has it"),
         ("SELECT 1 AS x, 'a' AS y", "dat.rename(columns={'x': 'Big X'})",
          'AS t("Big X" bigint, y text)'),
         ("SELECT 1 AS x, 'a' AS y", "{'k': 1.5, 'l': ['a']}", "AS t(k double precision, l text)"),

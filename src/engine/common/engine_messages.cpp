@@ -83,9 +83,9 @@ Schema read_fields(WireReader& from, int depth) {
 constexpr std::size_t kStateLength = 5;
 
 /// The texts of a report that an engine may set.
-std::array<std::string ErrorReport::*, 5> report_texts() {
-    return {&ErrorReport::sqlstate, &ErrorReport::message, &ErrorReport::detail, &ErrorReport::hint,
-            &ErrorReport::context};
+std::array<std::string ErrorReport::*, 6> report_texts() {
+    return {&ErrorReport::sqlstate, &ErrorReport::message, &ErrorReport::detail,
+            &ErrorReport::hint,     &ErrorReport::context, &ErrorReport::missing_module};
 }
 
 }  // namespace

@@ -14,6 +14,7 @@
 
 #include "core/error.h"
 #include "core/request/identifiers.h"
+#include "engine/module_files.h"
 
 namespace epe::engine {
 
@@ -53,19 +54,35 @@ std::vector<std::string> names_in(const fs::path& folder) {
     return names;
 }
 
-/// What pyvenv.cfg says: `version` is venv's, `version_info` virtualenv's and uv's.
-std::string configured_version(const fs::path& configuration) {
+/// What pyvenv.cfg says of one of some keys; "" if nothing that `read` makes something of.
+template <typename Read>
+std::string configured(const fs::path& configuration, const Read& read) {
     std::ifstream file(configuration);
     std::string line;
     for (int i = 0; i < kMostConfigurationLines && std::getline(file, line); ++i) {
         const std::size_t equals = line.find('=');
         if (equals == std::string::npos) continue;
         const std::string key = fold_case(trim(std::string_view(line).substr(0, equals)));
-        if (key != "version" && key != "version_info") continue;
-        std::string version = minor_version(trim(std::string_view(line).substr(equals + 1)));
-        if (!version.empty()) return version;
+        std::string value = read(key, trim(std::string_view(line).substr(equals + 1)));
+        if (!value.empty()) return value;
     }
     return {};
+}
+
+/// `version` is venv's, `version_info` virtualenv's and uv's.
+std::string configured_version(const fs::path& configuration) {
+    return configured(configuration, [](const std::string& key, std::string_view value) {
+        return key == "version" || key == "version_info" ? minor_version(value) : std::string();
+    });
+}
+
+/// Whether the packages of the server's own Python can be imported, too.
+bool sees_system_packages(const fs::path& configuration) {
+    const std::string value =
+        configured(configuration, [](const std::string& key, std::string_view each) {
+            return key == "include-system-site-packages" ? fold_case(each) : std::string();
+        });
+    return value == "true";
 }
 
 /// Without a word in pyvenv.cfg the folder of the packages tells, if there is but one.
@@ -275,6 +292,24 @@ Environment describe(const fs::path& folder, const std::string& name, const std:
             .python_version = version};
 }
 
+/// Names of the environments that a call may name besides the default one.
+std::vector<std::string> other_environments(const std::string& environments_dir,
+                                            const std::string& version,
+                                            std::size_t most_folders = SIZE_MAX) {
+    std::vector<std::string> found;
+    if (environments_dir.empty()) return found;
+    for (const std::string& name : names_in(environments_dir)) {
+        if (most_folders-- == 0) break;
+        if (!can_be_name(name) || name == kDefaultEnvironment) continue;
+        // SQL could not name it.
+        if (printable(name) != name) continue;
+        const fs::path folder = fs::path(environments_dir) / name;
+        if (fault_of(folder) || version_of(folder) != version) continue;
+        found.push_back(name);
+    }
+    return found;
+}
+
 }  // namespace
 
 std::string find_environment(const std::string& environments_dir, const std::string& name,
@@ -318,16 +353,34 @@ std::vector<Environment> list_environments(const std::string& environments_dir,
                                            const ServerPython& server,
                                            const std::function<void()>& check_interrupts) {
     std::vector<Environment> environments{describe_default(server, check_interrupts)};
-    if (environments_dir.empty()) return environments;
-    for (const std::string& name : names_in(environments_dir)) {
-        if (!can_be_name(name) || name == kDefaultEnvironment) continue;
-        // SQL could not name it.
-        if (printable(name) != name) continue;
-        const fs::path folder = fs::path(environments_dir) / name;
-        if (fault_of(folder) || version_of(folder) != server.version) continue;
-        environments.push_back(describe(folder, name, server.version, check_interrupts));
-    }
+    for (const std::string& name : other_environments(environments_dir, server.version))
+        environments.push_back(
+            describe(fs::path(environments_dir) / name, name, server.version, check_interrupts));
     return environments;
+}
+
+std::vector<std::string> environments_with(const std::string& module,
+                                           const std::string& environments_dir,
+                                           const ServerPython& server) {
+    constexpr std::size_t kMostFolders = 200;
+    std::vector<std::string> found;
+    if (!can_be_module(module)) return found;
+    const bool is_in_default =
+        std::any_of(server.site_directories.begin(), server.site_directories.end(),
+                    [&](const std::string& site) { return has_module(fs::path(site), module); });
+    if (is_in_default) found.emplace_back(kDefaultEnvironment);
+    for (const std::string& name :
+         other_environments(environments_dir, server.version, kMostFolders)) {
+        if (found.size() == kMostNamed) break;
+        const fs::path folder = fs::path(environments_dir) / name;
+        const fs::path sites =
+            fs::path(std::string(kPythonFolder) + server.version) / "site-packages";
+        if (has_module(folder / "lib" / sites, module) ||
+            has_module(folder / "lib64" / sites, module) ||
+            (is_in_default && sees_system_packages(folder / "pyvenv.cfg")))
+            found.push_back(name);
+    }
+    return found;
 }
 
 }  // namespace epe::engine

@@ -1,6 +1,7 @@
 // Python virtual environments, the folders that `env_name` may name.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -49,5 +50,13 @@ std::string environment_stamp(const std::string& folder);
 std::vector<Environment> list_environments(const std::string& environments_dir,
                                            const ServerPython& server,
                                            const std::function<void()>& check_interrupts);
+
+/// Names of the environments that list_environments would give and whose packages include a module,
+/// the default one first; at most kMostNamed, and only the first few hundred are looked at. Looks
+/// for its file or folder only. Empty for what cannot be the name of a module without a dot.
+inline constexpr std::size_t kMostNamed = 8;
+std::vector<std::string> environments_with(const std::string& module,
+                                           const std::string& environments_dir,
+                                           const ServerPython& server);
 
 }  // namespace epe::engine

@@ -79,17 +79,18 @@ void describe(PyObject* exception, ErrorReport& report) {
     }
 }
 
-/// What helps with the first mistakes; empty for others.
-std::string hint_of(PyObject* exception) {
+/// What helps with the first mistakes: a hint, or the module that is missing.
+void add_help(PyObject* exception, ErrorReport& report) {
     try {
-        static PyObject* hint_function = nullptr;
-        if (hint_function == nullptr)
-            hint_function =
-                attribute(import_module("_oml_epe_runtime.errors").get(), "hint_of").release();
-        return std::string(utf8(call(hint_function, Ref::borrow(exception)).get()));
+        static PyObject* help_function = nullptr;
+        if (help_function == nullptr)
+            help_function =
+                attribute(import_module("_oml_epe_runtime.errors").get(), "help_of").release();
+        const Ref answer = call(help_function, Ref::borrow(exception));
+        report.hint = utf8(PyTuple_GetItem(answer.get(), 0));
+        report.missing_module = utf8(PyTuple_GetItem(answer.get(), 1));
     } catch (const ScriptError&) {
-        PyErr_Clear();  // the error is reported without a hint
-        return {};
+        PyErr_Clear();  // the error is reported without help
     }
 }
 
@@ -111,7 +112,7 @@ Error take_error(const std::string& place) {
     report.detail = text_attribute(exception.get(), "detail");
     report.hint = text_attribute(exception.get(), "hint");
     describe(exception.get(), report);
-    if (report.hint.empty()) report.hint = hint_of(exception.get());
+    if (report.hint.empty()) add_help(exception.get(), report);
     if (!place.empty())
         report.context = report.context.empty() ? place : place + "\n" + report.context;
     PyErr_Clear();

@@ -386,28 +386,32 @@ def _hint_of_input(exception):
     return f'The input has the column "{found[0]}": names of columns are case-sensitive in Python.'
 
 
-def _hint_of_module(exception):
-    environment = os.path.basename(sys.prefix) if sys.prefix != sys.base_prefix else ""
-    where = f'environment "{environment}"' if environment else "the server's own Python"
-    name = _cut_line((exception.name or "").partition(".")[0])
-    return (
-        f'The call ran in {where}, which lacks "{name}". Install it there, or give the env_name of '
-        "an environment that has it: SELECT * FROM pyq_list_envs() lists them."
-    )
+def _missing_module(exception):
+    """The package that an environment lacks; empty when it lacks a part of a package only."""
+    if isinstance(exception, EpeError):
+        return getattr(exception, "missing_module", "")
+    name = exception.name
+    if not isinstance(name, str):
+        return ""
+    package = name[: _LONGEST_NAME + 1].partition(".")[0]
+    return "" if package in sys.modules or len(package) > _LONGEST_NAME else package
 
 
-def hint_of(exception):
-    """What helps with the first mistakes; empty for others."""
-    hint = ""
+def help_of(exception):
+    """Return what helps with the first mistakes, (hint, missing module); empty for others.
+
+    Which environments have the module is found out where they can be seen.
+    """
+    hint = module = ""
     try:
         with bounded_recursion():
-            if isinstance(exception, ModuleNotFoundError):
-                hint = _hint_of_module(exception)
+            if isinstance(exception, (ModuleNotFoundError, EpeError)):
+                module = _missing_module(exception)
             elif isinstance(exception, (IndexError, KeyError, AttributeError)):
                 hint = _hint_of_input(exception)
-        return encodable(hint)
+        return encodable(hint), encodable(module)
     except Exception:  # whatever the script's objects do
-        return ""
+        return "", ""
 
 
 def describe(exception):

@@ -5,9 +5,6 @@ arrays in its `units` and asks either for everything (`whole`), or for many part
 batch (`split`, then `part` again and again, which must be cheap).
 """
 
-import os
-import sys
-
 from _oml_epe_runtime.errors import EpeError
 
 # An environment may lack numpy: it is imported by the first input that needs it.
@@ -18,15 +15,13 @@ def _import(name, what):
     try:
         return __import__(name)
     except ImportError as error:
-        environment = os.path.basename(sys.prefix)
-        raise EpeError(
+        failure = EpeError(
             f'input type "{what}" needs the Python package "{name}"',
             sqlstate="0A000",
             detail=f"{error}.",
-            hint=f'Install it into the environment "{environment}", or pass another env_name.'
-            if sys.prefix != sys.base_prefix
-            else "Install it for the server's own Python.",
-        ) from None
+        )
+        failure.missing_module = name
+        raise failure from None
 
 
 def require_numpy(what):
