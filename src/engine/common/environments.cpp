@@ -14,7 +14,7 @@
 
 #include "core/error.h"
 #include "core/request/identifiers.h"
-#include "engine/module_files.h"
+#include "engine/common/module_files.h"
 
 namespace epe::engine {
 

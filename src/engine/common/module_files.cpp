@@ -1,5 +1,5 @@
 // Whether the packages of a Python environment include a module, as far as file names tell.
-#include "engine/module_files.h"
+#include "engine/common/module_files.h"
 
 #include <algorithm>
 #include <system_error>
