@@ -169,7 +169,7 @@ FUZZ_SOURCES := $(filter-out $(FUZZ_GATEWAY),$(FUZZ_ALL))
 
 UNIT_TESTS := $(patsubst $(ROOT)/%,%,$(wildcard $(ROOT)/test/unit/*/*.cpp)) $(FUZZ_SOURCES) test/fuzz/replay.cpp
 UNIT_OBJS = $(patsubst %.cpp,build/unit/%.o,$(UNIT_TESTS) $(patsubst %,src/%,$(call sources,$(UNIT_FOLDERS))))
-UNIT_FLAGS = -std=c++20 -O1 -g $(WARNINGS) -I$(ROOT)/src -I$(ROOT)/test/unit -I$(ROOT)/test/fuzz -fno-omit-frame-pointer \
+UNIT_FLAGS = -std=c++20 -O0 -g1 $(WARNINGS) -I$(ROOT)/src -I$(ROOT)/test/unit -I$(ROOT)/test/fuzz -fno-omit-frame-pointer \
 	-fsanitize=address,undefined -fno-sanitize-recover=all
 
 UNIT_ARGS ?= --gtest_brief=1
