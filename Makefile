@@ -23,7 +23,7 @@ EXTENSION_VERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" $(EXT
 
 # ------------------------------------------------------------------------------------- sources
 # What only the engine program needs: it supervises, forks and confines engines and runs scripts.
-PROGRAM_ONLY := $(patsubst %,src/engine/%.cpp,engine_main engine_server engine_link remote_host supervisor supervisor_queue supervisor_zygotes supervisor_strays supervised_engine supervised_gateway zygote warm_up sandbox sandbox_filter sandbox_landlock sandbox_namespaces watch_guard)
+PROGRAM_ONLY := $(patsubst %,src/engine/%.cpp,engine_main engine_server engine_link remote_host supervisor supervisor_queue supervisor_zygotes supervisor_strays supervised_engine supervised_gateway zygote warm_up sandbox sandbox_filter sandbox_landlock sandbox_namespaces watch_guard watch_guard_messages)
 SOURCES := $(sort $(filter-out $(PROGRAM_ONLY),$(wildcard $(patsubst %,src/%/*.cpp,core pg py engine jobs entry))))
 ENGINE_PROGRAM = oml_epe_engine
 PROGRAM_OBJS := $(patsubst %.cpp,%.o,$(wildcard $(patsubst %,src/%/*.cpp,core py)) \
