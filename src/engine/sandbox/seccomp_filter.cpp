@@ -247,9 +247,8 @@ void allow_threads_only(FilterBuilder& rules) {
 /// which the server's shared memory is made of, and none that cannot be swapped out.
 void allow_memory(FilterBuilder& rules) {
     rules.allow("mmap", {equals_in(3, MAP_HUGETLB | MAP_LOCKED, 0)});
-    for (const std::uint64_t mode : {0, FALLOC_FL_KEEP_SIZE}) {
+    for (const std::uint64_t mode : {0, FALLOC_FL_KEEP_SIZE})
         rules.allow("fallocate", {equals(1, mode)});
-    }
     for (const std::uint64_t advice : kAdvice) rules.allow("madvise", {equals(2, advice)});
 }
 
@@ -274,12 +273,10 @@ void allow_file_commands(FilterBuilder& rules) {
     for (const std::uint64_t command : kFileCommands) rules.allow("fcntl", {equals(1, command)});
     rules.allow("fcntl", {equals(1, F_SETFL), equals_in(2, O_ASYNC, 0)});
     rules.answer("flock", 0);
-    for (const std::uint64_t command : {F_SETLK, F_SETLKW}) {
+    for (const std::uint64_t command : {F_SETLK, F_SETLKW})
         rules.answer("fcntl", 0, {equals(1, command)});
-    }
-    for (const std::uint64_t command : {F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW}) {
+    for (const std::uint64_t command : {F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW})
         rules.answer("fcntl", EINVAL, {equals(1, command)});
-    }
 }
 
 void allow_options(FilterBuilder& rules) {
@@ -288,11 +285,9 @@ void allow_options(FilterBuilder& rules) {
     for (const SocketOption& option : kSocketOptions) {
         rules.allow("setsockopt", {equals(1, option.level), equals(2, option.name)});
     }
-    // Buffers keep their size: they are no memory of the process, so no limit counts them.
-    // Libraries that set them do not expect that it fails.
-    for (const std::uint64_t option : {SO_SNDBUF, SO_RCVBUF}) {
+    // No limit counts the memory of buffers. Libraries do not expect that changing them fails.
+    for (const std::uint64_t option : {SO_SNDBUF, SO_RCVBUF})
         rules.answer("setsockopt", 0, {equals(1, SOL_SOCKET), equals(2, option)});
-    }
 }
 
 void allow_sockets(FilterBuilder& rules, bool with_network) {

@@ -18,7 +18,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <chrono>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
@@ -32,6 +31,8 @@
 #include <utility>
 #include <vector>
 
+#include "engine/sandbox/watch_guard_messages.h"
+
 namespace epe::engine {
 namespace {
 
@@ -43,76 +44,11 @@ constexpr long kGetDescriptor = 438;
 constexpr int kFirstOwn = 1024;
 constexpr std::size_t kMostInstances = 128;  // with watches, of an engine
 constexpr std::uint64_t kProof = 0x6f6d6c5f65706531;
-/// How long an answer of the guard is waited for. It answers at once unless it is stopped.
-constexpr int kPatienceMilliseconds = 1000;
 
 struct Hello {
     std::int32_t pid = 0;
     std::uint64_t proof = 0;  ///< address of kProof in the engine
 };
-
-/// Sends bytes, and a descriptor when there is one.
-bool send_message(int socket, const void* data, std::size_t size, int descriptor) noexcept {
-    iovec part{const_cast<void*>(data), size};
-    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
-    msghdr message{};
-    message.msg_iov = &part;
-    message.msg_iovlen = 1;
-    if (descriptor >= 0) {
-        message.msg_control = control.data();
-        message.msg_controllen = control.size();
-        cmsghdr* const header = CMSG_FIRSTHDR(&message);
-        header->cmsg_len = CMSG_LEN(sizeof(int));
-        header->cmsg_level = SOL_SOCKET;
-        header->cmsg_type = SCM_RIGHTS;
-        std::memcpy(CMSG_DATA(header), &descriptor, sizeof descriptor);
-    }
-    ssize_t sent = 0;
-    do sent = ::sendmsg(socket, &message, MSG_NOSIGNAL);
-    while (sent < 0 && errno == EINTR);
-    return sent == static_cast<ssize_t>(size);
-}
-
-/// Receives a message. The number of its bytes; 0 at the end.
-std::size_t receive_message(int socket, void* data, std::size_t size,
-                            Descriptor& descriptor) noexcept {
-    iovec part{data, size};
-    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
-    msghdr message{};
-    message.msg_iov = &part;
-    message.msg_iovlen = 1;
-    message.msg_control = control.data();
-    message.msg_controllen = control.size();
-    ssize_t received = 0;
-    do received = ::recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
-    while (received < 0 && errno == EINTR);
-    if (received <= 0) return 0;
-    const cmsghdr* const header = CMSG_FIRSTHDR(&message);
-    if (header != nullptr && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS &&
-        header->cmsg_len == CMSG_LEN(sizeof(int))) {
-        int number = -1;
-        std::memcpy(&number, CMSG_DATA(header), sizeof number);
-        descriptor = Descriptor(number);
-    }
-    return static_cast<std::size_t>(received);
-}
-
-/// Waits for the guard's answer. Empty when the guard is gone or does not answer in time.
-std::optional<char> receive_answer(int socket) noexcept {
-    using Clock = std::chrono::steady_clock;
-    const Clock::time_point end = Clock::now() + std::chrono::milliseconds(kPatienceMilliseconds);
-    pollfd polled{socket, POLLIN, 0};
-    int ready = 0;
-    do {
-        const auto left =
-            std::chrono::duration_cast<std::chrono::milliseconds>(end - Clock::now()).count();
-        ready = ::poll(&polled, 1, static_cast<int>(std::max<std::int64_t>(left, 0)));
-    } while (ready < 0 && errno == EINTR);
-    char answer = 0;
-    Descriptor none;
-    if (ready <= 0 || receive_message(socket, &answer, 1, none) != 1) return std::nullopt;
-    return answer;
-}
 
 /// Moves a descriptor of the guard's to where no engine's file can be. Empty when it cannot.
 Descriptor move_up(Descriptor low) noexcept {

@@ -12,6 +12,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/error.h"
@@ -259,6 +260,78 @@ void visit_elements(const Layout& layout, std::size_t dimension, std::int64_t at
         visit_elements(layout, dimension + 1, at + i * stride, pointers, visit);
 }
 
+/// An array, as numpy/ndarraytypes.h declares it (PyArrayObject_fields).
+struct ArrayFields {
+    PyObject_HEAD;
+    char* data;
+    int dimensions;
+    Py_ssize_t* shape;
+    Py_ssize_t* strides;
+    PyObject* base;
+    PyObject* dtype;
+    int flags;
+};
+
+/// Whether numpy's arrays are what ArrayFields says, by an array and what numpy tells of it.
+bool is_true_of(PyObject* array) {
+    const auto& fields = *reinterpret_cast<const ArrayFields*>(array);
+    const Layout layout = layout_of(array);
+    const auto count = static_cast<std::ptrdiff_t>(layout.shape.size());
+    return reinterpret_cast<std::int64_t>(fields.data) == layout.data &&
+           fields.dtype == native_attribute(array, "dtype").get() && fields.dimensions == count &&
+           std::equal(fields.shape, fields.shape + count, layout.shape.begin()) &&
+           std::equal(fields.strides, fields.strides + count, layout.strides.begin()) &&
+           ((fields.flags & kOwnsData) != 0) == owns_memory(array);
+}
+
+struct ElementFacts {
+    PyObject* dtype = nullptr;  ///< kept
+    bool has_objects = true;
+    std::int64_t width = 0;
+};
+
+/// Facts of a type of elements; those of the last one are kept.
+const ElementFacts& facts_of(PyObject* dtype) {
+    static ElementFacts last;
+    if (last.dtype == dtype) return last;
+    ElementFacts facts;
+    facts.has_objects = attribute(dtype, "hasobject").get() == Py_True;
+    facts.width = integer(attribute(dtype, "itemsize"));
+    facts.dtype = Ref::borrow(dtype).release();
+    PyObject* const old = std::exchange(last, facts).dtype;
+    Py_XDECREF(old);
+    return last;
+}
+
+/// The usual case, quickly: elements that are no objects, in memory of the array's own or of the
+/// array that it is a view of. False when that takes a closer look.
+bool is_within_owner(PyObject* array) {
+    static const bool kHasKnownFields = is_true_of(array);
+    if (!kHasKnownFields) return false;
+    const auto& fields = *reinterpret_cast<const ArrayFields*>(array);
+    const ElementFacts facts = facts_of(fields.dtype);
+    if (facts.has_objects) return false;
+    if ((fields.flags & kOwnsData) != 0) return true;
+    if (fields.base == nullptr || !is_array(fields.base)) return false;
+    const auto& owner = *reinterpret_cast<const ArrayFields*>(fields.base);
+    if ((owner.flags & kOwnsData) == 0 || owner.dtype != fields.dtype) return false;
+    std::int64_t size = facts.width;
+    for (int i = 0; i < owner.dimensions; ++i)
+        if (__builtin_mul_overflow(size, owner.shape[i], &size)) return false;
+    std::int64_t below = 0;
+    std::int64_t above = facts.width;
+    for (int i = 0; i < fields.dimensions; ++i) {
+        if (fields.shape[i] == 0) return true;
+        std::int64_t reach = 0;
+        if (__builtin_mul_overflow(fields.shape[i] - 1, fields.strides[i], &reach)) return false;
+        std::int64_t& side = reach < 0 ? below : above;
+        if (__builtin_add_overflow(side, reach, &side)) return false;
+    }
+    const std::int64_t start =
+        reinterpret_cast<std::int64_t>(fields.data) - reinterpret_cast<std::int64_t>(owner.data);
+    return below >= -start && start >= 0 && start <= size && above <= size - start;
+}
+
 }  // namespace
 
 Ref native_attribute(PyObject* value, const char* name) {
@@ -276,6 +349,7 @@ Ref native_attribute(PyObject* value, const char* name) {
 }
 
 void check_array_memory(PyObject* array) {
+    if (is_within_owner(array)) return;
     const Ref dtype = native_attribute(array, "dtype");
     const bool has_objects = attribute(dtype.get(), "hasobject").get() == Py_True;
     if (!has_objects && owns_memory(array)) return;
