@@ -5,6 +5,9 @@
 // at the text at the error's position next; both are the same in all languages.
 #include "pg/call_hints.h"
 
+#include <cstddef>
+#include <cstring>
+
 extern "C" {
 #include "postgres.h"
 
@@ -68,7 +71,37 @@ bool is_oracle_name(const char* at) noexcept {
     return *skip_spaces(at) == '(';
 }
 
+/// The name after "pyqsys." in a denied statement, if the denied table has that name; else null.
+/// The message names the table, but not its schema.
+const char* denied_table(const ErrorData* error) noexcept {
+    constexpr const char* kTables[] = {
+        "jobs",       "job_changes",       "job_results",      "scripts",         "script_grants",
+        "datastores", "datastore_objects", "datastore_pieces", "datastore_grants"};
+    if (error->message_id == nullptr ||
+        std::strncmp(error->message_id, "permission denied for table", 27) != 0 ||
+        error->message == nullptr || debug_query_string == nullptr)
+        return nullptr;
+    for (const char* const table : kTables) {
+        const std::size_t length = std::strlen(table);
+        const std::size_t message_length = std::strlen(error->message);
+        if (message_length < length ||
+            std::strcmp(error->message + message_length - length, table) != 0 ||
+            is_name(error->message[message_length - length - 1]))
+            continue;
+        for (const char* at = debug_query_string; *at != '\0'; ++at) {
+            const char* after = skip_prefix(at, "pyqsys.");
+            if (after != nullptr) after = skip_prefix(after, table);
+            if (after != nullptr && !is_name(*after)) return table;
+        }
+    }
+    return nullptr;
+}
+
 const char* hint_for(const ErrorData* error) noexcept {
+    if (error->sqlerrcode == ERRCODE_INSUFFICIENT_PRIVILEGE && error->hint == nullptr) {
+        const char* table = denied_table(error);
+        return table == nullptr ? nullptr : hint_for_table(table);
+    }
     const bool is_syntax = error->sqlerrcode == ERRCODE_SYNTAX_ERROR;
     if (!is_syntax && error->sqlerrcode != ERRCODE_UNDEFINED_FUNCTION) return nullptr;
     if (is_syntax && error->hint != nullptr) return nullptr;
@@ -99,6 +132,15 @@ void add_hint(ErrorData* error) noexcept {
 }
 
 }  // namespace
+
+const char* hint_for_table(const char* table) noexcept {
+    if (std::strncmp(table, "job", 3) == 0)
+        return "Use view pyq_jobs and functions pyq_job_result, pyq_cancel_job and pyq_delete_job.";
+    if (std::strncmp(table, "script", 6) == 0)
+        return "Use views user_pyq_scripts and all_pyq_scripts and functions pyq_script_create, "
+               "pyq_script_drop, pyq_grant and pyq_revoke.";
+    return "Use views user_pyq_datastores and all_pyq_datastores and module oml.ds of package oml.";
+}
 
 void install_call_hints() noexcept {
     previous_hook = emit_log_hook;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import psycopg
@@ -57,6 +58,47 @@ def test_hints(
     else:
         assert given is not None
         assert given.startswith(hint)
+
+
+@pytest.mark.parametrize(
+    ("statement", "hint"),
+    [
+        ("SELECT * FROM pyqsys.jobs", "Use view pyq_jobs"),
+        ("DELETE FROM PyqSys.job_results", "Use view pyq_jobs"),
+        ("INSERT INTO pyqsys.scripts (name) VALUES ('x')", "Use views user_pyq_scripts"),
+        ("UPDATE pyqsys.datastores SET name = 'x'", "Use views user_pyq_datastores"),
+        ("SELECT * FROM private.jobs", None),
+        ("SELECT 1 FROM private.jobs, pyqsys.job_datas", None),
+    ],
+)
+def test_tables_of_the_extension(
+    conn: psycopg.Connection[Any],
+    connect: Callable[..., psycopg.Connection[Any]],
+    make_role: Callable[..., str],
+    statement: str,
+    hint: str | None,
+) -> None:
+    role = make_role()
+    conn.execute("CREATE SCHEMA IF NOT EXISTS private")
+    conn.execute("CREATE TABLE IF NOT EXISTS private.jobs (a int)")
+    conn.execute(f"GRANT USAGE ON SCHEMA private TO {role}")
+    with pytest.raises(psycopg.Error) as caught:
+        connect(user=role).execute(statement)  # type: ignore[call-overload]
+    given = caught.value.diag.message_hint or ""
+    if hint is None:
+        assert not given.startswith("Use view")
+    else:
+        assert caught.value.sqlstate == "42501"
+        assert given.startswith(hint)
+
+
+def test_members_of_pg_write_all_data_get_the_hint(
+    connect: Callable[..., psycopg.Connection[Any]], make_role: Callable[..., str]
+) -> None:
+    session = connect(user=make_role("writer", "IN ROLE pg_write_all_data"))
+    with pytest.raises(psycopg.errors.InsufficientPrivilege) as caught:
+        session.execute("INSERT INTO pyqsys.job_results VALUES (gen_random_uuid(), 1, '', 1, '')")
+    assert (caught.value.diag.message_hint or "").startswith("Use view pyq_jobs")
 
 
 def test_the_hinted_forms_work(conn: psycopg.Connection[Any]) -> None:

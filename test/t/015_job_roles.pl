@@ -253,7 +253,7 @@ for my $loss (sort keys %losses)
 	my $admin = submit('postgres', ['SELECT 1']);
 	$node->safe_psql('postgres', $losses{$loss}[0]);
 	set_conf('oml_epe.max_jobs', 1);
-	like(outcome($id), qr/^failed\|28000\|role "cid" may not log in any more/,
+	like(outcome($id), qr/^failed\|28000\|role "cid" is no longer permitted to log in/,
 		"$loss: a queued job fails");
 	is($node->safe_psql('postgres',
 			"SELECT started IS NULL AND attempts = 0 FROM pyqsys.jobs WHERE id = '$id'"),
