@@ -224,8 +224,9 @@ COMMENT ON TABLE pyqsys.job_changes IS
     'Outcomes, cancellations and deletions of jobs that wait for the lock of the job''s row';
 COMMENT ON COLUMN pyqsys.job_changes.number IS 'Order of the changes';
 COMMENT ON COLUMN pyqsys.job_changes.job IS 'ID of the job';
-COMMENT ON COLUMN pyqsys.job_changes.attempt IS 'Attempt that it is of; NULL: of a session';
-COMMENT ON COLUMN pyqsys.job_changes.state IS 'State that the job gets, or deleted';
+COMMENT ON COLUMN pyqsys.job_changes.attempt IS
+    'Attempt that made the change; NULL if a session made it';
+COMMENT ON COLUMN pyqsys.job_changes.state IS 'New state of the job, or deleted';
 COMMENT ON COLUMN pyqsys.job_changes.error IS 'As in pyqsys.jobs';
 COMMENT ON COLUMN pyqsys.job_changes.progress IS 'As in pyqsys.jobs';
 COMMENT ON COLUMN pyqsys.job_changes.comment IS 'As in pyqsys.jobs';
@@ -323,14 +324,14 @@ CREATE OR REPLACE FUNCTION pyqsys.require_owner() RETURNS trigger
     LANGUAGE C VOLATILE PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'epe_require_owner';
 COMMENT ON FUNCTION pyqsys.require_owner() IS
-    'Trigger on every table of pyqsys: refuses changes by roles without the rights of its owner';
+    'Trigger on every table of pyqsys: refuses changes by roles without the owner''s privileges';
 
 -- A job belongs to the server that it was submitted to.
 CREATE FUNCTION pyqsys.ignore_replicated() RETURNS trigger
     LANGUAGE C VOLATILE PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'epe_ignore_replicated';
 COMMENT ON FUNCTION pyqsys.ignore_replicated() IS
-    'Trigger on the tables that do not travel: ignores what replication does to them';
+    'Trigger on tables that are not replicated: ignores changes that replication applies';
 
 -- Tables whose rows do not travel are those that pg_dump leaves out.
 CREATE FUNCTION pyqsys.guard_tables() RETURNS void
@@ -382,7 +383,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pyqsys.guard_tables() IS
-    'Puts the guards on every table of pyqsys, where they are missing or disabled';
+    'Creates or enables missing or disabled protective triggers on the tables of pyqsys';
 
 -- Default privileges, of the role that runs this script or of others for it, have given each object
 -- an ACL. What each kind of object means to give: nothing for tables, sequences, trigger functions
@@ -471,7 +472,98 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pyqsys.set_privileges(text[]) IS
-    'Sets the ACL of every object of the extension to what it is meant to be';
+    'Restores the privileges of the extension''s objects';
+
+-- -------------------------------------------------------------------------------------- comments
+
+COMMENT ON TABLE pyqsys.scripts IS
+    'The script repository; written by pyq_script_create, read through all_pyq_scripts';
+COMMENT ON COLUMN pyqsys.scripts.owner IS 'Owner; 0 (-) for a global script';
+COMMENT ON COLUMN pyqsys.scripts.description IS 'Description of the script';
+COMMENT ON TABLE pyqsys.script_grants IS 'Grants of scripts; written by pyq_grant and pyq_revoke';
+COMMENT ON COLUMN pyqsys.script_grants.grantee IS 'Role that may run it; 0 (-) for PUBLIC';
+COMMENT ON FUNCTION @extschema@.pyq_script_drop(text, boolean, boolean) IS
+    'Drops a script of the current user, or a global one; v_silent: no error if it does not exist';
+COMMENT ON FUNCTION @extschema@.pyq_grant(text, text, text) IS
+    'Lets a role run a script (v_type ''pyqscript'') or read a datastore (''datastore''); v_user NULL: PUBLIC';
+COMMENT ON FUNCTION @extschema@.pyq_revoke(text, text, text) IS
+    'Revokes what pyq_grant has granted to a role; v_user NULL: from all roles';
+COMMENT ON TABLE pyqsys.datastores IS
+    'Named stores of Python objects; written by package oml, read through all_pyq_datastores';
+COMMENT ON COLUMN pyqsys.datastores.owner IS 'Owner';
+COMMENT ON COLUMN pyqsys.datastores.id IS 'ID that its objects and grants refer to';
+COMMENT ON COLUMN pyqsys.datastores.description IS 'Description of the datastore';
+COMMENT ON COLUMN pyqsys.datastores.is_grantable IS 'Whether it can be granted to other roles';
+COMMENT ON COLUMN pyqsys.datastores.created IS 'When it was created or overwritten';
+COMMENT ON COLUMN pyqsys.datastore_objects.object IS 'ID that its pieces refer to';
+COMMENT ON COLUMN pyqsys.datastore_pieces.owner IS
+    'Role that wrote it; decides whether it may be unpickled inside the server';
+COMMENT ON TABLE pyqsys.datastore_grants IS
+    'Grants of datastores; written by pyq_grant and pyq_revoke';
+COMMENT ON COLUMN pyqsys.datastore_grants.grantee IS 'Role that may read it; 0 (-) for PUBLIC';
+COMMENT ON COLUMN pyqsys.readable_datastores.id IS 'ID that its objects refer to';
+COMMENT ON COLUMN pyqsys.readable_datastores.description IS 'Description of the datastore';
+COMMENT ON COLUMN pyqsys.readable_datastores.created IS 'When it was created or overwritten';
+COMMENT ON COLUMN pyqsys.readable_datastores.is_granted IS
+    'Whether it is granted to the current user, to a role of the current user, or to PUBLIC';
+COMMENT ON COLUMN pyqsys.readable_objects.object IS 'ID that its pieces refer to';
+COMMENT ON COLUMN @extschema@.all_pyq_datastores.cdate IS 'When it was created or overwritten';
+COMMENT ON COLUMN @extschema@.all_pyq_datastores.description IS 'Description';
+COMMENT ON COLUMN @extschema@.all_pyq_datastores.grantable IS
+    'T if it can be granted to other roles, else F';
+COMMENT ON COLUMN @extschema@.user_pyq_datastores.cdate IS 'When it was created or overwritten';
+COMMENT ON COLUMN @extschema@.user_pyq_datastores.description IS 'Description';
+COMMENT ON COLUMN @extschema@.user_pyq_datastores.grantable IS
+    'T if it can be granted to other roles, else F';
+COMMENT ON COLUMN @extschema@.all_pyq_datastore_contents.objsize IS 'Bytes that it takes as stored';
+COMMENT ON FUNCTION pyqsys.datastore_discard(uuid) IS
+    'Deletes pieces of an object that is in no datastore';
+COMMENT ON VIEW pyqsys.readable_scripts IS
+    'all_pyq_scripts with the further columns that oml.script shows';
+COMMENT ON COLUMN pyqsys.readable_scripts.description IS 'Description of the script';
+COMMENT ON COLUMN pyqsys.readable_scripts.is_granted IS
+    'Whether it is granted to the current user, to a role of the current user, or to PUBLIC';
+COMMENT ON VIEW pyqsys.given_grants IS 'Grants of the current user''s scripts and datastores';
+COMMENT ON TABLE pyqsys.jobs IS 'Asynchronous calls; view pyq_jobs shows a user''s own';
+COMMENT ON COLUMN pyqsys.jobs.state IS 'State of the job';
+COMMENT ON COLUMN pyqsys.jobs.attempts IS 'Number of attempts so far';
+COMMENT ON COLUMN pyqsys.jobs.retries IS 'How many times it is run again after its worker was lost';
+COMMENT ON COLUMN pyqsys.jobs.timeout IS 'Time limit of an attempt, in seconds';
+COMMENT ON COLUMN pyqsys.jobs.script IS 'Name of the script as in pyq_jobs';
+COMMENT ON COLUMN pyqsys.jobs.progress IS
+    'Last fraction given to oml.progress(), set when the job ends';
+COMMENT ON COLUMN pyqsys.jobs.comment IS
+    'Lines given to oml.output_comments() and oml.progress(), set at the end';
+COMMENT ON COLUMN @extschema@.pyq_jobs.finished IS 'When it ended, regardless of the outcome';
+COMMENT ON COLUMN @extschema@.pyq_jobs.elapsed IS 'How long it ran, or has been running or queued';
+COMMENT ON FUNCTION pyqsys.check_log_in(text) IS
+    'Raises an error unless session_user has that name and can still log in to this database';
+COMMENT ON FUNCTION pyqsys.job_exists(uuid) IS 'Whether a job exists, regardless of its owner';
+COMMENT ON FUNCTION pyqsys.note_progress(float8, text) IS
+    'Called by oml.progress() and oml.output_comments(); no effect outside a job';
+COMMENT ON FUNCTION @extschema@.pyq_cancel_job(text) IS
+    'Cancels a queued or running job and keeps its record; false if it had already ended';
+COMMENT ON FUNCTION @extschema@.pyq_job_wait(text, interval) IS
+    'Waits until a job has ended or the timeout has passed; returns its state';
+COMMENT ON FUNCTION @extschema@.pyq_delete_job(text) IS
+    'Deletes a job and its result; a running job is stopped';
+COMMENT ON COLUMN pyqsys.pyq_pickle.piece IS
+    'Number of the piece within the call''s pickle, from 1';
+COMMENT ON FUNCTION pyqsys.apply(text, anyelement, text, text, text, text, bytea, text, bigint,
+    text, text, bigint, text, boolean, boolean) IS
+    'Called by package oml: runs a stored script, or one given as source or pickled function';
+COMMENT ON FUNCTION pyqsys.engines() IS 'Rows of view pyq_engines, as JSON';
+COMMENT ON VIEW @extschema@.pyq_engines IS
+    'Python engine processes of the server, or of this session if it has its own supervisor';
+COMMENT ON FUNCTION pyqsys.last_call() IS 'Row of pyq_last_call, as JSON';
+COMMENT ON FUNCTION @extschema@.pyq_last_call() IS
+    'Times of the session''s last call of an eval function; no row before the first call';
+COMMENT ON FUNCTION pyqsys.sandbox_status() IS 'Rows of pyq_sandbox_status, as JSON';
+COMMENT ON FUNCTION @extschema@.pyq_sandbox_status() IS
+    'Protections of engine processes that run for the current role on this machine';
+COMMENT ON FUNCTION pyqsys.list_envs() IS 'Rows of pyq_list_envs, as JSON';
+COMMENT ON FUNCTION @extschema@.pyq_list_envs() IS
+    'Python environments that can be given as env_name';
 
 -- ---------------------------------------------------------------------- scripts and parallel plans
 

@@ -58,11 +58,11 @@ CREATE TABLE pyqsys.scripts (
     CONSTRAINT scripts_key PRIMARY KEY (owner, name)
 );
 COMMENT ON TABLE pyqsys.scripts IS
-    'The script repository; users write it by pyq_script_create, read it by all_pyq_scripts';
-COMMENT ON COLUMN pyqsys.scripts.owner IS 'Role that it belongs to; 0 (-) for a global script';
+    'The script repository; written by pyq_script_create, read through all_pyq_scripts';
+COMMENT ON COLUMN pyqsys.scripts.owner IS 'Owner; 0 (-) for a global script';
 COMMENT ON COLUMN pyqsys.scripts.name IS 'Name of the script: case-sensitive, 1 to 128 characters';
 COMMENT ON COLUMN pyqsys.scripts.script IS 'Python source';
-COMMENT ON COLUMN pyqsys.scripts.description IS 'What the script is for';
+COMMENT ON COLUMN pyqsys.scripts.description IS 'Description of the script';
 COMMENT ON COLUMN pyqsys.scripts.created IS 'When a script of this name was first stored';
 COMMENT ON COLUMN pyqsys.scripts.updated IS 'When the source was last stored';
 
@@ -74,11 +74,10 @@ CREATE TABLE pyqsys.script_grants (
     grantee regrole NOT NULL,
     CONSTRAINT script_grants_key PRIMARY KEY (owner, name, grantee)
 );
-COMMENT ON TABLE pyqsys.script_grants IS
-    'Who may run whose scripts; written by pyq_grant and pyq_revoke';
+COMMENT ON TABLE pyqsys.script_grants IS 'Grants of scripts; written by pyq_grant and pyq_revoke';
 COMMENT ON COLUMN pyqsys.script_grants.owner IS 'Owner of the script';
 COMMENT ON COLUMN pyqsys.script_grants.name IS 'Name of the script';
-COMMENT ON COLUMN pyqsys.script_grants.grantee IS 'Role that may run it; 0 (-) for everybody';
+COMMENT ON COLUMN pyqsys.script_grants.grantee IS 'Role that may run it; 0 (-) for PUBLIC';
 
 -- A dropped role's rows stay, with its bare OID, which could be anybody in the cluster that a dump
 -- is restored in: they are not dumped.
@@ -184,21 +183,21 @@ CREATE FUNCTION @extschema@.pyq_script_drop(
     LANGUAGE C VOLATILE PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'epe_script_drop';
 COMMENT ON FUNCTION @extschema@.pyq_script_drop(text, boolean, boolean) IS
-    'Drops a script of the current user, or a global one; v_silent: quiet when there is none';
+    'Drops a script of the current user, or a global one; v_silent: no error if it does not exist';
 
 CREATE FUNCTION @extschema@.pyq_grant(v_name text, v_type text, v_user text DEFAULT NULL)
     RETURNS void
     LANGUAGE C VOLATILE PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'epe_grant';
 COMMENT ON FUNCTION @extschema@.pyq_grant(text, text, text) IS
-    'Lets a role run a script (v_type ''pyqscript'') or read a datastore (''datastore''); v_user NULL: everybody';
+    'Lets a role run a script (v_type ''pyqscript'') or read a datastore (''datastore''); v_user NULL: PUBLIC';
 
 CREATE FUNCTION @extschema@.pyq_revoke(v_name text, v_type text, v_user text DEFAULT NULL)
     RETURNS void
     LANGUAGE C VOLATILE PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'epe_revoke';
 COMMENT ON FUNCTION @extschema@.pyq_revoke(text, text, text) IS
-    'Takes back what pyq_grant gave to a role; v_user NULL: from everybody who has it';
+    'Revokes what pyq_grant has granted to a role; v_user NULL: from all roles';
 
 -- ------------------------------------------------------------------------------- the datastores
 
@@ -218,13 +217,13 @@ CREATE TABLE pyqsys.datastores (
     CONSTRAINT datastores_id UNIQUE (id)
 );
 COMMENT ON TABLE pyqsys.datastores IS
-    'Named stores of Python objects; written by package oml, read by all_pyq_datastores';
-COMMENT ON COLUMN pyqsys.datastores.owner IS 'Role that it belongs to';
+    'Named stores of Python objects; written by package oml, read through all_pyq_datastores';
+COMMENT ON COLUMN pyqsys.datastores.owner IS 'Owner';
 COMMENT ON COLUMN pyqsys.datastores.name IS 'Name: case-sensitive, 1 to 128 characters';
-COMMENT ON COLUMN pyqsys.datastores.id IS 'What its objects and grants know it by';
-COMMENT ON COLUMN pyqsys.datastores.description IS 'What the store is for';
-COMMENT ON COLUMN pyqsys.datastores.is_grantable IS 'Whether others may be allowed to read it';
-COMMENT ON COLUMN pyqsys.datastores.created IS 'When it was made or overwritten';
+COMMENT ON COLUMN pyqsys.datastores.id IS 'ID that its objects and grants refer to';
+COMMENT ON COLUMN pyqsys.datastores.description IS 'Description of the datastore';
+COMMENT ON COLUMN pyqsys.datastores.is_grantable IS 'Whether it can be granted to other roles';
+COMMENT ON COLUMN pyqsys.datastores.created IS 'When it was created or overwritten';
 
 CREATE TABLE pyqsys.datastore_objects (
     store uuid NOT NULL,
@@ -245,7 +244,7 @@ COMMENT ON TABLE pyqsys.datastore_objects IS 'The objects of the datastores, wit
 COMMENT ON COLUMN pyqsys.datastore_objects.store IS 'The id of the store';
 COMMENT ON COLUMN pyqsys.datastore_objects.name IS 'Name of the object within the store';
 COMMENT ON COLUMN pyqsys.datastore_objects.owner IS 'Owner of the store';
-COMMENT ON COLUMN pyqsys.datastore_objects.object IS 'What its pieces know it by';
+COMMENT ON COLUMN pyqsys.datastore_objects.object IS 'ID that its pieces refer to';
 COMMENT ON COLUMN pyqsys.datastore_objects.class IS 'Python class';
 COMMENT ON COLUMN pyqsys.datastore_objects.size IS 'Bytes that it takes as stored';
 COMMENT ON COLUMN pyqsys.datastore_objects.length IS 'len() of a list, dict or frame, else 1';
@@ -268,7 +267,7 @@ CREATE TABLE pyqsys.datastore_pieces (
 ALTER TABLE pyqsys.datastore_pieces ALTER COLUMN data SET STORAGE EXTERNAL;
 COMMENT ON TABLE pyqsys.datastore_pieces IS 'The data of the objects, a few megabytes a row';
 COMMENT ON COLUMN pyqsys.datastore_pieces.owner IS
-    'Role that wrote it, which decides whether it may be unpickled inside the server';
+    'Role that wrote it; decides whether it may be unpickled inside the server';
 COMMENT ON COLUMN pyqsys.datastore_pieces.object IS 'The object''s id';
 COMMENT ON COLUMN pyqsys.datastore_pieces.number IS 'Place of the piece within the object, from 0';
 COMMENT ON COLUMN pyqsys.datastore_pieces.data IS 'Bytes of the pickle and its buffers';
@@ -280,11 +279,10 @@ CREATE TABLE pyqsys.datastore_grants (
     CONSTRAINT datastore_grants_key PRIMARY KEY (store, grantee)
 );
 COMMENT ON TABLE pyqsys.datastore_grants IS
-    'Who may read whose datastores; written by pyq_grant and pyq_revoke';
+    'Grants of datastores; written by pyq_grant and pyq_revoke';
 COMMENT ON COLUMN pyqsys.datastore_grants.store IS 'The id of the store';
 COMMENT ON COLUMN pyqsys.datastore_grants.owner IS 'Owner of the store';
-COMMENT ON COLUMN pyqsys.datastore_grants.grantee IS
-    'Role that may read it; 0 (-) for everybody';
+COMMENT ON COLUMN pyqsys.datastore_grants.grantee IS 'Role that may read it; 0 (-) for PUBLIC';
 
 SELECT pg_catalog.pg_extension_config_dump('pyqsys.datastores',
     'WHERE EXISTS (SELECT FROM pg_catalog.pg_roles AS r WHERE r.oid = owner)');
@@ -363,17 +361,17 @@ CREATE VIEW pyqsys.readable_datastores WITH (security_barrier) AS
           FROM pyqsys.datastores AS d) AS s
     WHERE pg_has_role(s.owner::oid, 'USAGE') OR s.is_granted;
 COMMENT ON VIEW pyqsys.readable_datastores IS 'Datastores that the current user may read';
-COMMENT ON COLUMN pyqsys.readable_datastores.id IS 'What its objects know it by';
+COMMENT ON COLUMN pyqsys.readable_datastores.id IS 'ID that its objects refer to';
 COMMENT ON COLUMN pyqsys.readable_datastores.owner IS 'Owner';
 COMMENT ON COLUMN pyqsys.readable_datastores.owner_name IS
     'Name of the owner; NULL when the role has been dropped';
 COMMENT ON COLUMN pyqsys.readable_datastores.name IS 'Name';
-COMMENT ON COLUMN pyqsys.readable_datastores.description IS 'What the store is for';
+COMMENT ON COLUMN pyqsys.readable_datastores.description IS 'Description of the datastore';
 COMMENT ON COLUMN pyqsys.readable_datastores.is_grantable IS 'Whether it may be granted';
-COMMENT ON COLUMN pyqsys.readable_datastores.created IS 'When it was made or overwritten';
+COMMENT ON COLUMN pyqsys.readable_datastores.created IS 'When it was created or overwritten';
 COMMENT ON COLUMN pyqsys.readable_datastores.is_own IS 'Whether the current user owns it';
 COMMENT ON COLUMN pyqsys.readable_datastores.is_granted IS
-    'Whether it is granted to the current user, to a role of his or to everybody';
+    'Whether it is granted to the current user, to a role of the current user, or to PUBLIC';
 COMMENT ON COLUMN pyqsys.readable_datastores.is_trusted IS
     'Whether its objects may be unpickled inside the server: the owner is trusted';
 GRANT SELECT ON pyqsys.readable_datastores TO PUBLIC;
@@ -386,7 +384,7 @@ CREATE VIEW pyqsys.readable_objects WITH (security_barrier) AS
 COMMENT ON VIEW pyqsys.readable_objects IS 'Objects of the datastores in readable_datastores';
 COMMENT ON COLUMN pyqsys.readable_objects.store IS 'The id of the store';
 COMMENT ON COLUMN pyqsys.readable_objects.name IS 'Name of the object within the store';
-COMMENT ON COLUMN pyqsys.readable_objects.object IS 'What its pieces know it by';
+COMMENT ON COLUMN pyqsys.readable_objects.object IS 'ID that its pieces refer to';
 COMMENT ON COLUMN pyqsys.readable_objects.class IS 'Python class';
 COMMENT ON COLUMN pyqsys.readable_objects.size IS 'Bytes that it takes as stored';
 COMMENT ON COLUMN pyqsys.readable_objects.length IS 'len() of a list, dict or frame, else 1';
@@ -424,10 +422,10 @@ COMMENT ON COLUMN @extschema@.all_pyq_datastores.dsowner IS
 COMMENT ON COLUMN @extschema@.all_pyq_datastores.dsname IS 'Name of the datastore';
 COMMENT ON COLUMN @extschema@.all_pyq_datastores.nobj IS 'Number of its objects';
 COMMENT ON COLUMN @extschema@.all_pyq_datastores.dssize IS 'Bytes that these take as stored';
-COMMENT ON COLUMN @extschema@.all_pyq_datastores.cdate IS 'When it was made or overwritten';
-COMMENT ON COLUMN @extschema@.all_pyq_datastores.description IS 'What it is for';
+COMMENT ON COLUMN @extschema@.all_pyq_datastores.cdate IS 'When it was created or overwritten';
+COMMENT ON COLUMN @extschema@.all_pyq_datastores.description IS 'Description';
 COMMENT ON COLUMN @extschema@.all_pyq_datastores.grantable IS
-    'T: others may be allowed to read it; F: they may not';
+    'T if it can be granted to other roles, else F';
 GRANT SELECT ON @extschema@.all_pyq_datastores TO PUBLIC;
 
 CREATE VIEW @extschema@.user_pyq_datastores WITH (security_barrier) AS
@@ -441,10 +439,10 @@ COMMENT ON VIEW @extschema@.user_pyq_datastores IS 'Datastores that the current 
 COMMENT ON COLUMN @extschema@.user_pyq_datastores.dsname IS 'Name of the datastore';
 COMMENT ON COLUMN @extschema@.user_pyq_datastores.nobj IS 'Number of its objects';
 COMMENT ON COLUMN @extschema@.user_pyq_datastores.dssize IS 'Bytes that these take as stored';
-COMMENT ON COLUMN @extschema@.user_pyq_datastores.cdate IS 'When it was made or overwritten';
-COMMENT ON COLUMN @extschema@.user_pyq_datastores.description IS 'What it is for';
+COMMENT ON COLUMN @extschema@.user_pyq_datastores.cdate IS 'When it was created or overwritten';
+COMMENT ON COLUMN @extschema@.user_pyq_datastores.description IS 'Description';
 COMMENT ON COLUMN @extschema@.user_pyq_datastores.grantable IS
-    'T: others may be allowed to read it; F: they may not';
+    'T if it can be granted to other roles, else F';
 GRANT SELECT ON @extschema@.user_pyq_datastores TO PUBLIC;
 
 CREATE VIEW @extschema@.all_pyq_datastore_contents WITH (security_barrier) AS
@@ -459,8 +457,7 @@ COMMENT ON COLUMN @extschema@.all_pyq_datastore_contents.dsowner IS
 COMMENT ON COLUMN @extschema@.all_pyq_datastore_contents.dsname IS 'Name of the datastore';
 COMMENT ON COLUMN @extschema@.all_pyq_datastore_contents.objname IS 'Name of the object';
 COMMENT ON COLUMN @extschema@.all_pyq_datastore_contents.class IS 'Python class';
-COMMENT ON COLUMN @extschema@.all_pyq_datastore_contents.objsize IS
-    'Bytes that it takes as stored';
+COMMENT ON COLUMN @extschema@.all_pyq_datastore_contents.objsize IS 'Bytes that it takes as stored';
 COMMENT ON COLUMN @extschema@.all_pyq_datastore_contents.length IS
     'len() of a list, dict or frame, else 1';
 COMMENT ON COLUMN @extschema@.all_pyq_datastore_contents.nrow IS 'Rows of a frame, else 1';
@@ -479,7 +476,7 @@ CREATE FUNCTION pyqsys.datastore_discard(object uuid) RETURNS void
     LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'epe_datastore_discard';
 COMMENT ON FUNCTION pyqsys.datastore_discard(uuid) IS
-    'Deletes pieces of an object that no store has';
+    'Deletes pieces of an object that is in no datastore';
 
 CREATE FUNCTION pyqsys.datastore_save(
     name text, objects jsonb, mode text, description text, is_grantable boolean)
@@ -514,17 +511,18 @@ CREATE VIEW pyqsys.readable_scripts WITH (security_barrier) AS
                      AS is_granted
           FROM pyqsys.scripts AS i) AS s
     WHERE s.owner::oid = 0 OR pg_has_role(s.owner::oid, 'USAGE') OR s.is_granted;
-COMMENT ON VIEW pyqsys.readable_scripts IS 'all_pyq_scripts, with what oml.script shows';
+COMMENT ON VIEW pyqsys.readable_scripts IS
+    'all_pyq_scripts with the further columns that oml.script shows';
 COMMENT ON COLUMN pyqsys.readable_scripts.owner_name IS
     'Owner; pyqsys for a global script, NULL for one of a role that has been dropped';
 COMMENT ON COLUMN pyqsys.readable_scripts.name IS 'Name of the script';
 COMMENT ON COLUMN pyqsys.readable_scripts.script IS 'Python source';
-COMMENT ON COLUMN pyqsys.readable_scripts.description IS 'What the script is for';
+COMMENT ON COLUMN pyqsys.readable_scripts.description IS 'Description of the script';
 COMMENT ON COLUMN pyqsys.readable_scripts.updated IS 'When the source was last stored';
 COMMENT ON COLUMN pyqsys.readable_scripts.is_global IS 'Whether it is a global script';
 COMMENT ON COLUMN pyqsys.readable_scripts.is_own IS 'Whether the current user owns it';
 COMMENT ON COLUMN pyqsys.readable_scripts.is_granted IS
-    'Whether it is granted to the current user, to a role of his or to everybody';
+    'Whether it is granted to the current user, to a role of the current user, or to PUBLIC';
 COMMENT ON COLUMN pyqsys.readable_scripts.is_trusted IS
     'Whether it may run inside the server: the owner is trusted';
 GRANT SELECT ON pyqsys.readable_scripts TO PUBLIC;
@@ -540,7 +538,7 @@ CREATE VIEW pyqsys.given_grants WITH (security_barrier) AS
           FROM pyqsys.datastore_grants AS e
               JOIN pyqsys.datastores AS d ON d.id = e.store AND d.owner = e.owner) AS g
     WHERE g.owner = quote_ident(current_user)::regrole;
-COMMENT ON VIEW pyqsys.given_grants IS 'What pyq_grant has given of the current user''s';
+COMMENT ON VIEW pyqsys.given_grants IS 'Grants of the current user''s scripts and datastores';
 COMMENT ON COLUMN pyqsys.given_grants.type IS 'pyqscript or datastore';
 COMMENT ON COLUMN pyqsys.given_grants.name IS 'Name of the script or datastore';
 COMMENT ON COLUMN pyqsys.given_grants.grantee IS
@@ -836,19 +834,19 @@ ALTER TABLE pyqsys.jobs ALTER COLUMN pickled SET STORAGE EXTERNAL;
 CREATE INDEX jobs_queue ON pyqsys.jobs (owner, number) WHERE state = 'queued';
 CREATE INDEX jobs_running ON pyqsys.jobs (id) WHERE state = 'running';
 CREATE INDEX jobs_done ON pyqsys.jobs (finished) WHERE finished IS NOT NULL;
-COMMENT ON TABLE pyqsys.jobs IS 'Asynchronous calls; users see theirs in pyq_jobs';
+COMMENT ON TABLE pyqsys.jobs IS 'Asynchronous calls; view pyq_jobs shows a user''s own';
 COMMENT ON COLUMN pyqsys.jobs.id IS 'ID';
 COMMENT ON COLUMN pyqsys.jobs.number IS 'Order of waiting jobs of a role';
 COMMENT ON COLUMN pyqsys.jobs.owner IS 'Role that it runs as';
-COMMENT ON COLUMN pyqsys.jobs.state IS 'Where it is in its life';
+COMMENT ON COLUMN pyqsys.jobs.state IS 'State of the job';
 COMMENT ON COLUMN pyqsys.jobs.submitted IS 'When the submitting transaction began';
 COMMENT ON COLUMN pyqsys.jobs.started IS 'When its last attempt began';
 COMMENT ON COLUMN pyqsys.jobs.finished IS 'When it ended';
-COMMENT ON COLUMN pyqsys.jobs.attempts IS 'How often it has begun';
-COMMENT ON COLUMN pyqsys.jobs.retries IS 'How often it is run again after a loss';
-COMMENT ON COLUMN pyqsys.jobs.timeout IS 'Most seconds of an attempt';
+COMMENT ON COLUMN pyqsys.jobs.attempts IS 'Number of attempts so far';
+COMMENT ON COLUMN pyqsys.jobs.retries IS 'How many times it is run again after its worker was lost';
+COMMENT ON COLUMN pyqsys.jobs.timeout IS 'Time limit of an attempt, in seconds';
 COMMENT ON COLUMN pyqsys.jobs.function IS 'EvalFunction of src/core/request/request.h';
-COMMENT ON COLUMN pyqsys.jobs.script IS 'What pyq_jobs shows';
+COMMENT ON COLUMN pyqsys.jobs.script IS 'Name of the script as in pyq_jobs';
 COMMENT ON COLUMN pyqsys.jobs.inp_nam IS 'Argument of the call';
 COMMENT ON COLUMN pyqsys.jobs.par_lst IS 'Argument of the call';
 COMMENT ON COLUMN pyqsys.jobs.row_num IS 'Argument of the call';
@@ -858,8 +856,10 @@ COMMENT ON COLUMN pyqsys.jobs.times_num IS 'Argument of the call';
 COMMENT ON COLUMN pyqsys.jobs.scr_name IS 'Argument of the call';
 COMMENT ON COLUMN pyqsys.jobs.scr_owner IS 'Argument of the call';
 COMMENT ON COLUMN pyqsys.jobs.env_name IS 'Argument of the call';
-COMMENT ON COLUMN pyqsys.jobs.progress IS 'Last fraction that it told, once it has ended';
-COMMENT ON COLUMN pyqsys.jobs.comment IS 'What it told, once it has ended';
+COMMENT ON COLUMN pyqsys.jobs.progress IS
+    'Last fraction given to oml.progress(), set when the job ends';
+COMMENT ON COLUMN pyqsys.jobs.comment IS
+    'Lines given to oml.output_comments() and oml.progress(), set at the end';
 COMMENT ON COLUMN pyqsys.jobs.settings IS 'Names and values, in turn, of the submitting session';
 COMMENT ON COLUMN pyqsys.jobs.error IS 'SQLSTATE, message, detail, hint, context';
 COMMENT ON COLUMN pyqsys.jobs.trusted IS
@@ -887,8 +887,9 @@ COMMENT ON TABLE pyqsys.job_changes IS
     'Outcomes, cancellations and deletions of jobs that wait for the lock of the job''s row';
 COMMENT ON COLUMN pyqsys.job_changes.number IS 'Order of the changes';
 COMMENT ON COLUMN pyqsys.job_changes.job IS 'ID of the job';
-COMMENT ON COLUMN pyqsys.job_changes.attempt IS 'Attempt that it is of; NULL: of a session';
-COMMENT ON COLUMN pyqsys.job_changes.state IS 'State that the job gets, or deleted';
+COMMENT ON COLUMN pyqsys.job_changes.attempt IS
+    'Attempt that made the change; NULL if a session made it';
+COMMENT ON COLUMN pyqsys.job_changes.state IS 'New state of the job, or deleted';
 COMMENT ON COLUMN pyqsys.job_changes.error IS 'As in pyqsys.jobs';
 COMMENT ON COLUMN pyqsys.job_changes.progress IS 'As in pyqsys.jobs';
 COMMENT ON COLUMN pyqsys.job_changes.comment IS 'As in pyqsys.jobs';
@@ -948,8 +949,8 @@ COMMENT ON COLUMN @extschema@.pyq_jobs.state IS
     'queued, running, finished, failed, cancelled or timed out';
 COMMENT ON COLUMN @extschema@.pyq_jobs.submitted IS 'When the submitting transaction began';
 COMMENT ON COLUMN @extschema@.pyq_jobs.started IS 'When its last attempt began';
-COMMENT ON COLUMN @extschema@.pyq_jobs.finished IS 'When it ended, however it did';
-COMMENT ON COLUMN @extschema@.pyq_jobs.elapsed IS 'How long it ran, or has run or waited so far';
+COMMENT ON COLUMN @extschema@.pyq_jobs.finished IS 'When it ended, regardless of the outcome';
+COMMENT ON COLUMN @extschema@.pyq_jobs.elapsed IS 'How long it ran, or has been running or queued';
 COMMENT ON COLUMN @extschema@.pyq_jobs.progress IS 'Last fraction given to oml.progress(), 0 to 1';
 COMMENT ON COLUMN @extschema@.pyq_jobs.comment IS
     'Lines given to oml.output_comments() and oml.progress()';
@@ -999,14 +1000,14 @@ CREATE FUNCTION pyqsys.check_log_in(user_name text) RETURNS void
     LANGUAGE C VOLATILE PARALLEL RESTRICTED
     AS 'MODULE_PATHNAME', 'epe_check_log_in';
 COMMENT ON FUNCTION pyqsys.check_log_in(text) IS
-    'Raises an error unless session_user has that name and might log in to this database again';
+    'Raises an error unless session_user has that name and can still log in to this database';
 
 -- A UUID cannot be guessed: that a job exists is no secret to who knows its ID.
 CREATE FUNCTION pyqsys.job_exists(job_id uuid) RETURNS boolean
     LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
     AS 'SELECT EXISTS (SELECT FROM pyqsys.jobs AS j WHERE j.id OPERATOR(pg_catalog.=) $1)';
-COMMENT ON FUNCTION pyqsys.job_exists(uuid) IS 'Whether there is such a job, whoever owns it';
+COMMENT ON FUNCTION pyqsys.job_exists(uuid) IS 'Whether a job exists, regardless of its owner';
 
 -- For clients that must write an AS list for an out_fmt of others.
 CREATE FUNCTION pyqsys.output_columns(out_fmt text) RETURNS text
@@ -1030,20 +1031,20 @@ CREATE FUNCTION pyqsys.note_progress(fraction float8, note text) RETURNS void
     LANGUAGE C VOLATILE PARALLEL RESTRICTED
     AS 'MODULE_PATHNAME', 'epe_note_progress';
 COMMENT ON FUNCTION pyqsys.note_progress(float8, text) IS
-    'What oml.progress() and oml.output_comments() call; nothing outside a job';
+    'Called by oml.progress() and oml.output_comments(); no effect outside a job';
 
 CREATE FUNCTION @extschema@.pyq_cancel_job(job_id text) RETURNS boolean
     LANGUAGE C VOLATILE PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'epe_cancel_job';
 COMMENT ON FUNCTION @extschema@.pyq_cancel_job(text) IS
-    'Stops a job that waits or runs and keeps its record; false: it had ended already';
+    'Cancels a queued or running job and keeps its record; false if it had already ended';
 
 CREATE FUNCTION @extschema@.pyq_job_wait(job_id text, timeout interval DEFAULT NULL)
     RETURNS text
     LANGUAGE C VOLATILE PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'epe_job_wait';
 COMMENT ON FUNCTION @extschema@.pyq_job_wait(text, interval) IS
-    'Waits until a job has ended, at most so long, and returns its state';
+    'Waits until a job has ended or the timeout has passed; returns its state';
 
 CREATE FUNCTION @extschema@.pyq_job_result(job_id text, out_fmt text DEFAULT 'JSON')
     RETURNS SETOF record
@@ -1116,7 +1117,7 @@ CREATE FUNCTION @extschema@.pyq_delete_job(job_id text, OUT name text, OUT value
     LANGUAGE sql VOLATILE PARALLEL UNSAFE ROWS 1
     AS $$SELECT pyqsys.delete_job($1), NULL::pg_catalog.text$$;
 COMMENT ON FUNCTION @extschema@.pyq_delete_job(text) IS
-    'Deletes a job and its result; one that runs is stopped at once';
+    'Deletes a job and its result; a running job is stopped';
 
 CREATE FUNCTION pyqsys.pyqjobstatus(job_id text, OUT name text, OUT value text)
     RETURNS SETOF record
@@ -1137,7 +1138,8 @@ COMMENT ON TYPE pyqsys.pyq_pickle IS
     'Results as pickles of (object, list of PNG files), for package oml';
 COMMENT ON COLUMN pyqsys.pyq_pickle.call IS 'Number of the call, from 1';
 COMMENT ON COLUMN pyqsys.pyq_pickle.name IS 'Chunk number, group or index; NULL for a lone call';
-COMMENT ON COLUMN pyqsys.pyq_pickle.piece IS 'Number of the piece within the call''s pickle, from 1';
+COMMENT ON COLUMN pyqsys.pyq_pickle.piece IS
+    'Number of the piece within the call''s pickle, from 1';
 COMMENT ON COLUMN pyqsys.pyq_pickle.data IS 'The piece';
 
 -- Everybody may call it: an inline script is trusted exactly if the caller is, as a stored one of
@@ -1153,7 +1155,7 @@ CREATE FUNCTION pyqsys.apply(
     AS 'MODULE_PATHNAME', 'epe_apply';
 COMMENT ON FUNCTION pyqsys.apply(text, anyelement, text, text, text, text, bytea, text, bigint,
     text, text, bigint, text, boolean, boolean) IS
-    'What package oml calls: runs a stored script, or one given as source or pickled function';
+    'Called by package oml: runs a stored script, or one given as source or pickled function';
 
 -- ------------------------------------------------------------------------------ rows as columns
 
@@ -1201,7 +1203,7 @@ COMMENT ON FUNCTION pyqsys.job_rows(text, anyelement) IS
 CREATE FUNCTION pyqsys.engines() RETURNS text
     LANGUAGE C VOLATILE PARALLEL RESTRICTED
     AS 'MODULE_PATHNAME', 'epe_engines';
-COMMENT ON FUNCTION pyqsys.engines() IS 'What view pyq_engines shows, as JSON';
+COMMENT ON FUNCTION pyqsys.engines() IS 'Rows of view pyq_engines, as JSON';
 
 CREATE VIEW @extschema@.pyq_engines AS
     SELECT e.pid, e.backend_pid, e.datname, e.rolname, e.environment, e.state, e.script,
@@ -1210,7 +1212,7 @@ CREATE VIEW @extschema@.pyq_engines AS
         pid int, backend_pid int, datname text, rolname text, environment text, state text,
         script text, since_epoch float8, rows_in bigint, rows_out bigint, memory_bytes bigint);
 COMMENT ON VIEW @extschema@.pyq_engines IS
-    'Python engine processes: of the server, or of this session where it has its own supervisor';
+    'Python engine processes of the server, or of this session if it has its own supervisor';
 COMMENT ON COLUMN @extschema@.pyq_engines.pid IS 'Process ID of the engine';
 COMMENT ON COLUMN @extschema@.pyq_engines.backend_pid IS 'Process ID of the backend it works for';
 COMMENT ON COLUMN @extschema@.pyq_engines.datname IS 'Database of that backend';
@@ -1233,7 +1235,7 @@ COMMENT ON FUNCTION @extschema@.pyq_engine_stack(int) IS
 CREATE FUNCTION pyqsys.last_call() RETURNS text
     LANGUAGE C VOLATILE PARALLEL RESTRICTED
     AS 'MODULE_PATHNAME', 'epe_last_call';
-COMMENT ON FUNCTION pyqsys.last_call() IS 'What pyq_last_call shows, as JSON';
+COMMENT ON FUNCTION pyqsys.last_call() IS 'Row of pyq_last_call, as JSON';
 
 CREATE FUNCTION @extschema@.pyq_last_call(
     OUT total_ms float8, OUT scan_ms float8, OUT convert_ms float8, OUT wait_ms float8,
@@ -1248,12 +1250,12 @@ CREATE FUNCTION @extschema@.pyq_last_call(
     WHERE c.total_ms IS NOT NULL
 $$;
 COMMENT ON FUNCTION @extschema@.pyq_last_call() IS
-    'Where the time of the session''s last call of an eval function went; no row before the first';
+    'Times of the session''s last call of an eval function; no row before the first call';
 
 CREATE FUNCTION pyqsys.sandbox_status() RETURNS text
     LANGUAGE C VOLATILE PARALLEL RESTRICTED
     AS 'MODULE_PATHNAME', 'epe_sandbox_status';
-COMMENT ON FUNCTION pyqsys.sandbox_status() IS 'What pyq_sandbox_status shows, as JSON';
+COMMENT ON FUNCTION pyqsys.sandbox_status() IS 'Rows of pyq_sandbox_status, as JSON';
 
 CREATE FUNCTION @extschema@.pyq_sandbox_status(
     OUT protection text, OUT enforced boolean, OUT needed boolean, OUT detail text)
@@ -1265,12 +1267,12 @@ CREATE FUNCTION @extschema@.pyq_sandbox_status(
         protection text, enforced boolean, needed boolean, detail text)
 $$;
 COMMENT ON FUNCTION @extschema@.pyq_sandbox_status() IS
-    'What confines an engine process that works for the current role, on this machine';
+    'Protections of engine processes that run for the current role on this machine';
 
 CREATE FUNCTION pyqsys.list_envs() RETURNS text
     LANGUAGE C VOLATILE PARALLEL RESTRICTED
     AS 'MODULE_PATHNAME', 'epe_list_envs';
-COMMENT ON FUNCTION pyqsys.list_envs() IS 'What pyq_list_envs shows, as JSON';
+COMMENT ON FUNCTION pyqsys.list_envs() IS 'Rows of pyq_list_envs, as JSON';
 
 CREATE FUNCTION @extschema@.pyq_list_envs(
     OUT name text, OUT size text, OUT description text, OUT number_of_installed_packages int,
@@ -1285,7 +1287,7 @@ CREATE FUNCTION @extschema@.pyq_list_envs(
         python_version text)
 $$;
 COMMENT ON FUNCTION @extschema@.pyq_list_envs() IS
-    'The Python environments that env_name may name';
+    'Python environments that can be given as env_name';
 
 CREATE FUNCTION pyqsys.pyqlistenvs(
     OUT name text, OUT size text, OUT description text, OUT number_of_installed_packages int,
@@ -1311,14 +1313,14 @@ CREATE FUNCTION pyqsys.require_owner() RETURNS trigger
     LANGUAGE C VOLATILE PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'epe_require_owner';
 COMMENT ON FUNCTION pyqsys.require_owner() IS
-    'Trigger on every table of pyqsys: refuses changes by roles without the rights of its owner';
+    'Trigger on every table of pyqsys: refuses changes by roles without the owner''s privileges';
 
 -- A job belongs to the server that it was submitted to.
 CREATE FUNCTION pyqsys.ignore_replicated() RETURNS trigger
     LANGUAGE C VOLATILE PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'epe_ignore_replicated';
 COMMENT ON FUNCTION pyqsys.ignore_replicated() IS
-    'Trigger on the tables that do not travel: ignores what replication does to them';
+    'Trigger on tables that are not replicated: ignores changes that replication applies';
 
 -- Tables whose rows do not travel are those that pg_dump leaves out.
 CREATE FUNCTION pyqsys.guard_tables() RETURNS void
@@ -1370,7 +1372,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pyqsys.guard_tables() IS
-    'Puts the guards on every table of pyqsys, where they are missing or disabled';
+    'Creates or enables missing or disabled protective triggers on the tables of pyqsys';
 
 -- Default privileges, of the role that runs this script or of others for it, have given each object
 -- an ACL. What each kind of object means to give: nothing for tables, sequences, trigger functions
@@ -1459,7 +1461,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pyqsys.set_privileges(text[]) IS
-    'Sets the ACL of every object of the extension to what it is meant to be';
+    'Restores the privileges of the extension''s objects';
 
 SELECT pyqsys.guard_tables();
 SELECT pyqsys.set_privileges();

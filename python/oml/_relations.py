@@ -136,7 +136,14 @@ def create(
     else:
         relation = quote(table)
         data = _writing.read(x, dbtypes, oranumber)
-        _writing.write(data, relation, data.types, is_new=True)
+        try:
+            _writing.write(data, relation, data.types, is_new=True)
+        except _session.DatabaseError as error:
+            if error.sqlstate == "42P07" and not error.hint:
+                error.hint = (
+                    f'Set append=True to add rows, or drop it first: oml.drop(table="{table}").'
+                )
+            raise
         schema, found, _ = _find(table, None)
         relation = quote_relation(found, schema)
     return DataFrame._from_relation(relation)

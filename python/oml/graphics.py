@@ -35,9 +35,9 @@ def _columns(x: Any) -> list[NumericSeries]:
     for column in columns:
         if not isinstance(column, NumericSeries):
             name = getattr(column, "_name", "") or type(column).__name__
-            raise TypeError(f'"{name}" is no column of numbers of an oml.DataFrame')
+            raise TypeError(f'"{name}" is not a numeric column of an oml.DataFrame')
     if not columns:
-        raise ValueError("there is nothing to draw")
+        raise ValueError("x must contain at least one column")
     return columns
 
 

@@ -1,6 +1,7 @@
 // What PostgreSQL calls when it loads the library.
 #include "entry/engine_launcher.h"
 #include "entry/job_workers.h"
+#include "pg/backend/call_hints.h"
 #include "pg/backend/settings.h"
 #include "pg/boundary/function_call.h"
 
@@ -8,6 +9,7 @@ extern "C" {
 EPE_EXPORT void _PG_init();
 void _PG_init() {
     epe::pg::define_settings();
+    epe::pg::install_call_hints();
     epe::register_keeper();
     epe::register_job_workers();
 }

@@ -1,4 +1,4 @@
-// Whether a role may still do what its jobs were submitted for.
+// Whether a role can still log in, which its jobs need to start.
 #include "jobs/rights.h"
 
 #include <string>
@@ -55,14 +55,14 @@ bool is_database_open() noexcept {
 ErrorReport refusal(Right right, std::uint32_t role) {
     ErrorReport error;
     error.sqlstate = sqlstate::kInvalidAuthorization;
-    error.message = "the role that submitted the job does not exist any more";
+    error.message = "the role that submitted the job no longer exists";
     if (right == Right::kNoRole) return error;
     const std::string name = "role \"" + pg::role_name(role) + "\"";
-    error.message = name + " may not log in any more";
-    if (right == Right::kNoLogin) error.detail = "It has lost its attribute LOGIN.";
-    if (right == Right::kExpired) error.detail = "The time of its VALID UNTIL has passed.";
+    error.message = name + " is no longer permitted to log in";
+    if (right == Right::kNoLogin) error.detail = "The role does not have the LOGIN attribute.";
+    if (right == Right::kExpired) error.detail = "The time set by VALID UNTIL has passed.";
     if (right == Right::kNoConnect)
-        error.detail = "It has lost its privilege CONNECT on database \"" +
+        error.detail = "The role does not have the CONNECT privilege on database \"" +
                        pg::database_name(pg::current_database()) + "\".";
     return error;
 }

@@ -791,3 +791,37 @@ def test_sandbox_status(make_role, open_session):
         assert len(set(names)) == len(names)
         assert {"files", "system calls", "network", "no new privileges"} <= set(names)
         assert all(enforced for _, enforced, needed, _ in rows if needed)
+
+
+FONTS = """
+import sys
+def fonts():
+    is_loaded = "matplotlib.font_manager" in sys.modules
+    import glob, os
+    import matplotlib
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+    before = id(matplotlib.font_manager.fontManager)
+    plt.title("x")
+    plt.gcf().canvas.draw()
+    built = glob.glob(os.path.join(os.environ["MPLCONFIGDIR"], "fontlist*"))
+    count = len(matplotlib.font_manager.fontManager.ttflist)
+    # A script may spoil its own engine's list only.
+    matplotlib.font_manager.fontManager.ttflist.clear()
+    return [(is_loaded, len(built), count, before)]
+"""
+
+
+def test_preloaded_matplotlib_has_one_list_of_fonts(
+    reload, make_script, open_session, make_role, house
+):
+    pytest.importorskip("matplotlib")
+    make_script("fonts", FONTS, True)
+    query = "SELECT * FROM pyq_eval(NULL, NULL, 'fonts') AS t(l bool, b int, c int, i bigint)"
+    without = open_session().execute(query).fetchone()
+    assert without[:2] == (False, 1)
+    reload(preload="numpy,pandas,matplotlib.pyplot")
+    rows = [open_session(make_role()).execute(query).fetchone() for _ in range(2)]
+    # Both have the zygote's object, and neither has built a list.
+    assert rows[0] == rows[1]
+    assert rows[0][:3] == (True, 0, without[2])

@@ -253,7 +253,7 @@ for my $loss (sort keys %losses)
 	my $admin = submit('postgres', ['SELECT 1']);
 	$node->safe_psql('postgres', $losses{$loss}[0]);
 	set_conf('oml_epe.max_jobs', 1);
-	like(outcome($id), qr/^failed\|28000\|role "cid" may not log in any more/,
+	like(outcome($id), qr/^failed\|28000\|role "cid" is no longer permitted to log in/,
 		"$loss: a queued job fails");
 	is($node->safe_psql('postgres',
 			"SELECT started IS NULL AND attempts = 0 FROM pyqsys.jobs WHERE id = '$id'"),
@@ -278,7 +278,7 @@ for my $loss (sort keys %losses)
 	my $id = lock_and_queue('dan');
 	$node->safe_psql('postgres', 'DROP OWNED BY dan; DROP ROLE dan');
 	set_conf('oml_epe.max_jobs', 1);
-	like(outcome($id), qr/^failed\|28000\|the role that submitted the job does not exist/,
+	like(outcome($id), qr/^failed\|28000\|the role that submitted the job no longer exists/,
 		'a dropped role');
 	$node->safe_psql('postgres', 'CREATE ROLE eve LOGIN');
 	is(result('eve', ['SELECT 1']), '[[1]]', 'a worker waits');

@@ -36,7 +36,7 @@ for my $name (qw(engine_memory_limit job_timeout max_engines sandbox engine_nice
 	my $value = $name eq 'sandbox' ? 'preferred' : 1;
 	like(
 		ask('limited', "-c oml_epe.$name=$value", 'oml_epe.engine_memory_limit'),
-		qr/permission denied to set parameter "oml_epe\.$name" by the options of the connection/,
+		qr/permission denied to set parameter "oml_epe\.$name" in the connection options/,
 		"an ordinary role cannot displace $name");
 }
 like(

@@ -63,4 +63,7 @@ def common_type(sql_types: list[str]) -> str:
         return "text"
     if set(kinds) == {"date", "timestamp without time zone"}:
         return "timestamp without time zone"
-    raise TypeError(f"columns of types {' and '.join(sorted(kinds))} do not go together")
+    raise TypeError(
+        f"columns of types {' and '.join(sorted(kinds))} cannot be combined; convert them to one"
+        " type, for example by oml.String(column)"
+    )

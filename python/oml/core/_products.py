@@ -21,7 +21,7 @@ def _columns(frame: BaseFrame) -> list[Series]:
 def _numbers(columns: list[Series]) -> list[str]:
     for column in columns:
         if not isinstance(column, NumericSeries):
-            raise TypeError(f'column "{column._name}" is not of numbers')
+            raise TypeError(f'column "{column._name}" is not numeric')
     return [f"({column._present})::{_FLOAT}" for column in columns]
 
 

@@ -38,10 +38,12 @@ def _sort_of(values: Sequence[Any], what: str) -> type | None:
             continue
         kind = next((kind for types, kind, _ in _SORTS if isinstance(value, types)), None)
         if kind is None:
-            raise TypeError(f"a {type(value).__name__} can neither be replaced nor replace")
+            raise TypeError(
+                f"values of type {type(value).__name__} cannot be replaced, nor replace others"
+            )
         found.append(kind)
     if len(set(found)) > 1:
-        raise TypeError(f"{what} are of different sorts")
+        raise TypeError(f"{what} must be of one type: numbers, texts or truth values")
     return found[0] if found else None
 
 
@@ -67,19 +69,19 @@ class Rules:
 
     def __init__(self, old: Sequence[Any], new: Sequence[Any], default: Any) -> None:
         if isinstance(old, (str, bytes)) or isinstance(new, (str, bytes)):
-            raise TypeError("old and new are lists")
+            raise TypeError("old and new must be lists")
         self._old = [_plain(value) for value in old]
         self._new = [_plain(value) for value in new]
         self._default = _plain(default)
         if not self._old or len(self._old) != len(self._new):
-            raise ValueError("old and new are lists of the same length, 1 at least")
+            raise ValueError("old and new must have the same length, at least 1")
         self._from = _sort_of(self._old, "the values of old")
         self._to = _sort_of([*self._new, self._default], "new and default")
         if self._from is None and self._to is None:
-            raise ValueError("old and new have missing values only")
+            raise ValueError("old and new contain only missing values")
         if self._default is None and None not in (self._from, self._to):
             if self._from is not self._to:
-                raise ValueError("new has values of another sort than old: a default is required")
+                raise ValueError("new has values of another type than old: default is required")
 
     def fitting(self, frame: BaseFrame) -> list[str]:
         """Return the names of a frame's columns that hold values of the sort."""
@@ -97,11 +99,11 @@ class Rules:
         own = next((kind for _, kind, _ in _SORTS if isinstance(column, kind)), None)
         if own is None or (self._from is not None and own is not self._from):
             sort = _name_of(self._from or own or String)
-            raise ValueError(f'column "{column._name}" is not of {sort}')
+            raise ValueError(f'column "{column._name}" does not hold {sort}')
         target = self._to or own
         if target is not own and self._default is None:
             raise ValueError(
-                f'column "{column._name}" is not of {_name_of(target)}: a default is required'
+                f'column "{column._name}" does not hold {_name_of(target)}: default is required'
             )
         value = f"({column._expression})::pg_catalog.text" if own is String else column._expression
         cases = " ".join(

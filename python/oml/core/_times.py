@@ -214,10 +214,10 @@ class TimeSeries(Series):
             When the rows are read and a text does not fit the format.
         """
         if not isinstance(other, String):
-            raise TypeError(f"texts are wanted, not a {type(other).__name__}")
+            raise TypeError(f"other must be a column of texts, not {type(other).__name__}")
         template = template_of(format)
         if has_zone(template) != cls._HAS_ZONE and has_zone(template):
-            raise ValueError("points with a zone are read by oml.Timezone.strptime()")
+            raise ValueError("format contains a time zone (%z): use oml.Timezone.strptime()")
         text = other._as_text
         if not has_zone(template):  # not in the session's zone, where some hours do not exist
             text, template = f"({text} || ' +00')", f"{template} TZH"

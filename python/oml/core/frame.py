@@ -104,7 +104,9 @@ class DataFrame(Statistics):
         for name, column in _further(other):
             free = name or f"COL{len(columns) + 1}"
             if free in columns and not auto_name:
-                raise ValueError(f'there is a column "{free}" already')
+                raise ValueError(
+                    f'column "{free}" already exists; set auto_name=True, or give a dict of names'
+                )
             while free in columns:
                 free = f"{free}{len(columns) + 1}"
             columns[free] = column
@@ -448,7 +450,7 @@ def _further(other: Any) -> Iterator[tuple[str, Series]]:
     else:
         named = [("", item) for item in (other if isinstance(other, (list, tuple)) else [other])]
     if not named:
-        raise ValueError("there is nothing to be added")
+        raise ValueError("other must name at least one column")
     for name, item in named:
         if isinstance(item, Series):
             yield name or item._name, item

@@ -110,7 +110,7 @@ bool are_ports(const char* text) noexcept {
 
 bool check_ports(char** text, void**, GucSource) noexcept {
     if (*text == nullptr || are_ports(*text)) return true;
-    GUC_check_errdetail("It is a list of port numbers from 1 to 65535, separated by commas.");
+    GUC_check_errdetail("Value must be a comma-separated list of port numbers from 1 to 65535.");
     return false;
 }
 
@@ -121,7 +121,7 @@ bool check_paths(char** text, void**, GucSource) noexcept {
             is_start = true;
         } else if (*at != ' ') {
             if (is_start && *at != '/') {
-                GUC_check_errdetail("It is a list of absolute paths, separated by commas.");
+                GUC_check_errdetail("Value must be a comma-separated list of absolute paths.");
                 return false;
             }
             is_start = false;
@@ -132,7 +132,7 @@ bool check_paths(char** text, void**, GucSource) noexcept {
 
 bool check_folder(char** text, void**, GucSource) noexcept {
     if (*text == nullptr || **text == '\0' || **text == '/') return true;
-    GUC_check_errdetail("It is an absolute path.");
+    GUC_check_errdetail("Value must be an absolute path.");
     return false;
 }
 
@@ -273,13 +273,13 @@ void refuse_options_of_client() noexcept {
 #endif
     for (int i = 0; i < count; ++i)
         if (is_forbidden(*variables[i]))
-            ereport(ERROR,
-                    (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-                     errmsg("permission denied to set parameter \"%s\" by the options of the "
-                            "connection",
-                            variables[i]->name),
-                     errhint("Connect without it, or ask the administrator to add oml_epe to "
-                             "\"shared_preload_libraries\".")));
+            ereport(
+                ERROR,
+                (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+                 errmsg("permission denied to set parameter \"%s\" in the connection options",
+                        variables[i]->name),
+                 errhint("Connect without this option, or ask the administrator to add oml_epe to "
+                         "\"shared_preload_libraries\".")));
 }
 
 }  // namespace

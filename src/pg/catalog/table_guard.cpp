@@ -7,6 +7,7 @@
 
 #include <string>
 
+#include "pg/backend/call_hints.h"
 #include "pg/boundary/boundary.h"
 #include "pg/boundary/function_call.h"
 #include "pg/catalog/owner_context.h"
@@ -60,9 +61,9 @@ bool has_foreign_oids() noexcept {
 
 void warn_of_foreign_oids(const TriggerData* trigger) noexcept {
     ereport(WARNING, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                      errmsg("ignored a row that subscription \"%s\" has for table \"%s\"",
+                      errmsg("ignored a row of subscription \"%s\" for table \"%s\"",
                              MySubscription->name, RelationGetRelationName(trigger->tg_relation)),
-                      errdetail("Its roles are OIDs of the publisher."),
+                      errdetail("In the binary format, the row has OIDs of the publisher's roles."),
                       errhint("Set binary = false for the subscription.")));
 }
 
@@ -173,10 +174,11 @@ void require_table_owner(FunctionCall& call) {
     void* row = guarded([&call]() noexcept -> void* {
         const TriggerData* trigger = trigger_of(call);
         if (!may_write(trigger->tg_relation))
-            ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-                            errmsg("permission denied to write table \"%s\"",
-                                   RelationGetRelationName(trigger->tg_relation)),
-                            errhint("Only the functions of oml_epe write it.")));
+            ereport(ERROR,
+                    (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+                     errmsg("permission denied to write table \"%s\"",
+                            RelationGetRelationName(trigger->tg_relation)),
+                     errhint("%s", hint_for_table(RelationGetRelationName(trigger->tg_relation)))));
         if (TRIGGER_FIRED_FOR_ROW(trigger->tg_event) && has_foreign_oids()) {
             warn_of_foreign_oids(trigger);
             return nullptr;

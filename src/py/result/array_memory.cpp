@@ -214,7 +214,7 @@ void check_memory(PyObject* dtype, const Layout& layout, const Ref& owner) {
         if (owner && (!has_plain_objects(dtype) || holds_objects(dtype, layout, owner.get())))
             return;
         throw Error(sqlstate::kInvalidArgument,
-                    "array of objects over memory that is not an array's own",
+                    "array of Python objects refers to memory that no array owns",
                     "Return a copy of the array.");
     }
     const std::optional<Range> range = range_of(layout);
@@ -227,7 +227,9 @@ void check_memory(PyObject* dtype, const Layout& layout, const Ref& owner) {
     const auto* const start = reinterpret_cast<const void*>(range ? range->first : 0);
     if (!range ||
         !PipeMemory().is_readable(start, static_cast<std::size_t>(range->end - range->first)))
-        throw Error(sqlstate::kInvalidArgument, "array beyond the memory it was made from");
+        throw Error(sqlstate::kInvalidArgument,
+                    "array refers to memory outside of the object that it was made from",
+                    "Return a copy of the array.");
 }
 
 std::int64_t count_of(const Layout& layout) noexcept {
@@ -341,10 +343,12 @@ Ref native_attribute(PyObject* value, const char* name) {
         return attribute(value, name);
     const bool is_array_type = PyType_IsSubtype(type, known.array) != 0;
     auto* const native = reinterpret_cast<PyObject*>(is_array_type ? known.array : known.generic);
-    if (native == nullptr) throw Error(sqlstate::kInvalidArgument, "numpy has been changed");
+    if (native == nullptr)
+        throw Error(sqlstate::kInvalidArgument, "attributes of numpy's classes have been changed");
     const Ref descriptor = attribute(native, name);
     const descrgetfunc get = Py_TYPE(descriptor.get())->tp_descr_get;
-    if (get == nullptr) throw Error(sqlstate::kInvalidArgument, "numpy has been changed");
+    if (get == nullptr)
+        throw Error(sqlstate::kInvalidArgument, "attributes of numpy's classes have been changed");
     return Ref::steal(get(descriptor.get(), value, reinterpret_cast<PyObject*>(type)));
 }
 

@@ -10,6 +10,7 @@ import random
 import signal
 import sys
 import tempfile
+import threading
 
 _RUNTIME = ("errors", "figures", "inputs", "output", "render", "results", "scripts", "signals")
 _user = "postgres"  # who runs the server; a zygote looks it up
@@ -21,17 +22,30 @@ def warm_up(preload):
     """Import what scripts are going to need, so that forks share it."""
     for name in _RUNTIME:
         importlib.import_module(f"_oml_epe_runtime.{name}")
-    for name in (*preload, "oml"):
-        if name.partition(".")[0] in _NOT_FORKED:
-            _log(f"did not preload {name}, which does not survive a fork; scripts import it")
-            continue
-        threads = _thread_count()
-        try:
-            importlib.import_module(name)
-        except Exception as error:
-            _log(f"could not preload {name} in {sys.prefix}: {error!r}")
-        if _thread_count() > threads:
-            _log(f"preloading {name} in {sys.prefix} starts threads, which engines do not have")
+    # If matplotlib is preloaded, its list of fonts is built here, in memory, for all forks. Its
+    # file is temporary, so that the list is never an earlier zygote's or written by a script.
+    with tempfile.TemporaryDirectory(prefix="oml_epe_zygote_") as folder:
+        os.environ["MPLCONFIGDIR"] = folder
+        for name in (*preload, "oml"):
+            _preload(name)
+        if "matplotlib" in sys.modules:
+            _preload("matplotlib.font_manager")
+
+
+def _preload(name):
+    if name.partition(".")[0] in _NOT_FORKED:
+        _log(f"did not preload {name}, which does not survive a fork; scripts import it")
+        return
+    threads = _thread_count()
+    try:
+        importlib.import_module(name)
+    except Exception as error:
+        _log(f"could not preload {name} in {sys.prefix}: {error!r}")
+    for thread in threading.enumerate():  # matplotlib's, which would say that the list takes long
+        if isinstance(thread, threading.Timer) and thread.finished.is_set():
+            thread.join()
+    if _thread_count() > threads:
+        _log(f"preloading {name} in {sys.prefix} starts threads, which engines do not have")
 
 
 def _thread_count():
