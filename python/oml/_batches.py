@@ -45,6 +45,7 @@ WIDTHS = {
 BYTES_KINDS = {DECIMAL, TEXT, BINARY, JSON}
 _HAS_DICTIONARY, _HAS_SHAPES, _HAS_UNUSUAL = 1, 2, 4
 _SHAPE_BYTES = 28
+_FEW = 8  # rows for each distinct text
 
 
 class Column(NamedTuple):
@@ -228,16 +229,30 @@ class _Texts:
 
     def array(self, column: Column) -> Any:
         if column.has_dictionary:
-            seen = self._seen
-            distinct = [seen.setdefault(text, text) for text in _slices(column.children[0], None)]
-            if self._load is not None:
-                distinct = [self._load(text.encode()) for text in distinct]
-            # A code of -1 means NULL.
-            return _pull.objects([*distinct, None])[column.values]
+            texts = column.children[0]
+            distinct: list[Any] = _slices(texts, None)
+            if self._load is None and texts.length * _FEW <= column.length:
+                # Equal texts of several batches share one object where that pays.
+                seen = self._seen
+                distinct = [seen.setdefault(text, text) for text in distinct]
+            array = numpy.empty(texts.length + 1, object)  # a code of -1 means NULL
+            array[: texts.length] = distinct
+            array = array[column.values]
+            if self._load is not None:  # each value is an object of its own
+                load = self._load
+                for index, text in enumerate(array):
+                    array[index] = None if text is None else load(text.encode())
+            return array
         array = numpy.empty(column.length, object)
         if column.kind == NULL:
             return array
-        array[:] = _slices(column, self._load) if column.length else []
+        # Loaders may return lists and arrays, which numpy would take apart.
+        listed = _slices(column, self._load)
+        if self._load in (None, bytes):
+            array[:] = listed
+        else:
+            for index, value in enumerate(listed):
+                array[index] = value
         null = is_null(column)
         if null is not None:
             array[null] = None
