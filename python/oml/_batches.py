@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy
 
-from oml import _pull
+from oml import _pull, _session
 from oml._errors import DatabaseError
 
 HEAD_SIZE = 64
@@ -199,7 +199,40 @@ def is_null(column: Column) -> Any:
     return bits == 0
 
 
+def fetch(sql: str, use_decimal: bool, consume: Callable[[Any], None]) -> None:
+    """Hand the batches of a query to a function, on a client one at a time.
+
+    Raises
+    ------
+    DatabaseError
+        The query failed, or the server's extension is older than the package: SQLSTATE 0A000.
+    """
+    connection: Any = _session.connection()
+    text = _session.quote_literal(sql)
+    call = f"SELECT pyqsys.query_batches({text}, {'true' if use_decimal else 'false'})"
+    if connection.is_embedded:
+        consume(connection.fetch_bytes(call))
+        return
+    require_batches(connection)
+    connection.fetch_each(call, (), consume)
+
+
+def require_batches(connection: Any) -> None:
+    """Raise DatabaseError unless the server of a client sends batches."""
+    if not connection.has_batches():
+        raise DatabaseError(
+            "the server's extension sends no batches of columns",
+            "0A000",
+            hint="Run ALTER EXTENSION oml_epe UPDATE there.",
+        )
+
+
 # ------------------------------------------------------------------------------- bytes of any width
+
+
+def texts_of(column: Column) -> list[str]:
+    """Return the values of a column of texts without NULLs."""
+    return _slices(column, None)
 
 
 def _slices(column: Column, load: Callable[[bytes], Any] | None) -> list[Any]:
@@ -218,6 +251,47 @@ def _slices(column: Column, load: Callable[[bytes], Any] | None) -> list[Any]:
         None if no_value else load(data[first:last])
         for first, last, no_value in zip(ends, ends[1:], null.tolist())
     ]
+
+
+def cut(column: Column, first: int, last: int) -> Column:
+    """Return the rows of a column from `first` to before `last`."""
+    length = last - first
+    validity, null_count = None, 0
+    if column.kind == NULL:
+        null_count = length
+    elif column.validity is not None:
+        bits = numpy.unpackbits(column.validity, count=column.length, bitorder="little")
+        bits = bits[first:last]
+        null_count = length - int(numpy.count_nonzero(bits))
+        validity = numpy.packbits(bits, bitorder="little") if null_count else None
+    values, offsets, children = column.values, column.offsets, column.children
+    if offsets is not None:
+        start, end = int(offsets[first]), int(offsets[last])
+        offsets = offsets[first : last + 1] - start
+        if values is not None:
+            values = values[start:end]
+        else:
+            children = [cut(child, start, end) for child in children]
+    elif values is not None:
+        values = values[first:last]
+    elif column.kind == STRUCT:
+        children = [cut(child, first, last) for child in children]
+    unusual_rows = unusual = None
+    if column.unusual is not None:
+        begin, end = numpy.searchsorted(column.unusual_rows, [first, last]).tolist()
+        if end > begin:
+            unusual_rows = column.unusual_rows[begin:end] - first
+            unusual = cut(column.unusual, begin, end)
+    return column._replace(
+        length=length,
+        null_count=null_count,
+        validity=validity,
+        values=values,
+        offsets=offsets,
+        children=children,
+        unusual_rows=unusual_rows,
+        unusual=unusual,
+    )
 
 
 class _Texts:
@@ -265,8 +339,9 @@ class _Texts:
 class _Collector:
     """Collects the values of a column over all batches."""
 
-    def __init__(self, kind: int, load: Callable[[bytes], Any] | None) -> None:
+    def __init__(self, kind: int, load: Callable[[bytes], Any] | None, is_nullable: bool) -> None:
         self._kind = kind
+        self._is_nullable = is_nullable
         self._is_text = kind == TEXT and load is None
         if kind == JSON:
             load = json.loads
@@ -306,7 +381,9 @@ class _Collector:
         self._parts = []
         del parts
         if self._texts is not None:
-            return _pull.text_column(values) if self._is_text else values
+            if self._is_text:
+                return _pull.text_column(values, self._is_nullable)
+            return values
         null = None
         if self._has_nulls:
             null = numpy.concatenate(
@@ -319,6 +396,8 @@ class _Collector:
 
     def _usual(self, values: Any, null: Any) -> Any:
         kind = self._kind
+        if self._is_nullable and kind in (BOOL, INT16, INT32, INT64, FLOAT32, FLOAT64):
+            return _pull.nullable(values.view(bool) if kind == BOOL else values, null)
         if kind in (FLOAT32, FLOAT64):
             return values
         if kind in (INT16, INT32, INT64):
@@ -358,10 +437,16 @@ class FrameReader:
     ----------
     columns : list of (kind, loader or None)
         What the columns hold; a loader makes the value of a text's bytes.
+    is_nullable : bool
+        Whether numbers, truth values and texts are of pandas' nullable dtypes.
     """
 
-    def __init__(self, columns: Sequence[tuple[int, Callable[[bytes], Any] | None]]) -> None:
-        self._columns = [_Collector(*column) for column in columns]
+    def __init__(
+        self,
+        columns: Sequence[tuple[int, Callable[[bytes], Any] | None]],
+        is_nullable: bool = False,
+    ) -> None:
+        self._columns = [_Collector(*column, is_nullable) for column in columns]
         self.rows = 0
 
     def add(self, buffer: Any, is_shared: bool = False) -> None:
@@ -374,11 +459,19 @@ class FrameReader:
             Whether the columns may use its memory.
         """
         for length, columns in read(buffer):
-            if len(columns) != len(self._columns):
-                raise DatabaseError("the server sent other columns than the query has", "08P01")
-            self.rows += length
-            for collector, column in zip(self._columns, columns):
-                collector.add(column, is_shared)
+            self.add_columns(length, columns, is_shared)
+
+    def add_shared(self, buffer: Any) -> None:
+        """Take some batches, whose memory may be kept in an engine, where all are one buffer."""
+        self.add(buffer, is_shared=_session.is_embedded())
+
+    def add_columns(self, length: int, columns: list[Column], is_shared: bool) -> None:
+        """Take the columns of a batch."""
+        if len(columns) != len(self._columns):
+            raise DatabaseError("the server sent other columns than the query has", "08P01")
+        self.rows += length
+        for collector, column in zip(self._columns, columns):
+            collector.add(column, is_shared)
 
     def finish(self) -> list[Any]:
         """Return the columns."""

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy
 import pandas
 
-from oml import _batch_writing, _session
+from oml import _arrow, _batch_writing, _session
 from oml._parameters import plain_value
 from oml.core._source import managed_name
 from oml.core._sql import quote
@@ -212,7 +212,12 @@ def read(x: Any, dbtypes: dict[str, str] | list[str] | None, has_numbers: bool =
     ValueError
         A column's type cannot be told, or `dbtypes` does not fit.
     """
-    names, raw, length = _named_columns(x)
+    if _arrow.is_stream(x):
+        given = list(_arrow.columns_of(x))
+        names, length = [each.name for each in given], len(given[0].values) if given else 0
+    else:
+        given = None
+        names, raw, length = _named_columns(x)
     if not names:
         raise ValueError("there are no columns")
     if len(set(names)) < len(names):
@@ -227,6 +232,13 @@ def read(x: Any, dbtypes: dict[str, str] | list[str] | None, has_numbers: bool =
         if len(dbtypes) != len(names):
             raise ValueError("dbtypes has not one type for each column")
         wanted = dict(zip(names, dbtypes))
+    if given is not None:
+        natural = [each.natural for each in given]
+        exact = [each.sql_type for each in given]
+        types = [
+            checked_type(wanted[name]) if name in wanted else k for name, k in zip(names, exact)
+        ]
+        return Data(names, [each.values for each in given], natural, types, length)
     columns, natural = [], []
     for name, values in zip(names, raw):
         column, kind = _column(values, name, name in wanted)

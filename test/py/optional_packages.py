@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Packages from PyPI that some tests use when they can be had: pyarrow and polars.
+"""Packages from PyPI that some tests use when they can be had: pyarrow, polars, narwhals, duckdb.
 
 Run as a program it installs them, once, into an environment below build/, and prints the
 directory to give to the server as PYTHONPATH (nothing when not one could be installed). In a
@@ -18,7 +18,12 @@ from pathlib import Path
 
 # pyarrow 18 is the last that takes the numpy 1 of Debian 12.
 HAS_NUMPY_1 = version("numpy").startswith("1.")
-PACKAGES = {"pyarrow": "pyarrow<19" if HAS_NUMPY_1 else "pyarrow", "polars": "polars"}
+PACKAGES = {
+    "pyarrow": "pyarrow<19" if HAS_NUMPY_1 else "pyarrow",
+    "polars": "polars",
+    "narwhals": "narwhals",
+    "duckdb": "duckdb",
+}
 PIP_INSTALL = ("-m", "pip", "install", "-q", "--only-binary=:all:", "--retries=1", "--timeout=30")
 BUILD = Path(__file__).resolve().parents[2] / "build"
 # Names the directory the server was given; set by tools/check and conftest.
