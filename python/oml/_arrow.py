@@ -56,7 +56,7 @@ def _scalar_type(sql_type: str) -> Any:
         match = re.fullmatch(r"numeric\((\d+),(-?\d+)\)", sql_type)
         precision, scale = (int(match[1]), int(match[2])) if match else (0, 0)
         if not match or not 0 <= scale <= precision <= 76:
-            return pyarrow.large_string()  # exact, unlike a double
+            return pyarrow.string()  # exact, unlike a double
         decimal = pyarrow.decimal128 if precision <= 38 else pyarrow.decimal256
         return decimal(precision, scale)
     known: dict[str, Callable[[], Any]] = {
@@ -67,7 +67,7 @@ def _scalar_type(sql_type: str) -> Any:
         "oid": pyarrow.int64,
         "real": pyarrow.float32,
         "double precision": pyarrow.float64,
-        "bytea": pyarrow.large_binary,
+        "bytea": pyarrow.binary,
         "date": pyarrow.date32,
         "time without time zone": lambda: pyarrow.time64("us"),
         "timestamp without time zone": lambda: pyarrow.timestamp("us"),
@@ -76,7 +76,7 @@ def _scalar_type(sql_type: str) -> Any:
     }
     texts = ("text", "character varying", "character", "name", '"char"', "json", "jsonb", "uuid")
     if bare in texts:
-        return pyarrow.large_string()
+        return pyarrow.string()
     return known[bare]() if bare in known else None
 
 
@@ -86,9 +86,9 @@ def _type(sql_type: str) -> _Type:
     if sql_type.endswith("[]"):
         element = _scalar_type(sql_type[:-2])
         if element is not None:
-            return _Type(pyarrow.large_list(element))
+            return _Type(pyarrow.list_(element))
     scalar = _scalar_type(sql_type)
-    return _Type(pyarrow.large_string(), True) if scalar is None else _Type(scalar)
+    return _Type(pyarrow.string(), True) if scalar is None else _Type(scalar)
 
 
 class Query:
@@ -166,6 +166,11 @@ def _validity(column: Column) -> Any:
     return None if column.validity is None else _buffer(column.validity)
 
 
+def _offsets(column: Column) -> Any:
+    # Of 32 bits: a batch is smaller than a value of PostgreSQL may be.
+    return _buffer(column.offsets.astype("i4"))
+
+
 def _array(column: Column, arrow: Any) -> Any:
     import pyarrow
 
@@ -182,15 +187,15 @@ def _array(column: Column, arrow: Any) -> Any:
         texts = [str(uuid.UUID(bytes=value)) for value in map(bytes, column.values.tolist())]
         return pyarrow.array(texts, arrow, mask=null)
     if column.has_dictionary:
-        distinct = _array(column.children[0], pyarrow.large_string())
+        distinct = _array(column.children[0], pyarrow.string())
         null = _batches.is_null(column)
         codes = pyarrow.array(column.values, mask=null)
         return distinct.take(codes).cast(arrow)
     if column.kind in _batches.BYTES_KINDS:
-        stored = arrow if pyarrow.types.is_large_binary(arrow) else pyarrow.large_string()
-        buffers = [_validity(column), _buffer(column.offsets), _buffer(column.values)]
+        stored = arrow if pyarrow.types.is_binary(arrow) else pyarrow.string()
+        buffers = [_validity(column), _offsets(column), _buffer(column.values)]
         made = pyarrow.Array.from_buffers(stored, length, buffers, column.null_count)
-        return made.cast(pyarrow.string()).cast(arrow) if stored != arrow else made
+        return made.cast(arrow) if stored != arrow else made
     values = column.values
     if column.kind == _batches.BOOL:
         values = numpy.packbits(values, bitorder="little")
@@ -207,7 +212,7 @@ def _list_array(column: Column, arrow: Any) -> Any:
     return pyarrow.Array.from_buffers(
         arrow,
         column.length,
-        [_validity(column), _buffer(column.offsets)],
+        [_validity(column), _offsets(column)],
         column.null_count,
         children=[elements],
     )

@@ -45,7 +45,8 @@ WIDTHS = {
 BYTES_KINDS = {DECIMAL, TEXT, BINARY, JSON}
 _HAS_DICTIONARY, _HAS_SHAPES, _HAS_UNUSUAL = 1, 2, 4
 _SHAPE_BYTES = 28
-_FEW = 8  # rows for each distinct text
+_SPARE = 8  # of the rows of an array that grows
+_TRIED = 20_000  # texts that are looked up before it must pay
 
 
 class Column(NamedTuple):
@@ -300,14 +301,16 @@ class _Texts:
     def __init__(self, load: Callable[[bytes], Any] | None) -> None:
         self._load = load
         self._seen: dict[str, str] = {}
+        self._tried = 0
 
     def array(self, column: Column) -> Any:
         if column.has_dictionary:
             texts = column.children[0]
             distinct: list[Any] = _slices(texts, None)
-            if self._load is None and texts.length * _FEW <= column.length:
+            seen = self._seen
+            self._tried += texts.length
+            if self._load is None and (self._tried < _TRIED or len(seen) * 2 < self._tried):
                 # Equal texts of several batches share one object where that pays.
-                seen = self._seen
                 distinct = [seen.setdefault(text, text) for text in distinct]
             array = numpy.empty(texts.length + 1, object)  # a code of -1 means NULL
             array[: texts.length] = distinct
@@ -336,6 +339,26 @@ class _Texts:
 # ------------------------------------------------------------------------------- columns of frames
 
 
+class _Growing:
+    """An array that grows in place: to join parts in the end would take twice the memory."""
+
+    def __init__(self, dtype: Any) -> None:
+        self._array = numpy.empty(0, dtype)
+        self._length = 0
+
+    def add(self, values: Any) -> None:
+        end = self._length + len(values)
+        if end > len(self._array):
+            spare = end // _SPARE if self._length else 0
+            self._array.resize(end + spare, refcheck=False)
+        self._array[self._length : end] = values
+        self._length = end
+
+    def finish(self) -> Any:
+        self._array.resize(self._length, refcheck=False)
+        return self._array
+
+
 class _Collector:
     """Collects the values of a column over all batches."""
 
@@ -348,23 +371,23 @@ class _Collector:
         elif kind == BINARY:
             load = bytes
         self._texts = _Texts(load) if kind in BYTES_KINDS else None
-        self._parts: list[Any] = []
+        self._values = _Growing(object if self._texts is not None else WIDTHS[kind])
         self._nulls: list[Any] = []
         self._has_nulls = False
         self._unusual: list[tuple[Any, list[str]]] = []
         self._length = 0
 
-    def add(self, column: Column, is_shared: bool) -> None:
-        """Take a column; its memory is copied unless it is shared."""
+    def add(self, column: Column) -> None:
+        """Take a column; its memory is copied."""
         if column.kind not in (self._kind, NULL):
             raise DatabaseError("a column changed its type between two batches", "08P01")
         null = is_null(column)
         if self._texts is not None:
-            self._parts.append(self._texts.array(column))
+            self._values.add(self._texts.array(column))
         elif column.kind == NULL:
-            self._parts.append(numpy.zeros(column.length, WIDTHS[self._kind]))
+            self._values.add(numpy.zeros(column.length, WIDTHS[self._kind]))
         else:
-            self._parts.append(column.values if is_shared else column.values.copy())
+            self._values.add(column.values)
         if self._texts is None:
             self._nulls.append((column.length, null))
             self._has_nulls = self._has_nulls or null is not None
@@ -375,11 +398,7 @@ class _Collector:
 
     def finish(self) -> Any:
         """Return what a column of a frame is made of."""
-        dtype = object if self._texts is not None else WIDTHS[self._kind]
-        parts = self._parts or [numpy.zeros(0, dtype)]
-        values = numpy.concatenate(parts)
-        self._parts = []
-        del parts
+        values = self._values.finish()
         if self._texts is not None:
             if self._is_text:
                 return _pull.text_column(values, self._is_nullable)
@@ -449,29 +468,18 @@ class FrameReader:
         self._columns = [_Collector(*column, is_nullable) for column in columns]
         self.rows = 0
 
-    def add(self, buffer: Any, is_shared: bool = False) -> None:
-        """Take some batches.
-
-        Parameters
-        ----------
-        buffer : bytes-like
-        is_shared : bool
-            Whether the columns may use its memory.
-        """
+    def add(self, buffer: Any) -> None:
+        """Take some batches, of bytes."""
         for length, columns in read(buffer):
-            self.add_columns(length, columns, is_shared)
+            self.add_columns(length, columns)
 
-    def add_shared(self, buffer: Any) -> None:
-        """Take some batches, whose memory may be kept in an engine, where all are one buffer."""
-        self.add(buffer, is_shared=_session.is_embedded())
-
-    def add_columns(self, length: int, columns: list[Column], is_shared: bool) -> None:
+    def add_columns(self, length: int, columns: list[Column]) -> None:
         """Take the columns of a batch."""
         if len(columns) != len(self._columns):
             raise DatabaseError("the server sent other columns than the query has", "08P01")
         self.rows += length
         for collector, column in zip(self._columns, columns):
-            collector.add(column, is_shared)
+            collector.add(column)
 
     def finish(self) -> list[Any]:
         """Return the columns."""

@@ -129,7 +129,7 @@ def _pull_embedded(connection: Any, sql: str, is_nullable: bool) -> pandas.DataF
     if query.is_columnar:
         reader = query.reader(is_nullable)
         try:
-            _batches.fetch(query.sql, False, reader.add_shared)
+            _batches.fetch(query.sql, False, reader.add)
         except DatabaseError as error:
             if is_nullable or error.sqlstate not in NO_BATCHES:
                 raise
@@ -257,7 +257,7 @@ class Chunks(Iterator[pandas.DataFrame]):
             return frame
         reader = self._query.reader(self._is_nullable)
         for length, columns in parts:
-            reader.add_columns(length, columns, is_shared=True)
+            reader.add_columns(length, columns)
         return make_frame(self._query.names, reader.finish(), reader.rows)
 
 
@@ -288,8 +288,6 @@ def texts(values: Sequence[str | None]) -> Any:
 def nullable(values: Any, null: Any) -> Any:
     """Return an array of one of pandas' nullable dtypes."""
     mask = numpy.zeros(len(values), bool) if null is None else null
-    if not values.flags.writeable:  # memory of a batch
-        values = values.copy()
     kinds: dict[str, Any] = {
         "b": pandas.arrays.BooleanArray,
         "i": pandas.arrays.IntegerArray,

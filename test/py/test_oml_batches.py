@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import decimal
 import pickle
@@ -235,6 +236,42 @@ def test_rows_come_as_they_are_read(conn: psycopg.Connection[Any]) -> None:
     with pytest.raises(psycopg.errors.DivisionByZero):
         conn.execute(sql, (query,))
     assert conn.execute("SELECT 1").fetchone() == (1,)
+
+
+def test_parallel_queries(conn: psycopg.Connection[Any], client: Any) -> None:
+    """They use workers, and give the rows of any size; also when they end early or fail."""
+    conn.execute(
+        "CREATE TABLE read_in_parallel AS SELECT i, md5(i::text) AS t "
+        "FROM generate_series(1, 100000) AS i"
+    )
+    settings = (
+        "parallel_setup_cost = 0",
+        "parallel_tuple_cost = 0",
+        "min_parallel_table_scan_size = 0",
+    )
+    for setting in (*settings, "work_mem = '64kB'", "debug_parallel_query = off"):
+        for connection in (conn.execute, lambda sql: client.query(sql)):
+            with contextlib.suppress(psycopg.Error, oml.DatabaseError):  # the last is new in 16
+                connection(f"SET {setting}")
+    try:
+        counted = (
+            "SELECT sum(i) AS s, count(DISTINCT t) AS n, "
+            "count(*) FILTER (WHERE i > 10) AS m FROM read_in_parallel"
+        )
+        assert oml.sync(query=counted).pull().iloc[0].tolist() == [5000050000, 100000, 99990]
+        whole = oml.sync(query="SELECT i, t FROM read_in_parallel WHERE i % 1000 < 999").pull()
+        assert len(whole) == 99_900 and whole["t"].nunique() == 99_900
+        plan = conn.execute("EXPLAIN SELECT i, t FROM read_in_parallel WHERE i % 1000 < 999")
+        assert any("Gather" in row[0] for row in plan.fetchall())
+        call = "SELECT length(pyqsys.query_batches('SELECT i, t FROM read_in_parallel'))"
+        assert len(conn.execute(f"{call} LIMIT 1").fetchall()) == 1
+        with pytest.raises(psycopg.errors.DivisionByZero):
+            conn.execute(
+                "SELECT pyqsys.query_batches('SELECT 1 / (i - 500) FROM read_in_parallel')"
+            )
+        assert len(conn.execute(call).fetchall()) > 1
+    finally:
+        conn.execute("DROP TABLE read_in_parallel")
 
 
 def test_subtransactions_and_held_cursors(conn: psycopg.Connection[Any]) -> None:
