@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import clients
+import columns
 import engines
 import package
 import psycopg
@@ -300,7 +301,7 @@ def round_trip(bench: Bench) -> Race:
 
 
 def simple_measure(measure: Callable[[int], Race]) -> Callable[[Bench], Race]:
-    """Adapt a measure of engines.py or package.py."""
+    """Adapt a measure of engines.py, package.py or columns.py."""
     return lambda bench: measure(bench.rounds)
 
 
@@ -315,7 +316,11 @@ MEASURES: dict[str, Callable[[Bench], Race]] = {
     "roundtrip": round_trip,
     **{
         name: simple_measure(measure)
-        for name, measure in {**engines.MEASURES, **package.MEASURES}.items()
+        for name, measure in {
+            **engines.MEASURES,
+            **package.MEASURES,
+            **columns.MEASURES,
+        }.items()
     },
 }
 

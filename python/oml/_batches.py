@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy
 
-from oml import _pull
+from oml import _pull, _session
 from oml._errors import DatabaseError
 
 HEAD_SIZE = 64
@@ -45,6 +45,8 @@ WIDTHS = {
 BYTES_KINDS = {DECIMAL, TEXT, BINARY, JSON}
 _HAS_DICTIONARY, _HAS_SHAPES, _HAS_UNUSUAL = 1, 2, 4
 _SHAPE_BYTES = 28
+_SPARE = 8  # of the rows of an array that grows
+_TRIED = 20_000  # texts that are looked up before it must pay
 
 
 class Column(NamedTuple):
@@ -198,7 +200,40 @@ def is_null(column: Column) -> Any:
     return bits == 0
 
 
+def fetch(sql: str, use_decimal: bool, consume: Callable[[Any], None]) -> None:
+    """Hand the batches of a query to a function, on a client one at a time.
+
+    Raises
+    ------
+    DatabaseError
+        The query failed, or the server's extension is older than the package: SQLSTATE 0A000.
+    """
+    connection: Any = _session.connection()
+    text = _session.quote_literal(sql)
+    call = f"SELECT pyqsys.query_batches({text}, {'true' if use_decimal else 'false'})"
+    if connection.is_embedded:
+        consume(connection.fetch_bytes(call))
+        return
+    require_batches(connection)
+    connection.fetch_each(call, (), consume)
+
+
+def require_batches(connection: Any) -> None:
+    """Raise DatabaseError unless the server of a client sends batches."""
+    if not connection.has_batches():
+        raise DatabaseError(
+            "the server's extension sends no batches of columns",
+            "0A000",
+            hint="Run ALTER EXTENSION oml_epe UPDATE there.",
+        )
+
+
 # ------------------------------------------------------------------------------- bytes of any width
+
+
+def texts_of(column: Column) -> list[str]:
+    """Return the values of a column of texts without NULLs."""
+    return _slices(column, None)
 
 
 def _slices(column: Column, load: Callable[[bytes], Any] | None) -> list[Any]:
@@ -219,25 +254,82 @@ def _slices(column: Column, load: Callable[[bytes], Any] | None) -> list[Any]:
     ]
 
 
+def cut(column: Column, first: int, last: int) -> Column:
+    """Return the rows of a column from `first` to before `last`."""
+    length = last - first
+    validity, null_count = None, 0
+    if column.kind == NULL:
+        null_count = length
+    elif column.validity is not None:
+        bits = numpy.unpackbits(column.validity, count=column.length, bitorder="little")
+        bits = bits[first:last]
+        null_count = length - int(numpy.count_nonzero(bits))
+        validity = numpy.packbits(bits, bitorder="little") if null_count else None
+    values, offsets, children = column.values, column.offsets, column.children
+    if offsets is not None:
+        start, end = int(offsets[first]), int(offsets[last])
+        offsets = offsets[first : last + 1] - start
+        if values is not None:
+            values = values[start:end]
+        else:
+            children = [cut(child, start, end) for child in children]
+    elif values is not None:
+        values = values[first:last]
+    elif column.kind == STRUCT:
+        children = [cut(child, first, last) for child in children]
+    unusual_rows = unusual = None
+    if column.unusual is not None:
+        begin, end = numpy.searchsorted(column.unusual_rows, [first, last]).tolist()
+        if end > begin:
+            unusual_rows = column.unusual_rows[begin:end] - first
+            unusual = cut(column.unusual, begin, end)
+    return column._replace(
+        length=length,
+        null_count=null_count,
+        validity=validity,
+        values=values,
+        offsets=offsets,
+        children=children,
+        unusual_rows=unusual_rows,
+        unusual=unusual,
+    )
+
+
 class _Texts:
     """Makes Python values of columns of bytes."""
 
     def __init__(self, load: Callable[[bytes], Any] | None) -> None:
         self._load = load
         self._seen: dict[str, str] = {}
+        self._tried = 0
 
     def array(self, column: Column) -> Any:
         if column.has_dictionary:
+            texts = column.children[0]
+            distinct: list[Any] = _slices(texts, None)
             seen = self._seen
-            distinct = [seen.setdefault(text, text) for text in _slices(column.children[0], None)]
-            if self._load is not None:
-                distinct = [self._load(text.encode()) for text in distinct]
-            # A code of -1 means NULL.
-            return _pull.objects([*distinct, None])[column.values]
+            self._tried += texts.length
+            if self._load is None and (self._tried < _TRIED or len(seen) * 2 < self._tried):
+                # Equal texts of several batches share one object where that pays.
+                distinct = [seen.setdefault(text, text) for text in distinct]
+            array = numpy.empty(texts.length + 1, object)  # a code of -1 means NULL
+            array[: texts.length] = distinct
+            array = array[column.values]
+            if self._load is not None:  # each value is an object of its own
+                load = self._load
+                for index, text in enumerate(array):
+                    array[index] = None if text is None else load(text.encode())
+            return array
         array = numpy.empty(column.length, object)
         if column.kind == NULL:
             return array
-        array[:] = _slices(column, self._load) if column.length else []
+        # Loaders may return lists and arrays, which numpy would take apart.
+        listed = _slices(column, self._load)
+        if self._load in (None, bytes):
+            array[:] = listed
+        else:
+            for index, value in enumerate(listed):
+                array[index] = value
         null = is_null(column)
         if null is not None:
             array[null] = None
@@ -247,34 +339,55 @@ class _Texts:
 # ------------------------------------------------------------------------------- columns of frames
 
 
+class _Growing:
+    """An array that grows in place: to join parts in the end would take twice the memory."""
+
+    def __init__(self, dtype: Any) -> None:
+        self._array = numpy.empty(0, dtype)
+        self._length = 0
+
+    def add(self, values: Any) -> None:
+        end = self._length + len(values)
+        if end > len(self._array):
+            spare = end // _SPARE if self._length else 0
+            self._array.resize(end + spare, refcheck=False)
+        self._array[self._length : end] = values
+        self._length = end
+
+    def finish(self) -> Any:
+        self._array.resize(self._length, refcheck=False)
+        return self._array
+
+
 class _Collector:
     """Collects the values of a column over all batches."""
 
-    def __init__(self, kind: int, load: Callable[[bytes], Any] | None) -> None:
+    def __init__(self, kind: int, load: Callable[[bytes], Any] | None, is_nullable: bool) -> None:
         self._kind = kind
+        self._is_nullable = is_nullable
         self._is_text = kind == TEXT and load is None
         if kind == JSON:
             load = json.loads
         elif kind == BINARY:
             load = bytes
         self._texts = _Texts(load) if kind in BYTES_KINDS else None
-        self._parts: list[Any] = []
+        self._values = _Growing(object if self._texts is not None else WIDTHS[kind])
         self._nulls: list[Any] = []
         self._has_nulls = False
         self._unusual: list[tuple[Any, list[str]]] = []
         self._length = 0
 
-    def add(self, column: Column, is_shared: bool) -> None:
-        """Take a column; its memory is copied unless it is shared."""
+    def add(self, column: Column) -> None:
+        """Take a column; its memory is copied."""
         if column.kind not in (self._kind, NULL):
             raise DatabaseError("a column changed its type between two batches", "08P01")
         null = is_null(column)
         if self._texts is not None:
-            self._parts.append(self._texts.array(column))
+            self._values.add(self._texts.array(column))
         elif column.kind == NULL:
-            self._parts.append(numpy.zeros(column.length, WIDTHS[self._kind]))
+            self._values.add(numpy.zeros(column.length, WIDTHS[self._kind]))
         else:
-            self._parts.append(column.values if is_shared else column.values.copy())
+            self._values.add(column.values)
         if self._texts is None:
             self._nulls.append((column.length, null))
             self._has_nulls = self._has_nulls or null is not None
@@ -285,13 +398,11 @@ class _Collector:
 
     def finish(self) -> Any:
         """Return what a column of a frame is made of."""
-        dtype = object if self._texts is not None else WIDTHS[self._kind]
-        parts = self._parts or [numpy.zeros(0, dtype)]
-        values = numpy.concatenate(parts)
-        self._parts = []
-        del parts
+        values = self._values.finish()
         if self._texts is not None:
-            return _pull.text_column(values) if self._is_text else values
+            if self._is_text:
+                return _pull.text_column(values, self._is_nullable)
+            return values
         null = None
         if self._has_nulls:
             null = numpy.concatenate(
@@ -304,6 +415,8 @@ class _Collector:
 
     def _usual(self, values: Any, null: Any) -> Any:
         kind = self._kind
+        if self._is_nullable and kind in (BOOL, INT16, INT32, INT64, FLOAT32, FLOAT64):
+            return _pull.nullable(values.view(bool) if kind == BOOL else values, null)
         if kind in (FLOAT32, FLOAT64):
             return values
         if kind in (INT16, INT32, INT64):
@@ -343,27 +456,30 @@ class FrameReader:
     ----------
     columns : list of (kind, loader or None)
         What the columns hold; a loader makes the value of a text's bytes.
+    is_nullable : bool
+        Whether numbers, truth values and texts are of pandas' nullable dtypes.
     """
 
-    def __init__(self, columns: Sequence[tuple[int, Callable[[bytes], Any] | None]]) -> None:
-        self._columns = [_Collector(*column) for column in columns]
+    def __init__(
+        self,
+        columns: Sequence[tuple[int, Callable[[bytes], Any] | None]],
+        is_nullable: bool = False,
+    ) -> None:
+        self._columns = [_Collector(*column, is_nullable) for column in columns]
         self.rows = 0
 
-    def add(self, buffer: Any, is_shared: bool = False) -> None:
-        """Take some batches.
-
-        Parameters
-        ----------
-        buffer : bytes-like
-        is_shared : bool
-            Whether the columns may use its memory.
-        """
+    def add(self, buffer: Any) -> None:
+        """Take some batches, of bytes."""
         for length, columns in read(buffer):
-            if len(columns) != len(self._columns):
-                raise DatabaseError("the server sent other columns than the query has", "08P01")
-            self.rows += length
-            for collector, column in zip(self._columns, columns):
-                collector.add(column, is_shared)
+            self.add_columns(length, columns)
+
+    def add_columns(self, length: int, columns: list[Column]) -> None:
+        """Take the columns of a batch."""
+        if len(columns) != len(self._columns):
+            raise DatabaseError("the server sent other columns than the query has", "08P01")
+        self.rows += length
+        for collector, column in zip(self._columns, columns):
+            collector.add(column)
 
     def finish(self) -> list[Any]:
         """Return the columns."""

@@ -229,8 +229,9 @@ class ClientConnection:
         result = self._await_result()
         if result.status in _COPIES:
             self._cancel_and_drain()
-        while self._await_result() is not None:
-            pass
+        while (further := self._await_result()) is not None:
+            if further.status in _FAILED:  # the commit of the statement failed
+                result = further
         return _checked(result)
 
     def _cancel_and_drain(self) -> None:

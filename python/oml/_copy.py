@@ -16,7 +16,7 @@ import numpy
 
 from oml import _batches, _pull, _values
 from oml._errors import DatabaseError
-from oml._session import quote_identifier, quote_literal
+from oml._session import quote_identifier
 
 if TYPE_CHECKING:
     import pandas
@@ -279,23 +279,29 @@ def pull_frame(client: ClientConnection, sql: str) -> pandas.DataFrame:
     return _pull_copy(client, sql, described)
 
 
-def _pull_batches(
+def batch_query(
     client: ClientConnection, sql: str, described: list[tuple[str, int]]
-) -> pandas.DataFrame:
+) -> tuple[str, list[tuple[int, Callable[[bytes], Any] | None]]]:
+    """Return the query to ask for batches of, and what its columns hold."""
     items, columns = [], []
     for name, oid in described:
         item = f"q.{quote_identifier(name)}"
         kind = _batches.KINDS_BY_OID.get(oid)
-        load = None
+        load: Callable[[bytes], Any] | None = None
         if kind is None:
             kind, item = _batches.TEXT, _printed(item)
             load = client.column_type(oid).load
         items.append(item)
         columns.append((kind, None if load is _values.BUILT_IN[25].load else load))
+    return f"SELECT {', '.join(items)} FROM ({sql}\n) AS q", columns
+
+
+def _pull_batches(
+    client: ClientConnection, sql: str, described: list[tuple[str, int]]
+) -> pandas.DataFrame:
+    text, columns = batch_query(client, sql, described)
     reader = _batches.FrameReader(columns)
-    text = f"SELECT {', '.join(items)} FROM ({sql}\n) AS q"
-    # The text stands in the statement, where logs and pg_stat_activity show it.
-    client.fetch_each(f"SELECT pyqsys.query_batches({quote_literal(text)})", (), reader.add)
+    _batches.fetch(text, False, reader.add)
     return _pull.make_frame([name for name, _ in described], reader.finish(), reader.rows)
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import collections
+import contextlib
 import datetime
+import operator
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy
@@ -15,6 +18,7 @@ from oml._errors import DatabaseError
 from oml.core._classes import bare_type
 
 if TYPE_CHECKING:
+    from oml._batches import FrameReader
     from oml._client import ClientConnection
 
 _HAS_UNITS = int(pandas.__version__.split(".")[0]) >= 2
@@ -45,7 +49,7 @@ _OBJECTS = {
 }
 
 
-def pull_frame(sql: str) -> pandas.DataFrame:
+def pull_frame(sql: str, dtype_backend: str | None = None) -> pandas.DataFrame:
     """Return the rows of a query without parameters.
 
     Raises
@@ -54,30 +58,83 @@ def pull_frame(sql: str) -> pandas.DataFrame:
         The query failed.
     """
     connection = _session.connection()
-    if connection.is_embedded:
-        return _pull_embedded(connection, sql)
+    if dtype_backend == "pyarrow":
+        return _pull_arrow(sql)
+    if dtype_backend is not None or connection.is_embedded:
+        return _pull_embedded(connection, sql, dtype_backend is not None)
     from oml import _copy
 
     client: ClientConnection = connection  # type: ignore[assignment]
     return _copy.pull_frame(client, sql)
 
 
-def _pull_embedded(connection: Any, sql: str) -> pandas.DataFrame:
+def _pull_arrow(sql: str) -> pandas.DataFrame:
+    from oml import _arrow
+
+    _arrow.require_pyarrow('dtype_backend="pyarrow"')
+    frame: pandas.DataFrame = _arrow.Query(sql).read().to_pandas(types_mapper=pandas.ArrowDtype)
+    return frame
+
+
+class Query:
+    """A query whose rows can be had as batches, if is_columnar.
+
+    Attributes
+    ----------
+    names : list of str
+    sql : str
+        What to ask for batches of.
+    """
+
+    def __init__(self, connection: Any, sql: str, prints_others: bool) -> None:
+        from oml import _batches
+
+        self.is_columnar = True
+        if not connection.is_embedded:
+            from oml import _copy
+
+            given = connection.describe(sql)
+            self.names = [name for name, _ in given]
+            self.sql, self._columns = _copy.batch_query(connection, sql, given)
+            return
+        described = connection.query(f"SELECT * FROM ({sql}\n) AS q LIMIT 0")[0] or []
+        self.names = [name for name, _ in described]
+        kinds = [_batches.KINDS.get(bare_type(sql_type)) for _, sql_type in described]
+        self.is_columnar = bool(kinds) and (prints_others or None not in kinds)
+        self._columns = [(_batches.TEXT if kind is None else kind, None) for kind in kinds]
+        self.sql = sql
+        if None in kinds:
+            items = [
+                f"q.{_session.quote_identifier(name)}" if kind is not None else _printed(name)
+                for name, kind in zip(self.names, kinds)
+            ]
+            self.sql = f"SELECT {', '.join(items)} FROM ({sql}\n) AS q"
+
+    def reader(self, is_nullable: bool) -> FrameReader:
+        """Return what makes the columns of batches."""
+        from oml import _batches
+
+        return _batches.FrameReader(self._columns, is_nullable)
+
+
+def _printed(name: str) -> str:
+    item = f"q.{_session.quote_identifier(name)}"
+    return f"CASE WHEN {item} IS DISTINCT FROM NULL THEN pg_catalog.format('%s', {item}) END"
+
+
+def _pull_embedded(connection: Any, sql: str, is_nullable: bool) -> pandas.DataFrame:
     from oml import _batches
 
-    described = connection.query(f"SELECT * FROM ({sql}\n) AS q LIMIT 0")[0] or []
-    names = [name for name, _ in described]
-    kinds = [_batches.KINDS.get(bare_type(sql_type)) for _, sql_type in described]
-    if described and None not in kinds:
+    query = Query(connection, sql, is_nullable)
+    if query.is_columnar:
+        reader = query.reader(is_nullable)
         try:
-            data = connection.fetch_bytes("SELECT pyqsys.query_batches($1)", (sql,))
+            _batches.fetch(query.sql, False, reader.add)
         except DatabaseError as error:
-            if error.sqlstate not in NO_BATCHES:
+            if is_nullable or error.sqlstate not in NO_BATCHES:
                 raise
         else:
-            reader = _batches.FrameReader([(kind, None) for kind in kinds if kind is not None])
-            reader.add(data, is_shared=True)
-            return make_frame(names, reader.finish(), reader.rows)
+            return make_frame(query.names, reader.finish(), reader.rows)
     description, rows, _ = connection.query(sql)
     columns = list(zip(*rows)) or [()] * len(description or ())
     return make_frame(
@@ -88,6 +145,120 @@ def _pull_embedded(connection: Any, sql: str) -> pandas.DataFrame:
         ],
         len(rows),
     )
+
+
+def pull_chunks(sql: str, rows: int, dtype_backend: str | None) -> Chunks:
+    """Return the rows of a query as frames of some rows each.
+
+    Raises
+    ------
+    DatabaseError
+        The query failed.
+    """
+    if isinstance(rows, bool) or operator.index(rows) < 1:
+        raise ValueError("chunksize is a number of rows, from 1 on")
+    return Chunks(sql, operator.index(rows), dtype_backend)
+
+
+class Chunks(Iterator[pandas.DataFrame]):
+    """The frames of pull(chunksize=...). A cursor of the server holds the rows until the end."""
+
+    def __init__(self, sql: str, rows: int, dtype_backend: str | None) -> None:
+        from oml import _arrow, _batches
+
+        self._connection: Any = _session.connection()
+        self._rows = rows
+        self._is_nullable = dtype_backend is not None
+        self._arrow: Any = None
+        if dtype_backend == "pyarrow":
+            _arrow.require_pyarrow('dtype_backend="pyarrow"')
+            self._query: Any = _arrow.Query(sql)
+            self._arrow = self._query
+        else:
+            self._query = Query(self._connection, sql, True)
+        if not self._connection.is_embedded:
+            _batches.require_batches(self._connection)
+        self._cursor = f"oml_chunks_{uuid.uuid4().hex}"
+        # On a client the rows outlive the statement, so that others can run in between.
+        hold = "" if self._connection.is_embedded else "WITH HOLD "
+        decimal = "true" if self._arrow is not None else "false"
+        self._connection.query(
+            f"DECLARE {self._cursor} NO SCROLL CURSOR {hold}FOR SELECT pyqsys.query_batches("
+            f"{_session.quote_literal(self._query.sql)}, {decimal})"
+        )
+        self._is_open = True
+        self._is_at_end = False
+        self._is_first = True
+        self._waiting: collections.deque[tuple[int, list[Any]]] = collections.deque()
+
+    def __iter__(self) -> Chunks:
+        return self
+
+    def __enter__(self) -> Chunks:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        if getattr(self, "_is_open", False):
+            self._is_open = False
+            _session.discard(self._connection, f"CLOSE {self._cursor}")
+
+    def close(self) -> None:
+        """Close the cursor; there are no more frames."""
+        self._waiting.clear()
+        self._is_at_end = True
+        if self._is_open:
+            self._is_open = False
+            with contextlib.suppress(DatabaseError):  # it went with its transaction or connection
+                self._connection.query(f"CLOSE {self._cursor}")
+
+    def _fetch(self) -> bool:
+        from oml import _batches
+
+        fetched: list[Any] = []
+        fetch = f"FETCH 1 FROM {self._cursor}"
+        if self._connection.is_embedded:
+            fetched.append(self._connection.fetch_bytes(fetch))
+        else:
+            self._connection.fetch_each(fetch, (), fetched.append)
+        batches = [batch for data in fetched for batch in _batches.read(data)]
+        self._waiting.extend(batches)
+        return bool(batches)
+
+    def __next__(self) -> pandas.DataFrame:
+        from oml import _batches
+
+        parts: list[tuple[int, list[Any]]] = []
+        rows = 0
+        while rows < self._rows:
+            if not self._waiting and (self._is_at_end or not self._fetch()):
+                self.close()
+                break
+            length, columns = self._waiting.popleft()
+            wanted = self._rows - rows
+            if length > wanted:
+                rest = [_batches.cut(column, wanted, length) for column in columns]
+                self._waiting.appendleft((length - wanted, rest))
+                columns = [_batches.cut(column, 0, wanted) for column in columns]
+                length = wanted
+            parts.append((length, columns))
+            rows += length
+        if rows == 0 and not self._is_first:
+            raise StopIteration
+        is_empty, self._is_first = rows == 0, False
+        return self._frame(parts) if not is_empty else self._frame([])
+
+    def _frame(self, parts: list[tuple[int, list[Any]]]) -> pandas.DataFrame:
+        if self._arrow is not None:
+            table = self._arrow.table([columns for _, columns in parts])
+            frame: pandas.DataFrame = table.to_pandas(types_mapper=pandas.ArrowDtype)
+            return frame
+        reader = self._query.reader(self._is_nullable)
+        for length, columns in parts:
+            reader.add_columns(length, columns)
+        return make_frame(self._query.names, reader.finish(), reader.rows)
 
 
 #: SQLSTATEs of a server whose extension is older than the package, and of queries that lock rows.
@@ -114,8 +285,21 @@ def texts(values: Sequence[str | None]) -> Any:
     return text_column(objects(values))
 
 
-def text_column(array: Any) -> Any:
+def nullable(values: Any, null: Any) -> Any:
+    """Return an array of one of pandas' nullable dtypes."""
+    mask = numpy.zeros(len(values), bool) if null is None else null
+    kinds: dict[str, Any] = {
+        "b": pandas.arrays.BooleanArray,
+        "i": pandas.arrays.IntegerArray,
+        "f": pandas.arrays.FloatingArray,
+    }
+    return kinds[values.dtype.kind](values, mask)
+
+
+def text_column(array: Any, is_nullable: bool = False) -> Any:
     """Return pandas' column of an array of texts and None."""
+    if is_nullable:
+        return pandas.array(array, dtype="string")
     dtype = pandas.Series(["x"]).dtype
     return pandas.Series(array, dtype=dtype) if isinstance(dtype, pandas.StringDtype) else array
 

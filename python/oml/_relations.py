@@ -103,8 +103,8 @@ def create(
 
     Parameters
     ----------
-    x : pandas.DataFrame, or list of tuples of one size
-        The columns of the latter are COL1, COL2, ...
+    x : pandas.DataFrame, list of tuples of one size, or data with `__arrow_c_stream__`
+        The columns of a list are COL1, COL2, ... Arrow data keeps its types; it takes pyarrow.
     table : str
         A new table; its name and those of its columns are kept as given, capitals too.
     oranumber : bool

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy
 import pandas
 
-from oml import _session
+from oml import _arrow, _batch_writing, _session
 from oml._parameters import plain_value
 from oml.core._source import managed_name
 from oml.core._sql import quote
@@ -122,6 +122,9 @@ def _column(values: Any, name: str, is_named: bool) -> tuple[Any, str]:
     if isinstance(dtype, pandas.DatetimeTZDtype):
         utc = pandas.DatetimeIndex(values).tz_convert("UTC").tz_localize(None)
         return utc.to_numpy().astype("M8[us]"), "timestamptz"
+    texts = _texts_of(values)
+    if texts is not None:
+        return texts, "text"
     plain = _plain_values(list(values))
     if is_named:
         return _as_named(plain)
@@ -131,6 +134,20 @@ def _column(values: Any, name: str, is_named: bool) -> tuple[Any, str]:
     if found == "double precision":
         return numpy.array([numpy.nan if v is None else float(v) for v in plain], "f8"), found
     return plain, found
+
+
+def _texts_of(values: Any) -> list[Any] | None:
+    """The values of a column that has texts and nothing else but what stands for NULL."""
+    if not isinstance(values, numpy.ndarray) or values.dtype != object:
+        return None
+    if pandas.api.types.infer_dtype(values, skipna=True) != "string":
+        return None
+    missing = pandas.isna(values)
+    if missing.any():
+        values = values.copy()
+        values[missing] = None
+    listed: list[Any] = values.tolist()
+    return listed
 
 
 def _as_named(plain: list[Any]) -> tuple[list[Any], str]:
@@ -195,7 +212,12 @@ def read(x: Any, dbtypes: dict[str, str] | list[str] | None, has_numbers: bool =
     ValueError
         A column's type cannot be told, or `dbtypes` does not fit.
     """
-    names, raw, length = _named_columns(x)
+    if _arrow.is_stream(x):
+        given = list(_arrow.columns_of(x))
+        names, length = [each.name for each in given], len(given[0].values) if given else 0
+    else:
+        given = None
+        names, raw, length = _named_columns(x)
     if not names:
         raise ValueError("there are no columns")
     if len(set(names)) < len(names):
@@ -210,6 +232,13 @@ def read(x: Any, dbtypes: dict[str, str] | list[str] | None, has_numbers: bool =
         if len(dbtypes) != len(names):
             raise ValueError("dbtypes has not one type for each column")
         wanted = dict(zip(names, dbtypes))
+    if given is not None:
+        natural = [each.natural for each in given]
+        exact = [each.sql_type for each in given]
+        types = [
+            checked_type(wanted[name]) if name in wanted else k for name, k in zip(names, exact)
+        ]
+        return Data(names, [each.values for each in given], natural, types, length)
     columns, natural = [], []
     for name, values in zip(names, raw):
         column, kind = _column(values, name, name in wanted)
@@ -329,29 +358,54 @@ def _cast(value: str, natural: str, target: str) -> str:
 
 def _write_embedded(data: Data, relation: str, types: list[str], create: str | None) -> None:
     connection = _session.connection()
-    names = ", ".join(map(quote, data.names))
-    aliases = [f"c{n}" for n in range(len(data.names))]
-    arrays = ", ".join(f"${n + 1}::{kind}[]" for n, kind in enumerate(data.natural))
-    casts = ", ".join(_cast(a, k, t) for a, k, t in zip(aliases, data.natural, types))
-    insert = (
-        f"INSERT INTO {relation} ({names}) SELECT {casts} "
-        f"FROM unnest({arrays}) AS u({', '.join(aliases)})"
-    )
     if create:
         connection.query(create)
     try:
-        for first in range(0, data.length, _ROWS):
-            connection.query(
-                insert,
-                [
-                    _listed(column[first : first + _ROWS], kind)
-                    for column, kind in zip(data.columns, data.natural)
-                ],
-            )
+        if not _write_batches(connection, data, relation, types):
+            _write_arrays(connection, data, relation, types)
     except BaseException:
         if create:
             connection.query(f"DROP TABLE {relation}")
         raise
+
+
+def _insert(data: Data, relation: str, types: list[str], rows: str) -> str:
+    names = ", ".join(map(quote, data.names))
+    aliases = [f"c{n}" for n in range(len(data.names))]
+    casts = ", ".join(_cast(a, k, t) for a, k, t in zip(aliases, data.natural, types))
+    return f"INSERT INTO {relation} ({names}) SELECT {casts} FROM {rows}"
+
+
+def _write_batches(connection: Any, data: Data, relation: str, types: list[str]) -> bool:
+    """Insert the rows as batches of columns; return whether the server takes them."""
+    columns = ", ".join(f"c{n} {kind}" for n, kind in enumerate(data.natural))
+    insert = _insert(data, relation, types, f"pyqsys.batch_rows($1) AS u({columns})")
+    is_first = True
+    for batch in _batch_writing.batches(data.columns, data.natural, data.length):
+        try:
+            connection.query(insert, (batch,))
+        except _session.DatabaseError as error:
+            # 42883: the server's extension is older than the package.
+            if not is_first or error.sqlstate != "42883":
+                raise
+            return False
+        is_first = False
+    return True
+
+
+def _write_arrays(connection: Any, data: Data, relation: str, types: list[str]) -> None:
+    """Insert the rows as arrays of values."""
+    arrays = ", ".join(f"${n + 1}::{kind}[]" for n, kind in enumerate(data.natural))
+    aliases = ", ".join(f"c{n}" for n in range(len(data.names)))
+    insert = _insert(data, relation, types, f"unnest({arrays}) AS u({aliases})")
+    for first in range(0, data.length, _ROWS):
+        connection.query(
+            insert,
+            [
+                _listed(column[first : first + _ROWS], kind)
+                for column, kind in zip(data.columns, data.natural)
+            ],
+        )
 
 
 def _listed(values: Any, kind: str) -> list[Any]:

@@ -25,7 +25,7 @@ using epe::pg::FunctionCall;
 class QueryBatches final : public epe::pg::ByteSeries {
    public:
     explicit QueryBatches(const epe::Request& request)
-        : source_(epe::pg::open_query_source(request)),
+        : source_(epe::pg::open_query_source(request, /* may_spool */ true)),
           builder_(source_->schema(), epe::BuildOptions{.most_bytes = kMostBytes}) {}
 
     bool advance() override {

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Packages from PyPI that some tests use when they can be had: pyarrow, polars, SQLAlchemy.
+"""Packages from PyPI that some tests use when they can be had: pyarrow, polars, duckdb, ...
 
 Run as a program it installs them, once, into an environment below build/, and prints the
 directory to give to the server as PYTHONPATH (nothing when not one could be installed). In a
@@ -22,6 +22,8 @@ PACKAGES = {
     "pyarrow": "pyarrow<19" if HAS_NUMPY_1 else "pyarrow",
     "polars": "polars",
     "sqlalchemy": "sqlalchemy>=2",
+    "narwhals": "narwhals",
+    "duckdb": "duckdb",
 }
 PIP_INSTALL = ("-m", "pip", "install", "-q", "--only-binary=:all:", "--retries=1", "--timeout=30")
 BUILD = Path(__file__).resolve().parents[2] / "build"

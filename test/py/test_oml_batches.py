@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import datetime
+import decimal
 import pickle
 import sys
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy
 import pandas
 import psycopg
 import pytest
@@ -17,6 +22,8 @@ sys.path.insert(0, str(ROOT / "python"))
 
 import oml  # noqa: E402
 from oml import _batches, _client, _session  # noqa: E402
+
+DAY = datetime.timedelta(days=1)
 
 # One value of a type, and others; each list is a column that NULLs are put into.
 VALUES: dict[str, list[str]] = {
@@ -231,6 +238,42 @@ def test_rows_come_as_they_are_read(conn: psycopg.Connection[Any]) -> None:
     assert conn.execute("SELECT 1").fetchone() == (1,)
 
 
+def test_parallel_queries(conn: psycopg.Connection[Any], client: Any) -> None:
+    """They use workers, and give the rows of any size; also when they end early or fail."""
+    conn.execute(
+        "CREATE TABLE read_in_parallel AS SELECT i, md5(i::text) AS t "
+        "FROM generate_series(1, 100000) AS i"
+    )
+    settings = (
+        "parallel_setup_cost = 0",
+        "parallel_tuple_cost = 0",
+        "min_parallel_table_scan_size = 0",
+    )
+    for setting in (*settings, "work_mem = '64kB'", "debug_parallel_query = off"):
+        for connection in (conn.execute, lambda sql: client.query(sql)):
+            with contextlib.suppress(psycopg.Error, oml.DatabaseError):  # the last is new in 16
+                connection(f"SET {setting}")
+    try:
+        counted = (
+            "SELECT sum(i) AS s, count(DISTINCT t) AS n, "
+            "count(*) FILTER (WHERE i > 10) AS m FROM read_in_parallel"
+        )
+        assert oml.sync(query=counted).pull().iloc[0].tolist() == [5000050000, 100000, 99990]
+        whole = oml.sync(query="SELECT i, t FROM read_in_parallel WHERE i % 1000 < 999").pull()
+        assert len(whole) == 99_900 and whole["t"].nunique() == 99_900
+        plan = conn.execute("EXPLAIN SELECT i, t FROM read_in_parallel WHERE i % 1000 < 999")
+        assert any("Gather" in row[0] for row in plan.fetchall())
+        call = "SELECT length(pyqsys.query_batches('SELECT i, t FROM read_in_parallel'))"
+        assert len(conn.execute(f"{call} LIMIT 1").fetchall()) == 1
+        with pytest.raises(psycopg.errors.DivisionByZero):
+            conn.execute(
+                "SELECT pyqsys.query_batches('SELECT 1 / (i - 500) FROM read_in_parallel')"
+            )
+        assert len(conn.execute(call).fetchall()) > 1
+    finally:
+        conn.execute("DROP TABLE read_in_parallel")
+
+
 def test_subtransactions_and_held_cursors(conn: psycopg.Connection[Any]) -> None:
     query = "SELECT i FROM generate_series(1, 100000) AS i"
     count = conn.execute("SELECT count(*) FROM (SELECT pyqsys.query_batches(%s)) AS q", (query,))
@@ -335,3 +378,144 @@ def test_hostile_batches(conn: psycopg.Connection[Any]) -> None:
         assert caught.value.sqlstate == "22P03"
     with pytest.raises(psycopg.errors.DatatypeMismatch):
         conn.execute("SELECT * FROM pyqsys.batch_rows(%s) AS r(a int)", (good,))
+
+
+# -------------------------------------------------------------------------------------- create()
+
+CREATE = """
+def create_from_pickle(hexed, name):
+    import pickle
+    import oml
+    oml.create(pickle.loads(bytes.fromhex(hexed)), table=name)
+    return 1
+"""
+
+
+def frame_of_kinds() -> pandas.DataFrame:
+    """A column of each kind of value that create() knows, with and without NULLs."""
+    zone = datetime.timezone(datetime.timedelta(hours=-3))
+    columns: dict[str, list[Any]] = {
+        "integer": [1, -(2**63), 2**63 - 1],
+        "huge": [10**30, -1, 0],
+        "float": [0.1, float("inf"), -0.0],
+        "truth": [True, False, True],
+        "text": ["", "äöü€𝄞", "a'b\\c\n"],
+        "ascii": ["x", "yy", "zzz"],
+        "decimal": [decimal.Decimal("0.10"), decimal.Decimal("NaN"), decimal.Decimal("-1E+5")],
+        "bytes": [b"", b"\0\xff", b"abc"],
+        "naive": [
+            datetime.datetime(2024, 2, 29, 12, 34, 56, 789012),
+            datetime.datetime(1, 1, 1),
+            datetime.datetime(9999, 12, 31, 23, 59, 59, 999999),
+        ],
+        "aware": [
+            datetime.datetime(2024, 2, 29, 12, tzinfo=zone),
+            datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc),
+            datetime.datetime(1900, 1, 1, tzinfo=zone),
+        ],
+        "date": [datetime.date(2024, 2, 29), datetime.date(1, 1, 1), datetime.date(9999, 12, 31)],
+        "time": [datetime.time(12, 34, 56, 789), datetime.time(0), datetime.time.max],
+        "span": [datetime.timedelta(days=-1, microseconds=1), datetime.timedelta(0), DAY * 400],
+        "uuid": [uuid.UUID(int=0), uuid.UUID(int=2**128 - 1), uuid.UUID(int=7)],
+        "json": [{"a": [1, None, "é"]}, [], {"b": {}}],
+    }
+    frame = {}
+    for name, values in columns.items():
+        frame[name] = pandas.Series(values * 3, dtype=object)
+        frame[f"{name}_null"] = pandas.Series(
+            [values[0], None, *values[1:]] * 2 + [None], dtype=object
+        )
+    result = pandas.DataFrame(frame)
+    result["int32"] = numpy.arange(len(result), dtype="i4")
+    result["float32"] = numpy.array([0.5, numpy.nan, 1.5] * 3, "f4")
+    result["datetime64"] = pandas.to_datetime(
+        ["2024-01-01 00:00:00.123456", None, "1970-01-01"] * 3
+    )
+    result["zoned"] = result["datetime64"].dt.tz_localize("Europe/Berlin")
+    return result
+
+
+@pytest.mark.parametrize("engine", ["backend", "process"])
+def test_create_in_an_engine(
+    engine: str, client: Any, conn: psycopg.Connection[Any], make_script: Callable[..., str]
+) -> None:
+    """The table is the one that a client makes by COPY."""
+    del client
+    frame = frame_of_kinds()
+    make_script("create_from_pickle", CREATE)
+    conn.execute(f"SET oml_epe.engine = {engine}")
+    try:
+        conn.execute(
+            "SELECT * FROM pyq_eval(jsonb_build_object('hexed', %s::text, 'name', 'made_inside'), "
+            "NULL::int, 'create_from_pickle')",
+            (pickle.dumps(frame, protocol=4).hex(),),
+        )
+        oml.create(frame, table="made_outside")
+        types = (
+            "SELECT string_agg(attname || ' ' || format_type(atttypid, atttypmod), ', ' "
+            "ORDER BY attnum) FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0"
+        )
+        inside = conn.execute(types, ("made_inside",)).fetchone()
+        assert inside == conn.execute(types, ("made_outside",)).fetchone()
+        order = "SELECT t::text FROM {} AS t ORDER BY int32"
+        inside_rows = conn.execute(order.format("made_inside")).fetchall()
+        assert len(inside_rows) == 9
+        assert inside_rows == conn.execute(order.format("made_outside")).fetchall()
+    finally:
+        conn.execute("DROP TABLE IF EXISTS made_inside, made_outside")
+
+
+ODD = """
+def create_odd(kind):
+    import numpy
+    import pandas
+    import oml
+    if kind == "nul":
+        frame = pandas.DataFrame({"t": ["a", "b" + chr(0)]})
+    elif kind == "large":
+        frame = pandas.DataFrame({"t": [c * 30_000_000 for c in "abcdefgh"], "i": range(8)})
+    elif kind == "many":
+        numbers = numpy.arange(200_001)
+        frame = pandas.DataFrame({"i": numbers, "t": numbers.astype(str)})
+    else:
+        frame = pandas.DataFrame({"i": [1, 2]})
+    try:
+        dbtypes = {"i": "int4"} if kind == "cast" else None
+        oml.create(frame, table="odd_table", dbtypes=dbtypes)
+    except oml.DatabaseError as error:
+        return f"{error.sqlstate}"
+    return "made"
+"""
+
+
+@pytest.mark.parametrize("engine", ["backend", "process"])
+def test_odd_tables_in_an_engine(
+    engine: str, conn: psycopg.Connection[Any], make_script: Callable[..., str]
+) -> None:
+    make_script("create_odd", ODD)
+    conn.execute(f"SET oml_epe.engine = {engine}")
+
+    def run(kind: str) -> Any:
+        call = (
+            "SELECT * FROM pyq_eval(jsonb_build_object('kind', %s::text), "
+            "'{\"r\": \"text\"}', 'create_odd') AS t(r text)"
+        )
+        return (conn.execute(call, (kind,)).fetchone() or (None,))[0]
+
+    assert run("nul").startswith("22")
+    assert conn.execute("SELECT to_regclass('odd_table')").fetchone() == (None,)
+    wanted = {
+        "large": ("SELECT count(*), sum(length(t)), sum(i) FROM odd_table", (8, 240_000_000, 28)),
+        "many": (
+            "SELECT count(*), sum(i), sum(t::int) FROM odd_table",
+            (200_001, *[20000100000] * 2),
+        ),
+        "cast": (
+            "SELECT count(*), sum(i), min(pg_typeof(i)::text) FROM odd_table",
+            (2, 3, "integer"),
+        ),
+    }
+    for kind, (sql, row) in wanted.items():
+        assert run(kind) == "made"
+        assert conn.execute(sql).fetchone() == row
+        conn.execute("DROP TABLE odd_table")

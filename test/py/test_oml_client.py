@@ -277,6 +277,15 @@ def test_error_details(client: Any) -> None:
     assert "PL/pgSQL" in error.context and type(error).__module__ == "oml"
 
 
+def test_error_at_the_commit_of_a_statement(client: Any) -> None:
+    del client
+    oml.cursor().execute("CREATE TEMP TABLE deferred (x int UNIQUE DEFERRABLE INITIALLY DEFERRED)")
+    with pytest.raises(oml.DatabaseError) as caught:
+        oml.cursor().execute("INSERT INTO deferred VALUES (1), (1)")
+    assert caught.value.sqlstate == "23505"
+    assert rows("SELECT count(*) FROM deferred") == [(0,)]
+
+
 def test_transaction_of_the_user(client: Any) -> None:
     execute = oml.cursor().execute
     execute("BEGIN")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar, overload
 
 from oml import _session
 from oml.core._classes import series_class
@@ -15,6 +15,8 @@ from oml.core.series import Series
 
 if TYPE_CHECKING:
     import pandas
+
+    from oml._pull import Chunks
 
 Self = TypeVar("Self", bound="BaseFrame")
 
@@ -171,7 +173,24 @@ class BaseFrame:
 
         return apply_frame_function(function, args, kwargs)
 
-    def pull(self, aslist: bool = False) -> Any:
+    @overload
+    def pull(
+        self, aslist: Literal[False] = False, *, dtype_backend: str | None = None
+    ) -> pandas.DataFrame: ...
+    @overload
+    def pull(self, aslist: Literal[True]) -> list[tuple[Any, ...]]: ...
+    @overload
+    def pull(
+        self, aslist: Literal[False] = False, *, dtype_backend: str | None = None, chunksize: int
+    ) -> Chunks: ...
+
+    def pull(
+        self,
+        aslist: bool = False,
+        *,
+        dtype_backend: str | None = None,
+        chunksize: int | None = None,
+    ) -> Any:
         """Return the rows as a pandas.DataFrame.
 
         Values arrive as in the frames that scripts get: docs/reference/types.md.
@@ -180,12 +199,59 @@ class BaseFrame:
         ----------
         aslist : bool
             Return a list of tuples instead, of values as a cursor gives them.
-        """
-        if aslist:
-            return _session.connection().query(self._sql)[1]
-        from oml._pull import pull_frame
+        dtype_backend : {"numpy_nullable", "pyarrow"}, optional
+            Columns of pandas' nullable dtypes, or of Arrow's types as in `__arrow_c_stream__()`.
+        chunksize : int, optional
+            Return an iterator of frames of that many rows. The server keeps the rows, the client
+            one frame; other statements can run meanwhile. It is a context manager and has close().
 
-        return pull_frame(self._sql)
+        Raises
+        ------
+        DatabaseError
+            The query failed, or the server's extension is older than 1.1 and one of the keywords
+            is given.
+        ImportError
+            `dtype_backend="pyarrow"` without pyarrow.
+
+        Examples
+        --------
+        >>> for frame in oml.sync(table="T").pull(chunksize=100_000):  # doctest: +SKIP
+        ...     print(len(frame))
+        """
+        from oml import _pull
+
+        if aslist:
+            if dtype_backend is not None or chunksize is not None:
+                raise ValueError("aslist goes with neither dtype_backend nor chunksize")
+            return _session.connection().query(self._sql)[1]
+        if dtype_backend not in (None, "numpy_nullable", "pyarrow"):
+            raise ValueError('dtype_backend is "numpy_nullable", "pyarrow" or None')
+        if chunksize is not None:
+            return _pull.pull_chunks(self._sql, chunksize, dtype_backend)
+        return _pull.pull_frame(self._sql, dtype_backend)
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """Return the rows as a stream of Arrow's C interface; it takes pyarrow.
+
+        pyarrow, polars, DuckDB and other libraries read proxies by it: `pyarrow.table(proxy)`,
+        `polars.DataFrame(proxy)`. The types are in docs/reference/oml.md.
+
+        Raises
+        ------
+        DatabaseError
+            The query failed, or a value has no counterpart in Arrow: SQLSTATE 22008.
+        ImportError
+            pyarrow is not installed.
+        """
+        from oml import _arrow
+
+        return _arrow.frame_stream(self._sql, requested_schema)
+
+    def __narwhals_dataframe__(self) -> Any:
+        """Return the rows for `narwhals.from_native()`; it takes pyarrow."""
+        from oml import _arrow
+
+        return _arrow.narwhals_frame(self._sql)
 
     def _shown(self) -> tuple[pandas.DataFrame, str]:
         frame = self.head(_SHOWN + 1).pull()

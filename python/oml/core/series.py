@@ -102,6 +102,12 @@ class Series:
         """Return the values as a list; NULL is None."""
         return [row[0] for row in _session.connection().query(self._sql)[1]]
 
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """Return the values as a stream of Arrow's C interface; see DataFrame."""
+        from oml import _arrow
+
+        return _arrow.column_stream(self._sql, requested_schema)
+
     def _frame(self) -> Any:
         from oml.core.frame import DataFrame
 

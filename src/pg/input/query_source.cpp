@@ -1,6 +1,8 @@
 // Reads the rows of one table or query as columnar batches.
 #include "pg/input/query_source.h"
 
+#include <utility>
+
 #include "core/request/identifiers.h"
 #include "pg/boundary/boundary.h"
 #include "pg/boundary/encoding_internal.h"
@@ -11,10 +13,13 @@
 extern "C" {
 #include "executor/executor.h"
 #include "executor/spi.h"
+#include "executor/tstoreReceiver.h"
+#include "miscadmin.h"
 #include "parser/parse_relation.h"
 #include "utils/memutils.h"
 #include "utils/plancache.h"
 #include "utils/snapmgr.h"
+#include "utils/tuplestore.h"
 }
 
 namespace epe::pg {
@@ -51,7 +56,7 @@ void check_reads_only(SPIPlanPtr plan) noexcept {
                         errdetail("It changes or locks rows.")));
 }
 
-HeldPlan* prepare(const char* sql, std::size_t given) noexcept {
+HeldPlan* prepare(const char* sql, std::size_t given, int options) noexcept {
     std::size_t size = given;
     const char* server_sql = from_utf8(sql, &size);
     MemoryContext caller = CurrentMemoryContext;
@@ -59,7 +64,7 @@ HeldPlan* prepare(const char* sql, std::size_t given) noexcept {
     held->callback.func = free_held_plan;
     held->callback.arg = held;
     SPI_connect();
-    SPIPlanPtr plan = SPI_prepare(server_sql, 0, nullptr);
+    SPIPlanPtr plan = SPI_prepare_cursor(server_sql, 0, nullptr, options);
     if (plan == nullptr)
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                         errmsg("argument \"inp_nam\" must hold a query that returns rows"),
@@ -126,12 +131,14 @@ QueryDesc* start_query(SPIPlanPtr plan, DestReceiver* destination) noexcept {
     return query;
 }
 
-void run_query(QueryDesc* query, std::uint64_t count) noexcept {
+/// Up to `count` further rows; all of them, in one go, when 0 and `is_whole`.
+void run_query(QueryDesc* query, std::uint64_t count, bool is_whole) noexcept {
     PushActiveSnapshot(query->snapshot);
 #if PG_VERSION_NUM >= 180000
+    (void)is_whole;
     ExecutorRun(query, ForwardScanDirection, count);
 #else
-    ExecutorRun(query, ForwardScanDirection, count, false);
+    ExecutorRun(query, ForwardScanDirection, count, is_whole);
 #endif
     PopActiveSnapshot();
 }
@@ -142,12 +149,46 @@ void end_query(QueryDesc* query) noexcept {
     FreeQueryDesc(query);
 }
 
+/// The rows of a parallel query, which PostgreSQL runs in parallel only as a whole. Plain data.
+struct Spool {
+    Tuplestorestate* store;
+    TupleTableSlot* slot;
+};
+
+/// Runs a query that has just been started, and ends it. Rows beyond work_mem go to a file.
+Spool spool_query(QueryDesc* query) noexcept {
+    Spool spool{};
+    spool.store = tuplestore_begin_heap(false, false, work_mem);
+    spool.slot = MakeSingleTupleTableSlot(CreateTupleDescCopy(query->tupDesc), &TTSOpsMinimalTuple);
+    DestReceiver* destination = CreateTuplestoreDestReceiver();
+#if PG_VERSION_NUM >= 140000
+    SetTuplestoreDestReceiverParams(destination, spool.store, CurrentMemoryContext, false, nullptr,
+                                    nullptr);
+#else
+    SetTuplestoreDestReceiverParams(destination, spool.store, CurrentMemoryContext, false);
+#endif
+    query->dest = destination;
+    run_query(query, 0, true);
+    destination->rDestroy(destination);
+    end_query(query);
+    return spool;
+}
+
+void read_spool(const Spool& spool, std::uint64_t count, DestReceiver* destination) noexcept {
+    for (std::uint64_t row = 0; row < count; ++row) {
+        if (!tuplestore_gettupleslot(spool.store, true, false, spool.slot)) break;
+        if (!destination->receiveSlot(spool.slot, destination)) break;
+        CHECK_FOR_INTERRUPTS();
+    }
+}
+
 class QuerySource final : public InputSource {
    public:
-    QuerySource(const std::string& sql, bool use_decimal) {
+    QuerySource(const std::string& sql, bool use_decimal, bool may_spool) {
         const char* text = sql.c_str();
         const std::size_t size = sql.size();
-        held_ = guarded([=]() noexcept { return prepare(text, size); });
+        const int options = may_spool ? CURSOR_OPT_PARALLEL_OK : 0;
+        held_ = guarded([=]() noexcept { return prepare(text, size, options); });
         SPIPlanPtr plan = held_->plan;
         descriptor_ = guarded([=]() noexcept { return result_descriptor(plan); });
         schema_ = schema_of(descriptor_, use_decimal);
@@ -177,7 +218,7 @@ class QuerySource final : public InputSource {
         receiver_->start(into);
         const TextStyleGuard style;
 #if PG_VERSION_NUM >= 140000
-        if (max_rows == 0 && query_ == nullptr)
+        if (max_rows == 0 && !is_started_)
             read_all();
         else
 #endif
@@ -188,13 +229,17 @@ class QuerySource final : public InputSource {
     }
 
     void close() override {
-        QueryDesc* query = query_;
+        QueryDesc* query = std::exchange(query_, nullptr);
+        const Spool spool = std::exchange(spool_, Spool{});
         HeldPlan* held = held_;
         guarded([=]() noexcept {
             if (query != nullptr) end_query(query);
+            if (spool.store != nullptr) {
+                ExecDropSingleTupleTableSlot(spool.slot);
+                tuplestore_end(spool.store);
+            }
             free_held_plan(held);
         });
-        query_ = nullptr;
         is_at_end_ = true;
     }
 
@@ -215,14 +260,27 @@ class QuerySource final : public InputSource {
 #endif
 
     void fetch(std::int64_t max_rows) {
-        SPIPlanPtr plan = held_->plan;
-        QueryDesc* query = query_;
+        const auto count = static_cast<std::uint64_t>(max_rows);
         DestReceiver* destination = receiver_->destination();
-        query_ = guarded([=]() noexcept {
-            QueryDesc* started = query == nullptr ? start_query(plan, destination) : query;
-            run_query(started, static_cast<std::uint64_t>(max_rows));
-            return started;
+        if (!is_started_) start();
+        QueryDesc* query = query_;
+        const Spool spool = spool_;
+        guarded([=]() noexcept {
+            if (query != nullptr)
+                run_query(query, count, false);
+            else
+                read_spool(spool, count, destination);
         });
+    }
+
+    void start() {
+        SPIPlanPtr plan = held_->plan;
+        DestReceiver* destination = receiver_->destination();
+        query_ = guarded([=]() noexcept { return start_query(plan, destination); });
+        is_started_ = true;
+        if (!query_->plannedstmt->parallelModeNeeded) return;
+        QueryDesc* query = std::exchange(query_, nullptr);
+        spool_ = guarded([=]() noexcept { return spool_query(query); });
     }
 
     HeldPlan* held_ = nullptr;
@@ -231,6 +289,8 @@ class QuerySource final : public InputSource {
     GroupKeys keys_{};
     std::unique_ptr<BatchReceiver> receiver_{};
     QueryDesc* query_ = nullptr;
+    Spool spool_{};
+    bool is_started_ = false;
     bool is_at_end_ = false;
 };
 
@@ -246,7 +306,7 @@ std::string order_item(int column, const OrderColumn& order) {
 /// have two of one name.
 std::unique_ptr<InputSource> open_grouped(const Request& request, const std::string& query) {
     const bool use_decimal = request.controls.use_decimal;
-    QuerySource plain(query, use_decimal);
+    QuerySource plain(query, use_decimal, false);
     const Schema schema = plain.schema();
     const std::string statement = plain.statement();
     plain.close();
@@ -260,7 +320,7 @@ std::unique_ptr<InputSource> open_grouped(const Request& request, const std::str
         for (const OrderColumn& column : split_order_list(request.order_columns, "ord_col"))
             order += ", " + order_item(require_column(schema, column.name, "the input"), column);
     auto source = std::make_unique<QuerySource>(
-        "SELECT * FROM (\n" + statement + "\n) AS input ORDER BY " + order, use_decimal);
+        "SELECT * FROM (\n" + statement + "\n) AS input ORDER BY " + order, use_decimal, false);
     source->group_by(keys);
     return source;
 }
@@ -272,14 +332,15 @@ std::string query_of(const Request& request) {
 
 }  // namespace
 
-std::unique_ptr<InputSource> open_query_source(const Request& request) {
+std::unique_ptr<InputSource> open_query_source(const Request& request, bool may_spool) {
     const std::string query = query_of(request);
     if (request.function == EvalFunction::kGroup) return open_grouped(request, query);
-    return std::make_unique<QuerySource>(query, request.controls.use_decimal);
+    return std::make_unique<QuerySource>(query, request.controls.use_decimal, may_spool);
 }
 
 bool reads_temporary_tables(const Request& request) {
-    return QuerySource(query_of(request), request.controls.use_decimal).reads_temporary_tables();
+    return QuerySource(query_of(request), request.controls.use_decimal, /* may_spool */ false)
+        .reads_temporary_tables();
 }
 
 }  // namespace epe::pg

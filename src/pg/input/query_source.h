@@ -13,7 +13,10 @@ namespace epe::pg {
 /// The query is analysed at once. It starts with the first read(), in the memory context of that
 /// call, which must live until close(). A builder with `most_bytes` ends a read early. Throws
 /// PgError when the query fails, Error for bad names.
-std::unique_ptr<InputSource> open_query_source(const Request& request);
+///
+/// With `may_spool` a query whose plan is parallel runs as a whole into a tuplestore, from which
+/// the rows are read: PostgreSQL starts no workers for a query that is run in steps.
+std::unique_ptr<InputSource> open_query_source(const Request& request, bool may_spool = false);
 
 /// Whether the input of a request reads a temporary table or view.
 bool reads_temporary_tables(const Request& request);
