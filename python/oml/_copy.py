@@ -7,6 +7,7 @@ array; in others the fields are found column by column, for all rows at once.
 
 from __future__ import annotations
 
+import datetime
 import json
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -191,7 +192,7 @@ def _timestamps(values: Any, nulls: _Nulls, is_utc: bool) -> Any:
         return _pull.times(points, is_utc)
     array = points.astype(object)
     if is_utc:
-        zone = _pull.datetime.timezone.utc
+        zone = datetime.timezone.utc
         array = _pull.objects([value.replace(tzinfo=zone) for value in array])
     array[mask] = None
     texts = {limits.max: "infinity", limits.min: "-infinity"}

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, overload
 
 from oml import _session
 from oml.core._classes import series_class
@@ -134,7 +134,7 @@ class BaseFrame:
         """The numbers of rows and columns."""
         return len(self), len(self._columns)
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[str]:
         return iter(self.columns)
 
     def __contains__(self, name: object) -> bool:
@@ -199,7 +199,8 @@ class BaseFrame:
 
     def _repr_html_(self) -> str:
         frame, note = self._shown()
-        html: str = frame._repr_html_() or ""  # type: ignore[operator]
+        shown: Any = frame
+        html: str = shown._repr_html_() or ""
         return f"{html}<p>{note}</p>" if note else html
 
     # ---------------------------------------------------------------------- rows and columns
@@ -233,6 +234,10 @@ class BaseFrame:
             raise ValueError("the condition is on other rows than those of this frame")
         return self._with(self._source.where(condition._expression))
 
+    @overload
+    def __getitem__(self: Self, key: Boolean | list[str]) -> Self: ...
+    @overload
+    def __getitem__(self, key: str | tuple[Any, Any]) -> Any: ...
     def __getitem__(self, key: Any) -> Any:
         """Return a column, some columns, or some rows.
 
