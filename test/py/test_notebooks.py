@@ -6,9 +6,14 @@ import contextlib
 import io
 import json
 import linecache
+import os
+import shutil
+import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import client_environments
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -32,7 +37,7 @@ def client(server, database, monkeypatch):
             ("PGDATABASE", info.dbname),
         ):
             monkeypatch.setenv(name, value)
-    monkeypatch.chdir(ROOT)
+    monkeypatch.chdir(NOTEBOOKS[0].parent)  # as Jupyter does
     yield
     oml.disconnect()
 
@@ -60,3 +65,47 @@ def test_notebook(path, client):
         assert printed == expected, f"cell {number}"
         shown += bool(expected)
     assert shown > 5
+
+
+EXECUTE = """
+import json, sys
+import nbclient, nbformat
+path, folder = sys.argv[1:]
+notebook = nbformat.read(path, 4)
+client = nbclient.NotebookClient(notebook, timeout=300, resources={"metadata": {"path": folder}})
+client.execute()
+print(json.dumps(notebook))
+"""
+
+
+def stdout_of(cell: dict[str, Any]) -> str:
+    texts = [
+        each["text"]
+        for each in cell["outputs"]
+        if each.get("name", "stdout") == "stdout" and each["output_type"] == "stream"
+    ]
+    return "".join(text if isinstance(text, str) else "".join(text) for text in texts)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebook_in_jupyter(path, client, tmp_path):
+    """In its own folder, with what pip installs today, and nothing of the checkout on the path."""
+    python = client_environments.require_notebook()
+    shutil.copytree(ROOT / "python", tmp_path / "package")
+    install = [python, "-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation"]
+    install += ["--no-index", "--force-reinstall", str(tmp_path / "package")]
+    subprocess.run(install, check=True, capture_output=True)
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    environment.update(JUPYTER_PLATFORM_DIRS="1", HOME=str(tmp_path), MPLBACKEND="agg")
+    done = subprocess.run(
+        [python, "-c", EXECUTE, str(path), str(path.parent)],
+        capture_output=True,
+        text=True,
+        env=environment,
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr[-4000:]
+    executed = json.loads(done.stdout)["cells"]
+    for wanted, found in zip(json.loads(path.read_text())["cells"], executed):
+        if wanted["cell_type"] == "code":
+            assert stdout_of(found) == stdout_of(wanted), "".join(wanted["source"])

@@ -99,6 +99,6 @@ def modules() -> None:
     oml.script.create("count", count)
     assert_type(oml.script.load("count"), oml.script.Callable)
     oml.grant("count", "pyqscript")
-    oml.no_such_name  # type: ignore[attr-defined]
+    print(oml.no_such_name)  # type: ignore[attr-defined]
     oml.table_apply("iris", count)  # type: ignore[call-overload]
     oml.submit()  # type: ignore[call-arg]
