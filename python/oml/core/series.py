@@ -193,6 +193,16 @@ class Series:
             more = ", ..."
         return "[" + ", ".join(map(repr, names)) + more + "]"
 
+    def _repr_html_(self) -> str | None:
+        """Return the first values as HTML, None where pandas is set to show texts."""
+        frame = self._frame().head(_SHOWN + 1).pull()
+        shown: Any = frame.head(_SHOWN)
+        text: str | None = shown._repr_html_()
+        if text is None:
+            return None
+        more = f"the first {_SHOWN} values, " if len(frame) > _SHOWN else ""
+        return f"{text}<p>[{more}{type(self).__name__}]</p>"
+
     # --------------------------------------------------------------------- numpy and pandas
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
