@@ -12,12 +12,48 @@ rolled back alone, so `DatabaseError` may be caught. On a client, call `connect(
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from oml._connecting import check_embed, connect, cursor, disconnect, isconnected
 from oml._cursor import Cursor
 from oml._errors import DatabaseError, ScriptError
 from oml._jobs import output_comments, progress
+
+if TYPE_CHECKING:  # the names of _LAZY and _MODULES, for type checkers and editors
+    from oml import core as core
+    from oml import ds as ds
+    from oml import embed as embed
+    from oml import graphics as graphics
+    from oml import script as script
+    from oml._grants import grant as grant
+    from oml._grants import revoke as revoke
+    from oml._relations import create as create
+    from oml._relations import dir as dir
+    from oml._relations import drop as drop
+    from oml._relations import push as push
+    from oml._relations import sync as sync
+    from oml.core.boolean import Boolean as Boolean
+    from oml.core.bytes import Bytes as Bytes
+    from oml.core.datetime import Datetime as Datetime
+    from oml.core.float import Float as Float
+    from oml.core.frame import DataFrame as DataFrame
+    from oml.core.integer import Integer as Integer
+    from oml.core.string import String as String
+    from oml.core.timedelta import Timedelta as Timedelta
+    from oml.core.timezone import Timezone as Timezone
+    from oml.embed._jobs import Job as Job
+    from oml.embed._jobs import job as job
+    from oml.embed._jobs import jobs as jobs
+    from oml.embed._jobs import submit as submit
+    from oml.embed.apply import do_eval as do_eval
+    from oml.embed.apply import group_apply as group_apply
+    from oml.embed.apply import index_apply as index_apply
+    from oml.embed.apply import row_apply as row_apply
+    from oml.embed.apply import table_apply as table_apply
+    from oml.graphics import boxplot as boxplot
+    from oml.graphics import hist as hist
+    from oml.script._files import export_script as export_script
+    from oml.script._files import import_script as import_script
 
 __version__ = "1.1.0"
 
@@ -70,18 +106,20 @@ _LAZY = {
 _MODULES = {"core", "ds", "embed", "graphics", "script"}
 
 
-def __getattr__(name: str) -> Any:
-    import importlib
+if not TYPE_CHECKING:  # which would take any name for one of the package's
 
-    if name in _LAZY:
-        value = getattr(importlib.import_module(_LAZY[name]), name)
-    elif name in _MODULES:
-        value = importlib.import_module(f"oml.{name}")
-    else:
-        raise AttributeError(f"module 'oml' has no attribute {name!r}")
-    globals()[name] = value
-    return value
+    def __getattr__(name: str) -> Any:
+        import importlib
+
+        if name in _LAZY:
+            value = getattr(importlib.import_module(_LAZY[name]), name)
+        elif name in _MODULES:
+            value = importlib.import_module(f"oml.{name}")
+        else:
+            raise AttributeError(f"module 'oml' has no attribute {name!r}")
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LAZY})
+    return sorted({*globals(), *_LAZY, *_MODULES})

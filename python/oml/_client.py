@@ -63,8 +63,9 @@ def _connect(target: Target) -> psycopg.Connection[Any]:
     if any("\0" in str(value) for value in target.values()):
         raise ValueError  # libpq would take what stands before it for all
     text = conninfo.make_conninfo("", **target)
-    defaults = {"client_encoding": "UTF8", "fallback_application_name": "oml"}
-    return psycopg.connect(text, autocommit=True, **defaults)
+    return psycopg.connect(
+        text, autocommit=True, client_encoding="UTF8", fallback_application_name="oml"
+    )
 
 
 def _show_notice(diagnostic: Any) -> None:
@@ -154,12 +155,12 @@ class ClientConnection:
         types: list[int] = []
         formats: list[int] = []
         for value in parameters:
-            if isinstance(value, (bytes, bytearray, memoryview)):
-                values.append(bytes(value))
+            text, type_name = parameter(value)[:2]
+            if isinstance(text, (bytes, bytearray, memoryview)):
+                values.append(bytes(text))
                 types.append(17)
                 formats.append(pq.Format.BINARY)
                 continue
-            text, type_name = parameter(value)[:2]
             if text is not None and "\0" in text:
                 raise DatabaseError("a parameter of SQL cannot contain a null character", "22021")
             values.append(None if text is None else text.encode())

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from oml import _session
 from oml._cursor import Cursor
 from oml._errors import DatabaseError
-from oml._targets import Hidden, Target, looks_like_dsn, parse
+
+if TYPE_CHECKING:
+    from oml._targets import Hidden, Target
 
 
 class Connection:
@@ -124,6 +126,8 @@ def connect(
         "dsn": dsn,
         **parameters,
     }
+    from oml._targets import Hidden
+
     # From here on tracebacks that show variables show no password.
     target = Hidden({name: value for name, value in given.items() if value not in (None, "")})
     user = password = dsn = given = parameters = None  # type: ignore[assignment]
@@ -146,6 +150,8 @@ def _connect(given: Hidden) -> Connection:
 
 def _target(given: Hidden) -> Target:
     """The parameters of libpq that the arguments of connect() mean."""
+    from oml._targets import Hidden, Target, looks_like_dsn, parse
+
     names = [name for name in ("service_name", "sid", "dbname") if name in given.reveal()]
     if len(names) > 1:
         raise ValueError(f"give a {names[0]} or a {names[1]}, not both")

@@ -8,6 +8,7 @@ rows at once.
 
 from __future__ import annotations
 
+import datetime
 import json
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -193,7 +194,7 @@ def _timestamps(values: Any, nulls: _Nulls, is_utc: bool) -> Any:
         return _pull.times(points, is_utc)
     array = points.astype(object)
     if is_utc:
-        zone = _pull.datetime.timezone.utc
+        zone = datetime.timezone.utc
         array = _pull.objects([value.replace(tzinfo=zone) for value in array])
     array[mask] = None
     texts = {limits.max: "infinity", limits.min: "-infinity"}

@@ -1,5 +1,10 @@
 """Cursors after the Python DB-API."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
 from oml import _session
 from oml._errors import DatabaseError
 
@@ -19,14 +24,14 @@ class Cursor:
 
     arraysize = 1
 
-    def __init__(self):
-        self.description = None
+    def __init__(self) -> None:
+        self.description: list[tuple[str, str, None, None, None, None, None]] | None = None
         self.rowcount = -1
-        self._rows = None
+        self._rows: list[tuple[Any, ...]] | None = None
         self._position = 0
         self._is_closed = False
 
-    def execute(self, sql, parameters=()):
+    def execute(self, sql: str, parameters: Sequence[Any] = ()) -> Cursor:
         """Run one statement; `parameters` stand for $1, $2, ... Returns the cursor itself."""
         if self._is_closed:
             raise DatabaseError("the cursor is closed", "24000")
@@ -35,41 +40,43 @@ class Cursor:
         columns, rows, self.rowcount = _session.connection().query(sql, parameters)
         self._position = 0
         if columns is not None:
-            self.description = [(name, kind) + (None,) * 5 for name, kind in columns]
+            self.description = [
+                (name, kind, None, None, None, None, None) for name, kind in columns
+            ]
             self._rows = rows
         return self
 
-    def _fetch(self, count):
+    def _fetch(self, count: int) -> list[tuple[Any, ...]]:
         if self._rows is None:
             raise DatabaseError("there is no result to fetch from", "24000")
         first = self._position
         self._position = min(len(self._rows), first + count)
         return self._rows[first : self._position]
 
-    def fetchone(self):
+    def fetchone(self) -> tuple[Any, ...] | None:
         """Return the next row as a tuple, None at the end."""
         rows = self._fetch(1)
         return rows[0] if rows else None
 
-    def fetchmany(self, size=None):
+    def fetchmany(self, size: int | None = None) -> list[tuple[Any, ...]]:
         """Return a list of the next rows."""
         return self._fetch(self.arraysize if size is None else size)
 
-    def fetchall(self):
+    def fetchall(self) -> list[tuple[Any, ...]]:
         """Return a list of the remaining rows."""
         return self._fetch(len(self._rows or ()))
 
-    def close(self):
+    def close(self) -> None:
         """Forget the result; the cursor runs nothing any more."""
         self._rows = None
         self._is_closed = True
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[tuple[Any, ...]]:
         while (row := self.fetchone()) is not None:
             yield row
 
-    def __enter__(self):
+    def __enter__(self) -> Cursor:
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self.close()

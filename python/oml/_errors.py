@@ -1,5 +1,7 @@
 """What goes wrong."""
 
+from __future__ import annotations
+
 
 class DatabaseError(Exception):
     """A statement failed.
@@ -10,7 +12,9 @@ class DatabaseError(Exception):
         As PostgreSQL reported them; empty where it did not.
     """
 
-    def __init__(self, message, sqlstate="", detail="", hint="", context=""):
+    def __init__(
+        self, message: str, sqlstate: str = "", detail: str = "", hint: str = "", context: str = ""
+    ) -> None:
         super().__init__(message)
         self.sqlstate = sqlstate
         self.detail = detail
@@ -28,7 +32,15 @@ class ScriptError(DatabaseError, RuntimeError):
         go to the client.
     """
 
-    def __init__(self, message, sqlstate="", detail="", hint="", context="", output=""):
+    def __init__(
+        self,
+        message: str,
+        sqlstate: str = "",
+        detail: str = "",
+        hint: str = "",
+        context: str = "",
+        output: str = "",
+    ) -> None:
         super().__init__(message, sqlstate, detail, hint, context)
         self.output = output
 
@@ -36,7 +48,7 @@ class ScriptError(DatabaseError, RuntimeError):
 class RemoteTraceback(Exception):
     """The cause of a ScriptError: its text is the traceback of the engine."""
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f'\n"""\n{self.args[0]}\n"""'
 
 

@@ -1,16 +1,25 @@
 """Python values as SQL parameters, for the connection of an engine: texts, and bytes as bytes."""
 
+from __future__ import annotations
+
 import base64
 import datetime
 import decimal
 import enum
+import importlib
 import json
 import math
 import sys
 import uuid
+from collections.abc import Callable, Iterable
+from typing import Any, Union
+
+#: (text or bytes or None, SQL type), or these and a text for a statement that wants another type.
+Text = Union[str, bytes, bytearray, memoryview, None]
+Written = Union[tuple[Text, str], tuple[Text, str, Union[str, None]]]
 
 
-def plain_value(value):
+def plain_value(value: Any) -> Any:
     """The plain Python value that one of numpy, pandas or an Enum stands for."""
     if isinstance(value, enum.Enum):
         return plain_value(value.value)
@@ -19,9 +28,10 @@ def plain_value(value):
         return None
     if hasattr(value, "tolist") and not isinstance(value, (float, str, bytes, memoryview)):
         dtype = getattr(value, "dtype", None)
-        if getattr(dtype, "kind", "") in ("M", "m") and hasattr(dtype, "str"):
-            if dtype.str[4:6] in ("ns", "ps", "fs", "as"):  # tolist() would make integers of them
-                value = value.astype(f"{dtype.str[1:4]}us]")
+        if getattr(dtype, "kind", "") in ("M", "m"):
+            code = getattr(dtype, "str", "")
+            if code[4:6] in ("ns", "ps", "fs", "as"):  # tolist() would make integers of them
+                value = value.astype(f"{code[1:4]}us]")
         return value.tolist()
     return value
 
@@ -29,7 +39,8 @@ def plain_value(value):
 _ARRAY = "anyarray"  # an array of what the statement asks for
 
 
-def _list(values):
+def _list(values: Any) -> Written:
+    text: str | None
     try:
         text = _json(values)
     except Exception:  # what JSON cannot hold
@@ -37,19 +48,20 @@ def _list(values):
     return _array_text(values), _ARRAY, text
 
 
-def _dict(value):
+def _dict(value: Any) -> Written:
     return _json(value), "jsonb", _hstore(value)
 
 
-def _hstore(value):
+def _hstore(value: Any) -> str | None:
     try:
-        from _oml_epe_runtime.results import hstore_text
+        runtime = importlib.import_module("_oml_epe_runtime.results")
     except ImportError:  # outside an engine
         return None
-    return hstore_text(value)
+    text: str | None = runtime.hstore_text(value)
+    return text
 
 
-def _array_text(values):
+def _array_text(values: Iterable[Any]) -> str:
     """The text of an array: {1,2,NULL}."""
     parts = []
     for value in map(plain_value, values):
@@ -67,7 +79,7 @@ def _array_text(values):
     return "{" + ",".join(parts) + "}"
 
 
-def _float_text(value):
+def _float_text(value: float) -> str:
     """All digits, in PostgreSQL's words: an array of texts gets them as they stand."""
     if not math.isfinite(value):
         return "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"
@@ -76,13 +88,13 @@ def _float_text(value):
     return format(decimal.Decimal(text).normalize(), "e") if is_long else text
 
 
-def _integer(value):
+def _integer(value: int) -> Written:
     if -(2**31) <= value < 2**31:
         return str(value), "integer"
     return str(value), "bigint" if -(2**63) <= value < 2**63 else "numeric"
 
 
-def _datetime(value):
+def _datetime(value: Any) -> Written:
     """Nanoseconds are cut off. A naive time means UTC where a timestamptz is asked for."""
     if hasattr(value, "nanosecond"):
         value = value.to_pydatetime(warn=False)
@@ -92,28 +104,29 @@ def _datetime(value):
     return text, "timestamp", text + "+00"
 
 
-def _time(value):
+def _time(value: datetime.time) -> Written:
     is_aware = value.tzinfo is not None
     return value.isoformat(), "time with time zone" if is_aware else "time"
 
 
-def _timedelta(value):
+def _timedelta(value: datetime.timedelta) -> Written:
     return (
         f"{value.days} days {value.seconds} seconds {value.microseconds} microseconds",
         "interval",
     )
 
 
-def _json(value):
+def _json(value: Any) -> str:
     """JSON as in results: numpy's scalars, dates and Decimals are their values."""
     try:
-        from _oml_epe_runtime.render import to_value
+        runtime = importlib.import_module("_oml_epe_runtime.render")
     except ImportError:  # outside an engine
         return _client_json(value)
-    return to_value(value)
+    text: str = runtime.to_value(value)
+    return text
 
 
-def _client_json(value):
+def _client_json(value: Any) -> str:
     """The same for the values that a client is likely to have."""
     value = plain_value(value)
     if isinstance(value, dict):
@@ -135,15 +148,17 @@ def _client_json(value):
     return json.dumps(value)
 
 
-def _json_key(key):
+def _json_key(key: Any) -> str:
     key = plain_value(key)
     if isinstance(key, (datetime.date, datetime.time, uuid.UUID)):
         return str(key)
     text = json.dumps({key: 0})  # as JSON writes numbers, booleans and None
-    return json.loads(text).popitem()[0]
+    return str(json.loads(text).popitem()[0])
 
 
-_writers = (  # the first that fits: bool before int, datetime before date
+_writers: tuple[
+    tuple[Any, Callable[[Any], Written]], ...
+] = (  # the first that fits: bool before int, datetime before date
     (str, lambda value: (str(value), "")),
     (bool, lambda value: ("true" if value else "false", "boolean")),
     (int, _integer),
@@ -161,7 +176,7 @@ _writers = (  # the first that fits: bool before int, datetime before date
 )
 
 
-def parameter(value):
+def parameter(value: Any) -> Written:
     """(text or bytes or None, SQL type) of a value; no type lets PostgreSQL infer it.
 
     A third text is for a statement that asks for another type: timestamptz instead of timestamp,

@@ -198,8 +198,7 @@ def dump_by_value(
     ModuleNotFoundError
         There is no cloudpickle.
     """
-    import cloudpickle
-
+    cloudpickle: Any = importlib.import_module("cloudpickle")
     packages = Packages()
 
     class ByValuePickler(cloudpickle.CloudPickler):  # type: ignore[misc]
@@ -386,9 +385,9 @@ def _column(array: Any) -> tuple[Any, ...]:
     if name == "CategoricalDtype":
         return "categorical", numpy.asarray(array.codes), _index(array.categories), array.ordered
     if _NULLABLE.fullmatch(name):
-        missing = numpy.asarray(array.isna())
+        is_missing = numpy.asarray(array.isna())
         plain = array.to_numpy(dtype=dtype.numpy_dtype, na_value=dtype.numpy_dtype.type(0))
-        return "nullable", dtype.name, plain, missing if missing.any() else None
+        return "nullable", dtype.name, plain, is_missing if is_missing.any() else None
     if name == "ArrowDtype":
         return _arrow_column(array)
     if name == "PeriodDtype":
@@ -405,7 +404,7 @@ def _column(array: Any) -> tuple[Any, ...]:
 
 
 def _arrow_column(array: Any) -> tuple[Any, ...]:
-    import pyarrow
+    pyarrow: Any = importlib.import_module("pyarrow")
 
     values = pyarrow.array(array)
     if isinstance(values, pyarrow.ChunkedArray):
@@ -668,7 +667,7 @@ def _moved_in_pandas(module: str, name: str) -> tuple[str, str] | None:
     if not module.startswith("pandas."):
         return None
     try:
-        from pandas.compat import pickle_compat
+        pickle_compat = importlib.import_module("pandas.compat.pickle_compat")
     except ImportError:
         return None
     known: Any = getattr(pickle_compat, "_class_locations_map", {})

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import Any, Literal, overload
 
 from oml import _session, _writing
+from oml._errors import DatabaseError
 from oml.core._source import ManagedTable, managed_name
 from oml.core._sql import quote, quote_relation
 from oml.core.frame import DataFrame
@@ -28,16 +29,33 @@ def _find(name: str, schema: str | None) -> tuple[str, str, str]:
             found: tuple[str, str, str] = rows[0]
             return found
     place = f' in schema "{schema}"' if schema is not None else ""
-    raise _session.DatabaseError(f'there is no table or view "{name}"{place}', "42P01")
+    raise DatabaseError(f'there is no table or view "{name}"{place}', "42P01")
 
 
+@overload
+def sync(
+    schema: str | None = ...,
+    regex_match: Literal[False] = ...,
+    table: str | None = ...,
+    view: str | None = ...,
+    query: str | None = ...,
+) -> DataFrame: ...
+@overload
+def sync(
+    schema: str | None = ...,
+    *,
+    regex_match: Literal[True],
+    table: str | None = ...,
+    view: str | None = ...,
+    query: str | None = ...,
+) -> dict[str, DataFrame]: ...
 def sync(
     schema: str | None = None,
     regex_match: bool = False,
     table: str | None = None,
     view: str | None = None,
     query: str | None = None,
-) -> Any:
+) -> DataFrame | dict[str, DataFrame]:
     """Return a proxy of what is in the database.
 
     Parameters
@@ -184,14 +202,14 @@ def drop(table: str | None = None, view: str | None = None, model: str | None = 
     if sum(name is not None for name in (table, view, model)) != 1:
         raise ValueError("name one of table, view and model")
     if model is not None:
-        raise _session.DatabaseError(f'there is no model "{model}" in the database', "42704")
+        raise DatabaseError(f'there is no model "{model}" in the database', "42704")
     name = table if table is not None else view
     assert name is not None
     schema, found, kind = _find(name, None)
     kinds = {"v": "VIEW", "m": "MATERIALIZED VIEW", "f": "FOREIGN TABLE"}
     statement = kinds.get(kind, "TABLE")
     if (table is None) != (kind in "vm"):
-        raise _session.DatabaseError(f'"{name}" is no {"table" if table else "view"}', "42809")
+        raise DatabaseError(f'"{name}" is no {"table" if table else "view"}', "42809")
     _session.connection().query(f"DROP {statement} {quote_relation(found, schema)}")
 
 

@@ -6,14 +6,17 @@ Inside an engine there is always one: that of the calling statement. Outside, co
 from __future__ import annotations
 
 import contextlib
+import importlib
 from collections.abc import Sequence
 from typing import Any, Protocol
 
 from oml._errors import DatabaseError
 
+#: Module of an engine, which makes it; None outside.
+_oml_epe: Any
 try:
-    import _oml_epe
-except ImportError:  # outside an engine
+    _oml_epe = importlib.import_module("_oml_epe")
+except ImportError:
     _oml_epe = None
 
 #: The columns of a result as (name, SQL type), None for a statement without rows; its rows; how
@@ -68,7 +71,8 @@ class EmbeddedConnection:
     place = "of the running script"
 
     def query(self, sql: str, parameters: Sequence[Any] = ()) -> Answer:
-        return self._run(_oml_epe.execute, sql, parameters)
+        answer: Answer = self._run(_oml_epe.execute, sql, parameters)
+        return answer
 
     def fetch_bytes(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
         """Run a query of one bytea column; return its values, one after the other, as one buffer.

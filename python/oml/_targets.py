@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import urllib.parse
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from oml._errors import DatabaseError
@@ -30,7 +30,7 @@ class Hidden:
     __slots__ = ("_get",)
 
     def __init__(self, value: Any) -> None:
-        self._get = lambda: value
+        self._get: Callable[[], Any] = lambda: value
 
     def __repr__(self) -> str:
         return "'***'"

@@ -16,6 +16,7 @@ import numpy
 import pandas
 
 from oml import _arrow, _batch_writing, _session
+from oml._errors import DatabaseError
 from oml._parameters import plain_value
 from oml.core._source import managed_name
 from oml.core._sql import quote
@@ -285,7 +286,7 @@ def checked_type(text: str) -> str:
     # PostgreSQL's parser of type names takes nothing else, and says what is wrong.
     rows = _session.connection().query("SELECT pg_catalog.to_regtype($1) IS NOT NULL", (bare,))[1]
     if not rows[0][0]:
-        raise _session.DatabaseError(f'there is no type "{text}"', "42704")
+        raise DatabaseError(f'there is no type "{text}"', "42704")
     return bare
 
 
@@ -518,11 +519,12 @@ def _fixed_block(columns: list[Any], kinds: list[str]) -> bytes:
             rows[f"length{number}"][is_null] = -1
             if keep is None:
                 keep = numpy.ones((len(rows), rows.dtype.itemsize), bool)
-            offset = rows.dtype.fields[f"value{number}"][1]  # type: ignore[index]
+            places: Any = rows.dtype.fields
+            offset = places[f"value{number}"][1]
             keep[is_null, offset : offset + width] = False
     if keep is None:
-        return rows.tobytes()
-    return rows.view("u1").reshape(keep.shape)[keep].tobytes()
+        return bytes(rows.tobytes())
+    return bytes(rows.view("u1").reshape(keep.shape)[keep].tobytes())
 
 
 def _block(columns: list[Any], kinds: list[str]) -> bytes:

@@ -16,17 +16,29 @@ from optional_packages import BUILD, PIP_INSTALL, run
 SYSTEM = "system"
 NAMES = (SYSTEM, "3.11", "3.12", "3.13")
 _PACKAGES = ("psycopg[binary]", "numpy>=2", "pandas>=3", "cloudpickle>=3", "scikit-learn")
+#: What a user of the notebooks installs beside the package, and what builds that.
+_NOTEBOOK_PACKAGES = (*_PACKAGES, "nbclient", "ipykernel", "setuptools", "wheel")
 _STAMP = "made-for-tests"
 
 
 def require(name: str) -> str:
     """Return the path of an environment's interpreter, or skip the running test."""
-    import pytest
-
     if name == SYSTEM:
         return "/usr/bin/python3"
-    folder = BUILD / "clients" / name
-    wanted = "\n".join(_PACKAGES)
+    return _made(name, name, _PACKAGES)
+
+
+def require_notebook() -> str:
+    """Return the path of the interpreter of an environment for notebooks, or skip the test."""
+    return _made("notebook", f"{sys.version_info[0]}.{sys.version_info[1]}", _NOTEBOOK_PACKAGES)
+
+
+def _made(directory: str, name: str, packages: tuple[str, ...]) -> str:
+    """Make an environment of Python `name` once; return the path of its interpreter."""
+    import pytest
+
+    folder = BUILD / "clients" / directory
+    wanted = "\n".join(packages)
     stamp = folder / _STAMP
     if not (stamp.exists() and stamp.read_text() == wanted):
         python = _find_python(name)
@@ -36,7 +48,7 @@ def require(name: str) -> str:
         shutil.rmtree(folder, ignore_errors=True)
         try:
             run(python, "-m", "venv", str(folder))
-            run(str(folder / "bin" / "python"), *PIP_INSTALL, *_PACKAGES)
+            run(str(folder / "bin" / "python"), *PIP_INSTALL, *packages)
         except (subprocess.CalledProcessError, OSError) as problem:
             print(f"client environment {name}: {problem}", file=sys.stderr)
             pytest.skip(f"the environment of Python {name} could not be made (PyPI out of reach?)")

@@ -307,6 +307,10 @@ def test_list_of_jobs(lab: Any, connect: Callable[[str], None]) -> None:
     ]  # fmt: skip
     assert set(frame["owner"]) == {"epe_job_user"} and frame["state"][0] == "finished"
     assert others.id not in set(frame["id"]) | set(oml.jobs(everyone=True)["id"])
+    for look in (lambda: oml.job(others.id), others.result, lambda: others.status, others.cancel):
+        with pytest.raises(oml.DatabaseError, match="does not exist") as failure:
+            look()
+        assert failure.value.sqlstate == "42704"
     connect("admin")
     assert job.id not in set(oml.jobs()["id"]) and others.id in set(oml.jobs()["id"])
     assert {job.id, others.id} <= set(oml.jobs(everyone=True)["id"])
@@ -515,6 +519,64 @@ def test_retries_have_the_arguments(admin: None) -> None:
     job = oml.submit(die_first, values, oml_retries=1)
     assert job.result(SECONDS) == values.sum()
     assert oml.submit(die_first, values).wait(SECONDS) == "failed"
+
+
+def test_a_lost_job_has_its_arguments_when_it_runs_again(admin: None) -> None:
+    def sleep_first(values: Any) -> Any:
+        import time
+
+        import oml
+
+        sql = "SELECT attempts FROM pyqsys.jobs WHERE state = 'running' AND script = 'sleep_first'"
+        if oml.cursor().execute(sql).fetchone() == (1,):
+            oml.progress(0.5)
+            time.sleep(600)
+        return values.sum()
+
+    values = np.arange(1000)
+    job = oml.submit(sleep_first, values, oml_retries=1)
+    _await_progress(job)
+    killed = oml.cursor().execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE backend_type = 'oml_epe job worker' AND datname = current_database()"
+    )
+    assert (True,) in killed.fetchall()
+    assert job.result(SECONDS) == values.sum()
+
+
+GARBAGE: list[tuple[str, str]] = [
+    ("'eval', 'f', source => '', pickled => '\\x00'", "failed"),
+    ("'eval', 'f', source => '', pickled => ''", "failed"),
+    (
+        "'eval', 'f', source => '', pickled => convert_to('{}\n' || repeat('x', 99), 'UTF8')",
+        "failed",
+    ),
+    ("'eval', 'f', source => 'def f(: pass'", "failed"),
+    ("'eval', 'f', source => 'def f(): return 1', par_lst => '{\"timeout\": 1}'", "failed"),
+    ("'cut', 'f', source => 'def f(): return 1'", "22023"),
+    ("'table', 'f', source => 'def f(): return 1'", "22023"),
+    ("'row', 'f', source => 'def f(): return 1', inp_nam => 'pg_class', row_num => -1", "22023"),
+    ("'group', 'f', source => '', inp_nam => 'pg_class', grp_col => 'no such'", "42703"),
+    ("'eval', NULL", "22023"),
+    ("NULL, 'f'", "22023"),
+    ("'eval', 'f', source => 'def f(): return 1', par_lst => '['", "22023"),
+]
+
+
+@pytest.mark.parametrize("number", range(len(GARBAGE)))
+def test_garbage_is_an_error(client: None, number: int) -> None:
+    arguments, wanted = GARBAGE[number]
+    cursor = oml.cursor()
+    try:
+        job = oml.job(cursor.execute(f"SELECT pyqsys.submit({arguments})").fetchone()[0])
+    except oml.DatabaseError as error:
+        assert error.sqlstate == wanted, error
+        return
+    state = job.wait(SECONDS)
+    assert state == wanted
+    with pytest.raises(oml.DatabaseError):
+        job.result()
+    assert cursor.execute("SELECT 1").fetchone() == (1,)
 
 
 def test_job_is_a_value(admin: None) -> None:

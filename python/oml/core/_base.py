@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar, overload
 
 from oml import _session
@@ -136,7 +136,7 @@ class BaseFrame:
         """The numbers of rows and columns."""
         return len(self), len(self._columns)
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[str]:
         return iter(self.columns)
 
     def __contains__(self, name: object) -> bool:
@@ -263,10 +263,41 @@ class BaseFrame:
         frame, note = self._shown()
         return f"{frame!r}\n\n{note}" if note else repr(frame)
 
-    def _repr_html_(self) -> str:
+    def _repr_html_(self) -> str | None:
+        """Return the first rows as HTML, None where pandas is set to show texts."""
         frame, note = self._shown()
-        html: str = frame._repr_html_() or ""  # type: ignore[operator]
-        return f"{html}<p>{note}</p>" if note else html
+        shown: Any = frame
+        html: str | None = shown._repr_html_()
+        return f"{html}<p>{note}</p>" if html is not None and note else html
+
+    # ---------------------------------------------------------------------- names of columns
+
+    def __getattr__(self, name: str) -> Any:
+        """A column as an attribute, if the class has no attribute of that name."""
+        columns: dict[str, Column] = self.__dict__.get("_columns", {})
+        if name.startswith("_") or name not in columns:
+            message = f"'{type(self).__name__}' object has no attribute {name!r}"
+            alike = [each for each in columns if each.lower() == name.lower()]
+            if alike and not name.startswith("_"):
+                message += f"; there is a column {alike[0]!r}"
+            raise AttributeError(message)
+        return self._series(name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if isinstance(value, Series) or (not name.startswith("_") and name in self._columns):
+            raise AttributeError(
+                "columns of a proxy are not assigned: "
+                f"frame.concat({{{name!r}: column}}) returns a frame with another one"
+            )
+        super().__setattr__(name, value)
+
+    def __dir__(self) -> list[str]:
+        columns = [name for name in self._columns if name.isidentifier()]
+        return [*super().__dir__(), *(name for name in columns if not name.startswith("_"))]
+
+    def _ipython_key_completions_(self) -> list[str]:
+        """What IPython offers after frame[."""
+        return self.columns
 
     # ---------------------------------------------------------------------- rows and columns
 
@@ -299,6 +330,10 @@ class BaseFrame:
             raise ValueError("the condition is on other rows than those of this frame")
         return self._with(self._source.where(condition._expression))
 
+    @overload
+    def __getitem__(self: Self, key: Boolean | list[str]) -> Self: ...
+    @overload
+    def __getitem__(self, key: str | tuple[Any, Any]) -> Any: ...
     def __getitem__(self, key: Any) -> Any:
         """Return a column, some columns, or some rows.
 

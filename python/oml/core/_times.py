@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from oml._parameters import plain_value
 from oml.core._classes import bare_type
@@ -12,6 +12,9 @@ from oml.core._sql import text_literal
 from oml.core.series import NumericSeries, Series
 from oml.core.string import String
 from oml.core.timedelta import Timedelta
+
+if TYPE_CHECKING:
+    from oml.core.integer import Integer
 
 _PARTS = ("year", "month", "day", "hour", "minute", "second", "microsecond")
 
@@ -83,7 +86,7 @@ class TimeSeries(Series):
 
     # --------------------------------------------------------------------------------- parts
 
-    def _part(self, name: str) -> Any:
+    def _part(self, name: str) -> Integer:
         field = {"second": "second", "microsecond": "microseconds"}.get(name, name)
         value = f"EXTRACT({field} FROM {self._clock})"
         if name == "second":
@@ -95,37 +98,37 @@ class TimeSeries(Series):
         return self._derive(f"({guarded})", "bigint")
 
     @property
-    def year(self) -> Any:
+    def year(self) -> Integer:
         """The years, an Integer column."""
         return self._part("year")
 
     @property
-    def month(self) -> Any:
+    def month(self) -> Integer:
         """The months from 1 to 12, an Integer column."""
         return self._part("month")
 
     @property
-    def day(self) -> Any:
+    def day(self) -> Integer:
         """The days of the month, an Integer column."""
         return self._part("day")
 
     @property
-    def hour(self) -> Any:
+    def hour(self) -> Integer:
         """The hours, an Integer column."""
         return self._part("hour")
 
     @property
-    def minute(self) -> Any:
+    def minute(self) -> Integer:
         """The minutes, an Integer column."""
         return self._part("minute")
 
     @property
-    def second(self) -> Any:
+    def second(self) -> Integer:
         """The whole seconds, an Integer column."""
         return self._part("second")
 
     @property
-    def microsecond(self) -> Any:
+    def microsecond(self) -> Integer:
         """The microseconds of the second, an Integer column."""
         return self._part("microsecond")
 
@@ -170,7 +173,7 @@ class TimeSeries(Series):
 
     # --------------------------------------------------------------------------------- texts
 
-    def strftime(self, format: str | None = None) -> Any:
+    def strftime(self, format: str | None = None) -> String:
         """Return the points as texts, a String column.
 
         Parameters

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from oml._parameters import plain_value
 from oml.core.series import NumericSeries, Series
+
+if TYPE_CHECKING:
+    from oml.core.integer import Integer
+
+_NOT_IMPLEMENTED: NumericSeries = NotImplemented
 
 
 class Boolean(Series):
@@ -17,35 +22,35 @@ class Boolean(Series):
 
     _CAST = "boolean"
 
-    def _combined(self, other: Any, template: str) -> Any:
+    def _combined(self, other: Any, template: str) -> Boolean:
         other = other if isinstance(other, Series) else plain_value(other)
         if not isinstance(other, (Boolean, bool)):
             raise TypeError("conditions are combined with conditions: put them in parentheses")
         return self._condition(template.format(self._expression, self._operand(other)))
 
-    def __and__(self, other: Any) -> Any:
+    def __and__(self, other: Any) -> Boolean:
         return self._combined(other, "({0} AND {1})")
 
-    def __rand__(self, other: Any) -> Any:
+    def __rand__(self, other: Any) -> Boolean:
         return self._combined(other, "({1} AND {0})")
 
-    def __or__(self, other: Any) -> Any:
+    def __or__(self, other: Any) -> Boolean:
         return self._combined(other, "({0} OR {1})")
 
-    def __ror__(self, other: Any) -> Any:
+    def __ror__(self, other: Any) -> Boolean:
         return self._combined(other, "({1} OR {0})")
 
-    def __xor__(self, other: Any) -> Any:
+    def __xor__(self, other: Any) -> Boolean:
         return self._combined(other, "({0} <> {1})")
 
-    def __rxor__(self, other: Any) -> Any:
+    def __rxor__(self, other: Any) -> Boolean:
         return self._combined(other, "({1} <> {0})")
 
-    def __invert__(self) -> Any:
+    def __invert__(self) -> Boolean:
         return self._condition(f"(NOT {self._expression})")
 
     @property
-    def _as_number(self) -> Any:
+    def _as_number(self) -> Integer:
         return self._derive(f"({self._expression})::pg_catalog.int4", "integer")
 
     def _is_number(self, other: Any) -> bool:
@@ -57,33 +62,34 @@ class Boolean(Series):
     def _left_of(self, other: Any) -> str:
         return str(self._as_number._expression) if self._is_number(other) else self._expression
 
-    def _arithmetic(self, other: Any, name: str) -> Any:
+    def _arithmetic(self, other: Any, name: str) -> NumericSeries:
         if not self._is_number(other):
-            return NotImplemented
-        return getattr(self._as_number, name)(other)
+            return _NOT_IMPLEMENTED
+        result: NumericSeries = getattr(self._as_number, name)(other)
+        return result
 
-    def __add__(self, other: Any) -> Any:
+    def __add__(self, other: Any) -> NumericSeries:
         return self._arithmetic(other, "__add__")
 
-    def __radd__(self, other: Any) -> Any:
+    def __radd__(self, other: Any) -> NumericSeries:
         return self._arithmetic(other, "__radd__")
 
-    def __sub__(self, other: Any) -> Any:
+    def __sub__(self, other: Any) -> NumericSeries:
         return self._arithmetic(other, "__sub__")
 
-    def __rsub__(self, other: Any) -> Any:
+    def __rsub__(self, other: Any) -> NumericSeries:
         return self._arithmetic(other, "__rsub__")
 
-    def __mul__(self, other: Any) -> Any:
+    def __mul__(self, other: Any) -> NumericSeries:
         return self._arithmetic(other, "__mul__")
 
-    def __rmul__(self, other: Any) -> Any:
+    def __rmul__(self, other: Any) -> NumericSeries:
         return self._arithmetic(other, "__rmul__")
 
-    def __truediv__(self, other: Any) -> Any:
+    def __truediv__(self, other: Any) -> NumericSeries:
         return self._arithmetic(other, "__truediv__")
 
-    def __rtruediv__(self, other: Any) -> Any:
+    def __rtruediv__(self, other: Any) -> NumericSeries:
         return self._arithmetic(other, "__rtruediv__")
 
     def all(self) -> bool:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from oml.core.series import Series
+
+if TYPE_CHECKING:
+    from oml.core.integer import Integer
 
 
 class Bytes(Series):
@@ -12,6 +15,6 @@ class Bytes(Series):
 
     _CAST = "bytea"
 
-    def len(self) -> Any:
+    def len(self) -> Integer:
         """The numbers of bytes, an Integer column."""
         return self._derive(f"pg_catalog.length({self._expression})", "integer")

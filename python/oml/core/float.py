@@ -28,7 +28,7 @@ class Float(NumericSeries):
         """Return the values as a list of floats; NULL is None."""
         return [None if value is None else float(value) for value in super().pull()]
 
-    def round(self, decimals: int = 0) -> Any:
+    def round(self, decimals: int = 0) -> Float:
         """Return the column rounded.
 
         Halves go to the even digit, as in numpy; those of `numeric` away from zero, as PostgreSQL
@@ -44,7 +44,8 @@ class Float(NumericSeries):
             raise ValueError(f"decimals is a number from -{_MOST_DIGITS} to {_MOST_DIGITS}")
         kind = bare_type(self._sql_type)
         if kind == "numeric":
-            return self._derive(f"pg_catalog.round({self._expression}, {digits})", kind)
+            column: Float = self._derive(f"pg_catalog.round({self._expression}, {digits})", kind)
+            return column
         value = f"({self._expression})::pg_catalog.float8"
         power = f"1e{abs(digits)}::pg_catalog.float8"
         if digits == 0:
@@ -63,4 +64,5 @@ class Float(NumericSeries):
                 f"THEN {{x}} ELSE pg_catalog.round({{x}} * {power}) / {power} END)",
                 value,
             )
-        return self._derive(f"({rounded})::{kind}", kind)
+        column = self._derive(f"({rounded})::{kind}", kind)
+        return column

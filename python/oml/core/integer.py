@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import operator
-from typing import Any
 
 from oml.core.series import NumericSeries
 
@@ -14,14 +13,15 @@ class Integer(NumericSeries):
     _IS_INTEGER = True
     _CAST = "bigint"
 
-    def round(self, decimals: int = 0) -> Any:
+    def round(self, decimals: int = 0) -> Integer:
         """Return the column rounded to tens, hundreds, ... where `decimals` is negative.
 
         Halves go to the even digit, as in numpy.
         """
         digits = operator.index(decimals)
         if digits >= 0:
-            return self._derive(self._expression, self._sql_type)
+            made: Integer = self._derive(self._expression, self._sql_type)
+            return made
         value = f"({self._expression})::pg_catalog.numeric"
         power = f"10::pg_catalog.numeric ^ {-digits}"
         half = f"2 * pg_catalog.round({value} / (2 * {power}), 0) * {power}"

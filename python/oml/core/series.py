@@ -5,8 +5,8 @@ from __future__ import annotations
 import datetime
 import decimal
 import re
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from oml import _session
 from oml._parameters import plain_value
@@ -18,9 +18,17 @@ from oml.core._sql import literal, quote
 if TYPE_CHECKING:
     import pandas
 
+    from oml.core.boolean import Boolean
+    from oml.core.float import Float
+    from oml.core.frame import DataFrame
+    from oml.core.integer import Integer
+    from oml.core.string import String
+    from oml.core.timedelta import Timedelta
+
 Self = TypeVar("Self", bound="Series")
 
 _SHOWN = 20  # rows
+_NOT_IMPLEMENTED: NumericSeries = NotImplemented
 _NAME = re.compile(r'(?:[lr]\.)?"(?:[^"]|"")*"')  # of a column, which an index may have
 #: Types whose values PostgreSQL cannot compare.
 _INCOMPARABLE = {"json", "xml", "point", "line", "lseg", "box", "path", "polygon", "circle"}
@@ -108,7 +116,7 @@ class Series:
 
         return _arrow.column_stream(self._sql, requested_schema)
 
-    def _frame(self) -> Any:
+    def _frame(self) -> DataFrame:
         from oml.core.frame import DataFrame
 
         return DataFrame(self)
@@ -121,11 +129,33 @@ class Series:
         """The same column of another source with the same columns."""
         return self._new(source, self._expression, self._name, self._sql_type)
 
+    @overload
+    def _derive(
+        self, expression: str, sql_type: Literal["boolean"], name: str | None = None
+    ) -> Boolean: ...
+    @overload
+    def _derive(
+        self, expression: str, sql_type: Literal["integer", "bigint"], name: str | None = None
+    ) -> Integer: ...
+    @overload
+    def _derive(
+        self, expression: str, sql_type: Literal["double precision"], name: str | None = None
+    ) -> Float: ...
+    @overload
+    def _derive(
+        self, expression: str, sql_type: Literal["text"], name: str | None = None
+    ) -> String: ...
+    @overload
+    def _derive(
+        self, expression: str, sql_type: Literal["interval"], name: str | None = None
+    ) -> Timedelta: ...
+    @overload
+    def _derive(self, expression: str, sql_type: str, name: str | None = None) -> Any: ...
     def _derive(self, expression: str, sql_type: str, name: str | None = None) -> Any:
         name = self._name if name is None else name
         return series_class(sql_type)._new(self._source, expression, name, sql_type)
 
-    def _condition(self, expression: str) -> Any:
+    def _condition(self, expression: str) -> Boolean:
         """A Boolean column, which has no name, as in Oracle."""
         return self._derive(expression, "boolean", "")
 
@@ -145,7 +175,7 @@ class Series:
         sql = f"SELECT pg_catalog.count(*) FROM {self._source.relation} AS t"
         return int(_session.connection().query(sql)[1][0][0])
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[Any]:
         return iter(self.pull())
 
     def __contains__(self, value: object) -> bool:
@@ -168,6 +198,16 @@ class Series:
             del names[_SHOWN:]
             more = ", ..."
         return "[" + ", ".join(map(repr, names)) + more + "]"
+
+    def _repr_html_(self) -> str | None:
+        """Return the first values as HTML, None where pandas is set to show texts."""
+        frame = self._frame().head(_SHOWN + 1).pull()
+        shown: Any = frame.head(_SHOWN)
+        text: str | None = shown._repr_html_()
+        if text is None:
+            return None
+        more = f"the first {_SHOWN} values, " if len(frame) > _SHOWN else ""
+        return f"{text}<p>[{more}{type(self).__name__}]</p>"
 
     # --------------------------------------------------------------------- numpy and pandas
 
@@ -208,9 +248,10 @@ class Series:
         """Return the column without its missing values."""
         return self._of(self._source.where(f"NOT {self._is_missing}"))
 
-    def drop_duplicates(self) -> Any:
+    def drop_duplicates(self: Self) -> Self:
         """Return a column with every value once."""
-        return self._of_frame(self._frame().drop_duplicates())
+        made: Self = self._of_frame(self._frame().drop_duplicates())
+        return made
 
     def sort_values(self: Self, ascending: bool = True, na_position: str = "last") -> Self:
         """Return the column in the order of its values."""
@@ -232,7 +273,7 @@ class Series:
             raise TypeError(f"a {type(other).__name__} cannot be appended to a column")
         return self._of_frame(self._frame().append(other._frame(), all))
 
-    def concat(self, other: Any, auto_name: bool = False) -> Any:
+    def concat(self, other: Any, auto_name: bool = False) -> DataFrame:
         """Return a frame of this column and others of the same rows; see DataFrame.concat()."""
         return self._frame().concat(other, auto_name)
 
@@ -260,11 +301,12 @@ class Series:
         folds = self._frame().KFold(n_splits, seed, None, use_hash, None, nvl)
         return [(self._of_frame(train), self._of_frame(test)) for train, test in folds]
 
-    def materialize(self, table: str | None = None) -> Any:
+    def materialize(self: Self, table: str | None = None) -> Self:
         """Write the values to a table and return its column; see DataFrame.materialize()."""
-        return self._of_frame(self._frame().materialize(table))
+        made: Self = self._of_frame(self._frame().materialize(table))
+        return made
 
-    def create_view(self, view: str | None = None, use_colname: bool = False) -> Any:
+    def create_view(self, view: str | None = None, use_colname: bool = False) -> DataFrame:
         """Make a view of the column and return its frame; see DataFrame.create_view()."""
         return self._frame().create_view(view, use_colname)
 
@@ -321,11 +363,11 @@ class Series:
             return f"({self._present})::pg_catalog.text"
         return self._present
 
-    def isnull(self) -> Any:
+    def isnull(self) -> Boolean:
         """Whether the values are missing, a Boolean column."""
         return self._condition(self._is_missing)
 
-    def isin(self, values: Any) -> Any:
+    def isin(self, values: Any) -> Boolean:
         """Whether the values are among some, a Boolean column.
 
         Parameters
@@ -343,7 +385,7 @@ class Series:
             found = f"({found} OR {self._is_missing})"
         return self._condition(f"COALESCE({found}, FALSE)")
 
-    def _is_in_column(self, other: Series) -> Any:
+    def _is_in_column(self, other: Series) -> Boolean:
         """Whether the values are among those of a column, which may be of other rows."""
         rows = f"FROM {other._source.relation} AS t"
         found = f"({self._present} IN (SELECT {other._present} {rows}))"
@@ -363,17 +405,17 @@ class Series:
         """This side of a comparison."""
         return self._expression
 
-    def __eq__(self, other: Any) -> Any:
+    def __eq__(self, other: Any) -> Boolean:  # type: ignore[override]
         if not isinstance(other, Series) and literal(other) == "NULL":
             return self.isnull()
         return self._condition(f"({self._left_of(other)} = {self._compared(other)})")
 
-    def __ne__(self, other: Any) -> Any:
+    def __ne__(self, other: Any) -> Boolean:  # type: ignore[override]
         if not isinstance(other, Series) and literal(other) == "NULL":
             return self._condition(f"(NOT {self._is_missing})")
         return self._condition(f"({self._left_of(other)} <> {self._compared(other)})")
 
-    def _ordered(self, other: Any, sign: str) -> Any:
+    def _ordered(self, other: Any, sign: str) -> Boolean:
         """A comparison by order; NaN, the largest number of PostgreSQL, is missing here."""
         sides, tests = [self._left_of(other), self._compared(other)], []
         for position, column in enumerate((self, other)):
@@ -387,16 +429,16 @@ class Series:
                     sides[position] = column._present
         return self._condition(f"({sides[0]} {sign} {sides[1]}{''.join(tests)})")
 
-    def __lt__(self, other: Any) -> Any:
+    def __lt__(self, other: Any) -> Boolean:
         return self._ordered(other, "<")
 
-    def __le__(self, other: Any) -> Any:
+    def __le__(self, other: Any) -> Boolean:
         return self._ordered(other, "<=")
 
-    def __gt__(self, other: Any) -> Any:
+    def __gt__(self, other: Any) -> Boolean:
         return self._ordered(other, ">")
 
-    def __ge__(self, other: Any) -> Any:
+    def __ge__(self, other: Any) -> Boolean:
         return self._ordered(other, ">=")
 
     def __bool__(self) -> bool:
@@ -512,19 +554,24 @@ class NumericSeries(Series):
         sides = _widened(self._expression, self._sql_type), self._number(other)
         return (sides[1], sides[0]) if is_swapped else sides
 
-    def _arithmetic(self, other: Any, sign: str, is_swapped: bool = False) -> Any:
+    def _numeric(self, expression: str, sql_type: str) -> NumericSeries:
+        """_derive(), of a type of numbers."""
+        column: NumericSeries = self._derive(expression, sql_type)
+        return column
+
+    def _arithmetic(self, other: Any, sign: str, is_swapped: bool = False) -> NumericSeries:
         if not _is_number(other):
-            return NotImplemented
+            return _NOT_IMPLEMENTED
         other = other if isinstance(other, Series) else plain_value(other)
         x, y = self._sides(other, is_swapped)
-        return self._derive(f"({x} {sign} {y})", self._result_type(other))
+        return self._numeric(f"({x} {sign} {y})", self._result_type(other))
 
     def _function_of_two(
         self, other: Any, whole: str | None, body: str, is_swapped: bool = False
-    ) -> Any:
+    ) -> NumericSeries:
         """A template of module _numbers: that of whole numbers, and that of others."""
         if not _is_number(other):
-            return NotImplemented
+            return _NOT_IMPLEMENTED
         other = other if isinstance(other, Series) else plain_value(other)
         x, y = self._sides(other, is_swapped)
         if whole is not None and self._result_type(other) == "bigint":
@@ -532,16 +579,16 @@ class NumericSeries(Series):
         x, y = f"({x})::pg_catalog.float8", f"({y})::pg_catalog.float8"
         return self._derive(_numbers.once(body, x, y), "double precision")
 
-    def __add__(self, other: Any) -> Any:
+    def __add__(self, other: Any) -> NumericSeries:
         return self._arithmetic(other, "+")
 
-    def __radd__(self, other: Any) -> Any:
+    def __radd__(self, other: Any) -> NumericSeries:
         return self._arithmetic(other, "+", True)
 
-    def __sub__(self, other: Any) -> Any:
+    def __sub__(self, other: Any) -> NumericSeries:
         return self._arithmetic(other, "-")
 
-    def __rsub__(self, other: Any) -> Any:
+    def __rsub__(self, other: Any) -> NumericSeries:
         return self._arithmetic(other, "-", True)
 
     def __mul__(self, other: Any) -> Any:
@@ -555,35 +602,35 @@ class NumericSeries(Series):
             return self * other
         return self._arithmetic(other, "*", True)
 
-    def __truediv__(self, other: Any) -> Any:
+    def __truediv__(self, other: Any) -> NumericSeries:
         return self._function_of_two(other, None, _numbers.DIVISION)
 
-    def __rtruediv__(self, other: Any) -> Any:
+    def __rtruediv__(self, other: Any) -> NumericSeries:
         return self._function_of_two(other, None, _numbers.DIVISION, True)
 
-    def __floordiv__(self, other: Any) -> Any:
+    def __floordiv__(self, other: Any) -> NumericSeries:
         return self._function_of_two(other, _numbers.INTEGER_FLOOR, _numbers.FLOOR_DIVISION)
 
-    def __rfloordiv__(self, other: Any) -> Any:
+    def __rfloordiv__(self, other: Any) -> NumericSeries:
         return self._function_of_two(other, _numbers.INTEGER_FLOOR, _numbers.FLOOR_DIVISION, True)
 
-    def __mod__(self, other: Any) -> Any:
+    def __mod__(self, other: Any) -> NumericSeries:
         """As Python has it: the result has the sign of the divisor."""
         return self._function_of_two(other, _numbers.INTEGER_REMAINDER, _numbers.REMAINDER)
 
-    def __rmod__(self, other: Any) -> Any:
+    def __rmod__(self, other: Any) -> NumericSeries:
         return self._function_of_two(other, _numbers.INTEGER_REMAINDER, _numbers.REMAINDER, True)
 
-    def __divmod__(self, other: Any) -> tuple[Any, Any]:
+    def __divmod__(self, other: Any) -> tuple[NumericSeries, NumericSeries]:
         return self // other, self % other
 
-    def __rdivmod__(self, other: Any) -> tuple[Any, Any]:
+    def __rdivmod__(self, other: Any) -> tuple[NumericSeries, NumericSeries]:
         return other // self, other % self
 
-    def __pow__(self, other: Any) -> Any:
+    def __pow__(self, other: Any) -> NumericSeries:
         return self._function_of_two(other, None, _numbers.POWER)
 
-    def __rpow__(self, other: Any) -> Any:
+    def __rpow__(self, other: Any) -> NumericSeries:
         return self._function_of_two(other, None, _numbers.POWER, True)
 
     def __matmul__(self, other: Any) -> Any:
@@ -591,26 +638,26 @@ class NumericSeries(Series):
             return NotImplemented
         return self.dot(other)
 
-    def __neg__(self) -> Any:
-        return self._derive(f"(- {_widened(self._expression, self._sql_type)})", self._wide_type)
+    def __neg__(self) -> NumericSeries:
+        return self._numeric(f"(- {_widened(self._expression, self._sql_type)})", self._wide_type)
 
-    def __pos__(self) -> Any:
-        return self._derive(self._expression, self._sql_type)
+    def __pos__(self) -> NumericSeries:
+        return self._numeric(self._expression, self._sql_type)
 
-    def __abs__(self) -> Any:
+    def __abs__(self) -> NumericSeries:
         value = _widened(self._expression, self._sql_type)
-        return self._derive(f"pg_catalog.abs({value})", self._wide_type)
+        return self._numeric(f"pg_catalog.abs({value})", self._wide_type)
 
-    def __round__(self, digits: int | None = None) -> Any:
+    def __round__(self, digits: int | None = None) -> NumericSeries:
         return self.round(digits or 0)
 
-    def __floor__(self) -> Any:
+    def __floor__(self) -> NumericSeries:
         return self.floor()
 
-    def __ceil__(self) -> Any:
+    def __ceil__(self) -> NumericSeries:
         return self.ceil()
 
-    def __trunc__(self) -> Any:
+    def __trunc__(self) -> NumericSeries:
         return self._whole("trunc")
 
     @property
@@ -622,19 +669,19 @@ class NumericSeries(Series):
 
     # ----------------------------------------------------------------------------- functions
 
-    def _function(self, name: str) -> Any:
+    def _function(self, name: str) -> NumericSeries:
         return self._derive(_numbers.function(name, self._expression), "double precision")
 
-    def _whole(self, name: str) -> Any:
+    def _whole(self, name: str) -> NumericSeries:
         if self._IS_INTEGER:
-            return self._derive(self._expression, self._sql_type)
-        return self._derive(f"pg_catalog.{name}({self._expression})", self._wide_type)
+            return self._numeric(self._expression, self._sql_type)
+        return self._numeric(f"pg_catalog.{name}({self._expression})", self._wide_type)
 
-    def exp(self) -> Any:
+    def exp(self) -> NumericSeries:
         """Return e to the power of the values, a Float column."""
         return self._function("exp")
 
-    def log(self, base: float | None = None) -> Any:
+    def log(self, base: float | None = None) -> NumericSeries:
         """Return the logarithms, a Float column: minus infinity of 0, NaN of negative numbers.
 
         Parameters
@@ -652,27 +699,27 @@ class NumericSeries(Series):
         divisor = f"pg_catalog.ln({literal(float(base))})"
         return self._derive(f"({natural._expression} / {divisor})", "double precision")
 
-    def sqrt(self) -> Any:
+    def sqrt(self) -> NumericSeries:
         """Return the square roots, a Float column: NaN of negative numbers."""
         return self._function("sqrt")
 
-    def ceil(self) -> Any:
+    def ceil(self) -> NumericSeries:
         """Return the least whole numbers that are not less than the values."""
         return self._whole("ceil")
 
-    def floor(self) -> Any:
+    def floor(self) -> NumericSeries:
         """Return the greatest whole numbers that are not greater than the values."""
         return self._whole("floor")
 
-    def round(self, decimals: int = 0) -> Any:
+    def round(self, decimals: int = 0) -> NumericSeries:
         """Return the column rounded; digits before the point where `decimals` is negative."""
         raise NotImplementedError
 
-    def isnan(self) -> Any:
+    def isnan(self) -> Boolean:
         """Whether the values are NaN or missing, which is the same here: a Boolean column."""
         return self._condition(self._is_missing)
 
-    def isinf(self) -> Any:
+    def isinf(self) -> Boolean:
         """Whether the values are infinite, a Boolean column."""
         if self._IS_INTEGER:
             return self._condition("FALSE")
@@ -807,10 +854,13 @@ class NumericSeries(Series):
         """Return the excess kurtosis, NaN without values; see DataFrame.kurtosis()."""
         return float(self._frame().kurtosis(skipna, bias).iloc[0])
 
-    def cumsum(self, ascending: bool = True, na_position: str = "last", skipna: bool = True) -> Any:
+    def cumsum(
+        self: Self, ascending: bool = True, na_position: str = "last", skipna: bool = True
+    ) -> Self:
         """Return the running sums of the sorted values; see DataFrame.cumsum()."""
         frame = self._frame().cumsum(self.columns[0], ascending, na_position, skipna)
-        return self._of_frame(frame)
+        made: Self = self._of_frame(frame)
+        return made
 
     def describe(self, percentiles: Any = None) -> pandas.Series[Any]:
         """Return count, mean, deviation, extremes and percentiles; see DataFrame.describe().

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import operator
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from oml._parameters import plain_value
 from oml.core._classes import bare_type
 from oml.core._sql import literal, text_literal
 from oml.core.bytes import Bytes
 from oml.core.series import Series
+
+if TYPE_CHECKING:
+    from oml.core.boolean import Boolean
+    from oml.core.integer import Integer
 
 _TEXTS = {"text", "character varying", "character", "name"}
 #: Flags of Python's regular expressions: PostgreSQL's letters.
@@ -37,10 +41,10 @@ class String(Series):
             raise TypeError("a text can be joined with a text only")
         return f"{self._operand(other)}::pg_catalog.text"
 
-    def __add__(self, other: Any) -> Any:
+    def __add__(self, other: Any) -> String:
         return self._derive(f"({self._expression} || {self._text(other)})", "text")
 
-    def __radd__(self, other: Any) -> Any:
+    def __radd__(self, other: Any) -> String:
         return self._derive(f"({self._text(other)} || {self._expression})", "text")
 
     def _left_of(self, other: Any) -> str:
@@ -53,11 +57,11 @@ class String(Series):
             raise TypeError("a column of texts is filled with texts")
         return "text" if bare_type(self._sql_type) in _TEXTS else self._sql_type
 
-    def len(self) -> Any:
+    def len(self) -> Integer:
         """The numbers of characters, an Integer column."""
         return self._derive(f"pg_catalog.length({self._as_text})", "integer")
 
-    def find(self, sub: str, start: int = 0) -> Any:
+    def find(self, sub: str, start: int = 0) -> Integer:
         """Return where a text begins in each value, -1 where it does not occur: an Integer column.
 
         Parameters
@@ -81,7 +85,7 @@ class String(Series):
         )
         return self._derive(f"(CASE WHEN {length} IS NOT NULL THEN {found} END)", "integer")
 
-    def count_pattern(self, pat: str, flags: int = 0) -> Any:
+    def count_pattern(self, pat: str, flags: int = 0) -> Integer:
         """Return how often a regular expression matches in each value, an Integer column.
 
         Parameters
@@ -105,7 +109,7 @@ class String(Series):
             f"(CASE WHEN {self._expression} IS NOT NULL THEN {count} END)", "bigint"
         )
 
-    def like(self, pattern: str, escape: str = "\\") -> Any:
+    def like(self, pattern: str, escape: str = "\\") -> Boolean:
         """Whether the values match a pattern of SQL's LIKE, a Boolean column.
 
         Parameters
@@ -119,28 +123,28 @@ class String(Series):
             f"({self._as_text} LIKE {text_literal(pattern)} ESCAPE {text_literal(escape)})"
         )
 
-    def contains(self, sub: str) -> Any:
+    def contains(self, sub: str) -> Boolean:
         """Whether a text occurs in the values, a Boolean column."""
         return self._condition(f"(pg_catalog.strpos({self._as_text}, {text_literal(sub)}) > 0)")
 
-    def startswith(self, prefix: str) -> Any:
+    def startswith(self, prefix: str) -> Boolean:
         """Whether the values begin with a text, a Boolean column."""
         return self._condition(f"pg_catalog.starts_with({self._as_text}, {text_literal(prefix)})")
 
-    def endswith(self, suffix: str) -> Any:
+    def endswith(self, suffix: str) -> Boolean:
         """Whether the values end with a text, a Boolean column."""
         end = f"pg_catalog.right({self._as_text}, {len_of(suffix)})"
         return self._condition(f"({end} = {text_literal(suffix)})")
 
-    def lower(self) -> Any:
+    def lower(self) -> String:
         """Return the texts in lower case."""
         return self._derive(f"pg_catalog.lower({self._as_text})", "text")
 
-    def upper(self) -> Any:
+    def upper(self) -> String:
         """Return the texts in upper case."""
         return self._derive(f"pg_catalog.upper({self._as_text})", "text")
 
-    def strip(self, chars: str = " \t\n\r\f\v") -> Any:
+    def strip(self, chars: str = " \t\n\r\f\v") -> String:
         """Return the texts without some characters, white space by default, at both ends."""
         return self._derive(f"pg_catalog.btrim({self._as_text}, {text_literal(chars)})", "text")
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from oml._parameters import plain_value
 from oml.core import _numbers
 from oml.core.series import NumericSeries, Series
+
+if TYPE_CHECKING:
+    from oml.core.float import Float
+    from oml.core.integer import Integer
 
 
 def _is_span(other: Any) -> bool:
@@ -27,16 +31,17 @@ class Timedelta(Series):
 
     _CAST = "interval"
 
-    def _span(self, other: Any, template: str) -> Any:
-        return self._apply(other, template, "interval")
+    def _span(self, other: Any, template: str) -> Timedelta:
+        made: Timedelta = self._apply(other, template, "interval")
+        return made
 
-    def __add__(self, other: Any) -> Any:
+    def __add__(self, other: Any) -> Timedelta:
         return self._span(other, "({0} + {1})") if _is_span(other) else NotImplemented
 
-    def __radd__(self, other: Any) -> Any:
+    def __radd__(self, other: Any) -> Timedelta:
         return self._span(other, "({1} + {0})") if _is_span(other) else NotImplemented
 
-    def __sub__(self, other: Any) -> Any:
+    def __sub__(self, other: Any) -> Timedelta:
         return self._span(other, "({0} - {1})") if _is_span(other) else NotImplemented
 
     def __rsub__(self, other: Any) -> Any:
@@ -52,15 +57,16 @@ class Timedelta(Series):
         value = f"({self._operand(point)})::{kind}"
         return self._derive(f"({value} - {self._expression})", kind)
 
-    def __mul__(self, other: Any) -> Any:
+    def __mul__(self, other: Any) -> Timedelta:
         if not _is_number(other):
             raise TypeError("a span of time is multiplied by a number")
         return self._derive(
             f"({self._expression} * ({self._operand(other)})::pg_catalog.float8)", "interval"
         )
 
-    def __rmul__(self, other: Any) -> Any:
-        return self * other
+    def __rmul__(self, other: Any) -> Timedelta:
+        made: Timedelta = self * other
+        return made
 
     def __truediv__(self, other: Any) -> Any:
         if _is_span(other):
@@ -79,13 +85,13 @@ class Timedelta(Series):
         ratio = _numbers.once(_numbers.DIVISION, seconds, self._seconds)
         return self._derive(ratio, "double precision")
 
-    def __neg__(self) -> Any:
+    def __neg__(self) -> Timedelta:
         return self._derive(f"(- {self._expression})", "interval")
 
-    def __pos__(self) -> Any:
+    def __pos__(self) -> Timedelta:
         return self._derive(self._expression, "interval")
 
-    def __abs__(self) -> Any:
+    def __abs__(self) -> Timedelta:
         value = self._expression
         body = f"(CASE WHEN {value} < '0'::pg_catalog.interval THEN - {value} ELSE {value} END)"
         return self._derive(body, "interval")
@@ -101,7 +107,7 @@ class Timedelta(Series):
     def _seconds(self) -> str:
         return f"EXTRACT(epoch FROM {self._expression})::pg_catalog.float8"
 
-    def total_seconds(self) -> Any:
+    def total_seconds(self) -> Float:
         """Return the spans in seconds, a Float column; a month has 30 days, a year 365.25."""
         return self._derive(f"({self._seconds})", "double precision")
 
@@ -110,32 +116,34 @@ class Timedelta(Series):
         return f"pg_catalog.round({seconds} * 1000000)"
 
     @property
-    def days(self) -> Any:
+    def days(self) -> Integer:
         """The whole days, an Integer column; negative ones as in Python, with seconds above 0."""
         value = f"pg_catalog.floor({self._microseconds()} / 86400000000)::pg_catalog.int8"
         return self._derive(value, "bigint")
 
     @property
-    def seconds(self) -> Any:
+    def seconds(self) -> Integer:
         """The seconds of the day, an Integer column."""
         value = self._microseconds()
         rest = f"({value} - pg_catalog.floor({value} / 86400000000) * 86400000000)"
         return self._derive(f"pg_catalog.floor({rest} / 1000000)::pg_catalog.int8", "bigint")
 
     @property
-    def microseconds(self) -> Any:
+    def microseconds(self) -> Integer:
         """The microseconds of the second, an Integer column."""
         value = self._microseconds()
         rest = f"({value} - pg_catalog.floor({value} / 1000000) * 1000000)"
         return self._derive(f"{rest}::pg_catalog.int8", "bigint")
 
-    def sum(self) -> Any:
+    def sum(self) -> datetime.timedelta | None:
         """Return the sum, None without values."""
-        return self._aggregate("pg_catalog.sum({0})")
+        made: datetime.timedelta | None = self._aggregate("pg_catalog.sum({0})")
+        return made
 
-    def mean(self) -> Any:
+    def mean(self) -> datetime.timedelta | None:
         """Return the mean, None without values."""
-        return self._aggregate("pg_catalog.avg({0})")
+        made: datetime.timedelta | None = self._aggregate("pg_catalog.avg({0})")
+        return made
 
     def _extreme(self, function: str, skipna: bool) -> Any:
         return self._aggregate(f"pg_catalog.{function}({{0}})", skipna)

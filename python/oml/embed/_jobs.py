@@ -235,10 +235,13 @@ class Job:
     def _results(self) -> list[tuple[str | None, Any, list[bytes]]]:
         trusted = "true" if _calls.must_trust(_session.connection()) else "false"
         with _calls.script_errors():
+            # LATERAL: the function must be called, also when there are no rows.
             rows = _calls.query_pieces(
-                "SELECT d.call, d.name, d.data FROM pyqsys.job_data AS d"
-                " WHERE d.job OPERATOR(pg_catalog.=) (SELECT pyqsys.finished_job("
-                f"$1::pg_catalog.text, {trusted}))::pg_catalog.uuid ORDER BY d.call, d.piece",
+                "SELECT d.call, d.name, d.data"
+                f" FROM pyqsys.finished_job($1::pg_catalog.text, {trusted}) AS f(id), LATERAL ("
+                "SELECT r.* FROM pyqsys.job_data AS r"
+                " WHERE r.job OPERATOR(pg_catalog.=) f.id::pg_catalog.uuid OFFSET 0) AS d"
+                " ORDER BY d.call, d.piece",
                 [self.id],
             )
         return _calls.load_results(rows, self._environment)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import io
 import json
 import pickle
@@ -88,7 +89,7 @@ def versions_in_engine(names: list[str], environment: str | None) -> dict[str, s
 def why_not_cloudpickle(environment: str | None = None) -> str:
     """Say why functions cannot be sent by value to an environment, "" when they can."""
     try:
-        import cloudpickle
+        cloudpickle: Any = importlib.import_module("cloudpickle")
     except ImportError:
         return "cloudpickle is not installed here"
     here = _portable.python_version()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union, overload
 
 from oml import _session
 from oml.core._sql import quote
@@ -13,11 +14,57 @@ from oml.embed import _calls, _shapes
 from oml.embed._functions import find_target
 from oml.embed._listening import wants_progress
 
+if TYPE_CHECKING:
+    import pandas
+
+    from oml.embed._jobs import Job
+    from oml.script.script import Callable as Script
+
+T = TypeVar("T")
+Rows = Union[DataFrame, Series]
+Function = Union[Callable[..., Any], str, "Script"]
+
 __all__ = ["do_eval", "group_apply", "index_apply", "row_apply", "table_apply"]
 
 
+@overload
 def do_eval(
-    func: Any,
+    func: Function,
+    func_owner: str | None = ...,
+    graphics: bool = ...,
+    env_name: str | None = ...,
+    *,
+    oml_async_flag: Literal[True],
+    **kwargs: Any,
+) -> Job: ...
+@overload
+def do_eval(
+    func: Function,
+    func_owner: str | None = ...,
+    graphics: bool = ...,
+    env_name: str | None = ...,
+    *,
+    func_value: pandas.DataFrame,
+    **kwargs: Any,
+) -> DataFrame: ...
+@overload
+def do_eval(
+    func: Callable[..., T],
+    func_owner: str | None = ...,
+    graphics: Literal[False] = ...,
+    env_name: str | None = ...,
+    **kwargs: Any,
+) -> T: ...
+@overload
+def do_eval(
+    func: Function,
+    func_owner: str | None = ...,
+    graphics: bool = ...,
+    env_name: str | None = ...,
+    **kwargs: Any,
+) -> Any: ...
+def do_eval(
+    func: Function,
     func_owner: str | None = None,
     graphics: bool = False,
     env_name: str | None = None,
@@ -62,9 +109,49 @@ def do_eval(
     return _run_one("eval", func, func_owner, graphics, {"env_name": env_name}, kwargs)
 
 
+@overload
 def table_apply(
-    data: Any,
-    func: Any,
+    data: Rows,
+    func: Function,
+    func_owner: str | None = ...,
+    graphics: bool = ...,
+    env_name: str | None = ...,
+    *,
+    oml_async_flag: Literal[True],
+    **kwargs: Any,
+) -> Job: ...
+@overload
+def table_apply(
+    data: Rows,
+    func: Function,
+    func_owner: str | None = ...,
+    graphics: bool = ...,
+    env_name: str | None = ...,
+    *,
+    func_value: pandas.DataFrame,
+    **kwargs: Any,
+) -> DataFrame: ...
+@overload
+def table_apply(
+    data: Rows,
+    func: Callable[..., T],
+    func_owner: str | None = ...,
+    graphics: Literal[False] = ...,
+    env_name: str | None = ...,
+    **kwargs: Any,
+) -> T: ...
+@overload
+def table_apply(
+    data: Rows,
+    func: Function,
+    func_owner: str | None = ...,
+    graphics: bool = ...,
+    env_name: str | None = ...,
+    **kwargs: Any,
+) -> Any: ...
+def table_apply(
+    data: Rows,
+    func: Function,
     func_owner: str | None = None,
     graphics: bool = False,
     env_name: str | None = None,
@@ -96,9 +183,46 @@ def table_apply(
     return _run_one("table", func, func_owner, graphics, settings, kwargs)
 
 
+@overload
 def row_apply(
-    data: Any,
-    func: Any,
+    data: Rows,
+    func: Function,
+    func_owner: str | None = ...,
+    rows: int = ...,
+    parallel: bool | int | None = ...,
+    graphics: bool = ...,
+    env_name: str | None = ...,
+    *,
+    oml_async_flag: Literal[True],
+    **kwargs: Any,
+) -> Job: ...
+@overload
+def row_apply(
+    data: Rows,
+    func: Function,
+    func_owner: str | None = ...,
+    rows: int = ...,
+    parallel: bool | int | None = ...,
+    graphics: bool = ...,
+    env_name: str | None = ...,
+    *,
+    func_value: pandas.DataFrame,
+    **kwargs: Any,
+) -> DataFrame: ...
+@overload
+def row_apply(
+    data: Rows,
+    func: Function,
+    func_owner: str | None = ...,
+    rows: int = ...,
+    parallel: bool | int | None = ...,
+    graphics: bool = ...,
+    env_name: str | None = ...,
+    **kwargs: Any,
+) -> Any: ...
+def row_apply(
+    data: Rows,
+    func: Function,
     func_owner: str | None = None,
     rows: int = 1,
     parallel: bool | int | None = None,
@@ -145,13 +269,65 @@ def row_apply(
     return _answer(call, prototype, _shapes.rows)
 
 
+@overload
 def group_apply(
-    data: Any,
-    index: Any,
-    func: Any,
+    data: Rows,
+    index: Rows,
+    func: Function,
+    func_owner: str | None = ...,
+    parallel: bool | int | None = ...,
+    orderby: Rows | None = ...,
+    graphics: bool = ...,
+    env_name: str | None = ...,
+    *,
+    oml_async_flag: Literal[True],
+    **kwargs: Any,
+) -> Job: ...
+@overload
+def group_apply(
+    data: Rows,
+    index: Rows,
+    func: Function,
+    func_owner: str | None = ...,
+    parallel: bool | int | None = ...,
+    orderby: Rows | None = ...,
+    graphics: bool = ...,
+    env_name: str | None = ...,
+    *,
+    func_value: pandas.DataFrame,
+    **kwargs: Any,
+) -> DataFrame: ...
+@overload
+def group_apply(
+    data: Rows,
+    index: Rows,
+    func: Callable[..., T],
+    func_owner: str | None = ...,
+    parallel: bool | int | None = ...,
+    orderby: Rows | None = ...,
+    graphics: Literal[False] = ...,
+    env_name: str | None = ...,
+    **kwargs: Any,
+) -> dict[Any, T]: ...
+@overload
+def group_apply(
+    data: Rows,
+    index: Rows,
+    func: Function,
+    func_owner: str | None = ...,
+    parallel: bool | int | None = ...,
+    orderby: Rows | None = ...,
+    graphics: bool = ...,
+    env_name: str | None = ...,
+    **kwargs: Any,
+) -> dict[Any, Any]: ...
+def group_apply(
+    data: Rows,
+    index: Rows,
+    func: Function,
     func_owner: str | None = None,
     parallel: bool | int | None = None,
-    orderby: Any = None,
+    orderby: Rows | None = None,
     graphics: bool = False,
     env_name: str | None = None,
     **kwargs: Any,
@@ -200,9 +376,53 @@ def group_apply(
     return _answer(call, prototype, _shapes.groups(frame._sql, keys.columns))
 
 
+@overload
 def index_apply(
     times: int,
-    func: Any,
+    func: Function,
+    func_owner: str | None = ...,
+    parallel: bool | int | None = ...,
+    graphics: bool = ...,
+    env_name: str | None = ...,
+    *,
+    oml_async_flag: Literal[True],
+    **kwargs: Any,
+) -> Job: ...
+@overload
+def index_apply(
+    times: int,
+    func: Function,
+    func_owner: str | None = ...,
+    parallel: bool | int | None = ...,
+    graphics: bool = ...,
+    env_name: str | None = ...,
+    *,
+    func_value: pandas.DataFrame,
+    **kwargs: Any,
+) -> DataFrame: ...
+@overload
+def index_apply(
+    times: int,
+    func: Callable[..., T],
+    func_owner: str | None = ...,
+    parallel: bool | int | None = ...,
+    graphics: Literal[False] = ...,
+    env_name: str | None = ...,
+    **kwargs: Any,
+) -> list[T]: ...
+@overload
+def index_apply(
+    times: int,
+    func: Function,
+    func_owner: str | None = ...,
+    parallel: bool | int | None = ...,
+    graphics: bool = ...,
+    env_name: str | None = ...,
+    **kwargs: Any,
+) -> list[Any]: ...
+def index_apply(
+    times: int,
+    func: Function,
     func_owner: str | None = None,
     parallel: bool | int | None = None,
     graphics: bool = False,
