@@ -1,4 +1,4 @@
-"""The measures of issue 3's Speed table: engine processes."""
+"""Measures of engine processes."""
 
 from __future__ import annotations
 

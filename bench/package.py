@@ -1,4 +1,4 @@
-"""The measures of issue 4: the package oml on a client, and datastores."""
+"""Measures of package oml on a client, and of datastores."""
 
 from __future__ import annotations
 

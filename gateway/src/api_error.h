@@ -6,7 +6,7 @@
 
 namespace epe::gateway {
 
-/// The errorCode of answers (spec/rest.md section 7).
+/// The errorCode of answers (compatibility.md, REST-27).
 constexpr int kPlainFailure = 1;
 constexpr int kOutputTooLong = 1024;
 

@@ -1,4 +1,5 @@
-// Results with figures: what OUT_FMT 'PNG' returns, as the API shows it (spec/rest.md section 6).
+// Results with figures: what OUT_FMT 'PNG' returns, as the API shows it (compatibility.md,
+// REST-24).
 #pragma once
 
 #include <string>

@@ -333,7 +333,7 @@ void HttpFront::run_handler(Call& call, const httplib::Request& request,
     route.handler(exchange);
 }
 
-/// Those of spec/rest.md section 0, where the handler has not set its own.
+/// Oracle's headers (compatibility.md, REST-3), where the handler has not set its own.
 void HttpFront::add_headers(const httplib::Request&, httplib::Response& response) const {
     static const httplib::Headers kAlways{{"Cache-Control", "no-cache, no-store, must-revalidate"},
                                           {"Pragma", "no-cache"},

@@ -1,4 +1,4 @@
-// The life of a job (spec/rest.md section 8).
+// The life of a job (compatibility.md, REST-29 to REST-34).
 #include <httplib.h>
 
 #include "answer.h"

@@ -25,8 +25,8 @@ struct JobRow {
     bool is_pending() const { return state == "queued" || state == "running"; }
 };
 
-/// Throws ApiError 500 for a job that does not exist, 401 for another user's (spec/rest.md
-/// section 7).
+/// Throws ApiError 500 for a job that does not exist, 401 for another user's (compatibility.md,
+/// REST-28 and REST-8).
 JobRow find_job(Lease& lease, const std::string& id, ClientWatch* watch);
 
 /// The same job at a later time; of one that is gone by now, its last row in the state "deleted".

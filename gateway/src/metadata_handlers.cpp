@@ -1,4 +1,4 @@
-// What versions and resources there are (spec/rest.md section 3).
+// What versions and resources there are (compatibility.md, REST-9).
 #include <array>
 #include <charconv>
 #include <ctime>

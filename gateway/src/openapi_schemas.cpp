@@ -1,4 +1,4 @@
-// The schemas of the OpenAPI document (names as in spec/rest.md sections 3, 5 and 7).
+// The schemas of the OpenAPI document (with Oracle's names).
 #include <algorithm>
 
 #include "openapi.h"

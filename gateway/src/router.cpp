@@ -46,7 +46,7 @@ std::vector<std::string> split(std::string_view path) {
     return words;
 }
 
-/// Older spellings (spec/rest.md sections 0 and 1).
+/// Older spellings (compatibility.md, REST-2).
 void resolve_aliases(std::vector<std::string>& path) {
     constexpr std::size_t kTenant = 5;  // SERVICE/tenants/T/databases/D
     if (path.size() > kTenant && path[1] == "tenants" && path[3] == "databases" &&

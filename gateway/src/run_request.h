@@ -1,4 +1,4 @@
-// The body of the five run endpoints (spec/rest.md section 5).
+// The body of the five run endpoints (docs/reference/rest.md, "Run").
 #pragma once
 
 #include <cstdint>

@@ -13,7 +13,7 @@ constexpr int kBadRequest = 400;
 constexpr int kUnauthorized = 401;
 constexpr int kInternal = 500;
 
-/// One of the extension's limits of a result (spec/rest.md section 6).
+/// One of the extension's limits of a result (compatibility.md, REST-25).
 bool is_output_limit(const DatabaseError& error) {
     return error.sqlstate == "54000" && error.message.starts_with("Output exceeds maximum ");
 }

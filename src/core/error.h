@@ -8,7 +8,7 @@
 
 namespace epe {
 
-/// SQLSTATEs that we raise ourselves (DESIGN section 7, rule 6).
+/// SQLSTATEs that we raise ourselves (docs/reference/errors.md, "SQLSTATE").
 namespace sqlstate {
 inline constexpr const char* kScriptFailed = "38000";
 inline constexpr const char* kInvalidArgument = "22023";

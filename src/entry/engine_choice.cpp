@@ -22,7 +22,8 @@ using pg::EngineSettings;
 
 constexpr std::int64_t kLongestWait = std::int64_t{1} << 32;  // milliseconds
 
-/// Spec sql section 5: the flag and the level; a number of our own is clamped to HIGH's.
+/// By the flag and the service level (compatibility.md, SQL-50 and SQL-51); oml_parallel, which is
+/// ours, is limited as HIGH is.
 int wanted_engines(const Request& request, const EngineSettings& settings) {
     const bool can_be_parallel = request.function == EvalFunction::kRow ||
                                  request.function == EvalFunction::kGroup ||

@@ -24,7 +24,7 @@ struct EngineRules {
 
 /// The engine for a script. Trusted ones run in the backend, unless the request asks for several
 /// engines or another environment, or the setting oml_epe.engine says 'process', or it is a job;
-/// others always in processes (DESIGN section 3). `host` and `waiter` must outlive it.
+/// others always in processes (trust.md, "The rule"). `host` and `waiter` must outlive it.
 std::unique_ptr<Engine> choose_engine(const Request& request, EngineRules rules, Host& host,
                                       Waiter& waiter);
 

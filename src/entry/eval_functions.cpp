@@ -14,7 +14,7 @@ using epe::EvalFunction;
 using epe::pg::FunctionCall;
 using epe::pg::ResultTarget;
 
-/// Where each argument of a function stands (DESIGN section 2); -1: it has none such.
+/// Position of each argument (compatibility.md, SQL-2); -1 if the function does not take it.
 struct ArgumentOrder {
     EvalFunction function;
     int input;

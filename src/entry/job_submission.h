@@ -12,7 +12,7 @@ class FunctionCall;
 namespace epe {
 
 /// Checks all that can be checked before the job runs, submits it in the current transaction and
-/// gives the row with its URL (spec sql section 4.6).
+/// gives the row with its URL (compatibility.md, SQL-55).
 void submit_job(const pg::FunctionCall& call, const Request& request, const RawArguments& raw);
 
 /// Checks and submits a request with its source and pickled arguments; returns the ID. It may not

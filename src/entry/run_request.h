@@ -12,7 +12,7 @@ namespace epe {
 /// What the caller may insist on.
 struct RunRules {
     /// Fail with Error 42501 unless script and arguments are of trusted roles: the caller wants to
-    /// unpickle the results where only those may be (DESIGN section 3).
+    /// unpickle the results where only those may be (trust.md, "Pickles").
     bool only_trusted = false;
     bool shows_progress = false;  ///< tell the client how many calls are done
     bool is_job = false;  ///< in engine processes, whose turn is waited for as long as it takes

@@ -25,7 +25,8 @@ const ClaimedJob* current = nullptr;
 bool has_libraries = false;
 
 Said& said() {
-    static Said* one = std::make_unique<Said>().release();  // never destroyed: see DESIGN 8
+    // Not destroyed (architecture.md, "Ownership").
+    static Said* one = std::make_unique<Said>().release();
     return *one;
 }
 

@@ -291,7 +291,7 @@ SELECT pyq_eval('{"name": "gone", "value": 1}', NULL::int, 'store');
 ROLLBACK;
 SELECT * FROM user_pyq_datastores;
 
--- worked case 8 (spec python section 10): three engines append to a store that does not exist
+-- three engines append to a store that does not exist (compatibility.md, PY-31)
 CREATE TABLE flower AS
     SELECT species, n FROM unnest('{setosa,versicolor,virginica}'::text[]) AS species,
                            generate_series(1, 50) AS n;

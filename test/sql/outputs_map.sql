@@ -7,7 +7,7 @@ def map_frame():
                          "Final Grade": [87, 97]})
 $$);
 
--- T3 of the specification: a part of the columns, varchar2(7) cuts
+-- a part of the columns, varchar2(7) cuts (compatibility.md, SQL-26 and SQL-27)
 SELECT * FROM pyq_eval(NULL, '{"NAME":"varchar2(7)","DIFF":"number"}', 'map_frame')
     AS t("NAME" varchar(7), "DIFF" numeric);
 -- the AS list in another order and case, with other types: first to the map's, then to these

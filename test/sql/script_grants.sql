@@ -21,7 +21,7 @@ SELECT * FROM pyq_eval(NULL, NULL::int, 'tmpqfun2', 'regress_epe_owner');
 SELECT * FROM pyq_eval(NULL, NULL::int, 'no_such', 'regress_epe_owner');
 SELECT * FROM pyq_eval(NULL, NULL::int, 'no_such', 'regress_epe_nobody');
 
--- a grant to a role (spec T24)
+-- a grant to a role (compatibility.md, SQL-66)
 SET ROLE regress_epe_owner;
 SELECT pyq_grant('tmpqfun2', 'pyqscript', 'regress_epe_reader');
 SELECT pyq_grant('tmpqfun2', 'pyqScript', 'REGRESS_EPE_READER');

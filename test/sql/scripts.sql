@@ -23,7 +23,7 @@ SELECT pyq_script_drop('first', NULL, NULL);
 SELECT * FROM pyq_eval(NULL, NULL::int, 'first');
 \echo :LAST_ERROR_SQLSTATE
 
--- private and global scripts of one name (spec T23, T25)
+-- private and global scripts of one name (compatibility.md, SQL-65)
 SELECT pyq_script_create('both', 'def both(): return 1');
 SELECT pyq_script_create(v_name => 'both', v_script => 'def both(): return 2',
                          v_global => true, v_overwrite => true);

@@ -10,11 +10,11 @@
 
 namespace epe {
 
-/// Spec sql sections 4.2 and 16: pyq_eval and pyq_table_eval give the value of the one call;
-/// row evals one array, with the records of frames flattened into it; index evals an array of
-/// the results; group evals an object keyed by group name, in group order; names that
-/// coincide (several grouping columns, joined by "_") are an error, for no reader keeps both. Takes
-/// batches of the JSON shape, one row a call.
+/// VALUE of the one row (compatibility.md, SQL-35): of pyq_eval and pyq_table_eval the value of the
+/// one call; of row evals an array, with the records of frames flattened into it; of index evals an
+/// array of the results; of group evals an object keyed by group name, in group order. Names that
+/// coincide (several grouping columns, joined by "_") are an error, since no reader keeps both.
+/// Takes batches of the JSON shape, one row per call.
 class JsonResult final : public ResultSink {
    public:
     /// PostgreSQL's MaxAllocSize without the header of a text.

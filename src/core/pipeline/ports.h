@@ -22,7 +22,7 @@ struct Script {
     std::string owner{};  ///< role name, or "pyqsys" for a global script
     std::string name{};
     std::string source{};
-    bool is_trusted = false;       ///< may run inside a backend (DESIGN section 3)
+    bool is_trusted = false;       ///< may run inside a backend (docs/explanation/trust.md)
     std::uint64_t version = 0;     ///< differs whenever the source does, within a session
     std::uint32_t owner_role = 0;  ///< OID of the owner; 0 for a global script
     std::string engine_group{};    ///< no engine serves scripts of two groups
@@ -92,7 +92,7 @@ struct CallPlan {
     /// Further arguments, and for a script without source its function (src/py/runtime/pickles.py);
     /// borrowed.
     std::string_view pickled{};
-    /// Both the script and who pickled the arguments are (DESIGN section 3).
+    /// Both the script and the role that pickled the arguments are (docs/explanation/trust.md).
     bool is_trusted = false;
     const OutputShape* shape = nullptr;
     const Schema* input = nullptr;  ///< of the rows; none for kEval and kIndex

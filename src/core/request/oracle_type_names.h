@@ -6,7 +6,7 @@
 
 namespace epe {
 
-/// The PostgreSQL text of a type name as written in OUT_FMT (spec sql section 4.1): number,
+/// The PostgreSQL text of a type name as written in OUT_FMT (compatibility.md, SQL-28): number,
 /// varchar2(n), binary_double, clob, blob, ... in any case and spacing, as arrays too. What is
 /// not Oracle's comes back unchanged, for PostgreSQL to judge.
 std::string postgres_type_name(std::string_view written);

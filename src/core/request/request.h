@@ -11,7 +11,7 @@ namespace epe {
 
 enum class EvalFunction : std::uint8_t { kEval, kTable, kRow, kGroup, kIndex };
 
-/// What the function's first argument is (control argument oml_input_type; spec sql section 5).
+/// What the function's first argument is (oml_input_type; compatibility.md, SQL-47).
 enum class InputType : std::uint8_t {
     kDefault,   ///< float64 ndarray when every column is numeric, else a pandas frame
     kPandas,    ///< pandas.DataFrame
@@ -22,8 +22,7 @@ enum class InputType : std::uint8_t {
     kPolars,    ///< polars.DataFrame
 };
 
-/// How many engines a parallel call may take (control argument oml_service_level; spec sql
-/// section 5).
+/// How many engines a parallel call may take (oml_service_level; compatibility.md, SQL-51).
 enum class ServiceLevel : std::uint8_t { kLow, kMedium, kHigh };
 
 /// The `oml_*` keys of PAR_LST.

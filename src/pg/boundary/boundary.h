@@ -1,4 +1,4 @@
-// The wall between C++ exceptions and PostgreSQL's longjmp (DESIGN section 7).
+// The wall between C++ exceptions and PostgreSQL's longjmp (architecture.md, "The wall").
 //
 // Down: guarded(leaf) runs code that calls PostgreSQL. A leaf is plain and noexcept; an error
 // leaves it by longjmp, is caught in boundary.cpp and nowhere else, copied whole into a PgError

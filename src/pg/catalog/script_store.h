@@ -37,7 +37,7 @@ class PinnedScript {
     CachedScript* script_;
 };
 
-/// The script that the current user means and may run (spec sql sections 2.4 and 9). Without an
+/// The script that the current user means and may run (compatibility.md, SQL-13). Without an
 /// owner: the user's own, else the global one. With an owner: that role's, when the user has the
 /// rights of that role (which superusers have of every role) or the script is granted to the
 /// user, to a role the user has the rights of, or to everybody; "pyqsys" in any case means
@@ -58,7 +58,7 @@ struct NewScript {
 
 /// Throws Error 22023 for a name that is not 1 to 128 characters long, or an empty source.
 void require_valid_script(const NewScript& script);
-/// Whether the current user is trusted (DESIGN section 3).
+/// Whether the current user is trusted (trust.md, "The rule").
 bool is_trusted_user();
 /// Whether a role is, which may be gone.
 bool is_trusted_owner(std::uint32_t role);

@@ -28,7 +28,7 @@ ScriptTables script_tables() noexcept;
 const char* server_name(std::string_view utf8) noexcept;
 /// Role of that name, as it is or folded as identifiers are; InvalidOid when there is none.
 Oid find_role(const char* name) noexcept;
-/// Superusers and whoever has the rights of pyqadmin (DESIGN section 3).
+/// Whether a role is trusted (trust.md, "The rule"): a superuser, or with the rights of pyqadmin.
 bool is_trusted_role(Oid role) noexcept;
 
 enum class LookUpResult { kFound, kNoScript, kNoRole };

@@ -50,7 +50,7 @@ Field fixed_field(const char* name, Kind kind) {
     return field;
 }
 
-/// Spec sql sections 4.2 to 4.4; pickles are ours.
+/// NAME, VALUE and the rest (compatibility.md, SQL-34, SQL-38, SQL-41); pickles are ours.
 Schema fixed_columns(Form form) {
     Schema columns;
     if (form == Form::kPickle || form == Form::kStored)

@@ -23,7 +23,7 @@ struct TargetColumn {
     std::int32_t modifier = -1;
 };
 
-/// The declared result of a set-returning SQL function (DESIGN section 2, spec sql section 4).
+/// The declared result of a set-returning SQL function (compatibility.md, SQL-3).
 /// Its shape follows the column map or the prototype where there is one, else the AS list or the
 /// row type; types are PostgreSQL's. Lives no longer than the SQL call.
 class ResultTarget {

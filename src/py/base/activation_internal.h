@@ -18,7 +18,7 @@ struct RequestLink {
     InterruptFlags flags;
     Output* output;
     EnginePlace place = EnginePlace::kBackend;
-    /// Whether only trusted roles' pickles may be loaded here (DESIGN section 3).
+    /// Whether only trusted roles' pickles may be loaded here (trust.md, "Pickles").
     bool must_trust = true;
 };
 

@@ -15,8 +15,8 @@ PyObject* scripts_function(PyObject*& cache, const char* name) {
     return cache;
 }
 
-/// (owner, name) -> (version, function). A dict, because C++ objects with destructors do not live
-/// as long as the process (DESIGN section 8).
+/// (owner, name) -> (version, function). A dict, because C++ objects with destructors must not
+/// live as long as the process (architecture.md, "Ownership").
 PyObject* loaded_scripts() {
     static PyObject* scripts = nullptr;
     if (scripts == nullptr) scripts = Ref::steal(PyDict_New()).release();

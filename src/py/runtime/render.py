@@ -1,4 +1,4 @@
-"""Renders what a script returned as JSON and XML (spec sql, sections 4.2, 4.3 and 16).
+"""Renders what a script returned as JSON and XML (compatibility.md, SQL-35 to SQL-40).
 
 JSON
 ----

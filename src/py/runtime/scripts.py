@@ -1,4 +1,4 @@
-"""Compiles scripts and finds the function to call in them (spec sql, section 16)."""
+"""Compiles scripts and finds the function to call in them (compatibility.md, SQL-62)."""
 
 import __future__
 
