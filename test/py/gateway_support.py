@@ -62,7 +62,7 @@ class Answer:
         return answer["result"]
 
     def refused(self, status: int, text: str = "", code: int | None = None) -> dict[str, Any]:
-        """Return the error, having checked that it is one as spec/rest.md section 7 says."""
+        """Check the status and the members of an error (compatibility.md, REST-27); return it."""
         assert self.status == status, self
         error: dict[str, Any] = self.json()
         assert isinstance(error["errorMessage"], str), self

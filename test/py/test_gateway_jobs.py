@@ -1,4 +1,4 @@
-"""Asynchronous calls: the worked cases 11 to 14 and 22 of the REST reference, comments, events."""
+"""Asynchronous calls: Oracle's examples, comments, events."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _no_jobs_left(conn: Connection[Any]) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("version", ["v1", "v2"])
-def test_worked_case_11_async(gateway, user, store, iris, version):
+def test_async(gateway, user, store, iris, version):
     store("group_count", GROUP_COUNT)
     fields = {"input": ALL_IRIS, "parameters": FRAME, "groupBy": "SPECIES", "parallelFlag": True}
     expected = user.run("group-apply", "group_count", None, version, **fields).result
@@ -77,7 +77,7 @@ def test_worked_case_11_async(gateway, user, store, iris, version):
     assert user.get(other + "/result").result == expected
 
 
-def test_worked_case_12_result_too_early(user, hold):
+def test_result_too_early(user, hold):
     path = user.submit("do-eval", "gw_held")
     pending = user.get(path)
     assert pending.status == 202
@@ -91,7 +91,7 @@ def test_worked_case_12_result_too_early(user, hold):
     assert user.get(path + "/result").result == "done"
 
 
-def test_worked_case_13_delete_stops_it(conn, user, hold):
+def test_delete_stops_it(conn, user, hold):
     path = user.submit("do-eval", "gw_held")
     job = path.rsplit("/", 1)[1]
 
@@ -114,7 +114,7 @@ def test_worked_case_13_delete_stops_it(conn, user, hold):
     ("timeout", "status"),
     [(100, 400), (1799, 400), (1800, 201), (43200, 201), (43201, 400), (0, 400), (-1, 400)],
 )
-def test_worked_case_14_timeout(user, store, timeout, status):
+def test_timeout(user, store, timeout, status):
     store("gw_one", "def f(): return 1")
     for version in ("v1", "v2"):
         answer = user.run("do-eval", "gw_one", None, version, asyncFlag=True, timeout=timeout)
@@ -129,7 +129,7 @@ def test_timeouts_of_other_types(user, store, timeout):
     user.run("do-eval", "gw_one", asyncFlag=True, timeout=timeout).refused(400)
 
 
-def test_worked_case_22_list_of_jobs(user, make_user, store, hold):
+def test_list_of_jobs(user, make_user, store, hold):
     store("gw_fine", "def f(): return 1")
     store("gw_fails", "def f(): return 1 / 0")
     fine = user.submit("do-eval", "gw_fine")

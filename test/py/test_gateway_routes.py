@@ -115,7 +115,7 @@ def test_all_but_a_few_need_a_token(document, gateway):
         gateway.request(method, path, body).refused(401)
 
 
-def test_worked_case_20_metadata(user):
+def test_metadata(user):
     items = user.get(API).json()["items"]
     assert [each["version"] for each in items] == ["v1", "v2"]
     assert [each["isLatest"] for each in items] == [False, True]

@@ -1,4 +1,4 @@
-"""The run endpoints: the worked cases 4 to 10 and 15 to 18 of the REST reference, and more."""
+"""The run endpoints: Oracle's examples, and more."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def sql_json(conn: Connection[Any], call: str) -> Any:
 
 
 @pytest.mark.parametrize("version", ["v1", "v2"])
-def test_worked_case_4_scripts(conn, user, make_user, sql_as, store, version):
+def test_scripts(conn, user, make_user, sql_as, store, version):
     own = sql_as(user)
     own.execute("SELECT pyq_script_create('group_count', %s)", (GROUP_COUNT,))
     store("gw_global", "def f(): return 1")
@@ -100,7 +100,7 @@ def test_worked_case_4_scripts(conn, user, make_user, sql_as, store, version):
 
 
 @pytest.mark.parametrize("version", ["v1", "v2"])
-def test_worked_case_5_do_eval_with_owner(user, make_user, sql_as, version):
+def test_do_eval_with_owner(user, make_user, sql_as, version):
     owner = make_user("owner")
     session = sql_as(owner)
     session.execute("SELECT pyq_script_create('return_df', %s)", (RETURN_DF,))
@@ -128,7 +128,7 @@ def test_ones_own_script_comes_first(user, sql_as, store):
     assert user.run("do-eval", "gw_twice", "PYQSYS").result == "global"
 
 
-def test_worked_case_6_images(user, store):
+def test_images(user, store):
     store("RandomRedDots", RANDOM_RED_DOTS)
     images = user.run("do-eval", "RandomRedDots", graphicsFlag=True, service="LOW").result
     assert [each["ID"] for each in images] == [1, 2]
@@ -172,7 +172,7 @@ def test_no_figure_drawn(user, store):
     assert result == [1, 2] or json.loads(result[0]["DATA"]) == [1, 2]
 
 
-def test_worked_case_7_index_apply(user, store):
+def test_index_apply(user, store):
     store("compute_random_mean", COMPUTE_RANDOM_MEAN)
     assert user.run("index-apply", "compute_random_mean", times=10).result == TEN_MEANS
     twelve = user.run("index-apply", "compute_random_mean", times=12).result
@@ -183,7 +183,7 @@ def test_worked_case_7_index_apply(user, store):
         )
 
 
-def test_worked_case_8_table_apply(user, store, iris):
+def test_table_apply(user, store, iris):
     store("build_lm_rest", BUILD_LM)
     params = user.run("table-apply", "build_lm_rest", input=ALL_IRIS, parameters=FRAME).result
     coef = [0.4958889384, 0.8292439122, -0.3151551733, -0.7235619578, -1.0234978145]
@@ -191,7 +191,7 @@ def test_worked_case_8_table_apply(user, store, iris):
     assert params["model_params"]["intercept_"] == [pytest.approx(2.1712662922)]
 
 
-def test_worked_case_9_row_apply(conn, user, store, iris):
+def test_row_apply(conn, user, store, iris):
     store("score", SCORE)
     fields = {"input": ALL_IRIS, "rows": 10, "parallelFlag": True, "service": "MEDIUM"}
     rows = user.run("row-apply", "score", **fields).result
@@ -200,7 +200,7 @@ def test_worked_case_9_row_apply(conn, user, store, iris):
 
 
 @pytest.mark.parametrize("column", ["SPECIES", "species", "Species"])
-def test_worked_case_10_group_apply(user, store, iris, column):
+def test_group_apply(user, store, iris, column):
     store("group_count", GROUP_COUNT)
     fields = {"input": ALL_IRIS, "parameters": FRAME, "groupBy": column, "parallelFlag": True}
     groups = user.run("group-apply", "group_count", **fields).result
@@ -232,7 +232,7 @@ MISSING = {
 
 @pytest.mark.parametrize("version", ["v1", "v2"])
 @pytest.mark.parametrize("what", MISSING)
-def test_worked_case_15_missing_fields(user, store, what, version):
+def test_missing_fields(user, store, what, version):
     store("gw_length", "def f(dat): return len(dat)")
     kind, fields = MISSING[what]
     user.run(kind, "gw_length", None, version, **fields).refused(400, what.split()[0])
@@ -240,7 +240,7 @@ def test_worked_case_15_missing_fields(user, store, what, version):
     user.run(kind, "gw_length", None, version, **fields, **null).refused(400)
 
 
-def test_worked_case_16_script_error(user, sql_as):
+def test_script_error(user, sql_as):
     source = "def f(x):\n    raise ValueError(f'no {x} here')"
     sql_as(user).execute("SELECT pyq_script_create('gw_raises', %s)", (source,))
     error = user.run("do-eval", "gw_raises", parameters='{"x": "ünïcode"}').refused(
@@ -277,7 +277,7 @@ def test_scripts_that_fail(user, sql_as, source):
     assert user.get(f"{API}/v1/scripts").status == 200
 
 
-def test_worked_case_17_output_limit(user, store):
+def test_output_limit(user, store):
     store("gw_many", "def f(n): return list(range(n))")
     store("gw_rows", "import pandas as pd\ndef f(n): return pd.DataFrame({'x': range(n)})")
     for script in ("gw_many", "gw_rows"):
@@ -295,7 +295,7 @@ def test_the_output_limit_is_an_option(start_gateway, make_user, store):
     assert user.run("do-eval", "gw_many", parameters='{"n": 3}').result == [0, 1, 2]
 
 
-def test_worked_case_18_unknown_keys(user, store):
+def test_unknown_keys(user, store):
     store("gw_n", "def f(n=0): return n")
     fields = {"parameters": '{"n": 5}', "parameter": '{"n": 6}', "foo": 1, "": [{}], "rows": "x"}
     assert user.run("do-eval", "gw_n", **fields).result == 5

@@ -22,7 +22,7 @@ def refresh(gateway: Gateway, token: str, spelling: str = "refresh_token") -> An
     return gateway.note(gateway.request("POST", TOKEN_PATH, body, token=bearer))
 
 
-def test_worked_case_1_password_grant(gateway, user):
+def test_password_grant(gateway, user):
     answer = gateway.log_in(user.name, user.password)
     token = answer.json()
     assert set(token) == {"accessToken", "expiresIn", "tokenType"}
@@ -44,7 +44,7 @@ def test_every_token_is_another(gateway, user):
 
 
 @pytest.mark.parametrize("spelling", ["refresh_token", "token"])
-def test_worked_case_2_refresh(gateway, user, spelling):
+def test_refresh(gateway, user, spelling):
     fresh = refresh(gateway, user.token, spelling).json()
     assert set(fresh) == {"accessToken", "expiresIn", "tokenType"}
     assert fresh["expiresIn"] == 3600
@@ -54,7 +54,7 @@ def test_worked_case_2_refresh(gateway, user, spelling):
     assert again.status == 200
 
 
-def test_worked_case_3_no_token(gateway):
+def test_no_token(gateway):
     for version in ("v1", "v2"):
         gateway.get(f"{API}/{version}/scripts").refused(401)
 

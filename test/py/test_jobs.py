@@ -1,4 +1,4 @@
-"""Jobs: the worked cases T4, T6 and T12, every format, notifications, trust, settings, fairness."""
+"""Jobs: Oracle's examples, every format, notifications, trust, settings, fairness."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def grades(conn: Connection[Any]) -> Iterator[None]:
 FRAME = '"oml_async_flag": true, "oml_input_type": "pandas.DataFrame"'
 
 
-def test_t4_table_eval(conn, make_script, submit, grades):
+def test_table_eval(conn, make_script, submit, grades):
     make_script(
         "computeGradeDiff",
         "def f(dat):\n    dat['DIFF'] = dat['SCORE'] - dat['FINALGRADE']\n    return dat",
@@ -91,7 +91,7 @@ def test_t4_table_eval(conn, make_script, submit, grades):
     ]
 
 
-def test_t6_group_eval(conn, make_script, submit):
+def test_group_eval(conn, make_script, submit):
     make_script(
         "group_count",
         "def f(dat):\n    import pandas as pd\n"
@@ -111,7 +111,7 @@ def test_t6_group_eval(conn, make_script, submit):
     }
 
 
-def test_t12_row_eval(conn, make_script, submit):
+def test_row_eval(conn, make_script, submit):
     make_script("score", "def f(dat):\n    dat['y'] = dat['x'] / 10\n    return dat")
     job = submit(
         f"""pyq_row_eval('SELECT i AS x FROM generate_series(1, 150) AS i', '{{{FRAME}}}', NULL,

@@ -201,10 +201,10 @@ def iris() -> Any:
     return oml.sync(table="IRIS")
 
 
-# --------------------------------------------------------------------------------- worked cases
+# ------------------------------------------------------------------------------ Oracle's examples
 
 
-def test_case_1_stored_script(run: Callable[..., Any]) -> None:
+def test_stored_script(run: Callable[..., Any]) -> None:
     def case() -> Any:
         oml.script.create("TEST", func="def func():return 1 + 1", overwrite=True)
         result = oml.do_eval(func="TEST")
@@ -225,7 +225,7 @@ def return_df(num: int, scale: float) -> Any:
     return pd.DataFrame({"ID": ids, "RES": [i / scale for i in ids]})
 
 
-def test_case_2_keyword_arguments(run: Callable[..., Any]) -> None:
+def test_keyword_arguments(run: Callable[..., Any]) -> None:
     result = run(lambda: oml.do_eval(func=return_df, scale=100, num=10))
     pd.testing.assert_frame_equal(result, return_df(10, 100))
 
@@ -236,7 +236,7 @@ def build_lm_1(dat: Any) -> Any:
     return linear_model.LinearRegression().fit(dat[["PETAL_WIDTH"]], dat[["PETAL_LENGTH"]])
 
 
-def test_case_3_four_forms_of_func(run: Callable[..., Any]) -> None:
+def test_four_forms_of_func(run: Callable[..., Any]) -> None:
     def case() -> Any:
         forms = (
             build_lm_1,
@@ -253,7 +253,7 @@ def test_case_3_four_forms_of_func(run: Callable[..., Any]) -> None:
         assert model.coef_ == pytest.approx(2.2299405)
 
 
-def test_case_4_model_of_all_columns(run: Callable[..., Any]) -> None:
+def test_model_of_all_columns(run: Callable[..., Any]) -> None:
     def case() -> Any:
         return oml.table_apply(iris(), func="MyLM_function2", oml_input_type="pandas.DataFrame")
 
@@ -268,7 +268,7 @@ def score_lm_1(dat: Any, model: Any) -> Any:
     )
 
 
-def test_case_5_scoring_by_rows(run: Callable[..., Any]) -> None:
+def test_scoring_by_rows(run: Callable[..., Any]) -> None:
     def case() -> Any:
         model = oml.table_apply(iris(), func=build_lm_1)
         prototype = pd.DataFrame(
@@ -288,7 +288,7 @@ def test_case_5_scoring_by_rows(run: Callable[..., Any]) -> None:
     assert list(pulled["PRED_PETAL_LENGTH"]) == pytest.approx(list(frame["PRED"]))
 
 
-def test_case_6_a_model_a_group(run: Callable[..., Any]) -> None:
+def test_a_model_a_group(run: Callable[..., Any]) -> None:
     def case() -> Any:
         rows = iris()[:, ["PETAL_LENGTH", "PETAL_WIDTH", "SPECIES"]]
         return oml.group_apply(
@@ -308,7 +308,7 @@ def group_count(dat: Any) -> Any:
     return pd.DataFrame([(dat["SPECIES"][0], dat.shape[0])], columns=["SPECIES", "COUNT"])
 
 
-def test_case_7_positional_func_value(run: Callable[..., Any]) -> None:
+def test_positional_func_value(run: Callable[..., Any]) -> None:
     def case() -> Any:
         proxy = oml.group_apply(
             iris(),
@@ -334,7 +334,7 @@ def build_lm_2(dat: Any, dsname: str) -> Any:
     return name
 
 
-def test_case_8_parallel_appends(run: Callable[..., Any]) -> None:
+def test_parallel_appends(run: Callable[..., Any]) -> None:
     def case() -> Any:
         names = oml.group_apply(
             iris(), iris()["SPECIES"], func=build_lm_2, parallel=3, dsname="embed-ds-1"
@@ -359,12 +359,12 @@ def compute_random_mean(index: int) -> Any:
     return mean(res[1])
 
 
-def test_case_9_index(run: Callable[..., Any]) -> None:
+def test_index(run: Callable[..., Any]) -> None:
     result = run(lambda: oml.index_apply(times=12, func=compute_random_mean))
     assert result == RANDOM_MEANS
 
 
-def test_case_10_images(run: Callable[..., Any]) -> None:
+def test_images(run: Callable[..., Any]) -> None:
     def case() -> Any:
         with_images = oml.do_eval(
             func="RandomRedDots2", graphics=True, num_dots_1=600, num_dots_2=200
@@ -385,7 +385,7 @@ def test_case_10_images(run: Callable[..., Any]) -> None:
     assert isinstance(plain, pd.DataFrame)
 
 
-def test_case_20_errors(run: Callable[..., Any]) -> None:
+def test_errors(run: Callable[..., Any]) -> None:
     def case() -> Any:
         def fail(detail: str) -> None:
             print("before")
@@ -405,7 +405,7 @@ def test_case_20_errors(run: Callable[..., Any]) -> None:
     assert output in ("before\n", "")
 
 
-def test_case_21_dbt(run: Callable[..., Any]) -> None:
+def test_dbt(run: Callable[..., Any]) -> None:
     def case() -> Any:
         return oml.do_eval(
             func="embed_dbt", action="a", client_identifier="b", clientinfo="c", module="d"

@@ -1,7 +1,7 @@
-"""The worked cases T1 to T30 of the SQL specification, section 12, that need no later issue.
+"""Calls that Oracle's documentation and sample notebooks show, with the results shown there.
 
-T4, T6, T8, T12, T26 and T30 need jobs, datastores or environments. T7, T9, T10 and T11 stand here
-without their datastore: the model's coefficients travel as arguments. T5 and T16 run on one engine.
+Those of jobs are in test_jobs.py. Examples that store a model in a datastore pass its coefficients
+as arguments here. docs/explanation/compatibility.md has the rules that they show.
 """
 
 from __future__ import annotations
@@ -197,7 +197,7 @@ def json_of(connection: Connection[Any], query: str) -> Any:
     return json.loads(value)
 
 
-def test_t1_eval_gives_the_frame_as_json(cases: Connection[Any]) -> None:
+def test_eval_gives_the_frame_as_json(cases: Connection[Any]) -> None:
     records = json_of(
         cases,
         """SELECT * FROM pyq_eval('{"oml_service_level":"MEDIUM"}', 'JSON', 'pyqFun1')
@@ -206,7 +206,7 @@ def test_t1_eval_gives_the_frame_as_json(cases: Connection[Any]) -> None:
     assert records == [{"FLOAT": i / 10, "ID": i, "NAME": f"demo_{i}"} for i in range(10)]
 
 
-def test_t2_eval_gives_the_frame_as_rows(cases: Connection[Any]) -> None:
+def test_eval_gives_the_frame_as_rows(cases: Connection[Any]) -> None:
     rows = rows_of(
         cases,
         """SELECT * FROM pyq_eval('{"oml_service_level":"MEDIUM"}',
@@ -216,7 +216,7 @@ def test_t2_eval_gives_the_frame_as_rows(cases: Connection[Any]) -> None:
     assert rows == [(Decimal(i), f"demo_{i}", i / 10) for i in range(10)]
 
 
-def test_t3_column_map_picks_and_truncates(cases: Connection[Any]) -> None:
+def test_column_map_picks_and_truncates(cases: Connection[Any]) -> None:
     rows = rows_of(
         cases,
         f"""SELECT * FROM pyq_table_eval('GRADE', '{FRAME}',
@@ -237,7 +237,7 @@ def test_t3_column_map_picks_and_truncates(cases: Connection[Any]) -> None:
     ]
 
 
-def test_t5_group_eval_counts_the_species(cases: Connection[Any]) -> None:
+def test_group_eval_counts_the_species(cases: Connection[Any]) -> None:
     rows = rows_of(
         cases,
         """SELECT * FROM pyq_group_eval('IRIS',
@@ -248,7 +248,7 @@ def test_t5_group_eval_counts_the_species(cases: Connection[Any]) -> None:
     assert sorted(rows) == [("setosa", 50), ("versicolor", 50), ("virginica", 50)]
 
 
-def test_t7_table_eval_fits_a_linear_model(cases: Connection[Any]) -> None:
+def test_table_eval_fits_a_linear_model(cases: Connection[Any]) -> None:
     rows = rows_of(
         cases,
         f"""SELECT * FROM pyq_table_eval('IRIS', '{FRAME}',
@@ -263,7 +263,7 @@ def test_t7_table_eval_fits_a_linear_model(cases: Connection[Any]) -> None:
     )
 
 
-def test_t9_model_as_json(cases: Connection[Any]) -> None:
+def test_model_as_json(cases: Connection[Any]) -> None:
     records = json_of(
         cases,
         f"""SELECT * FROM pyq_table_eval('IRIS', '{FRAME}', 'JSON', 'build_lm')
@@ -273,7 +273,7 @@ def test_t9_model_as_json(cases: Connection[Any]) -> None:
     assert records[0] == pytest.approx(COEFFICIENTS, abs=1e-9)
 
 
-def test_t10_model_as_xml(cases: Connection[Any]) -> None:
+def test_model_as_xml(cases: Connection[Any]) -> None:
     rows = rows_of(
         cases,
         f"""SELECT * FROM pyq_table_eval('IRIS', '{FRAME}', 'XML', 'build_lm')
@@ -290,8 +290,8 @@ def test_t10_model_as_xml(cases: Connection[Any]) -> None:
     )
 
 
-def test_t11_row_eval_scores_in_three_chunks(cases: Connection[Any]) -> None:
-    # The model of T7 in full precision; the specification prints ten digits.
+def test_row_eval_scores_in_three_chunks(cases: Connection[Any]) -> None:
+    # The coefficients in full precision; Oracle's output has ten digits.
     (coefficients,) = json_of(
         cases, f"SELECT * FROM pyq_table_eval('IRIS', '{FRAME}', NULL::pyq_json, 'build_lm')"
     )
@@ -324,7 +324,7 @@ def test_t11_row_eval_scores_in_three_chunks(cases: Connection[Any]) -> None:
         )
 
 
-def test_t13_density_plot(cases: Connection[Any]) -> None:
+def test_density_plot(cases: Connection[Any]) -> None:
     rows = rows_of(
         cases,
         """SELECT * FROM pyq_table_eval('IRIS',
@@ -336,7 +336,7 @@ def test_t13_density_plot(cases: Connection[Any]) -> None:
     assert rows[0][4].startswith(PNG_SIGNATURE)
 
 
-def test_t14_two_figures_of_one_call(cases: Connection[Any]) -> None:
+def test_two_figures_of_one_call(cases: Connection[Any]) -> None:
     rows = rows_of(
         cases,
         """SELECT * FROM pyq_eval('{"oml_graphics_flag":true}', NULL::pyq_png, 'RandomRedDots')""",
@@ -350,7 +350,7 @@ def test_t14_two_figures_of_one_call(cases: Connection[Any]) -> None:
         assert row[4].startswith(PNG_SIGNATURE)
 
 
-def test_t15_index_eval_draws(cases: Connection[Any]) -> None:
+def test_index_eval_draws(cases: Connection[Any]) -> None:
     rows = rows_of(
         cases,
         """SELECT * FROM pyq_index_eval('{"oml_graphics_flag":true}', NULL::pyq_png, 2,
@@ -360,7 +360,7 @@ def test_t15_index_eval_draws(cases: Connection[Any]) -> None:
     assert all(row[4].startswith(PNG_SIGNATURE) for row in rows)
 
 
-def test_t16_index_eval_fits_samples(cases: Connection[Any]) -> None:
+def test_index_eval_fits_samples(cases: Connection[Any]) -> None:
     rows = rows_of(
         cases,
         """SELECT * FROM pyq_index_eval(
@@ -372,7 +372,7 @@ def test_t16_index_eval_fits_samples(cases: Connection[Any]) -> None:
     assert [float(row[1]) for row in rows] == pytest.approx([0.93] * 3, abs=0.03)
 
 
-def test_t17_index_eval_seeds_the_generator(cases: Connection[Any]) -> None:
+def test_index_eval_seeds_the_generator(cases: Connection[Any]) -> None:
     values = json_of(
         cases, "SELECT * FROM pyq_index_eval(NULL::text, NULL::pyq_json, 10, 'compute_random')"
     )
@@ -390,7 +390,7 @@ def test_t17_index_eval_seeds_the_generator(cases: Connection[Any]) -> None:
     ]
 
 
-def test_t18_group_eval_draws(cases: Connection[Any]) -> None:
+def test_group_eval_draws(cases: Connection[Any]) -> None:
     rows = rows_of(
         cases,
         """SELECT * FROM pyq_group_eval('IRIS',
@@ -406,7 +406,7 @@ def test_t18_group_eval_draws(cases: Connection[Any]) -> None:
         assert image.startswith(PNG_SIGNATURE)
 
 
-def test_t19_lambda_as_xml(cases: Connection[Any]) -> None:
+def test_lambda_as_xml(cases: Connection[Any]) -> None:
     rows = rows_of(
         cases,
         "SELECT * FROM pyq_eval(NULL::text, 'XML', 'hello_lambda') AS t(name text, value text)",
@@ -414,14 +414,14 @@ def test_t19_lambda_as_xml(cases: Connection[Any]) -> None:
     assert rows == [(None, "<root><str>Hello World from a lambda!</str></root>")]
 
 
-def test_t20_bool_as_xml(cases: Connection[Any]) -> None:
+def test_bool_as_xml(cases: Connection[Any]) -> None:
     rows = rows_of(
         cases, "SELECT * FROM pyq_eval(NULL::text, 'XML', 'is_true') AS t(name text, value text)"
     )
     assert rows == [(None, "<root><bool>TRUE</bool></root>")]
 
 
-def test_t21_eval_takes_an_argument(cases: Connection[Any]) -> None:
+def test_eval_takes_an_argument(cases: Connection[Any]) -> None:
     rows = rows_of(
         cases,
         """SELECT * FROM pyq_eval('{"size":20}',
@@ -440,7 +440,7 @@ def test_t21_eval_takes_an_argument(cases: Connection[Any]) -> None:
     assert not Counter(rows) - Counter(stored)
 
 
-def test_t22_structured_array(cases: Connection[Any]) -> None:
+def test_structured_array(cases: Connection[Any]) -> None:
     rows = rows_of(
         cases,
         """SELECT * FROM pyq_eval(NULL::text,
@@ -460,7 +460,7 @@ Connect = Callable[..., Connection[Any]]
 
 @pytest.fixture
 def developer(make_role: MakeRole, connect: Connect) -> Iterator[Connection[Any]]:
-    """OML_USER of the specification: a role that may store scripts."""
+    """OML_USER of the examples: a role that may store global scripts."""
     connection = connect(user=make_role("oml_user", "IN ROLE pyqadmin"))
     yield connection
     connection.execute("SELECT pyq_script_drop('tmpqfun2', true, true)")
@@ -475,7 +475,7 @@ def owners_of_tmpqfun2(connection: Connection[Any]) -> list[str]:
     return [row[0] for row in rows]
 
 
-def test_t23_private_and_global_scripts_share_a_name(developer: Connection[Any]) -> None:
+def test_private_and_global_scripts_share_a_name(developer: Connection[Any]) -> None:
     developer.execute("SELECT pyq_script_create('tmpqfun2', 'def f(): return \"private\"')")
     developer.execute(
         "SELECT pyq_script_create('tmpqfun2', 'def f(): return \"global\"', true, true)"
@@ -490,7 +490,7 @@ def test_t23_private_and_global_scripts_share_a_name(developer: Connection[Any])
     assert json_of(developer, evaluate + ", 'pyqsys')") == "global"
 
 
-def test_t24_grant_and_revoke(
+def test_grant_and_revoke(
     developer: Connection[Any], make_role: MakeRole, connect: Connect
 ) -> None:
     grantee = make_role("u2")
@@ -513,7 +513,7 @@ def test_t24_grant_and_revoke(
     assert owners_of_tmpqfun2(other) == []
 
 
-def test_t25_drop(developer: Connection[Any]) -> None:
+def test_drop(developer: Connection[Any]) -> None:
     for is_global in ("false", "true"):
         developer.execute(
             sql.SQL("SELECT pyq_script_create('tmpqfun2', 'def f(): return 1', {})").format(
@@ -539,7 +539,7 @@ def test_t25_drop(developer: Connection[Any]) -> None:
         ("numpy.recarray", "recarray (150,)"),
     ],
 )
-def test_t27_input_types_of_a_numeric_table(
+def test_input_types_of_a_numeric_table(
     cases: Connection[Any], input_type: str | None, expected: str
 ) -> None:
     controls = json.dumps({} if input_type is None else {"oml_input_type": input_type})
@@ -550,7 +550,7 @@ def test_t27_input_types_of_a_numeric_table(
     assert [json.loads(row[1]) for row in found] == [expected]
 
 
-def test_t27_a_text_column_makes_the_default_a_frame(cases: Connection[Any]) -> None:
+def test_a_text_column_makes_the_default_a_frame(cases: Connection[Any]) -> None:
     kind = json_of(
         cases, "SELECT * FROM pyq_table_eval('IRIS', NULL::text, NULL::pyq_json, 'kind_of')"
     )
@@ -566,7 +566,7 @@ def test_t27_a_text_column_makes_the_default_a_frame(cases: Connection[Any]) -> 
         ("(1, NULL), (NULL, 2.5)", True, 0),
     ],
 )
-def test_t28_na_omit(
+def test_na_omit(
     cases: Connection[Any], input_type: str, values: str, is_omitted: bool, expected: int
 ) -> None:
     controls = json.dumps({"oml_input_type": input_type, "oml_na_omit": is_omitted})
@@ -577,7 +577,7 @@ def test_t28_na_omit(
     assert found == [(expected,)]
 
 
-def test_t29_row_eval_cuts_by_row_num(cases: Connection[Any]) -> None:
+def test_row_eval_cuts_by_row_num(cases: Connection[Any]) -> None:
     rows = rows_of(
         cases, "SELECT * FROM pyq_row_eval('IRIS', NULL::text, NULL::int, 40, 'count_rows')"
     )
