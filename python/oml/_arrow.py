@@ -1,4 +1,4 @@
-"""Query results as Arrow data, by pyarrow: docs/reference/oml.md names the types."""
+"""Query results as Arrow data, by pyarrow: docs/reference/oml-proxies.md names the types."""
 
 from __future__ import annotations
 

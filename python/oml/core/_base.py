@@ -234,7 +234,7 @@ class BaseFrame:
         """Return the rows as a stream of Arrow's C interface; it takes pyarrow.
 
         pyarrow, polars, DuckDB and other libraries read proxies by it: `pyarrow.table(proxy)`,
-        `polars.DataFrame(proxy)`. The types are in docs/reference/oml.md.
+        `polars.DataFrame(proxy)`. The types are in docs/reference/oml-proxies.md.
 
         Raises
         ------
