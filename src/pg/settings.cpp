@@ -273,12 +273,13 @@ void refuse_options_of_client() noexcept {
 #endif
     for (int i = 0; i < count; ++i)
         if (is_forbidden(*variables[i]))
-            ereport(ERROR,
-                    (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-                     errmsg("permission denied to set parameter \"%s\" in the connection options",
-                            variables[i]->name),
-                     errhint("Connect without this option, or ask the administrator to add oml_epe to "
-                             "\"shared_preload_libraries\".")));
+            ereport(
+                ERROR,
+                (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+                 errmsg("permission denied to set parameter \"%s\" in the connection options",
+                        variables[i]->name),
+                 errhint("Connect without this option, or ask the administrator to add oml_epe to "
+                         "\"shared_preload_libraries\".")));
 }
 
 }  // namespace
