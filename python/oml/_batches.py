@@ -46,6 +46,7 @@ BYTES_KINDS = {DECIMAL, TEXT, BINARY, JSON}
 _HAS_DICTIONARY, _HAS_SHAPES, _HAS_UNUSUAL = 1, 2, 4
 _SHAPE_BYTES = 28
 _SPARE = 8  # of the rows of an array that grows
+_FEW = 8  # rows for each distinct text
 _TRIED = 20_000  # texts that are looked up before it must pay
 
 
@@ -309,7 +310,13 @@ class _Texts:
             distinct: list[Any] = _slices(texts, None)
             seen = self._seen
             self._tried += texts.length
-            if self._load is None and (self._tried < _TRIED or len(seen) * 2 < self._tried):
+            # In an engine only what costs little: looking up takes as long as making the text.
+            is_worth = (
+                texts.length * _FEW <= column.length
+                if _session.is_embedded()
+                else self._tried < _TRIED or len(seen) * 2 < self._tried
+            )
+            if self._load is None and is_worth:
                 # Equal texts of several batches share one object where that pays.
                 distinct = [seen.setdefault(text, text) for text in distinct]
             array = numpy.empty(texts.length + 1, object)  # a code of -1 means NULL
@@ -347,6 +354,7 @@ class _Growing:
         self._length = 0
 
     def add(self, values: Any) -> None:
+        """Append values."""
         end = self._length + len(values)
         if end > len(self._array):
             spare = end // _SPARE if self._length else 0
@@ -355,8 +363,26 @@ class _Growing:
         self._length = end
 
     def finish(self) -> Any:
+        """Return the array."""
         self._array.resize(self._length, refcheck=False)
         return self._array
+
+
+class _Joined:
+    """Parts that are joined in the end: for an engine, where they are views of one buffer."""
+
+    def __init__(self, dtype: Any) -> None:
+        self._parts = [numpy.empty(0, dtype)]
+
+    def add(self, values: Any) -> None:
+        """Append values, whose memory stays."""
+        self._parts.append(values)
+
+    def finish(self) -> Any:
+        """Return the array."""
+        array = numpy.concatenate(self._parts)
+        self._parts = []
+        return array
 
 
 class _Collector:
@@ -371,7 +397,8 @@ class _Collector:
         elif kind == BINARY:
             load = bytes
         self._texts = _Texts(load) if kind in BYTES_KINDS else None
-        self._values = _Growing(object if self._texts is not None else WIDTHS[kind])
+        collect = _Joined if _session.is_embedded() else _Growing
+        self._values = collect(object if self._texts is not None else WIDTHS[kind])
         self._nulls: list[Any] = []
         self._has_nulls = False
         self._unusual: list[tuple[Any, list[str]]] = []
