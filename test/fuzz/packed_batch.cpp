@@ -1,5 +1,5 @@
 // Fuzz target: batches as one bytea, which any role may give to pyqsys.batch_rows.
-#include "engine/packed_batch.h"
+#include "engine/common/packed_batch.h"
 
 #include <cstddef>
 #include <string_view>
