@@ -1,5 +1,5 @@
 // Batches as one value, between package oml and the server.
-#include "engine/packed_batch.h"
+#include "engine/common/packed_batch.h"
 
 #include <gtest/gtest.h>
 
