@@ -1,4 +1,4 @@
-// How values lie in a frame.
+// The encoding of values in a frame.
 #include "engine/common/wire.h"
 
 namespace epe::engine {

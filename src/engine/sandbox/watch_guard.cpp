@@ -1,4 +1,4 @@
-// Counts what engines watch by epoll, which Linux limits for an account only.
+// Limits the epoll watches of engines, which Linux limits only per user.
 #include "engine/sandbox/watch_guard.h"
 
 #include <fcntl.h>
@@ -39,11 +39,11 @@ namespace {
 constexpr long kOpenPidfd = 434;
 constexpr long kGetDescriptor = 438;
 
-/// The guard's own descriptors are from here on. Those below are the numbers of engines' files.
+/// The guard's own descriptors start here. Lower numbers are those of engines' files.
 constexpr int kFirstOwn = 1024;
-constexpr std::size_t kMostInstances = 128;  // with watches, of an engine
+constexpr std::size_t kMostInstances = 128;  // per engine, with watches
 constexpr std::uint64_t kProof = 0x6f6d6c5f65706531;
-/// How long an answer of the guard is waited for. It answers at once unless it is stopped.
+/// Maximum wait for an answer of the guard. It answers at once unless it is stopped.
 constexpr int kPatienceMilliseconds = 1000;
 
 struct Hello {
@@ -73,7 +73,7 @@ bool send_message(int socket, const void* data, std::size_t size, int descriptor
     return sent == static_cast<ssize_t>(size);
 }
 
-/// Receives a message. The number of its bytes; 0 at the end.
+/// Receives a message and returns the number of its bytes; 0 at the end.
 std::size_t receive_message(int socket, void* data, std::size_t size,
                             Descriptor& descriptor) noexcept {
     iovec part{data, size};
@@ -114,7 +114,7 @@ std::optional<char> receive_answer(int socket) noexcept {
     return answer;
 }
 
-/// Moves a descriptor of the guard's to where no engine's file can be. Empty when it cannot.
+/// Moves a descriptor of the guard to a number that no engine's file uses. Empty on failure.
 Descriptor move_up(Descriptor low) noexcept {
     if (!low) return {};
     return Descriptor(::fcntl(low.get(), F_DUPFD_CLOEXEC, kFirstOwn));
@@ -131,8 +131,8 @@ bool is_same_file(int one, int other) noexcept {
     return ::syscall(SYS_kcmp, self, self, KCMP_FILE, one, other) == 0;
 }
 
-/// Whether a descriptor of a process, which is there as the folder of its descriptors in /proc, is
-/// an epoll instance.
+/// Whether a descriptor of a process is an epoll instance; the process is given as its descriptor
+/// folder in /proc.
 bool is_instance(const std::string& folder, int number) {
     std::array<char, 64> target{};
     const std::string path = folder + "/" + std::to_string(number);
@@ -140,7 +140,7 @@ bool is_instance(const std::string& folder, int number) {
            std::strcmp(target.data(), "anon_inode:[eventpoll]") == 0;
 }
 
-/// The numbers of descriptors that an epoll instance of the guard's watches.
+/// The descriptor numbers that an epoll instance of the guard watches.
 std::vector<int> watches_of(int instance) {
     std::vector<int> numbers;
     std::ifstream file("/proc/self/fdinfo/" + std::to_string(instance));
@@ -149,7 +149,7 @@ std::vector<int> watches_of(int instance) {
     return numbers;
 }
 
-/// An engine as the guard knows it.
+/// An engine and its watches, in the guard.
 class Guarded {
    public:
     explicit Guarded(Descriptor socket) noexcept : socket_(std::move(socket)) {}
@@ -176,10 +176,10 @@ class Guarded {
     Descriptor listener_{};
     pid_t pid_ = 0;
     std::vector<Descriptor> instances_{};
-    int most_watches_ = 0;  // there are no more
+    int most_watches_ = 0;  // an upper bound, exact after count()
 };
 
-/// A file of the engine's; empty, with errno, when it has none of that number.
+/// A file of the engine; empty, with errno, when the engine has no descriptor of that number.
 Descriptor Guarded::fetch(int number) const noexcept {
     return Descriptor(static_cast<int>(::syscall(kGetDescriptor, process_.get(), number, 0)));
 }
@@ -202,7 +202,7 @@ bool Guarded::serve_socket() {
     if (size == sizeof hello.pid && process_) {  // the number of the listener
         listener_ = move_up(fetch(hello.pid));
         const char answer = listener_ ? 1 : 0;
-        // An engine that has given up waiting may have another file under that number by now.
+        // An engine that stopped waiting may have another file under that number by now.
         const bool is_awaited = send_message(socket_.get(), &answer, 1, -1);
         socket_.close();
         return is_awaited && static_cast<bool>(listener_);
@@ -212,8 +212,8 @@ bool Guarded::serve_socket() {
     return send_message(socket_.get(), &answer, 1, -1) && answer == 1;
 }
 
-/// Whether one more watch is allowed. Counts only when so many have been added that there may be
-/// too many.
+/// Whether one more watch is allowed. Counts only when the number added since the last count may
+/// exceed the limit.
 bool Guarded::has_room() {
     if (most_watches_ >= kMostWatches || instances_.size() >= kMostInstances) count();
     return most_watches_ < kMostWatches && instances_.size() < kMostInstances;
@@ -229,8 +229,8 @@ std::vector<int> Guarded::list_descriptors() const {
     return numbers;
 }
 
-/// Removes what an instance that the engine has closed watches: without the guard the kernel would
-/// have done so. Those whose file has another number by now stay, and count.
+/// Removes the watches of an instance that the engine has closed, as the kernel would do without
+/// the guard. Those whose file has another number by now stay, and count.
 void Guarded::drop_watches(int instance) const {
     for (const int number : watches_of(instance)) {
         const Descriptor file = fetch(number);
@@ -241,7 +241,7 @@ void Guarded::drop_watches(int instance) const {
     }
 }
 
-/// Counts the watches and gives up the instances that have none.
+/// Counts the watches and drops the instances that have none.
 void Guarded::count() {
     std::vector<bool> is_open(instances_.size());
     const std::string folder = "/proc/" + std::to_string(pid_) + "/fd";
@@ -272,7 +272,7 @@ int Guarded::find_instance(Descriptor fetched) {
     return instances_.emplace_back(std::move(kept)).get();
 }
 
-/// What the engine asked the kernel for, made here. 0 or a negative errno.
+/// Executes the engine's epoll_ctl() here. 0 or a negative errno.
 int Guarded::add_watch(const seccomp_data& call) {
     const auto instance_number = static_cast<int>(call.args[0]);
     const auto number = static_cast<int>(call.args[2]);
@@ -286,7 +286,7 @@ int Guarded::add_watch(const seccomp_data& call) {
     if (!fetched) return -errno;
     const int instance = find_instance(std::move(fetched));
     if (instance < 0) return instance;
-    // The watch shall have the number that the file has in the engine.
+    // The watch must have the file's descriptor number in the engine.
     Descriptor file = fetch(number);
     if (!file) return -errno;
     if (file.get() != number && ::dup3(file.get(), number, O_CLOEXEC) < 0) return -errno;
@@ -305,12 +305,12 @@ void Guarded::serve_listener() {
     if (::ioctl(listener_.get(), SECCOMP_IOCTL_NOTIF_RECV, request) != 0) return;
     answer->id = request->id;
     answer->error = add_watch(request->data);
-    // A call that a signal has interrupted meanwhile, before Linux 5.19, is made again and finds
-    // its watch; libraries take that (EEXIST) for what it is.
+    // A call that a signal has interrupted meanwhile (before Linux 5.19) is restarted and finds its
+    // watch; libraries handle that error (EEXIST).
     (void)::ioctl(listener_.get(), SECCOMP_IOCTL_NOTIF_SEND, answer);
 }
 
-/// Takes engines until the zygote and all of them are gone.
+/// Serves engines until the zygote and all of them are gone.
 [[noreturn]] void guard_engines(Descriptor zygote) {
     std::list<Guarded> engines;
     std::vector<pollfd> polled;
@@ -350,7 +350,7 @@ void Guarded::serve_listener() {
     ::getrlimit(RLIMIT_NOFILE, &files);
     files.rlim_cur = files.rlim_max;
     ::setrlimit(RLIMIT_NOFILE, &files);
-    // Further up than where it shall be, so that nothing else is kept.
+    // A number above the final one, so that nothing else is overwritten.
     Descriptor own(::fcntl(socket, F_DUPFD_CLOEXEC, kFirstOwn));
     if (!own) ::_exit(1);
     close_from(own.get() + 1);
@@ -395,7 +395,7 @@ Descriptor WatchGuard::connect() noexcept {
 
 GuardAnswer ask_guard(int socket, pid_t guard) noexcept {
     if (socket < 0) return GuardAnswer::kCannotGuard;
-    // Where Yama lets only ancestors look into a process.
+    // Needed where Yama allows only ancestors to access a process.
     (void)::prctl(PR_SET_PTRACER, guard, 0, 0, 0);
     const std::uint64_t proof = kProof;
     const Hello hello{::getpid(), reinterpret_cast<std::uint64_t>(&proof)};
@@ -406,7 +406,8 @@ GuardAnswer ask_guard(int socket, pid_t guard) noexcept {
 }
 
 bool give_listener(int socket, Descriptor listener) noexcept {
-    // By its number: an engine cannot send descriptors while others have too many in flight.
+    // By its number: an engine cannot send descriptors while other processes have too many in
+    // flight.
     const std::int32_t number = listener.get();
     return send_message(socket, &number, sizeof number, -1) && receive_answer(socket) == 1;
 }
