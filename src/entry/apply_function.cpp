@@ -1,6 +1,6 @@
-// pyqsys.apply and pyqsys.submit, which the package oml calls. They run stored scripts and ones
-// that come with the call, with pickled arguments: at once, with results pickled or in the columns
-// of a row type; or as a job.
+// pyqsys.apply and pyqsys.submit, which package oml calls. They run stored scripts, and scripts
+// that are part of the call, with pickled arguments: synchronously, with results pickled or in the
+// columns of a row type; or as a job.
 #include <algorithm>
 #include <array>
 #include <string>
@@ -18,8 +18,8 @@ namespace {
 
 using epe::EvalFunction;
 
-/// The order of the arguments of pyqsys.apply, after the first two; and from the second on, of
-/// pyqsys.submit.
+/// Positions of the arguments of pyqsys.apply after the first two, and of pyqsys.submit from the
+/// second on.
 enum Argument : std::uint8_t {
     kScriptName,
     kScriptOwner,

@@ -1,4 +1,4 @@
-// The SQL functions by which package oml moves rows as columns: pyqsys.query_batches and
+// The SQL functions through which package oml transfers rows as columns: pyqsys.query_batches and
 // pyqsys.batch_rows.
 #include <algorithm>
 #include <memory>
@@ -20,8 +20,8 @@ namespace {
 using epe::Error;
 using epe::pg::FunctionCall;
 
-/// The rows of a query as packed batches of at most kMostRows rows and, but for the last row,
-/// kMostBytes bytes.
+/// The rows of a query as packed batches of at most kMostRows rows and kMostBytes bytes; a batch
+/// exceeds the bytes by its last row at most.
 class QueryBatches final : public epe::pg::ByteSeries {
    public:
     explicit QueryBatches(const epe::Request& request)
@@ -69,7 +69,7 @@ epe::Batch unpack(const std::string& bytes) {
     }
 }
 
-/// Such texts are for Python; the conversions of results know nothing of them.
+/// Such texts are for Python; the conversions of results do not support them.
 void refuse_unusual(const epe::Column& column) {
     if (column.unusual != nullptr)
         throw Error(epe::sqlstate::kUnsupported,

@@ -1,4 +1,4 @@
-// The SQL functions of datastores, and of grants on datastores and scripts.
+// The SQL functions of datastores, and the functions that grant datastores and scripts.
 #include "core/error.h"
 #include "pg/boundary/function_call.h"
 #include "pg/catalog/datastore.h"
@@ -21,7 +21,7 @@ std::string ascii_lower(std::string text) {
     return text;
 }
 
-/// V_TYPE of pyq_grant and pyq_revoke (spec sql section 9): a datastore, or a script.
+/// V_TYPE of pyq_grant and pyq_revoke: a datastore, or a script.
 bool is_datastore(const epe::pg::FunctionCall& call) {
     const std::string type = required_text(call, 1, "v_type");
     const std::string folded = ascii_lower(type);

@@ -1,4 +1,4 @@
-// What PostgreSQL calls when it loads the library.
+// The functions that PostgreSQL calls when it loads the library.
 #include "entry/engine_launcher.h"
 #include "entry/job_workers.h"
 #include "pg/backend/settings.h"

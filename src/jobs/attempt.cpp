@@ -1,4 +1,4 @@
-// An attempt at a job in its worker, and what becomes of it.
+// One attempt at a job in its worker, and its outcome.
 #include <algorithm>
 #include <memory>
 #include <utility>
@@ -25,14 +25,15 @@ const ClaimedJob* current = nullptr;
 bool has_libraries = false;
 
 Said& said() {
-    static Said* one = std::make_unique<Said>().release();  // never destroyed: see DESIGN 8
+    // never destroyed: a longjmp may skip destructors
+    static Said* one = std::make_unique<Said>().release();
     return *one;
 }
 
 /// The job is done, but a session that has cancelled or deleted it keeps its row locked.
 class RowIsLocked final : public std::exception {};
 
-/// Names the job while it runs.
+/// Shows the job's name while it runs.
 class CurrentJob {
    public:
     explicit CurrentJob(const ClaimedJob& job) noexcept { current = &job; }
@@ -60,7 +61,7 @@ Outcome outcome_of(const ClaimedJob& job, ErrorReport error) {
     return {state, std::move(error), said()};
 }
 
-/// Does something again while a lock of another session is in its way, until `may_wait` says no.
+/// Retries while another session's lock conflicts, until `may_wait` returns false.
 template <typename Attempt, typename MayWait>
 Recorded retry(Attempt attempt, MayWait may_wait) {
     while (true) {
@@ -69,7 +70,7 @@ Recorded retry(Attempt attempt, MayWait may_wait) {
     }
 }
 
-/// The row of the job is changed soon, or by a look when it is free: the worker does not wait.
+/// The job's row is updated soon, or by a later look: the worker does not wait for its lock.
 void record(const ClaimedJob& job, const Outcome& outcome) {
     const std::uint32_t database = pg::current_database();
     const std::int64_t end = now_nanoseconds() + std::int64_t{kLockMilliseconds} * 1'000'000;
@@ -88,9 +89,9 @@ void record(const ClaimedJob& job, const Outcome& outcome) {
     want_look_later(database);
 }
 
-/// Marks the row as finished. While a session that has cancelled or deleted the job keeps it
-/// locked, and may still roll back, the transaction waits, as long as nothing else waits for the
-/// worker. False: the session has committed.
+/// Marks the row as finished. While a session that has cancelled or deleted the job, and may still
+/// roll back, holds the row's lock, the transaction waits, unless the worker is needed elsewhere.
+/// False: the session has committed.
 bool finish(const ClaimedJob& job, bool is_trusted) {
     const Recorded recorded = retry([&] { return finish_job(job, is_trusted, said()); },
                                     [] {
@@ -101,11 +102,11 @@ bool finish(const ClaimedJob& job, bool is_trusted) {
     return recorded == Recorded::kYes;
 }
 
-/// Everything that the job is, in one transaction.
+/// Runs the job in one transaction.
 void attempt(const ClaimedJob& job, RunJob run) {
     said() = Said{};
     (void)in_job_transaction([&] {
-        // Since before the claim was committed.
+        // A stop may have arrived since before the commit of the claim.
         if (stop_wish() != Stop::kNo || (has_missed_stop() && is_stopped(job)))
             throw Error(sqlstate::kQueryCanceled, "job was cancelled");
         if (!has_libraries) load_libraries();
@@ -120,8 +121,8 @@ void attempt(const ClaimedJob& job, RunJob run) {
     });
 }
 
-/// When the server starts, the supervisor of the engines may be late, or be an earlier server's
-/// last: an engine that has not started is asked for again. Returns nothing when the job has
+/// After a start of the server, the supervisor of the engines may be late, or may still be the
+/// earlier server's: retries if the engine has not started. Returns nothing when the job has
 /// finished.
 std::optional<Outcome> try_job(const ClaimedJob& job, RunJob run) {
     constexpr int kTries = 10;
@@ -131,7 +132,7 @@ std::optional<Outcome> try_job(const ClaimedJob& job, RunJob run) {
             attempt(job, run);
             return std::nullopt;
         } catch (const RowIsLocked&) {
-            // What it has written is rolled back. If the session rolls back too, it runs again.
+            // Its writes are rolled back. If the session rolls back too, the job runs again.
             return Outcome{"queued", {}, said()};
         } catch (const Error& error) {
             if (error.report().engine_failure != EngineFailure::kNotStarted || tries == 1 ||

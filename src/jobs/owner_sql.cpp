@@ -1,4 +1,4 @@
-// SQL of our own over the tables of the jobs.
+// Runs SQL statements over the job tables with their owner's rights.
 #include "jobs/owner_sql.h"
 
 #include <cstdio>
@@ -134,8 +134,8 @@ std::vector<Row> take_rows() {
     return rows;
 }
 
-/// Every statement has its index, and plans are kept: one that is made while the tables are almost
-/// empty must be as good when they are not.
+/// Every statement has its index, and plans are cached: a plan made while the tables are almost
+/// empty must be good for large ones too.
 int set_own_settings() noexcept {
     const int level = NewGUCNestLevel();
     char limit[16];

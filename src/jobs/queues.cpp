@@ -1,4 +1,4 @@
-// What is shared: the queues and the databases that have work.
+// Shared state: the queues, and the databases that have work.
 #include "jobs/queues.h"
 
 #include "jobs/shared_state_internal.h"
@@ -59,7 +59,7 @@ Queue* find_queue(Oid database, Oid role, bool may_add) noexcept {
         if (each.database == database && each.role == role) return &each;
         if (OidIsValid(each.database)) continue;
         free_place = &each;
-        break;  // those behind have never been used
+        break;  // the rest has never been used
     }
     if (!may_add) return nullptr;
     if (free_place == nullptr) {
@@ -98,7 +98,7 @@ void delay(Wish& wish) noexcept {
     wish.due = wish.failures == 1 ? 0 : after(Min(wish.failures - 1, kMostSeconds) * 1000);
 }
 
-// ------------------------------------------------------------------------------------ the queues
+// ------------------------------------------------------------------------------------ queues
 
 void announce(std::uint32_t database, std::uint32_t role, std::int64_t jobs) noexcept {
     const Locked lock;
@@ -141,8 +141,7 @@ void note_queued(const Assignment& queue, std::int64_t jobs) noexcept {
     if (!wake_worker(queue.database, queue.role)) want_worker(*found);
 }
 
-// --------------------------------------------------------------------------- jobs at a time, a
-// role
+// ------------------------------------------------------------------ jobs at a time per role
 
 void note_cap(const Assignment& queue, int most) noexcept {
     const Locked lock;
@@ -176,7 +175,7 @@ int default_cap() noexcept {
     return shared_state()->default_cap;
 }
 
-// --------------------------------------------------------------------------------- the databases
+// -------------------------------------------------------------------------------- databases
 
 void want_look(std::uint32_t database) noexcept {
     const Locked lock;
@@ -217,7 +216,7 @@ void forget_database(std::uint32_t database) noexcept {
     if (place != nullptr) *place = Database{};
     for (Queue& each : shared_state()->queues) {
         if (each.database != database) continue;
-        each.queued = 0;  // its place is free for another one
+        each.queued = 0;  // its entry can be reused
         each.wish = Wish{};
     }
 }

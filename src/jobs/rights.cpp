@@ -1,4 +1,4 @@
-// Whether a role may still do what its jobs were submitted for.
+// Checks whether a role still has the rights that its jobs need.
 #include "jobs/rights.h"
 
 #include <string>

@@ -1,4 +1,4 @@
-// What is shared: which queue or look gets the next worker, and which worker makes room for it.
+// Shared state: which queue or look gets the next worker, and which worker makes room for it.
 #include "jobs/queues.h"
 #include "jobs/shared_state_internal.h"
 
@@ -20,7 +20,7 @@ bool is_capped(const Queue& queue) noexcept {
     return queue.is_cap_known && queue.cap > 0 && count_workers(queue.role) >= queue.cap;
 }
 
-/// Where it is not known how many workers the role may have, one at a time finds out.
+/// If the role's maximum is unknown, one worker at a time looks it up.
 bool is_being_asked(const Queue& queue) noexcept {
     if (queue.is_cap_known) return false;
     for (const Slot& slot : shared_state()->slots)
@@ -28,7 +28,7 @@ bool is_being_asked(const Queue& queue) noexcept {
     return false;
 }
 
-/// True for the first time in a round that something is wanted and due.
+/// True once per round for an entry that is wanted and due.
 bool take_turn(Wish& wish, TimestampTz now, int& milliseconds) noexcept {
     if (!wish.is_wanted || wish.round == shared_state()->round) return false;
     if (wish.due > now) {
@@ -48,7 +48,7 @@ std::uint64_t role_served(Oid role) noexcept {
     return served;
 }
 
-/// Whether the one queue comes before the other.
+/// Whether the first queue comes before the second.
 bool is_before(const Queue& left, const Queue& right) noexcept {
     if (left.role == right.role) return left.served < right.served;
     const int left_workers = count_workers(left.role);
@@ -57,13 +57,12 @@ bool is_before(const Queue& left, const Queue& right) noexcept {
     return role_served(left.role) < role_served(right.role);
 }
 
-/// Asks a worker that waits to end. With `only_role`, one of that role's; of another queue in any
-/// case.
+/// Asks an idle worker to end. With `is_capped`, one of the same role; never one of this queue.
 void ask_for_room(const Assignment& wanted, bool is_capped) noexcept {
     Slot* best = nullptr;
     for (Slot& slot : shared_state()->slots) {
         if (slot.state != SlotState::kWaiting) continue;
-        if (slot.must_yield) return;  // room is being made
+        if (slot.must_yield) return;  // a worker is ending already
         if (slot.is_woken || (is_capped && slot.role != wanted.role)) continue;
         if (slot.database == wanted.database && slot.role == wanted.role) continue;
         best = &slot;
@@ -128,8 +127,8 @@ void attach_launcher() noexcept {
     const Locked lock;
     shared_state()->launcher = MyLatch;
     shared_state()->wants_scan = true;
-    // Of an earlier launcher, which cannot see to them any more: a worker that comes up now finds
-    // its slot gone, or taken, and ends.
+    // The slot of an earlier launcher, which cannot manage it any more: a worker that starts now
+    // finds its slot gone, or taken, and ends.
     for (Slot& slot : shared_state()->slots)
         if (slot.state == SlotState::kStarting) slot = Slot{};
 }

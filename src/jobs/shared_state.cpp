@@ -1,4 +1,4 @@
-// What is shared: its place in memory, and waiting for a change.
+// Shared state: its allocation, and waiting for a change.
 #include "jobs/shared_state.h"
 
 #include <new>

@@ -1,4 +1,4 @@
-// The rows of the jobs, as sessions see and change them.
+// The rows of jobs as sessions read and change them.
 #include "jobs/store.h"
 
 #include <algorithm>
@@ -50,15 +50,15 @@ ErrorReport read_error(const std::optional<std::string>& text) {
     return report;
 }
 
-/// A job that the role itself submits needs its right to log in; so does what that job submits. A
-/// role that others act for, by SET ROLE or SECURITY DEFINER, may never have had it.
+/// A job that the role itself submits requires its right to log in; so do jobs submitted by that
+/// job. A role that is assumed by SET ROLE or SECURITY DEFINER may never have had it.
 bool needs_login() {
     if (const auto* current = current_job()) return current->request.needs_login;
     if (GetSessionUserId() == GetUserId()) return true;
     return pg::guarded([role = GetUserId()]() noexcept { return right_of(role) == Right::kMay; });
 }
 
-/// Locks a job's row; false when that would have to wait.
+/// Locks a job's row; false when it would have to wait.
 bool lock_soon(const JobId& id) {
     constexpr int kMilliseconds = 100;
     const LockTimeout limit(kMilliseconds);

@@ -1,4 +1,4 @@
-// The rows of the jobs, as workers change them.
+// The transitions of jobs that workers make.
 #include "core/batch/batch.h"
 #include "jobs/owner_sql.h"
 #include "jobs/queues.h"
@@ -71,7 +71,7 @@ bool make_changes() {
     return is_left;
 }
 
-/// Returns whether one is left, whose row is locked.
+/// Returns whether changes remain, whose rows are locked.
 bool mark_lost_jobs() {
     bool is_left = false;
     for (const Row& row : run(kLostJobs, {})) {
@@ -105,7 +105,7 @@ std::optional<std::string> comment(const Said& said) {
 
 }  // namespace
 
-/// With the tables that this version has: until ALTER EXTENSION UPDATE, jobs wait.
+/// Uses the tables of this version: until ALTER EXTENSION UPDATE, jobs wait.
 bool has_extension() {
     return pg::guarded([]() noexcept {
         const Oid schema = get_namespace_oid("pyqsys", true);
