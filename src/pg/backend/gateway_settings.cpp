@@ -20,7 +20,7 @@ namespace epe::pg {
 
 namespace {
 
-// What PostgreSQL writes; texts belong to it.
+// Written by PostgreSQL, which owns the texts.
 char* gateway_listen = nullptr;
 char* gateway_database = nullptr;
 char* gateway_tls_cert = nullptr;
@@ -33,7 +33,7 @@ bool check_listen(char** text, void**, GucSource) noexcept {
     return false;
 }
 
-/// The first of a list between commas, without blanks.
+/// The first item of a comma-separated list, trimmed.
 std::string first_of(const char* list) {
     std::string_view word = list != nullptr ? list : "";
     word = word.substr(0, word.find(','));
@@ -53,8 +53,8 @@ std::string quoted(const std::string& value) {
     return text + "'";
 }
 
-/// Where this server listens: at an address if it does, since pg_hba.conf seldom asks for passwords
-/// at its socket.
+/// Where this server listens: a TCP address if there is one, since pg_hba.conf seldom requires
+/// passwords for the socket.
 std::string own_host() {
     std::string host = first_of(ListenAddresses);
     if (host.empty()) return first_of(Unix_socket_directories);

@@ -1,20 +1,20 @@
-// Cancels what this process does for somebody who has gone meanwhile.
+// Cancels work of this process for a requester that has disconnected.
 #pragma once
 
 #include "core/pipeline/host.h"
 
 namespace epe::pg {
 
-/// From begin() to end() this process looks a few times a second whether the asker is still there.
-/// When it is not, whatever runs is cancelled, as by a user: PgError 57014, again and again until
-/// end(). Watches nest as the calls do that they are for; each is begun and ended by turns.
+/// From begin() to end(), this process checks a few times per second whether the requester is still
+/// connected. If not, the current statement is cancelled, as by a user: PgError 57014, repeatedly
+/// until end(). Watches nest like the calls that they belong to.
 class AskerWatch {
    public:
     AskerWatch() = default;
     AskerWatch(const AskerWatch&) = delete;
     AskerWatch& operator=(const AskerWatch&) = delete;
 
-    /// Borrows the asker.
+    /// Borrows the requester.
     void begin(const Asker& asker);
     void end() noexcept;
 

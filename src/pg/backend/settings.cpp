@@ -27,7 +27,7 @@ namespace epe::pg {
 
 namespace {
 
-// What PostgreSQL writes; texts belong to it.
+// Written by PostgreSQL, which owns the texts.
 int engine_choice = 0;
 int sandbox_choice = 0;
 char* engine_program = nullptr;
@@ -65,7 +65,7 @@ const config_enum_entry kSandboxChoices[] = {
     {"preferred", static_cast<int>(SandboxChoice::kPreferred), false},
     {nullptr, 0, false}};
 
-/// Words between commas; blanks around them do not count. No word, no list.
+/// Splits a comma-separated list and trims blanks; empty items are dropped.
 std::vector<std::string> split_list(const char* text) {
     std::vector<std::string> words;
     std::string word;
@@ -83,11 +83,11 @@ std::vector<std::string> split_list(const char* text) {
     return words;
 }
 
-/// For a check hook, which may neither throw nor be left.
+/// For a check hook, which may neither throw nor longjmp.
 bool are_ports(const char* text) noexcept {
     long port = 0;
     bool has_digit = false;
-    bool is_over = false;  // a blank behind a digit
+    bool is_over = false;  // a blank after a digit
     for (const char* at = text;; ++at) {
         if (*at >= '0' && *at <= '9') {
             if (is_over) return false;
@@ -246,8 +246,8 @@ constexpr const char* kOfEverybody[] = {"engine",       "engine_wait_timeout", "
 
 constexpr char kPrefix[] = "oml_epe.";
 
-/// Whether a client has set a placeholder by the options of its connection that only superusers may
-/// set once the library is loaded.
+/// Whether the options of a client's connection have set a placeholder that only superusers may set
+/// once the library is loaded.
 bool is_forbidden(const config_generic& variable) noexcept {
     if ((variable.flags & GUC_CUSTOM_PLACEHOLDER) == 0 || variable.reset_source != PGC_S_CLIENT ||
         strncmp(variable.name, kPrefix, strlen(kPrefix)) != 0)
@@ -257,9 +257,10 @@ bool is_forbidden(const config_generic& variable) noexcept {
                         [name](const char* allowed) { return strcmp(name, allowed) == 0; });
 }
 
-/// In a session that loads the library late, options of the connection are placeholders that anyone
-/// may set, and hide the values that ALTER ROLE or the configuration file has. PostgreSQL would
-/// drop them with a warning, and the setting would have its built-in default.
+/// In a session that loads the library late, settings in the options of the connection are
+/// placeholders that any role may set, and override the values of ALTER ROLE or the configuration
+/// file. PostgreSQL would drop them with a warning, and the setting would have its built-in
+/// default.
 void refuse_options_of_client() noexcept {
     if (process_shared_preload_libraries_in_progress ||
         strcmp(GetConfigOption("is_superuser", false, false), "on") == 0)
@@ -293,7 +294,7 @@ void define_settings() noexcept {
     DefineCustomStringVariable("oml_epe.gateway_url",
                                "What stands before the path in the URLs of jobs.", nullptr,
                                &gateway_url, "", PGC_USERSET, 0, nullptr, nullptr, nullptr);
-    // From here on a misspelt oml_epe.something is refused instead of kept silently.
+    // From here on, an unknown oml_epe.something is refused instead of kept silently.
 #if PG_VERSION_NUM >= 150000
     MarkGUCPrefixReserved("oml_epe");
 #else

@@ -1,4 +1,4 @@
-// Notices where a group begins in rows that come sorted by their keys.
+// Detects group boundaries in rows that are sorted by their keys.
 #include "pg/input/group_detector_internal.h"
 
 #include "pg/boundary/boundary.h"
@@ -75,7 +75,7 @@ bool GroupKeys::start_group_if_new(const Datum* values, const bool* nulls,
         }
         appendStringInfoString(&name, OutputFunctionCall(&key.output, values[key.column]));
         MemoryContext caller = MemoryContextSwitchTo(context_);
-        // Flat and not compressed: it is compared once a row.
+        // Detoasted: it is compared once per row.
         key.value = key.length == -1 ? PointerGetDatum(PG_DETOAST_DATUM_COPY(values[key.column]))
                                      : datumCopy(values[key.column], key.by_value, key.length);
         MemoryContextSwitchTo(caller);
