@@ -114,8 +114,8 @@ class ProcessEngine final : public Engine {
     Waiter& waiter_;
     EngineSession& session_;
     Descriptor poller_{};  // an epoll of the connections of the workers and of the supervisor
-    std::uint64_t watched_supervisor_ = 0;  // value of EnginePool::connection() when watched
-    std::uint64_t heard_ = 0;               // value of EnginePool::heard() when last read
+    std::uint64_t watched_supervisor_ = 0;  // value of connection() of the pool when watched
+    std::uint64_t heard_ = 0;               // value of heard() of the pool when last read
     const CallPlan* plan_ = nullptr;
     ResultSink* sink_ = nullptr;
     BatchStream* stream_ = nullptr;
