@@ -31,7 +31,7 @@ namespace {
 using epe::engine::Channel;
 using epe::pg::WorkerEvent;
 
-constexpr const char* kEntry = "epe_keeper_main";
+constexpr const char* kEntry = "epe_engine_launcher_main";
 constexpr long kRetryMilliseconds = 1000;
 constexpr std::int64_t kTooSoonNanoseconds = 1'000'000'000;
 
@@ -151,13 +151,13 @@ void keep() {
 
 namespace epe {
 
-void register_keeper() noexcept { pg::register_worker("oml_epe engine keeper", kEntry); }
+void register_engine_launcher() noexcept { pg::register_worker("oml_epe engine launcher", kEntry); }
 
 }  // namespace epe
 
 extern "C" {
-EPE_EXPORT void epe_keeper_main(std::uintptr_t argument);
-void epe_keeper_main(std::uintptr_t) {
+EPE_EXPORT void epe_engine_launcher_main(std::uintptr_t argument);
+void epe_engine_launcher_main(std::uintptr_t) {
     epe::pg::start_worker();
     try {
         keep();

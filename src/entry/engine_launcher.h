@@ -4,6 +4,6 @@
 namespace epe {
 
 /// Registers it; no-op unless the library is being loaded by shared_preload_libraries. A leaf.
-void register_keeper() noexcept;
+void register_engine_launcher() noexcept;
 
 }  // namespace epe

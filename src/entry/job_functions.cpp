@@ -125,4 +125,4 @@ EPE_FUNCTION(epe_job_slots) {
 }
 
 // (fraction, note)
-EPE_FUNCTION(epe_note_progress) { epe::jobs::say(call.float64(0), call.text(1)); }
+EPE_FUNCTION(epe_note_progress) { epe::jobs::report_progress(call.float64(0), call.text(1)); }

@@ -84,7 +84,7 @@ class LoadingHost final : public Host {
                     "Return values that hold what they need.");
     }
     void check_interrupts() override { host_.check_interrupts(); }
-    void watch(const Asker& asker) override { host_.watch(asker); }
+    void watch(const Requester& requester) override { host_.watch(requester); }
     void unwatch() noexcept override { host_.unwatch(); }
 
    private:

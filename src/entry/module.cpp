@@ -8,7 +8,7 @@ extern "C" {
 EPE_EXPORT void _PG_init();
 void _PG_init() {
     epe::pg::define_settings();
-    epe::register_keeper();
+    epe::register_engine_launcher();
     epe::register_job_workers();
 }
 }

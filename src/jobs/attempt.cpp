@@ -24,9 +24,9 @@ constexpr std::size_t kLongestComment = std::size_t{64} << 10;
 const ClaimedJob* current = nullptr;
 bool has_libraries = false;
 
-Said& said() {
+JobProgress& reported_progress() {
     // never destroyed: a longjmp may skip destructors
-    static Said* one = std::make_unique<Said>().release();
+    static JobProgress* one = std::make_unique<JobProgress>().release();
     return *one;
 }
 
@@ -58,7 +58,7 @@ Outcome outcome_of(const ClaimedJob& job, ErrorReport error) {
     } else if (is_lost && job.attempt <= job.request.retries) {
         state = "queued";
     }
-    return {state, std::move(error), said()};
+    return {state, std::move(error), reported_progress()};
 }
 
 /// Retries while another session's lock conflicts, until `may_wait` returns false.
@@ -83,7 +83,7 @@ void record(const ClaimedJob& job, const Outcome& outcome) {
     if (recorded == Recorded::kYes && outcome.state == "queued") announce(database, job.owner, 1);
     if (recorded != Recorded::kLocked) return;
     (void)in_own_transaction([&] {
-        put_off_outcome(job, outcome);
+        defer_outcome(job, outcome);
         return true;
     });
     want_look_later(database);
@@ -93,21 +93,22 @@ void record(const ClaimedJob& job, const Outcome& outcome) {
 /// roll back, holds the row's lock, the transaction waits, unless the worker is needed elsewhere.
 /// False: the session has committed.
 bool finish(const ClaimedJob& job, bool is_trusted) {
-    const Recorded recorded = retry([&] { return finish_job(job, is_trusted, said()); },
-                                    [] {
-                                        nap(kNapMilliseconds);
-                                        return !is_needed();
-                                    });
+    const Recorded recorded =
+        retry([&] { return finish_job(job, is_trusted, reported_progress()); },
+              [] {
+                  nap(kNapMilliseconds);
+                  return !is_needed();
+              });
     if (recorded == Recorded::kLocked) throw RowIsLocked();
     return recorded == Recorded::kYes;
 }
 
 /// Runs the job in one transaction.
 void attempt(const ClaimedJob& job, RunJob run) {
-    said() = Said{};
+    reported_progress() = JobProgress{};
     (void)in_job_transaction([&] {
         // A stop may have arrived since before the commit of the claim.
-        if (stop_wish() != Stop::kNo || (has_missed_stop() && is_stopped(job)))
+        if (requested_stop() != Stop::kNo || (has_missed_stop() && is_stopped(job)))
             throw Error(sqlstate::kQueryCanceled, "job was cancelled");
         if (!has_libraries) load_libraries();
         has_libraries = true;
@@ -133,7 +134,7 @@ std::optional<Outcome> try_job(const ClaimedJob& job, RunJob run) {
             return std::nullopt;
         } catch (const RowIsLocked&) {
             // Its writes are rolled back. If the session rolls back too, the job runs again.
-            return Outcome{"queued", {}, said()};
+            return Outcome{"queued", {}, reported_progress()};
         } catch (const Error& error) {
             if (error.report().engine_failure != EngineFailure::kNotStarted || tries == 1 ||
                 has_timed_out())
@@ -169,8 +170,8 @@ bool run_job(const ClaimedJob& job, RunJob run) {
     }
 }
 
-void say(std::optional<double> fraction, const std::optional<std::string>& line) {
-    Said& now = said();
+void report_progress(std::optional<double> fraction, const std::optional<std::string>& line) {
+    JobProgress& now = reported_progress();
     if (fraction) now.fraction = std::clamp(*fraction, 0.0, 1.0);
     if (line) {
         now.comment += (now.comment.empty() ? "" : "\n") + *line;

@@ -52,7 +52,7 @@ void on_transaction(XactEvent event, void*) noexcept {
         has_stops = has_stops || each->kind == NoteKind::kStop;
     }
     if (is_commit && has_changed_settings) forget_caps();
-    if (is_commit && has_notes) tell_change();
+    if (is_commit && has_notes) announce_change();
     // Workers skip a queued job while its row is locked; changes may wait for the row too.
     if (has_stops && event == XACT_EVENT_ABORT) want_look(MyDatabaseId);
     if (has_stops && is_commit) {

@@ -132,7 +132,7 @@ int start_workers(int nap) noexcept {
     while (next_wanted(wanted, nap)) {
         const Access access = access_to(wanted.database);
         if (access == Access::kNone) forget_database(wanted.database);
-        if (access == Access::kClosed) put_off(wanted);
+        if (access == Access::kClosed) postpone(wanted);
         if (access != Access::kOpen) {
             nap = std::min(nap, kClosedMilliseconds);
             continue;
@@ -203,7 +203,7 @@ void launch() noexcept {
     TimestampTz last_look = GetCurrentTimestamp();
     while (true) {
         release_dead_workers();
-        if (take_scan_wish()) look_at_all();
+        if (take_scan_request()) look_at_all();
         const int nap = nap_milliseconds();
         if (TimestampDifferenceExceeds(last_look, GetCurrentTimestamp(), nap)) {
             last_look = GetCurrentTimestamp();

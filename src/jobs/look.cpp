@@ -29,7 +29,7 @@ void look(std::uint32_t database) {
         if (error.report().sqlstate != kLockNotAvailable) throw;
         has_changes = true;  // a session has locked the whole table
     }
-    tell_change();
+    announce_change();
     if (has_changes) want_look_later(database);
 }
 

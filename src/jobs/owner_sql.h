@@ -34,7 +34,7 @@ struct Parameter {
 
 using Row = std::vector<std::optional<std::string>>;
 
-enum class Sees : std::uint8_t {
+enum class Visibility : std::uint8_t {
     kTransaction,  ///< a snapshot of the transaction; may write
     kLatest,       ///< the latest committed state, at any isolation level; read-only
 };
@@ -60,8 +60,8 @@ bool is_running_own() noexcept;
 /// Runs one statement with the rights of the owner of the extension's tables, with pg_catalog alone
 /// on the search path, and returns its rows: values as text in UTF-8, bytea as bytes. `sql` is a
 /// literal: the plan cache uses its address as the key. Throws PgError.
-std::vector<Row> run(const char* sql, const std::vector<Parameter>& parameters,
-                     Sees sees = Sees::kTransaction);
+std::vector<Row> execute_sql(const char* sql, const std::vector<Parameter>& parameters,
+                             Visibility visibility = Visibility::kTransaction);
 
 /// The text of an array with these elements.
 std::string array_text(const std::vector<std::string>& elements);

@@ -16,7 +16,7 @@ TimestampTz after(int milliseconds) noexcept {
 }
 
 void want_worker(Queue& queue) noexcept {
-    want(queue.wish);
+    want(queue.demand);
     wake_launcher();
 }
 
@@ -64,7 +64,8 @@ Queue* find_queue(Oid database, Oid role, bool may_add) noexcept {
     if (!may_add) return nullptr;
     if (free_place == nullptr) {
         for (Queue& each : state.queues)
-            if (each.queued == 0 && !each.wish.is_wanted && !has_workers(each)) free_place = &each;
+            if (each.queued == 0 && !each.demand.is_wanted && !has_workers(each))
+                free_place = &each;
     }
     if (free_place == nullptr) return nullptr;
     *free_place = Queue{};
@@ -89,13 +90,13 @@ bool wake_worker(Oid database, Oid role) noexcept {
     return false;
 }
 
-void want(Wish& wish) noexcept { wish.is_wanted = true; }
+void want(Demand& demand) noexcept { demand.is_wanted = true; }
 
-void delay(Wish& wish) noexcept {
+void delay(Demand& demand) noexcept {
     constexpr int kMostSeconds = 10;
-    ++wish.failures;
-    wish.is_wanted = true;
-    wish.due = wish.failures == 1 ? 0 : after(Min(wish.failures - 1, kMostSeconds) * 1000);
+    ++demand.failures;
+    demand.is_wanted = true;
+    demand.due = demand.failures == 1 ? 0 : after(Min(demand.failures - 1, kMostSeconds) * 1000);
 }
 
 // ------------------------------------------------------------------------------------ queues
@@ -123,7 +124,7 @@ void note_empty(const Assignment& queue, std::uint64_t version) noexcept {
     Queue* found = find_queue(queue.database, queue.role, false);
     if (found == nullptr || found->version != version) return;
     found->queued = 0;
-    found->wish = Wish{};
+    found->demand = Demand{};
 }
 
 void note_queued(const Assignment& queue, std::int64_t jobs) noexcept {
@@ -217,7 +218,7 @@ void forget_database(std::uint32_t database) noexcept {
     for (Queue& each : shared_state()->queues) {
         if (each.database != database) continue;
         each.queued = 0;  // its entry can be reused
-        each.wish = Wish{};
+        each.demand = Demand{};
     }
 }
 

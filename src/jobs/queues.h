@@ -61,7 +61,7 @@ std::uint32_t known_database(int& index) noexcept;
 /// The calling process is the launcher; requests a look at all databases.
 void attach_launcher() noexcept;
 /// True once after every attach, and when more databases wanted a look than fit in the table.
-bool take_scan_wish() noexcept;
+bool take_scan_request() noexcept;
 /// Begins a round of next_wanted(), which returns each waiting queue or look once.
 void begin_round() noexcept;
 /// False: none. `milliseconds` is lowered to the due time of a delayed one: a queue or a database
@@ -72,7 +72,7 @@ bool next_wanted(Assignment& wanted, int& milliseconds) noexcept;
 /// the worker.
 int take_slot(const Assignment& wanted, int most) noexcept;
 /// No process can connect to its database for now: it is tried again later.
-void put_off(const Assignment& wanted) noexcept;
+void postpone(const Assignment& wanted) noexcept;
 /// The setting has changed: workers above the maximum end, after the job that they run.
 void limit_workers(int most) noexcept;
 /// The worker of a slot did not start.

@@ -70,7 +70,7 @@ void reserve_shared_state() noexcept {
 
 bool has_shared_state() noexcept { return state != nullptr; }
 
-void tell_change() noexcept { ConditionVariableBroadcast(&state->changed); }
+void announce_change() noexcept { ConditionVariableBroadcast(&state->changed); }
 
 void prepare_to_wait() noexcept { ConditionVariablePrepareToSleep(&state->changed); }
 

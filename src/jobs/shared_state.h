@@ -54,7 +54,7 @@ bool has_missed_stop() noexcept;
 /// Before a job runs, or after it: see the head of the file.
 void begin_job(const JobId& job) noexcept;
 void end_job() noexcept;
-Stop stop_wish() noexcept;
+Stop requested_stop() noexcept;
 /// The worker waits; announce() may wake it. False when it must end.
 bool begin_waiting() noexcept;
 /// Ends the wait. With `is_leaving`, true means that the worker must end: it is not assigned
@@ -87,7 +87,7 @@ bool next_progress(int& index, Progress& progress) noexcept;
 // ------------------------------------------------------------------------------------- waiting
 
 /// A job has changed its state: wakes the processes in wait_for_change().
-void tell_change() noexcept;
+void announce_change() noexcept;
 /// No change between these two calls is missed.
 void prepare_to_wait() noexcept;
 void end_wait() noexcept;

@@ -34,7 +34,7 @@ struct Slot {
 };
 
 /// A queue or database that wants a worker, and the failures of its workers.
-struct Wish {
+struct Demand {
     bool is_wanted;
     bool is_blocked;  // no slot was available
     int failures;     // consecutive failures of its workers
@@ -45,7 +45,7 @@ struct Wish {
 struct Queue {
     Oid database;  // InvalidOid: free
     Oid role;
-    Wish wish;
+    Demand demand;
     std::int64_t queued;  // about
     std::uint64_t version;
     std::uint64_t served;
@@ -55,7 +55,7 @@ struct Queue {
 
 struct Database {
     Oid oid;  // InvalidOid: free
-    Wish look;
+    Demand look;
     bool has_extension;
     bool has_changes;  // changes wait for row locks there
     int late_looks;
@@ -97,8 +97,8 @@ void wake_launcher() noexcept;
 /// Whether an idle worker of the queue could be woken.
 bool wake_worker(Oid database, Oid role) noexcept;
 /// A worker has failed, or the database accepts no connections: delays the next worker.
-void delay(Wish& wish) noexcept;
-void want(Wish& wish) noexcept;
+void delay(Demand& demand) noexcept;
+void want(Demand& demand) noexcept;
 int count_workers(Oid role) noexcept;
 int count_workers(Oid database, Oid role) noexcept;
 /// Number of blocked entries that could fairly be given the slot.

@@ -87,7 +87,7 @@ std::vector<StoredCall> stored_calls(const JobId& id);
 // --------------------------------------------------------- in a worker, in transactions of its own
 
 /// The last progress and comment that a job reported.
-struct Said {
+struct JobProgress {
     double fraction = -1;  ///< negative: not reported
     std::string comment{};
 };
@@ -96,7 +96,7 @@ struct Said {
 struct Outcome {
     std::string state{};
     ErrorReport error{};
-    Said said{};
+    JobProgress progress{};
 };
 
 struct QueuedJobs;  // queues.h
@@ -131,10 +131,10 @@ enum class Recorded : std::uint8_t {
 };
 
 bool lock_table_now();  ///< whether rows can be changed at once, until the transaction ends
-Recorded finish_job(const ClaimedJob& job, bool is_trusted, const Said& said);
+Recorded finish_job(const ClaimedJob& job, bool is_trusted, const JobProgress& progress);
 Recorded record_outcome(const ClaimedJob& job, const Outcome& outcome);  // "queued": again
 /// Leaves the transition to a look, when the row can be locked.
-void put_off_outcome(const ClaimedJob& job, const Outcome& outcome);
+void defer_outcome(const ClaimedJob& job, const Outcome& outcome);
 
 std::string pickled_arguments(const JobId& id);  ///< of a claimed job; empty: none
 const ClaimedJob* current_job() noexcept;        ///< that this process runs now; null: none

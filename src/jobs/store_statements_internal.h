@@ -38,7 +38,7 @@ inline constexpr char kStoredCalls[] =
     "SELECT call, name, count(*), sum(octet_length(data)) FROM pyqsys.job_results"
     " WHERE job = $1::uuid GROUP BY call, name ORDER BY call";
 
-inline constexpr char kPutOffChange[] =
+inline constexpr char kDeferChange[] =
     "INSERT INTO pyqsys.job_changes (job, attempt, state, error, progress, comment)"
     " VALUES ($1::uuid, $2::int, $3, $4::text[], $5::float8, $6)";
 

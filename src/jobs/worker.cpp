@@ -138,7 +138,7 @@ Found RoleWorker::claim() {
 bool RoleWorker::run_next() {
     const Found found = in_own_transaction([&] { return claim(); });
     if (found == Found::kLocked) want_look_later(queue_.database);
-    tell_change();
+    announce_change();
     is_closed_ = found == Found::kClosed;
     if (found != Found::kJob) return false;
     is_closed_ = !run_job(*job_, run_);
@@ -149,7 +149,7 @@ bool RoleWorker::run_next() {
             took >= kLongJobNanoseconds ? now : now + std::max(kSliceNanoseconds, 2 * took);
     }
     end_job();
-    tell_change();
+    announce_change();
     return true;
 }
 

@@ -17,6 +17,6 @@ using RunJob = bool (*)(const ClaimedJob& job, ResultSink& sink);
 void work(int slot, RunJob run);
 
 /// Sets the running job's progress: shown at once, kept with the job. No-op outside of a worker.
-void say(std::optional<double> fraction, const std::optional<std::string>& line);
+void report_progress(std::optional<double> fraction, const std::optional<std::string>& line);
 
 }  // namespace epe::jobs

@@ -34,10 +34,10 @@ void note_end(bool is_failure) noexcept {
     Queue* queue = is_look ? nullptr : find_queue(own->database, own->role, true);
     Database* database = find_database(own->database, is_failure);
     if (!is_failure) {
-        if (queue != nullptr && queue->queued > 0) want(queue->wish);
+        if (queue != nullptr && queue->queued > 0) want(queue->demand);
         return;
     }
-    if (queue != nullptr) delay(queue->wish);
+    if (queue != nullptr) delay(queue->demand);
     if (database == nullptr) return;
     if (is_look) {
         delay(database->look);
@@ -130,8 +130,8 @@ void begin_job(const JobId& job) noexcept {
     queue->served = ++shared_state()->clock;
     if (queue->queued == 0 || --queue->queued == 0) return;
     // There are more jobs than for this worker.
-    if (queue->wish.is_wanted || wake_worker(own->database, own->role)) return;
-    want(queue->wish);
+    if (queue->demand.is_wanted || wake_worker(own->database, own->role)) return;
+    want(queue->demand);
     wake_launcher();
 }
 
@@ -139,14 +139,14 @@ void end_job() noexcept {
     const Locked lock;
     Queue* queue = find_queue(own->database, own->role, false);
     if (queue != nullptr) {
-        queue->wish.failures = 0;
-        queue->wish.due = 0;
+        queue->demand.failures = 0;
+        queue->demand.due = 0;
     }
     own->progress = Progress{};
     own->stop = Stop::kNo;
 }
 
-Stop stop_wish() noexcept {
+Stop requested_stop() noexcept {
     const Locked lock;
     return own->stop;
 }

@@ -183,7 +183,7 @@ class Tree:
         if "oml_epe_gateway " in process.command:
             return "gateway"
         for words, name in (
-            ("oml_epe engine keeper", "keeper"),
+            ("oml_epe engine launcher", "keeper"),
             ("oml_epe job launcher", "launcher"),
             ("oml_epe job worker", "worker"),
             ("postgres: postgres ", "backend"),

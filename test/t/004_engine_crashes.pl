@@ -72,7 +72,7 @@ sub keeper
 	{
 		my $parent = $all->{$supervisor}[1];
 		return $parent if exists $all->{$parent} && $all->{$parent}[1] == $postmaster
-		  && slurp_file("/proc/$parent/cmdline") =~ /keeper/;
+		  && slurp_file("/proc/$parent/cmdline") =~ /engine launcher/;
 	}
 	return;
 }

@@ -29,13 +29,13 @@ struct HostResult {
 };
 
 /// Requester: the peer a statement runs for; it may disconnect before the statement ends.
-class Asker {
+class Requester {
    public:
     /// Async-signal-safe.
     virtual bool is_gone() const noexcept = 0;
 
    protected:
-    ~Asker() = default;
+    ~Requester() = default;
 };
 
 /// PostgreSQL's services for a running script. Every method may throw PgError; called only on the
@@ -55,7 +55,7 @@ class Host {
     /// Until unwatch(), work of this process is cancelled (PgError 57014) within a second after the
     /// requester disconnects; the requester is borrowed. No-op for a Host in the requester's own
     /// process.
-    virtual void watch(const Asker&) {}
+    virtual void watch(const Requester&) {}
     virtual void unwatch() noexcept {}
 };
 

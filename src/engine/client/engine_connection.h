@@ -32,7 +32,7 @@ struct EngineExit {
 /// the engine can confine itself meanwhile. If the supervisor dies before that report, an engine
 /// that it may have started has no knowledge of the request, and the next supervisor is asked for
 /// the request.
-class EngineProcess final : public Asker {
+class EngineProcess final : public Requester {
    public:
     /// The engine does not exist yet; make_far_ends() connects it.
     EngineProcess(std::uint64_t id, std::string key, const EngineOptions& options);

@@ -26,7 +26,7 @@ constexpr std::int64_t kLongestTime = std::int64_t{1} << 60;
 /// died.
 class Watched {
    public:
-    Watched(Host& host, const Asker& asker) : host_(host) { host.watch(asker); }
+    Watched(Host& host, const Requester& requester) : host_(host) { host.watch(requester); }
     ~Watched() { host_.unwatch(); }
     Watched(const Watched&) = delete;
     Watched& operator=(const Watched&) = delete;

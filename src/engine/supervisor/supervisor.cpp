@@ -24,7 +24,7 @@ constexpr std::int64_t kTick = kSecond;
 /// sessions that asked its predecessor need that time to return, and the oldest request must be
 /// served first. No zygote is ready before that anyway.
 constexpr std::int64_t kSettle = kSecond / 10;
-constexpr int kNobody = -1;
+constexpr int kNoClient = -1;
 
 EngineOrder order_of(EngineRequest&& request, std::uint64_t number, int client) {
     return {.number = number,
@@ -192,7 +192,7 @@ void Supervisor::drop_client(int descriptor) {
         const auto engine = each++;
         if (engine->stack_client == descriptor) engine->stack_client = -1;
         if (engine->order.client != descriptor) continue;
-        engine->order.client = kNobody;  // descriptors are reused for later clients
+        engine->order.client = kNoClient;  // descriptors are reused for later clients
         engine->is_forgotten = true;
         engine->kill();
         if (engine->phase == EnginePhase::kQueued) engines_.erase(engine);

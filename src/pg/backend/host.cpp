@@ -250,7 +250,7 @@ class BackendHost final : public Host {
         guarded([]() noexcept { CHECK_FOR_INTERRUPTS(); });
     }
 
-    void watch(const Asker& asker) override { watch_.begin(asker); }
+    void watch(const Requester& requester) override { watch_.begin(requester); }
     void unwatch() noexcept override { watch_.end(); }
 
    private:
@@ -317,7 +317,7 @@ class BackendHost final : public Host {
         }
     }
 
-    AskerWatch watch_{};
+    RequesterWatch watch_{};
 };
 
 }  // namespace

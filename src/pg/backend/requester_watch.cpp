@@ -29,7 +29,7 @@ namespace {
 constexpr int kPeriodMilliseconds = 200;
 
 // Data for the handler is written before `innermost`.
-AskerWatch* volatile innermost = nullptr;
+RequesterWatch* volatile innermost = nullptr;
 volatile sig_atomic_t has_cancelled = 0;
 TimeoutId timer = MAX_TIMEOUTS;  // not registered
 
@@ -37,9 +37,9 @@ TimeoutId timer = MAX_TIMEOUTS;  // not registered
 
 /// The handler of the timeout. Enclosing watches count too: the current work is done for their
 /// requesters as well.
-void AskerWatch::look() noexcept {
-    for (const AskerWatch* each = innermost; each != nullptr; each = each->outer_) {
-        if (!each->asker_->is_gone()) continue;
+void RequesterWatch::look() noexcept {
+    for (const RequesterWatch* each = innermost; each != nullptr; each = each->outer_) {
+        if (!each->requester_->is_gone()) continue;
         has_cancelled = 1;
         QueryCancelPending = 1;
         InterruptPending = 1;
@@ -49,8 +49,8 @@ void AskerWatch::look() noexcept {
     enable_timeout_after(timer, kPeriodMilliseconds);
 }
 
-void AskerWatch::begin(const Asker& asker) {
-    asker_ = &asker;
+void RequesterWatch::begin(const Requester& requester) {
+    requester_ = &requester;
     outer_ = innermost;
     guarded([]() noexcept {
         if (timer == MAX_TIMEOUTS) timer = RegisterTimeout(USER_TIMEOUT, look);
@@ -59,7 +59,7 @@ void AskerWatch::begin(const Asker& asker) {
     innermost = this;
 }
 
-void AskerWatch::end() noexcept {
+void RequesterWatch::end() noexcept {
     innermost = outer_;
     if (innermost == nullptr) disable_timeout(timer, /* keep_indicator */ false);
     // The work was done before the watch fired. A user's cancel that arrived at the same time is

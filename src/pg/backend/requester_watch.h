@@ -8,21 +8,21 @@ namespace epe::pg {
 /// From begin() to end(), this process checks a few times per second whether the requester is still
 /// connected. If not, the current statement is cancelled, as by a user: PgError 57014, repeatedly
 /// until end(). Watches nest like the calls that they belong to.
-class AskerWatch {
+class RequesterWatch {
    public:
-    AskerWatch() = default;
-    AskerWatch(const AskerWatch&) = delete;
-    AskerWatch& operator=(const AskerWatch&) = delete;
+    RequesterWatch() = default;
+    RequesterWatch(const RequesterWatch&) = delete;
+    RequesterWatch& operator=(const RequesterWatch&) = delete;
 
     /// Borrows the requester.
-    void begin(const Asker& asker);
+    void begin(const Requester& requester);
     void end() noexcept;
 
    private:
     static void look() noexcept;
 
-    const Asker* asker_ = nullptr;
-    AskerWatch* outer_ = nullptr;
+    const Requester* requester_ = nullptr;
+    RequesterWatch* outer_ = nullptr;
 };
 
 }  // namespace epe::pg

@@ -72,8 +72,8 @@ struct State {
     timer_t timer;
     bool has_timer;
     int timer_signal;
-    int raised;            // exceptions raised in the script for the pending interrupt
-    std::int64_t put_off;  // since when it is delayed, in milliseconds; 0: not delayed
+    int raised;                  // exceptions raised in the script for the pending interrupt
+    std::int64_t delayed_since;  // since when it is delayed, in milliseconds; 0: not delayed
 };
 State state{};
 
@@ -217,8 +217,8 @@ std::int64_t now_in_milliseconds() noexcept {
 bool waits_for_import(const InterruptFlags& flags) noexcept {
     if (flags.is_last() || state.raised > kPatience || !is_importing()) return false;
     const std::int64_t now = now_in_milliseconds();
-    if (state.put_off == 0) state.put_off = now;
-    return now - state.put_off < kImportMilliseconds;
+    if (state.delayed_since == 0) state.delayed_since = now;
+    return now - state.delayed_since < kImportMilliseconds;
 }
 
 /// Raises the exception that ends the script. Never returns.
@@ -260,7 +260,7 @@ void enter_first(const InterruptFlags& flags) {
     state.thread = pthread_self();
     state.is_doomed = 0;
     state.raised = 0;
-    state.put_off = 0;
+    state.delayed_since = 0;
 }
 
 void leave_last() noexcept {
@@ -324,7 +324,7 @@ PyObject* on_python_signal(PyObject*, PyObject*) noexcept {
             raise_in_script(exception_types.cancelled, "the statement is cancelled");
         }
         state.raised = 0;
-        state.put_off = 0;
+        state.delayed_since = 0;
         if (!flags.is_pending()) return Ref::none();
         Activation::host().check_interrupts();
         return Ref::none();
