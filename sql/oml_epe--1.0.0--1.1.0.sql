@@ -1,11 +1,11 @@
--- From version 1.0.0 to 1.1.0. The result equals a new installation of 1.1.0: test/py/test_upgrade.py
--- compares the catalogs. A statement here repeats what changed in sql/oml_epe.sql; a new column goes
--- behind the existing ones in both.
+-- From version 1.0.0 to 1.1.0. The result equals a new installation of 1.1.0:
+-- test/py/test_upgrade.py compares the catalogs. A statement here repeats what changed in
+-- sql/oml_epe.sql; a new column comes after the existing ones in both.
 \echo Use "ALTER EXTENSION oml_epe UPDATE" to load this file. \quit
 
 SET LOCAL search_path = pg_catalog, pg_temp;
 
--- The objects that exist: their ACLs may be the work of an administrator.
+-- The existing objects: an administrator may have changed their ACLs.
 SELECT set_config('pyqsys.kept', array_agg(concat(d.classid, '.', d.objid))::text, true)
 FROM pg_depend AS d
     JOIN pg_extension AS e ON e.oid = d.refobjid AND e.extname = 'oml_epe'
@@ -158,7 +158,7 @@ COMMENT ON COLUMN pyqsys.given_grants.grantee IS
     'Role that it is granted to, or PUBLIC; NULL when the role has been dropped';
 
 COMMENT ON COLUMN @extschema@.pyq_jobs.owner IS
-    'Role that it runs as; NULL when it has been dropped';
+    'Role that runs the job; NULL when it has been dropped';
 
 -- -------------------------------------------------------------------------------- changes of jobs
 
@@ -176,14 +176,14 @@ ALTER TABLE pyqsys.jobs
     ADD COLUMN pickled bytea,
     ADD COLUMN untrusted boolean NOT NULL DEFAULT false;
 ALTER TABLE pyqsys.jobs ALTER COLUMN pickled SET STORAGE EXTERNAL;
-COMMENT ON COLUMN pyqsys.jobs.source IS 'Source of a script that came with the call';
-COMMENT ON COLUMN pyqsys.jobs.pickled IS 'Pickled arguments, until it has ended';
+COMMENT ON COLUMN pyqsys.jobs.source IS 'Source of a script that was passed with the call';
+COMMENT ON COLUMN pyqsys.jobs.pickled IS 'Pickled arguments, until the end of the job';
 COMMENT ON COLUMN pyqsys.jobs.untrusted IS
-    'Whether an untrusted script submitted it, so that what came with the call is not trusted';
+    'Whether an untrusted script submitted it, so that its source and arguments are not trusted';
 COMMENT ON COLUMN pyqsys.job_calls.inp_nam IS 'Argument of the call';
 COMMENT ON COLUMN pyqsys.job_calls.grp_col IS 'Argument of the call';
 COMMENT ON COLUMN pyqsys.job_calls.env_name IS 'Argument of the call';
-COMMENT ON COLUMN pyqsys.job_data.name IS 'Chunk number, group or index; NULL for a lone call';
+COMMENT ON COLUMN pyqsys.job_data.name IS 'Chunk number, group or index; NULL for a single call';
 
 CREATE FUNCTION pyqsys.submit(
     cut text, scr_name text, scr_owner text DEFAULT NULL, source text DEFAULT NULL,
@@ -195,7 +195,7 @@ CREATE FUNCTION pyqsys.submit(
     AS 'MODULE_PATHNAME', 'epe_submit';
 COMMENT ON FUNCTION pyqsys.submit(text, text, text, text, text, bytea, text, bigint, text, text,
     bigint, text) IS
-    'What package oml calls: pyqsys.apply as a job, whose ID it returns';
+    'For package oml: pyqsys.apply as a job, whose ID it returns';
 
 CREATE FUNCTION pyqsys.finished_job(job_id text, only_trusted boolean DEFAULT false) RETURNS text
     LANGUAGE C VOLATILE PARALLEL RESTRICTED
@@ -207,9 +207,9 @@ CREATE FUNCTION pyqsys.job_rows(job_id text, out_row anyelement) RETURNS SETOF a
     LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000 ROWS 1000
     AS 'MODULE_PATHNAME', 'epe_job_rows';
 COMMENT ON FUNCTION pyqsys.job_rows(text, anyelement) IS
-    'pyq_job_result of out_row''s type, whose columns are matched by position';
+    'pyq_job_result of the type of out_row, whose columns are matched by position';
 
--- Changes of jobs whose rows were locked by another session: made when they are free.
+-- Changes of jobs whose rows are locked by another session: made when the locks are released.
 CREATE TABLE pyqsys.job_changes (
     number bigint NOT NULL DEFAULT nextval('pyqsys.job_numbers'),
     job uuid NOT NULL,
@@ -221,14 +221,183 @@ CREATE TABLE pyqsys.job_changes (
     CONSTRAINT job_changes_key PRIMARY KEY (job, number)
 );
 COMMENT ON TABLE pyqsys.job_changes IS
-    'Outcomes, cancellations and deletions of jobs that wait for the lock of the job''s row';
+    'Outcomes, cancellations and deletions of jobs that wait for a lock on the job''s row';
 COMMENT ON COLUMN pyqsys.job_changes.number IS 'Order of the changes';
 COMMENT ON COLUMN pyqsys.job_changes.job IS 'ID of the job';
-COMMENT ON COLUMN pyqsys.job_changes.attempt IS 'Attempt that it is of; NULL: of a session';
-COMMENT ON COLUMN pyqsys.job_changes.state IS 'State that the job gets, or deleted';
+COMMENT ON COLUMN pyqsys.job_changes.attempt IS 'Attempt that made the change; NULL: a session';
+COMMENT ON COLUMN pyqsys.job_changes.state IS 'New state of the job, or deleted';
 COMMENT ON COLUMN pyqsys.job_changes.error IS 'As in pyqsys.jobs';
 COMMENT ON COLUMN pyqsys.job_changes.progress IS 'As in pyqsys.jobs';
 COMMENT ON COLUMN pyqsys.job_changes.comment IS 'As in pyqsys.jobs';
+
+-- ------------------------------------------------------------------------ wording of comments
+
+COMMENT ON COLUMN pyqsys.scripts.description IS 'Description of the script';
+COMMENT ON COLUMN pyqsys.scripts.created IS 'Time at which a script of this name was first stored';
+COMMENT ON COLUMN pyqsys.scripts.updated IS 'Time at which the source was last stored';
+COMMENT ON TABLE pyqsys.script_grants IS
+    'Grants on scripts; written by pyq_grant and pyq_revoke';
+COMMENT ON COLUMN pyqsys.script_grants.grantee IS 'Role that may run it; 0 (-) for PUBLIC';
+COMMENT ON FUNCTION @extschema@.pyq_script_drop(text, boolean, boolean) IS
+    'Drops a script of the current user, or a global one; v_silent: no error if it does not exist';
+COMMENT ON FUNCTION @extschema@.pyq_grant(text, text, text) IS
+    'Lets a role run a script (v_type ''pyqscript'') or read a datastore (''datastore''); v_user NULL: PUBLIC';
+COMMENT ON FUNCTION @extschema@.pyq_revoke(text, text, text) IS
+    'Revokes a privilege granted by pyq_grant from a role; v_user NULL: from all grantees';
+COMMENT ON COLUMN pyqsys.datastores.id IS 'ID by which its objects and grants refer to it';
+COMMENT ON COLUMN pyqsys.datastores.description IS 'Description of the datastore';
+COMMENT ON COLUMN pyqsys.datastores.is_grantable IS
+    'Whether read access may be granted to other roles';
+COMMENT ON COLUMN pyqsys.datastores.created IS 'Time of its creation or last overwrite';
+COMMENT ON COLUMN pyqsys.datastore_objects.object IS 'ID by which its pieces refer to it';
+COMMENT ON COLUMN pyqsys.datastore_objects.size IS 'Size as stored, in bytes';
+COMMENT ON TABLE pyqsys.datastore_pieces IS 'The data of the objects, a few megabytes per row';
+COMMENT ON COLUMN pyqsys.datastore_pieces.number IS
+    'Position of the piece within the object, from 0';
+COMMENT ON TABLE pyqsys.datastore_grants IS
+    'Grants on datastores; written by pyq_grant and pyq_revoke';
+COMMENT ON COLUMN pyqsys.datastore_grants.grantee IS
+    'Role that may read it; 0 (-) for PUBLIC';
+COMMENT ON FUNCTION pyqsys.forget_datastore() IS
+    'Trigger on pyqsys.datastores: deletes the objects and grants of a deleted datastore';
+COMMENT ON FUNCTION pyqsys.forget_pieces() IS
+    'Trigger on pyqsys.datastore_objects: deletes the data of a deleted or replaced object';
+COMMENT ON FUNCTION pyqsys.forget_all_datastores() IS
+    'Trigger on pyqsys.datastores: empties the other tables when it is truncated';
+COMMENT ON COLUMN pyqsys.readable_datastores.id IS 'ID by which its objects refer to it';
+COMMENT ON COLUMN pyqsys.readable_datastores.description IS 'Description of the datastore';
+COMMENT ON COLUMN pyqsys.readable_datastores.created IS 'Time of its creation or last overwrite';
+COMMENT ON COLUMN pyqsys.readable_datastores.is_granted IS
+    'Whether it is granted to the current user, to a role that it belongs to, or to PUBLIC';
+COMMENT ON COLUMN pyqsys.readable_objects.object IS 'ID by which its pieces refer to it';
+COMMENT ON COLUMN pyqsys.readable_objects.size IS 'Size as stored, in bytes';
+COMMENT ON COLUMN pyqsys.readable_pieces.number IS
+    'Position of the piece within the object, from 0';
+COMMENT ON COLUMN @extschema@.all_pyq_datastores.dssize IS
+    'Total size of its objects as stored, in bytes';
+COMMENT ON COLUMN @extschema@.all_pyq_datastores.cdate IS 'Time of its creation or last overwrite';
+COMMENT ON COLUMN @extschema@.all_pyq_datastores.description IS 'Description of the datastore';
+COMMENT ON COLUMN @extschema@.all_pyq_datastores.grantable IS
+    'T: read access may be granted to other roles; F: it may not';
+COMMENT ON COLUMN @extschema@.user_pyq_datastores.dssize IS
+    'Total size of its objects as stored, in bytes';
+COMMENT ON COLUMN @extschema@.user_pyq_datastores.cdate IS 'Time of its creation or last overwrite';
+COMMENT ON COLUMN @extschema@.user_pyq_datastores.description IS 'Description of the datastore';
+COMMENT ON COLUMN @extschema@.user_pyq_datastores.grantable IS
+    'T: read access may be granted to other roles; F: it may not';
+COMMENT ON COLUMN @extschema@.all_pyq_datastore_contents.objsize IS
+    'Size as stored, in bytes';
+COMMENT ON FUNCTION pyqsys.datastore_discard(uuid) IS
+    'Deletes the pieces of an object that belongs to no datastore';
+COMMENT ON VIEW pyqsys.readable_scripts IS 'all_pyq_scripts, with further columns for oml.script';
+COMMENT ON COLUMN pyqsys.readable_scripts.description IS 'Description of the script';
+COMMENT ON COLUMN pyqsys.readable_scripts.updated IS 'Time at which the source was last stored';
+COMMENT ON COLUMN pyqsys.readable_scripts.is_granted IS
+    'Whether it is granted to the current user, to a role that it belongs to, or to PUBLIC';
+COMMENT ON VIEW pyqsys.given_grants IS 'Grants that the current user has made with pyq_grant';
+COMMENT ON COLUMN @extschema@.pyq_xml.name IS
+    'Chunk number, group or index; NULL for a single call';
+COMMENT ON COLUMN @extschema@.pyq_png.name IS
+    'Chunk number, group or index; NULL for a single call';
+COMMENT ON FUNCTION @extschema@.pyq_eval(text, text, text, text, text) IS
+    'Runs a script once, without data; result in the format of out_fmt and AS';
+COMMENT ON FUNCTION @extschema@.pyq_eval(text, anyelement, text, text, text) IS
+    'Runs a script once, without data; result of the type of out_row';
+COMMENT ON FUNCTION @extschema@.pyq_eval(jsonb, text, text, text, text) IS
+    'Runs a script once, without data; result in the format of out_fmt and AS';
+COMMENT ON FUNCTION @extschema@.pyq_eval(jsonb, anyelement, text, text, text) IS
+    'Runs a script once, without data; result of the type of out_row';
+COMMENT ON FUNCTION @extschema@.pyq_table_eval(text, text, text, text, text, text) IS
+    'Runs a script once over a table or query; result in the format of out_fmt and AS';
+COMMENT ON FUNCTION @extschema@.pyq_table_eval(text, text, anyelement, text, text, text) IS
+    'Runs a script once over a table or query; result of the type of out_row';
+COMMENT ON FUNCTION @extschema@.pyq_table_eval(text, jsonb, text, text, text, text) IS
+    'Runs a script once over a table or query; result in the format of out_fmt and AS';
+COMMENT ON FUNCTION @extschema@.pyq_table_eval(text, jsonb, anyelement, text, text, text) IS
+    'Runs a script once over a table or query; result of the type of out_row';
+COMMENT ON FUNCTION @extschema@.pyq_row_eval(text, text, text, bigint, text, text, text) IS
+    'Runs a script over each row_num rows of a table or query; result in the format of out_fmt and AS';
+COMMENT ON FUNCTION @extschema@.pyq_row_eval(text, text, anyelement, bigint, text, text, text) IS
+    'Runs a script over each row_num rows of a table or query; result of the type of out_row';
+COMMENT ON FUNCTION @extschema@.pyq_row_eval(text, jsonb, text, bigint, text, text, text) IS
+    'Runs a script over each row_num rows of a table or query; result in the format of out_fmt and AS';
+COMMENT ON FUNCTION @extschema@.pyq_row_eval(text, jsonb, anyelement, bigint, text, text, text) IS
+    'Runs a script over each row_num rows of a table or query; result of the type of out_row';
+COMMENT ON FUNCTION @extschema@.pyq_group_eval(text, text, text, text, text, text, text, text) IS
+    'Runs a script over each group of a table or query; result in the format of out_fmt and AS';
+COMMENT ON FUNCTION @extschema@.pyq_group_eval(
+    text, text, anyelement, text, text, text, text, text) IS
+    'Runs a script over each group of a table or query; result of the type of out_row';
+COMMENT ON FUNCTION @extschema@.pyq_group_eval(text, jsonb, text, text, text, text, text, text) IS
+    'Runs a script over each group of a table or query; result in the format of out_fmt and AS';
+COMMENT ON FUNCTION @extschema@.pyq_group_eval(
+    text, jsonb, anyelement, text, text, text, text, text) IS
+    'Runs a script over each group of a table or query; result of the type of out_row';
+COMMENT ON FUNCTION @extschema@.pyq_index_eval(text, text, bigint, text, text, text) IS
+    'Runs a script times_num times, with the numbers from 1; result in the format of out_fmt and AS';
+COMMENT ON FUNCTION @extschema@.pyq_index_eval(text, anyelement, bigint, text, text, text) IS
+    'Runs a script times_num times, with the numbers from 1; result of the type of out_row';
+COMMENT ON FUNCTION @extschema@.pyq_index_eval(jsonb, text, bigint, text, text, text) IS
+    'Runs a script times_num times, with the numbers from 1; result in the format of out_fmt and AS';
+COMMENT ON FUNCTION @extschema@.pyq_index_eval(jsonb, anyelement, bigint, text, text, text) IS
+    'Runs a script times_num times, with the numbers from 1; result of the type of out_row';
+COMMENT ON TABLE pyqsys.jobs IS 'Asynchronous calls; view pyq_jobs shows those of the current user';
+COMMENT ON COLUMN pyqsys.jobs.owner IS 'Role that runs the job';
+COMMENT ON COLUMN pyqsys.jobs.state IS 'State of the job';
+COMMENT ON COLUMN pyqsys.jobs.submitted IS 'Start of the submitting transaction';
+COMMENT ON COLUMN pyqsys.jobs.started IS 'Start of the last attempt';
+COMMENT ON COLUMN pyqsys.jobs.finished IS 'End of the job';
+COMMENT ON COLUMN pyqsys.jobs.attempts IS 'Number of attempts so far';
+COMMENT ON COLUMN pyqsys.jobs.retries IS 'Maximum number of retries after a loss';
+COMMENT ON COLUMN pyqsys.jobs.timeout IS 'Maximum seconds of an attempt';
+COMMENT ON COLUMN pyqsys.jobs.script IS 'Name of the script in pyq_jobs';
+COMMENT ON COLUMN pyqsys.jobs.progress IS 'Last progress that it reported, after its end';
+COMMENT ON COLUMN pyqsys.jobs.comment IS 'Lines that it reported, after its end';
+COMMENT ON COLUMN pyqsys.jobs.settings IS
+    'Settings of the submitting session, as alternating names and values';
+COMMENT ON TABLE pyqsys.job_results IS
+    'Results of the calls of finished jobs, as pieces of pickles (src/py/runtime/pickles.py)';
+COMMENT ON COLUMN pyqsys.job_results.name IS 'Chunk number, group or index; NULL for a single call';
+COMMENT ON COLUMN @extschema@.pyq_jobs.submitted IS 'Start of the submitting transaction';
+COMMENT ON COLUMN @extschema@.pyq_jobs.started IS 'Start of the last attempt';
+COMMENT ON COLUMN @extschema@.pyq_jobs.finished IS 'End of the job, in any state';
+COMMENT ON COLUMN @extschema@.pyq_jobs.elapsed IS 'Run time, or time of running or waiting so far';
+COMMENT ON COLUMN @extschema@.pyq_jobs.error IS 'Error of a job that did not finish';
+COMMENT ON VIEW pyqsys.job_calls IS 'Calls and arguments of the jobs in pyq_jobs';
+COMMENT ON FUNCTION pyqsys.check_log_in(text) IS
+    'Raises an error unless session_user has that name and could log in to this database again';
+COMMENT ON FUNCTION pyqsys.job_exists(uuid) IS 'Whether a job exists, for any owner';
+COMMENT ON FUNCTION pyqsys.output_columns(text) IS
+    'The AS list for a column map or prototype';
+COMMENT ON FUNCTION pyqsys.note_progress(float8, text) IS
+    'Called by oml.progress() and oml.output_comments(); no-op outside a job';
+COMMENT ON FUNCTION @extschema@.pyq_cancel_job(text) IS
+    'Stops a queued or running job and keeps its record; false: it had ended already';
+COMMENT ON FUNCTION @extschema@.pyq_job_wait(text, interval) IS
+    'Waits for the end of a job, up to the timeout, and returns its state';
+COMMENT ON FUNCTION @extschema@.pyq_job_result(text, text) IS
+    'The result of a finished job, in the format of out_fmt and AS; raises the error of a failed one';
+COMMENT ON FUNCTION @extschema@.pyq_job_result(text, anyelement) IS
+    'The result of a finished job, of the type of out_row; raises the error of a failed one';
+COMMENT ON FUNCTION @extschema@.pyq_delete_job(text) IS
+    'Deletes a job and its result; stops it first if it is running';
+COMMENT ON COLUMN pyqsys.pyq_pickle.name IS 'Chunk number, group or index; NULL for a single call';
+COMMENT ON FUNCTION pyqsys.apply(text, anyelement, text, text, text, text, bytea, text, bigint,
+    text, text, bigint, text, boolean, boolean) IS
+    'For package oml: runs a stored script, or one passed as source or pickled function';
+COMMENT ON FUNCTION pyqsys.engines() IS 'Rows of view pyq_engines, as JSON';
+COMMENT ON VIEW @extschema@.pyq_engines IS
+    'Python engine processes: of the server, or of this session if it has its own supervisor';
+COMMENT ON COLUMN @extschema@.pyq_engines.since IS 'Time at which it became busy or idle';
+COMMENT ON FUNCTION pyqsys.last_call() IS 'Row of pyq_last_call, as JSON';
+COMMENT ON FUNCTION @extschema@.pyq_last_call() IS
+    'Times of the parts of the session''s last call of an eval function; no row before the first';
+COMMENT ON FUNCTION pyqsys.sandbox_status() IS 'Rows of pyq_sandbox_status, as JSON';
+COMMENT ON FUNCTION @extschema@.pyq_sandbox_status() IS
+    'Protections of engine processes for the current role on this machine';
+COMMENT ON FUNCTION pyqsys.list_envs() IS 'Rows of pyq_list_envs, as JSON';
+COMMENT ON FUNCTION @extschema@.pyq_list_envs() IS
+    'The Python environments available for env_name';
 
 -- ------------------------------------------------------------------- par_lst as a json value
 
@@ -288,7 +457,7 @@ $$;
 
 -- ------------------------------------------------------------------------------ rows as columns
 
--- Package oml calls these; the bytes are described in src/engine/packed_batch.h.
+-- Package oml calls these; the bytes are described in src/engine/common/packed_batch.h.
 CREATE FUNCTION pyqsys.query_batches(inp_nam text, use_decimal boolean DEFAULT false)
     RETURNS SETOF bytea
     LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE ROWS 100
@@ -330,9 +499,9 @@ CREATE FUNCTION pyqsys.ignore_replicated() RETURNS trigger
     LANGUAGE C VOLATILE PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'epe_ignore_replicated';
 COMMENT ON FUNCTION pyqsys.ignore_replicated() IS
-    'Trigger on the tables that do not travel: ignores what replication does to them';
+    'Trigger on tables that are not replicated: ignores changes by replication';
 
--- Tables whose rows do not travel are those that pg_dump leaves out.
+-- The tables that are not replicated are those that pg_dump omits.
 CREATE FUNCTION pyqsys.guard_tables() RETURNS void
     LANGUAGE plpgsql
     SET search_path = pg_catalog, pg_temp
@@ -382,13 +551,13 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pyqsys.guard_tables() IS
-    'Puts the guards on every table of pyqsys, where they are missing or disabled';
+    'Creates or enables missing or disabled guard triggers on every table of pyqsys';
 
--- Default privileges, of the role that runs this script or of others for it, have given each object
--- an ACL. What each kind of object means to give: nothing for tables, sequences, trigger functions
--- and the two functions here; SELECT on views, EXECUTE on functions, USAGE on types and the schema to
--- everybody; all to the owner. "kept" names objects ("class.oid") whose ACL may be the work of an
--- administrator: of these only what is never meant is revoked.
+-- Default privileges, of the role that runs this script or of others for it, have set the ACL of
+-- each object. The intended privileges: nothing on tables, sequences, trigger functions and the two
+-- functions here; SELECT on views, EXECUTE on functions, USAGE on types and the schema to PUBLIC;
+-- all to the owner. "kept" lists objects ("class.oid") whose ACL an administrator may have set: of
+-- these, only privileges that are never intended are revoked.
 CREATE FUNCTION pyqsys.set_privileges(kept text[] DEFAULT '{}') RETURNS void
     LANGUAGE plpgsql
     SET search_path = pg_catalog, pg_temp
@@ -471,11 +640,11 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pyqsys.set_privileges(text[]) IS
-    'Sets the ACL of every object of the extension to what it is meant to be';
+    'Sets the ACL of every object of the extension to the intended one';
 
 -- ---------------------------------------------------------------------- scripts and parallel plans
 
--- Scripts may write, an asynchronous call stores a job, and who waits for one takes new snapshots.
+-- Scripts may write, an asynchronous call stores a job, and a wait for one takes new snapshots.
 DO $$
 DECLARE
     writing regprocedure;

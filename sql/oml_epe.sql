@@ -1,13 +1,13 @@
 -- The extension oml_epe, whole and current; the versioned script is built from this file.
 --
--- Users call what is in the extension's schema (@extschema@). Schema pyqsys holds the tables of the
--- script repository, which only the C functions and the views read and write, and the functions
--- under Oracle's folded names.
+-- Users call the functions of the extension's schema (@extschema@). Schema pyqsys holds the tables
+-- of the script repository, which only the C functions and the views read and write, and the
+-- functions under Oracle's folded names.
 \echo Use "CREATE EXTENSION oml_epe" to load this file. \quit
 
--- CREATE EXTENSION puts the extension's schema on the path. Others may be allowed to create there,
--- and an operator of theirs that fits better than pg_catalog's would run as the superuser. What
--- this file creates is qualified, so that it needs no path.
+-- CREATE EXTENSION puts the extension's schema on the path. Other roles may have CREATE on it, and
+-- an operator of theirs that matches better than pg_catalog's would run as the superuser. The names
+-- in this file are qualified, so that it needs no path.
 SET LOCAL search_path = pg_catalog, pg_temp;
 
 -- ------------------------------------------------------------------------------------- the role
@@ -19,7 +19,7 @@ BEGIN
     IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'pyqadmin') THEN
         CREATE ROLE pyqadmin NOLOGIN;
         COMMENT ON ROLE pyqadmin IS
-            'oml_epe: members may store Python that runs inside the server; as good as superuser';
+            'oml_epe: members may store Python that runs inside the server; equivalent to superuser';
     ELSIF EXISTS (SELECT FROM pg_catalog.pg_auth_members
                   WHERE roleid = (SELECT oid FROM pg_catalog.pg_roles
                                   WHERE rolname = 'pyqadmin')) THEN
@@ -30,7 +30,7 @@ BEGIN
                      JOIN pg_catalog.pg_roles AS r ON r.oid = m.member
                  WHERE m.roleid = (SELECT oid FROM pg_catalog.pg_roles
                                    WHERE rolname = 'pyqadmin')),
-                HINT = 'Revoke the role from those who should not.';
+                HINT = 'Revoke the role from members that should not have this right.';
     END IF;
 EXCEPTION
     WHEN duplicate_object OR unique_violation THEN
@@ -40,14 +40,14 @@ $$;
 
 -- ------------------------------------------------------------------------------- the repository
 
--- Fails when the schema exists: what is in it must be ours.
+-- Fails when the schema exists: it must contain only objects of the extension.
 CREATE SCHEMA pyqsys;
 COMMENT ON SCHEMA pyqsys IS
     'oml_epe: the tables of the script repository, and the functions under Oracle''s folded names';
 GRANT USAGE ON SCHEMA pyqsys TO PUBLIC;
 
--- Read by position in src/pg/catalog/script_table.cpp. Names collate "C", so that the lookup by index is a
--- comparison of bytes in every database.
+-- Read by position in src/pg/catalog/script_table.cpp. Names collate "C", so that the lookup by
+-- index is a comparison of bytes in every database.
 CREATE TABLE pyqsys.scripts (
     owner regrole NOT NULL,
     name text COLLATE "C" NOT NULL CHECK (length(name) BETWEEN 1 AND 128),
@@ -62,9 +62,9 @@ COMMENT ON TABLE pyqsys.scripts IS
 COMMENT ON COLUMN pyqsys.scripts.owner IS 'Role that it belongs to; 0 (-) for a global script';
 COMMENT ON COLUMN pyqsys.scripts.name IS 'Name of the script: case-sensitive, 1 to 128 characters';
 COMMENT ON COLUMN pyqsys.scripts.script IS 'Python source';
-COMMENT ON COLUMN pyqsys.scripts.description IS 'What the script is for';
-COMMENT ON COLUMN pyqsys.scripts.created IS 'When a script of this name was first stored';
-COMMENT ON COLUMN pyqsys.scripts.updated IS 'When the source was last stored';
+COMMENT ON COLUMN pyqsys.scripts.description IS 'Description of the script';
+COMMENT ON COLUMN pyqsys.scripts.created IS 'Time at which a script of this name was first stored';
+COMMENT ON COLUMN pyqsys.scripts.updated IS 'Time at which the source was last stored';
 
 -- No foreign key to scripts: pg_restore --jobs loads an extension's tables in any order.
 -- A trigger deletes the grants of a script instead.
@@ -75,13 +75,13 @@ CREATE TABLE pyqsys.script_grants (
     CONSTRAINT script_grants_key PRIMARY KEY (owner, name, grantee)
 );
 COMMENT ON TABLE pyqsys.script_grants IS
-    'Who may run whose scripts; written by pyq_grant and pyq_revoke';
+    'Grants on scripts; written by pyq_grant and pyq_revoke';
 COMMENT ON COLUMN pyqsys.script_grants.owner IS 'Owner of the script';
 COMMENT ON COLUMN pyqsys.script_grants.name IS 'Name of the script';
-COMMENT ON COLUMN pyqsys.script_grants.grantee IS 'Role that may run it; 0 (-) for everybody';
+COMMENT ON COLUMN pyqsys.script_grants.grantee IS 'Role that may run it; 0 (-) for PUBLIC';
 
--- A dropped role's rows stay, with its bare OID, which could be anybody in the cluster that a dump
--- is restored in: they are not dumped.
+-- Rows of a dropped role stay, with its bare OID, which could be another role's in the cluster in
+-- which a dump is restored: they are not dumped.
 SELECT pg_catalog.pg_extension_config_dump('pyqsys.scripts',
     'WHERE owner::oid = 0 OR EXISTS (SELECT FROM pg_catalog.pg_roles AS r WHERE r.oid = owner)');
 SELECT pg_catalog.pg_extension_config_dump('pyqsys.script_grants',
@@ -134,10 +134,9 @@ CREATE TRIGGER script_dropped AFTER DELETE OR UPDATE OF owner, name ON pyqsys.sc
 CREATE TRIGGER scripts_truncated AFTER TRUNCATE ON pyqsys.scripts
     FOR EACH STATEMENT EXECUTE FUNCTION pyqsys.forget_grants();
 
--- The views run as their owner and show what current_user may see. They compare OIDs of roles, and
--- show names: a name that a view shows is that of a role. quote_ident(current_user)::regrole is the
--- OID of the current user. The barrier keeps a caller's own
--- functions from being shown the other rows first.
+-- The views run as their owner and show the rows that current_user may see. They compare OIDs of
+-- roles, and show their names. quote_ident(current_user)::regrole is the OID of the current user.
+-- The barrier prevents a caller's own functions from reading the other rows first.
 CREATE VIEW @extschema@.all_pyq_scripts WITH (security_barrier) AS
     SELECT CASE WHEN s.owner::oid = 0 THEN 'pyqsys'
                 ELSE (SELECT r.rolname::text FROM pg_catalog.pg_roles AS r
@@ -184,29 +183,29 @@ CREATE FUNCTION @extschema@.pyq_script_drop(
     LANGUAGE C VOLATILE PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'epe_script_drop';
 COMMENT ON FUNCTION @extschema@.pyq_script_drop(text, boolean, boolean) IS
-    'Drops a script of the current user, or a global one; v_silent: quiet when there is none';
+    'Drops a script of the current user, or a global one; v_silent: no error if it does not exist';
 
 CREATE FUNCTION @extschema@.pyq_grant(v_name text, v_type text, v_user text DEFAULT NULL)
     RETURNS void
     LANGUAGE C VOLATILE PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'epe_grant';
 COMMENT ON FUNCTION @extschema@.pyq_grant(text, text, text) IS
-    'Lets a role run a script (v_type ''pyqscript'') or read a datastore (''datastore''); v_user NULL: everybody';
+    'Lets a role run a script (v_type ''pyqscript'') or read a datastore (''datastore''); v_user NULL: PUBLIC';
 
 CREATE FUNCTION @extschema@.pyq_revoke(v_name text, v_type text, v_user text DEFAULT NULL)
     RETURNS void
     LANGUAGE C VOLATILE PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'epe_revoke';
 COMMENT ON FUNCTION @extschema@.pyq_revoke(text, text, text) IS
-    'Takes back what pyq_grant gave to a role; v_user NULL: from everybody who has it';
+    'Revokes a privilege granted by pyq_grant from a role; v_user NULL: from all grantees';
 
 -- ------------------------------------------------------------------------------- the datastores
 
--- Closed like the repository: functions of ours write for the current user, views show what he may
--- read. Not row level security with rights for PUBLIC: DELETE on a table is the right to lock it
--- against everybody else, and a role with BYPASSRLS could store pickles as if a superuser had.
--- No foreign keys, as above; triggers delete what belongs to a store. It is known by an id, so that
--- what a concurrent session may have left behind does not belong to a later store of its name.
+-- Closed like the repository: functions of the extension write for the current user, views show the
+-- rows that it may read. Not row level security with rights for PUBLIC: DELETE on a table includes
+-- the right to lock it against all other sessions, and a role with BYPASSRLS could store pickles in
+-- the name of a superuser. No foreign keys, as above; triggers delete the rows of a store. It has
+-- an id, so that rows left by a concurrent session do not belong to a later store of its name.
 CREATE TABLE pyqsys.datastores (
     owner regrole NOT NULL,
     name text COLLATE "C" NOT NULL CHECK (length(name) BETWEEN 1 AND 128),
@@ -221,10 +220,11 @@ COMMENT ON TABLE pyqsys.datastores IS
     'Named stores of Python objects; written by package oml, read by all_pyq_datastores';
 COMMENT ON COLUMN pyqsys.datastores.owner IS 'Role that it belongs to';
 COMMENT ON COLUMN pyqsys.datastores.name IS 'Name: case-sensitive, 1 to 128 characters';
-COMMENT ON COLUMN pyqsys.datastores.id IS 'What its objects and grants know it by';
-COMMENT ON COLUMN pyqsys.datastores.description IS 'What the store is for';
-COMMENT ON COLUMN pyqsys.datastores.is_grantable IS 'Whether others may be allowed to read it';
-COMMENT ON COLUMN pyqsys.datastores.created IS 'When it was made or overwritten';
+COMMENT ON COLUMN pyqsys.datastores.id IS 'ID by which its objects and grants refer to it';
+COMMENT ON COLUMN pyqsys.datastores.description IS 'Description of the datastore';
+COMMENT ON COLUMN pyqsys.datastores.is_grantable IS
+    'Whether read access may be granted to other roles';
+COMMENT ON COLUMN pyqsys.datastores.created IS 'Time of its creation or last overwrite';
 
 CREATE TABLE pyqsys.datastore_objects (
     store uuid NOT NULL,
@@ -245,9 +245,9 @@ COMMENT ON TABLE pyqsys.datastore_objects IS 'The objects of the datastores, wit
 COMMENT ON COLUMN pyqsys.datastore_objects.store IS 'The id of the store';
 COMMENT ON COLUMN pyqsys.datastore_objects.name IS 'Name of the object within the store';
 COMMENT ON COLUMN pyqsys.datastore_objects.owner IS 'Owner of the store';
-COMMENT ON COLUMN pyqsys.datastore_objects.object IS 'What its pieces know it by';
+COMMENT ON COLUMN pyqsys.datastore_objects.object IS 'ID by which its pieces refer to it';
 COMMENT ON COLUMN pyqsys.datastore_objects.class IS 'Python class';
-COMMENT ON COLUMN pyqsys.datastore_objects.size IS 'Bytes that it takes as stored';
+COMMENT ON COLUMN pyqsys.datastore_objects.size IS 'Size as stored, in bytes';
 COMMENT ON COLUMN pyqsys.datastore_objects.length IS 'len() of a list, dict or frame, else 1';
 COMMENT ON COLUMN pyqsys.datastore_objects.nrow IS 'Rows of a frame, else 1';
 COMMENT ON COLUMN pyqsys.datastore_objects.ncol IS
@@ -266,11 +266,12 @@ CREATE TABLE pyqsys.datastore_pieces (
 );
 -- Pickles of numbers do not shrink; package oml compresses when it is asked to.
 ALTER TABLE pyqsys.datastore_pieces ALTER COLUMN data SET STORAGE EXTERNAL;
-COMMENT ON TABLE pyqsys.datastore_pieces IS 'The data of the objects, a few megabytes a row';
+COMMENT ON TABLE pyqsys.datastore_pieces IS 'The data of the objects, a few megabytes per row';
 COMMENT ON COLUMN pyqsys.datastore_pieces.owner IS
     'Role that wrote it, which decides whether it may be unpickled inside the server';
 COMMENT ON COLUMN pyqsys.datastore_pieces.object IS 'The object''s id';
-COMMENT ON COLUMN pyqsys.datastore_pieces.number IS 'Place of the piece within the object, from 0';
+COMMENT ON COLUMN pyqsys.datastore_pieces.number IS
+    'Position of the piece within the object, from 0';
 COMMENT ON COLUMN pyqsys.datastore_pieces.data IS 'Bytes of the pickle and its buffers';
 
 CREATE TABLE pyqsys.datastore_grants (
@@ -280,11 +281,11 @@ CREATE TABLE pyqsys.datastore_grants (
     CONSTRAINT datastore_grants_key PRIMARY KEY (store, grantee)
 );
 COMMENT ON TABLE pyqsys.datastore_grants IS
-    'Who may read whose datastores; written by pyq_grant and pyq_revoke';
+    'Grants on datastores; written by pyq_grant and pyq_revoke';
 COMMENT ON COLUMN pyqsys.datastore_grants.store IS 'The id of the store';
 COMMENT ON COLUMN pyqsys.datastore_grants.owner IS 'Owner of the store';
 COMMENT ON COLUMN pyqsys.datastore_grants.grantee IS
-    'Role that may read it; 0 (-) for everybody';
+    'Role that may read it; 0 (-) for PUBLIC';
 
 SELECT pg_catalog.pg_extension_config_dump('pyqsys.datastores',
     'WHERE EXISTS (SELECT FROM pg_catalog.pg_roles AS r WHERE r.oid = owner)');
@@ -308,7 +309,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pyqsys.forget_datastore() IS
-    'Trigger on pyqsys.datastores: deletes what belongs to a store that is deleted';
+    'Trigger on pyqsys.datastores: deletes the objects and grants of a deleted datastore';
 
 CREATE FUNCTION pyqsys.forget_pieces() RETURNS trigger
     LANGUAGE plpgsql
@@ -325,7 +326,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pyqsys.forget_pieces() IS
-    'Trigger on pyqsys.datastore_objects: deletes the data of one that is deleted or replaced';
+    'Trigger on pyqsys.datastore_objects: deletes the data of a deleted or replaced object';
 
 CREATE FUNCTION pyqsys.forget_all_datastores() RETURNS trigger
     LANGUAGE plpgsql
@@ -337,7 +338,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pyqsys.forget_all_datastores() IS
-    'Trigger on pyqsys.datastores: empties the other tables with it';
+    'Trigger on pyqsys.datastores: empties the other tables when it is truncated';
 
 CREATE TRIGGER datastore_deleted AFTER DELETE ON pyqsys.datastores
     FOR EACH ROW EXECUTE FUNCTION pyqsys.forget_datastore();
@@ -346,7 +347,7 @@ CREATE TRIGGER datastores_truncated AFTER TRUNCATE ON pyqsys.datastores
 CREATE TRIGGER object_deleted AFTER DELETE OR UPDATE OF object ON pyqsys.datastore_objects
     FOR EACH ROW EXECUTE FUNCTION pyqsys.forget_pieces();
 
--- Package oml reads these three views; they show the current user what he may load.
+-- Package oml reads these three views; they show the rows that the current user may load.
 CREATE VIEW pyqsys.readable_datastores WITH (security_barrier) AS
     SELECT s.id, s.owner, s.owner_name, s.name, s.description, s.is_grantable, s.created,
            s.owner = quote_ident(current_user)::regrole AS is_own, s.is_granted,
@@ -363,17 +364,17 @@ CREATE VIEW pyqsys.readable_datastores WITH (security_barrier) AS
           FROM pyqsys.datastores AS d) AS s
     WHERE pg_has_role(s.owner::oid, 'USAGE') OR s.is_granted;
 COMMENT ON VIEW pyqsys.readable_datastores IS 'Datastores that the current user may read';
-COMMENT ON COLUMN pyqsys.readable_datastores.id IS 'What its objects know it by';
+COMMENT ON COLUMN pyqsys.readable_datastores.id IS 'ID by which its objects refer to it';
 COMMENT ON COLUMN pyqsys.readable_datastores.owner IS 'Owner';
 COMMENT ON COLUMN pyqsys.readable_datastores.owner_name IS
     'Name of the owner; NULL when the role has been dropped';
 COMMENT ON COLUMN pyqsys.readable_datastores.name IS 'Name';
-COMMENT ON COLUMN pyqsys.readable_datastores.description IS 'What the store is for';
+COMMENT ON COLUMN pyqsys.readable_datastores.description IS 'Description of the datastore';
 COMMENT ON COLUMN pyqsys.readable_datastores.is_grantable IS 'Whether it may be granted';
-COMMENT ON COLUMN pyqsys.readable_datastores.created IS 'When it was made or overwritten';
+COMMENT ON COLUMN pyqsys.readable_datastores.created IS 'Time of its creation or last overwrite';
 COMMENT ON COLUMN pyqsys.readable_datastores.is_own IS 'Whether the current user owns it';
 COMMENT ON COLUMN pyqsys.readable_datastores.is_granted IS
-    'Whether it is granted to the current user, to a role of his or to everybody';
+    'Whether it is granted to the current user, to a role that it belongs to, or to PUBLIC';
 COMMENT ON COLUMN pyqsys.readable_datastores.is_trusted IS
     'Whether its objects may be unpickled inside the server: the owner is trusted';
 GRANT SELECT ON pyqsys.readable_datastores TO PUBLIC;
@@ -386,9 +387,9 @@ CREATE VIEW pyqsys.readable_objects WITH (security_barrier) AS
 COMMENT ON VIEW pyqsys.readable_objects IS 'Objects of the datastores in readable_datastores';
 COMMENT ON COLUMN pyqsys.readable_objects.store IS 'The id of the store';
 COMMENT ON COLUMN pyqsys.readable_objects.name IS 'Name of the object within the store';
-COMMENT ON COLUMN pyqsys.readable_objects.object IS 'What its pieces know it by';
+COMMENT ON COLUMN pyqsys.readable_objects.object IS 'ID by which its pieces refer to it';
 COMMENT ON COLUMN pyqsys.readable_objects.class IS 'Python class';
-COMMENT ON COLUMN pyqsys.readable_objects.size IS 'Bytes that it takes as stored';
+COMMENT ON COLUMN pyqsys.readable_objects.size IS 'Size as stored, in bytes';
 COMMENT ON COLUMN pyqsys.readable_objects.length IS 'len() of a list, dict or frame, else 1';
 COMMENT ON COLUMN pyqsys.readable_objects.nrow IS 'Rows of a frame, else 1';
 COMMENT ON COLUMN pyqsys.readable_objects.ncol IS
@@ -397,8 +398,8 @@ COMMENT ON COLUMN pyqsys.readable_objects.parts IS 'Bytes of the pickle and of e
 COMMENT ON COLUMN pyqsys.readable_objects.is_compressed IS 'Whether each piece is compressed';
 GRANT SELECT ON pyqsys.readable_objects TO PUBLIC;
 
--- A piece belongs to an object of the role that wrote it and to no other: so the owner of the store
--- is who answers for what is unpickled.
+-- A piece belongs only to objects of the role that wrote it: so the owner of the store is
+-- responsible for what is unpickled.
 CREATE VIEW pyqsys.readable_pieces WITH (security_barrier) AS
     SELECT o.store, p.object, p.number, p.data
     FROM pyqsys.datastore_objects AS o
@@ -407,7 +408,8 @@ CREATE VIEW pyqsys.readable_pieces WITH (security_barrier) AS
 COMMENT ON VIEW pyqsys.readable_pieces IS 'The data of the objects in readable_objects';
 COMMENT ON COLUMN pyqsys.readable_pieces.store IS 'The id of the store';
 COMMENT ON COLUMN pyqsys.readable_pieces.object IS 'The object''s id';
-COMMENT ON COLUMN pyqsys.readable_pieces.number IS 'Place of the piece within the object, from 0';
+COMMENT ON COLUMN pyqsys.readable_pieces.number IS
+    'Position of the piece within the object, from 0';
 COMMENT ON COLUMN pyqsys.readable_pieces.data IS 'Bytes of the pickle and its buffers';
 GRANT SELECT ON pyqsys.readable_pieces TO PUBLIC;
 
@@ -423,11 +425,12 @@ COMMENT ON COLUMN @extschema@.all_pyq_datastores.dsowner IS
     'Owner; NULL when the role has been dropped';
 COMMENT ON COLUMN @extschema@.all_pyq_datastores.dsname IS 'Name of the datastore';
 COMMENT ON COLUMN @extschema@.all_pyq_datastores.nobj IS 'Number of its objects';
-COMMENT ON COLUMN @extschema@.all_pyq_datastores.dssize IS 'Bytes that these take as stored';
-COMMENT ON COLUMN @extschema@.all_pyq_datastores.cdate IS 'When it was made or overwritten';
-COMMENT ON COLUMN @extschema@.all_pyq_datastores.description IS 'What it is for';
+COMMENT ON COLUMN @extschema@.all_pyq_datastores.dssize IS
+    'Total size of its objects as stored, in bytes';
+COMMENT ON COLUMN @extschema@.all_pyq_datastores.cdate IS 'Time of its creation or last overwrite';
+COMMENT ON COLUMN @extschema@.all_pyq_datastores.description IS 'Description of the datastore';
 COMMENT ON COLUMN @extschema@.all_pyq_datastores.grantable IS
-    'T: others may be allowed to read it; F: they may not';
+    'T: read access may be granted to other roles; F: it may not';
 GRANT SELECT ON @extschema@.all_pyq_datastores TO PUBLIC;
 
 CREATE VIEW @extschema@.user_pyq_datastores WITH (security_barrier) AS
@@ -440,11 +443,12 @@ CREATE VIEW @extschema@.user_pyq_datastores WITH (security_barrier) AS
 COMMENT ON VIEW @extschema@.user_pyq_datastores IS 'Datastores that the current user owns';
 COMMENT ON COLUMN @extschema@.user_pyq_datastores.dsname IS 'Name of the datastore';
 COMMENT ON COLUMN @extschema@.user_pyq_datastores.nobj IS 'Number of its objects';
-COMMENT ON COLUMN @extschema@.user_pyq_datastores.dssize IS 'Bytes that these take as stored';
-COMMENT ON COLUMN @extschema@.user_pyq_datastores.cdate IS 'When it was made or overwritten';
-COMMENT ON COLUMN @extschema@.user_pyq_datastores.description IS 'What it is for';
+COMMENT ON COLUMN @extschema@.user_pyq_datastores.dssize IS
+    'Total size of its objects as stored, in bytes';
+COMMENT ON COLUMN @extschema@.user_pyq_datastores.cdate IS 'Time of its creation or last overwrite';
+COMMENT ON COLUMN @extschema@.user_pyq_datastores.description IS 'Description of the datastore';
 COMMENT ON COLUMN @extschema@.user_pyq_datastores.grantable IS
-    'T: others may be allowed to read it; F: they may not';
+    'T: read access may be granted to other roles; F: it may not';
 GRANT SELECT ON @extschema@.user_pyq_datastores TO PUBLIC;
 
 CREATE VIEW @extschema@.all_pyq_datastore_contents WITH (security_barrier) AS
@@ -460,7 +464,7 @@ COMMENT ON COLUMN @extschema@.all_pyq_datastore_contents.dsname IS 'Name of the 
 COMMENT ON COLUMN @extschema@.all_pyq_datastore_contents.objname IS 'Name of the object';
 COMMENT ON COLUMN @extschema@.all_pyq_datastore_contents.class IS 'Python class';
 COMMENT ON COLUMN @extschema@.all_pyq_datastore_contents.objsize IS
-    'Bytes that it takes as stored';
+    'Size as stored, in bytes';
 COMMENT ON COLUMN @extschema@.all_pyq_datastore_contents.length IS
     'len() of a list, dict or frame, else 1';
 COMMENT ON COLUMN @extschema@.all_pyq_datastore_contents.nrow IS 'Rows of a frame, else 1';
@@ -479,7 +483,7 @@ CREATE FUNCTION pyqsys.datastore_discard(object uuid) RETURNS void
     LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'epe_datastore_discard';
 COMMENT ON FUNCTION pyqsys.datastore_discard(uuid) IS
-    'Deletes pieces of an object that no store has';
+    'Deletes the pieces of an object that belongs to no datastore';
 
 CREATE FUNCTION pyqsys.datastore_save(
     name text, objects jsonb, mode text, description text, is_grantable boolean)
@@ -495,7 +499,7 @@ CREATE FUNCTION pyqsys.datastore_delete(name text, objects text[]) RETURNS bigin
 COMMENT ON FUNCTION pyqsys.datastore_delete(text, text[]) IS
     'Deletes objects of a store of the current user, or the store where objects is NULL';
 
--- What package oml shows of scripts and of grants, beyond Oracle's views.
+-- Columns of scripts and grants for package oml, in addition to Oracle's views.
 CREATE VIEW pyqsys.readable_scripts WITH (security_barrier) AS
     SELECT s.owner_name, s.name, s.script, s.description, s.updated, s.owner::oid = 0 AS is_global,
            s.owner = quote_ident(current_user)::regrole AS is_own, s.is_granted,
@@ -514,17 +518,17 @@ CREATE VIEW pyqsys.readable_scripts WITH (security_barrier) AS
                      AS is_granted
           FROM pyqsys.scripts AS i) AS s
     WHERE s.owner::oid = 0 OR pg_has_role(s.owner::oid, 'USAGE') OR s.is_granted;
-COMMENT ON VIEW pyqsys.readable_scripts IS 'all_pyq_scripts, with what oml.script shows';
+COMMENT ON VIEW pyqsys.readable_scripts IS 'all_pyq_scripts, with further columns for oml.script';
 COMMENT ON COLUMN pyqsys.readable_scripts.owner_name IS
     'Owner; pyqsys for a global script, NULL for one of a role that has been dropped';
 COMMENT ON COLUMN pyqsys.readable_scripts.name IS 'Name of the script';
 COMMENT ON COLUMN pyqsys.readable_scripts.script IS 'Python source';
-COMMENT ON COLUMN pyqsys.readable_scripts.description IS 'What the script is for';
-COMMENT ON COLUMN pyqsys.readable_scripts.updated IS 'When the source was last stored';
+COMMENT ON COLUMN pyqsys.readable_scripts.description IS 'Description of the script';
+COMMENT ON COLUMN pyqsys.readable_scripts.updated IS 'Time at which the source was last stored';
 COMMENT ON COLUMN pyqsys.readable_scripts.is_global IS 'Whether it is a global script';
 COMMENT ON COLUMN pyqsys.readable_scripts.is_own IS 'Whether the current user owns it';
 COMMENT ON COLUMN pyqsys.readable_scripts.is_granted IS
-    'Whether it is granted to the current user, to a role of his or to everybody';
+    'Whether it is granted to the current user, to a role that it belongs to, or to PUBLIC';
 COMMENT ON COLUMN pyqsys.readable_scripts.is_trusted IS
     'Whether it may run inside the server: the owner is trusted';
 GRANT SELECT ON pyqsys.readable_scripts TO PUBLIC;
@@ -540,7 +544,7 @@ CREATE VIEW pyqsys.given_grants WITH (security_barrier) AS
           FROM pyqsys.datastore_grants AS e
               JOIN pyqsys.datastores AS d ON d.id = e.store AND d.owner = e.owner) AS g
     WHERE g.owner = quote_ident(current_user)::regrole;
-COMMENT ON VIEW pyqsys.given_grants IS 'What pyq_grant has given of the current user''s';
+COMMENT ON VIEW pyqsys.given_grants IS 'Grants that the current user has made with pyq_grant';
 COMMENT ON COLUMN pyqsys.given_grants.type IS 'pyqscript or datastore';
 COMMENT ON COLUMN pyqsys.given_grants.name IS 'Name of the script or datastore';
 COMMENT ON COLUMN pyqsys.given_grants.grantee IS
@@ -556,12 +560,14 @@ COMMENT ON COLUMN @extschema@.pyq_json.value IS 'The results of all calls as one
 
 CREATE TYPE @extschema@.pyq_xml AS (name text, value text);
 COMMENT ON TYPE @extschema@.pyq_xml IS 'Result of OUT_FMT ''XML''; NULL::pyq_xml asks for it';
-COMMENT ON COLUMN @extschema@.pyq_xml.name IS 'Chunk number, group or index; NULL for a lone call';
+COMMENT ON COLUMN @extschema@.pyq_xml.name IS
+    'Chunk number, group or index; NULL for a single call';
 COMMENT ON COLUMN @extschema@.pyq_xml.value IS 'The result of the call as an XML document';
 
 CREATE TYPE @extschema@.pyq_png AS (name text, id int, value text, title text, image bytea);
 COMMENT ON TYPE @extschema@.pyq_png IS 'Result of OUT_FMT ''PNG''; NULL::pyq_png asks for it';
-COMMENT ON COLUMN @extschema@.pyq_png.name IS 'Chunk number, group or index; NULL for a lone call';
+COMMENT ON COLUMN @extschema@.pyq_png.name IS
+    'Chunk number, group or index; NULL for a single call';
 COMMENT ON COLUMN @extschema@.pyq_png.id IS 'Number of the image within its call, from 1';
 COMMENT ON COLUMN @extschema@.pyq_png.value IS 'The result of the call as JSON text';
 COMMENT ON COLUMN @extschema@.pyq_png.title IS 'Title of the figure; NULL when it has none';
@@ -569,8 +575,8 @@ COMMENT ON COLUMN @extschema@.pyq_png.image IS 'The PNG file';
 
 -- --------------------------------------------------------------------------- the eval functions
 
--- Each has six forms: par_lst is text, jsonb or json; the shape of the result is given by out_fmt
--- and the AS list, or by the type of out_row. PARALLEL UNSAFE: scripts may write, and an asynchronous
+-- Each has six forms: par_lst is text, jsonb or json; out_fmt and the AS list, or the type of
+-- out_row, define the shape of the result. PARALLEL UNSAFE: scripts may write, and an asynchronous
 -- call stores a job. The cost is a guess: high, so that the planner avoids calls.
 
 CREATE FUNCTION @extschema@.pyq_eval(
@@ -580,7 +586,7 @@ CREATE FUNCTION @extschema@.pyq_eval(
     LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000 ROWS 1000
     AS 'MODULE_PATHNAME', 'epe_eval';
 COMMENT ON FUNCTION @extschema@.pyq_eval(text, text, text, text, text) IS
-    'Runs a script once, without data; result as out_fmt and AS say';
+    'Runs a script once, without data; result in the format of out_fmt and AS';
 
 CREATE FUNCTION @extschema@.pyq_eval(
     par_lst text, out_row anyelement, scr_name text, scr_owner text DEFAULT NULL,
@@ -589,7 +595,7 @@ CREATE FUNCTION @extschema@.pyq_eval(
     LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000 ROWS 1000
     AS 'MODULE_PATHNAME', 'epe_eval_row';
 COMMENT ON FUNCTION @extschema@.pyq_eval(text, anyelement, text, text, text) IS
-    'Runs a script once, without data; result of out_row''s type';
+    'Runs a script once, without data; result of the type of out_row';
 
 CREATE FUNCTION @extschema@.pyq_eval(
     par_lst jsonb, out_fmt text, scr_name text, scr_owner text DEFAULT NULL,
@@ -598,7 +604,7 @@ CREATE FUNCTION @extschema@.pyq_eval(
     LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000 ROWS 1000
     AS 'MODULE_PATHNAME', 'epe_eval';
 COMMENT ON FUNCTION @extschema@.pyq_eval(jsonb, text, text, text, text) IS
-    'Runs a script once, without data; result as out_fmt and AS say';
+    'Runs a script once, without data; result in the format of out_fmt and AS';
 
 CREATE FUNCTION @extschema@.pyq_eval(
     par_lst jsonb, out_row anyelement, scr_name text, scr_owner text DEFAULT NULL,
@@ -607,7 +613,7 @@ CREATE FUNCTION @extschema@.pyq_eval(
     LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000 ROWS 1000
     AS 'MODULE_PATHNAME', 'epe_eval_row';
 COMMENT ON FUNCTION @extschema@.pyq_eval(jsonb, anyelement, text, text, text) IS
-    'Runs a script once, without data; result of out_row''s type';
+    'Runs a script once, without data; result of the type of out_row';
 
 CREATE FUNCTION @extschema@.pyq_table_eval(
     inp_nam text, par_lst text, out_fmt text, scr_name text, scr_owner text DEFAULT NULL,
@@ -616,7 +622,7 @@ CREATE FUNCTION @extschema@.pyq_table_eval(
     LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000 ROWS 1000
     AS 'MODULE_PATHNAME', 'epe_table_eval';
 COMMENT ON FUNCTION @extschema@.pyq_table_eval(text, text, text, text, text, text) IS
-    'Runs a script once over a table or query; result as out_fmt and AS say';
+    'Runs a script once over a table or query; result in the format of out_fmt and AS';
 
 CREATE FUNCTION @extschema@.pyq_table_eval(
     inp_nam text, par_lst text, out_row anyelement, scr_name text, scr_owner text DEFAULT NULL,
@@ -625,7 +631,7 @@ CREATE FUNCTION @extschema@.pyq_table_eval(
     LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000 ROWS 1000
     AS 'MODULE_PATHNAME', 'epe_table_eval_row';
 COMMENT ON FUNCTION @extschema@.pyq_table_eval(text, text, anyelement, text, text, text) IS
-    'Runs a script once over a table or query; result of out_row''s type';
+    'Runs a script once over a table or query; result of the type of out_row';
 
 CREATE FUNCTION @extschema@.pyq_table_eval(
     inp_nam text, par_lst jsonb, out_fmt text, scr_name text, scr_owner text DEFAULT NULL,
@@ -634,7 +640,7 @@ CREATE FUNCTION @extschema@.pyq_table_eval(
     LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000 ROWS 1000
     AS 'MODULE_PATHNAME', 'epe_table_eval';
 COMMENT ON FUNCTION @extschema@.pyq_table_eval(text, jsonb, text, text, text, text) IS
-    'Runs a script once over a table or query; result as out_fmt and AS say';
+    'Runs a script once over a table or query; result in the format of out_fmt and AS';
 
 CREATE FUNCTION @extschema@.pyq_table_eval(
     inp_nam text, par_lst jsonb, out_row anyelement, scr_name text, scr_owner text DEFAULT NULL,
@@ -643,7 +649,7 @@ CREATE FUNCTION @extschema@.pyq_table_eval(
     LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000 ROWS 1000
     AS 'MODULE_PATHNAME', 'epe_table_eval_row';
 COMMENT ON FUNCTION @extschema@.pyq_table_eval(text, jsonb, anyelement, text, text, text) IS
-    'Runs a script once over a table or query; result of out_row''s type';
+    'Runs a script once over a table or query; result of the type of out_row';
 
 CREATE FUNCTION @extschema@.pyq_row_eval(
     inp_nam text, par_lst text, out_fmt text, row_num bigint, scr_name text,
@@ -652,7 +658,7 @@ CREATE FUNCTION @extschema@.pyq_row_eval(
     LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000 ROWS 1000
     AS 'MODULE_PATHNAME', 'epe_row_eval';
 COMMENT ON FUNCTION @extschema@.pyq_row_eval(text, text, text, bigint, text, text, text) IS
-    'Runs a script over each row_num rows of a table or query; result as out_fmt and AS say';
+    'Runs a script over each row_num rows of a table or query; result in the format of out_fmt and AS';
 
 CREATE FUNCTION @extschema@.pyq_row_eval(
     inp_nam text, par_lst text, out_row anyelement, row_num bigint, scr_name text,
@@ -661,7 +667,7 @@ CREATE FUNCTION @extschema@.pyq_row_eval(
     LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000 ROWS 1000
     AS 'MODULE_PATHNAME', 'epe_row_eval_row';
 COMMENT ON FUNCTION @extschema@.pyq_row_eval(text, text, anyelement, bigint, text, text, text) IS
-    'Runs a script over each row_num rows of a table or query; result of out_row''s type';
+    'Runs a script over each row_num rows of a table or query; result of the type of out_row';
 
 CREATE FUNCTION @extschema@.pyq_row_eval(
     inp_nam text, par_lst jsonb, out_fmt text, row_num bigint, scr_name text,
@@ -670,7 +676,7 @@ CREATE FUNCTION @extschema@.pyq_row_eval(
     LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000 ROWS 1000
     AS 'MODULE_PATHNAME', 'epe_row_eval';
 COMMENT ON FUNCTION @extschema@.pyq_row_eval(text, jsonb, text, bigint, text, text, text) IS
-    'Runs a script over each row_num rows of a table or query; result as out_fmt and AS say';
+    'Runs a script over each row_num rows of a table or query; result in the format of out_fmt and AS';
 
 CREATE FUNCTION @extschema@.pyq_row_eval(
     inp_nam text, par_lst jsonb, out_row anyelement, row_num bigint, scr_name text,
@@ -679,7 +685,7 @@ CREATE FUNCTION @extschema@.pyq_row_eval(
     LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000 ROWS 1000
     AS 'MODULE_PATHNAME', 'epe_row_eval_row';
 COMMENT ON FUNCTION @extschema@.pyq_row_eval(text, jsonb, anyelement, bigint, text, text, text) IS
-    'Runs a script over each row_num rows of a table or query; result of out_row''s type';
+    'Runs a script over each row_num rows of a table or query; result of the type of out_row';
 
 CREATE FUNCTION @extschema@.pyq_group_eval(
     inp_nam text, par_lst text, out_fmt text, grp_col text, ord_col text, scr_name text,
@@ -688,7 +694,7 @@ CREATE FUNCTION @extschema@.pyq_group_eval(
     LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000 ROWS 1000
     AS 'MODULE_PATHNAME', 'epe_group_eval';
 COMMENT ON FUNCTION @extschema@.pyq_group_eval(text, text, text, text, text, text, text, text) IS
-    'Runs a script over each group of a table or query; result as out_fmt and AS say';
+    'Runs a script over each group of a table or query; result in the format of out_fmt and AS';
 
 CREATE FUNCTION @extschema@.pyq_group_eval(
     inp_nam text, par_lst text, out_row anyelement, grp_col text, ord_col text, scr_name text,
@@ -698,7 +704,7 @@ CREATE FUNCTION @extschema@.pyq_group_eval(
     AS 'MODULE_PATHNAME', 'epe_group_eval_row';
 COMMENT ON FUNCTION @extschema@.pyq_group_eval(
     text, text, anyelement, text, text, text, text, text) IS
-    'Runs a script over each group of a table or query; result of out_row''s type';
+    'Runs a script over each group of a table or query; result of the type of out_row';
 
 CREATE FUNCTION @extschema@.pyq_group_eval(
     inp_nam text, par_lst jsonb, out_fmt text, grp_col text, ord_col text, scr_name text,
@@ -707,7 +713,7 @@ CREATE FUNCTION @extschema@.pyq_group_eval(
     LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000 ROWS 1000
     AS 'MODULE_PATHNAME', 'epe_group_eval';
 COMMENT ON FUNCTION @extschema@.pyq_group_eval(text, jsonb, text, text, text, text, text, text) IS
-    'Runs a script over each group of a table or query; result as out_fmt and AS say';
+    'Runs a script over each group of a table or query; result in the format of out_fmt and AS';
 
 CREATE FUNCTION @extschema@.pyq_group_eval(
     inp_nam text, par_lst jsonb, out_row anyelement, grp_col text, ord_col text, scr_name text,
@@ -717,7 +723,7 @@ CREATE FUNCTION @extschema@.pyq_group_eval(
     AS 'MODULE_PATHNAME', 'epe_group_eval_row';
 COMMENT ON FUNCTION @extschema@.pyq_group_eval(
     text, jsonb, anyelement, text, text, text, text, text) IS
-    'Runs a script over each group of a table or query; result of out_row''s type';
+    'Runs a script over each group of a table or query; result of the type of out_row';
 
 CREATE FUNCTION @extschema@.pyq_index_eval(
     par_lst text, out_fmt text, times_num bigint, scr_name text, scr_owner text DEFAULT NULL,
@@ -726,7 +732,7 @@ CREATE FUNCTION @extschema@.pyq_index_eval(
     LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000 ROWS 1000
     AS 'MODULE_PATHNAME', 'epe_index_eval';
 COMMENT ON FUNCTION @extschema@.pyq_index_eval(text, text, bigint, text, text, text) IS
-    'Runs a script times_num times, with the numbers from 1; result as out_fmt and AS say';
+    'Runs a script times_num times, with the numbers from 1; result in the format of out_fmt and AS';
 
 CREATE FUNCTION @extschema@.pyq_index_eval(
     par_lst text, out_row anyelement, times_num bigint, scr_name text,
@@ -735,7 +741,7 @@ CREATE FUNCTION @extschema@.pyq_index_eval(
     LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000 ROWS 1000
     AS 'MODULE_PATHNAME', 'epe_index_eval_row';
 COMMENT ON FUNCTION @extschema@.pyq_index_eval(text, anyelement, bigint, text, text, text) IS
-    'Runs a script times_num times, with the numbers from 1; result of out_row''s type';
+    'Runs a script times_num times, with the numbers from 1; result of the type of out_row';
 
 CREATE FUNCTION @extschema@.pyq_index_eval(
     par_lst jsonb, out_fmt text, times_num bigint, scr_name text, scr_owner text DEFAULT NULL,
@@ -744,7 +750,7 @@ CREATE FUNCTION @extschema@.pyq_index_eval(
     LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000 ROWS 1000
     AS 'MODULE_PATHNAME', 'epe_index_eval';
 COMMENT ON FUNCTION @extschema@.pyq_index_eval(jsonb, text, bigint, text, text, text) IS
-    'Runs a script times_num times, with the numbers from 1; result as out_fmt and AS say';
+    'Runs a script times_num times, with the numbers from 1; result in the format of out_fmt and AS';
 
 CREATE FUNCTION @extschema@.pyq_index_eval(
     par_lst jsonb, out_row anyelement, times_num bigint, scr_name text,
@@ -753,7 +759,7 @@ CREATE FUNCTION @extschema@.pyq_index_eval(
     LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000 ROWS 1000
     AS 'MODULE_PATHNAME', 'epe_index_eval_row';
 COMMENT ON FUNCTION @extschema@.pyq_index_eval(jsonb, anyelement, bigint, text, text, text) IS
-    'Runs a script times_num times, with the numbers from 1; result of out_row''s type';
+    'Runs a script times_num times, with the numbers from 1; result of the type of out_row';
 
 -- The forms with json, for json_build_object() and drivers that send json. Untyped literals and
 -- parameters still mean text, the preferred type of its category.
@@ -797,7 +803,7 @@ $$;
 CREATE SEQUENCE pyqsys.job_numbers CYCLE;
 COMMENT ON SEQUENCE pyqsys.job_numbers IS 'Order in which queued jobs of a role start';
 
--- State and outcome are changed by src/jobs/store.cpp only; docs/explanation/jobs.md tells how.
+-- State and outcome are changed by src/jobs/store.cpp only; see docs/explanation/jobs.md.
 CREATE TABLE pyqsys.jobs (
     id uuid NOT NULL DEFAULT gen_random_uuid(),
     number bigint NOT NULL DEFAULT nextval('pyqsys.job_numbers'),
@@ -836,19 +842,19 @@ ALTER TABLE pyqsys.jobs ALTER COLUMN pickled SET STORAGE EXTERNAL;
 CREATE INDEX jobs_queue ON pyqsys.jobs (owner, number) WHERE state = 'queued';
 CREATE INDEX jobs_running ON pyqsys.jobs (id) WHERE state = 'running';
 CREATE INDEX jobs_done ON pyqsys.jobs (finished) WHERE finished IS NOT NULL;
-COMMENT ON TABLE pyqsys.jobs IS 'Asynchronous calls; users see theirs in pyq_jobs';
+COMMENT ON TABLE pyqsys.jobs IS 'Asynchronous calls; view pyq_jobs shows those of the current user';
 COMMENT ON COLUMN pyqsys.jobs.id IS 'ID';
 COMMENT ON COLUMN pyqsys.jobs.number IS 'Order of waiting jobs of a role';
-COMMENT ON COLUMN pyqsys.jobs.owner IS 'Role that it runs as';
-COMMENT ON COLUMN pyqsys.jobs.state IS 'Where it is in its life';
-COMMENT ON COLUMN pyqsys.jobs.submitted IS 'When the submitting transaction began';
-COMMENT ON COLUMN pyqsys.jobs.started IS 'When its last attempt began';
-COMMENT ON COLUMN pyqsys.jobs.finished IS 'When it ended';
-COMMENT ON COLUMN pyqsys.jobs.attempts IS 'How often it has begun';
-COMMENT ON COLUMN pyqsys.jobs.retries IS 'How often it is run again after a loss';
-COMMENT ON COLUMN pyqsys.jobs.timeout IS 'Most seconds of an attempt';
+COMMENT ON COLUMN pyqsys.jobs.owner IS 'Role that runs the job';
+COMMENT ON COLUMN pyqsys.jobs.state IS 'State of the job';
+COMMENT ON COLUMN pyqsys.jobs.submitted IS 'Start of the submitting transaction';
+COMMENT ON COLUMN pyqsys.jobs.started IS 'Start of the last attempt';
+COMMENT ON COLUMN pyqsys.jobs.finished IS 'End of the job';
+COMMENT ON COLUMN pyqsys.jobs.attempts IS 'Number of attempts so far';
+COMMENT ON COLUMN pyqsys.jobs.retries IS 'Maximum number of retries after a loss';
+COMMENT ON COLUMN pyqsys.jobs.timeout IS 'Maximum seconds of an attempt';
 COMMENT ON COLUMN pyqsys.jobs.function IS 'EvalFunction of src/core/request/request.h';
-COMMENT ON COLUMN pyqsys.jobs.script IS 'What pyq_jobs shows';
+COMMENT ON COLUMN pyqsys.jobs.script IS 'Name of the script in pyq_jobs';
 COMMENT ON COLUMN pyqsys.jobs.inp_nam IS 'Argument of the call';
 COMMENT ON COLUMN pyqsys.jobs.par_lst IS 'Argument of the call';
 COMMENT ON COLUMN pyqsys.jobs.row_num IS 'Argument of the call';
@@ -858,21 +864,22 @@ COMMENT ON COLUMN pyqsys.jobs.times_num IS 'Argument of the call';
 COMMENT ON COLUMN pyqsys.jobs.scr_name IS 'Argument of the call';
 COMMENT ON COLUMN pyqsys.jobs.scr_owner IS 'Argument of the call';
 COMMENT ON COLUMN pyqsys.jobs.env_name IS 'Argument of the call';
-COMMENT ON COLUMN pyqsys.jobs.progress IS 'Last fraction that it told, once it has ended';
-COMMENT ON COLUMN pyqsys.jobs.comment IS 'What it told, once it has ended';
-COMMENT ON COLUMN pyqsys.jobs.settings IS 'Names and values, in turn, of the submitting session';
+COMMENT ON COLUMN pyqsys.jobs.progress IS 'Last progress that it reported, after its end';
+COMMENT ON COLUMN pyqsys.jobs.comment IS 'Lines that it reported, after its end';
+COMMENT ON COLUMN pyqsys.jobs.settings IS
+    'Settings of the submitting session, as alternating names and values';
 COMMENT ON COLUMN pyqsys.jobs.error IS 'SQLSTATE, message, detail, hint, context';
 COMMENT ON COLUMN pyqsys.jobs.trusted IS
     'Whether its result may be unpickled in the server''s process';
 
 COMMENT ON COLUMN pyqsys.jobs.login IS
     'Whether its owner must have the right to log in when it starts';
-COMMENT ON COLUMN pyqsys.jobs.source IS 'Source of a script that came with the call';
-COMMENT ON COLUMN pyqsys.jobs.pickled IS 'Pickled arguments, until it has ended';
+COMMENT ON COLUMN pyqsys.jobs.source IS 'Source of a script that was passed with the call';
+COMMENT ON COLUMN pyqsys.jobs.pickled IS 'Pickled arguments, until the end of the job';
 COMMENT ON COLUMN pyqsys.jobs.untrusted IS
-    'Whether an untrusted script submitted it, so that what came with the call is not trusted';
+    'Whether an untrusted script submitted it, so that its source and arguments are not trusted';
 
--- Changes of jobs whose rows were locked by another session: made when they are free.
+-- Changes of jobs whose rows are locked by another session: made when the locks are released.
 CREATE TABLE pyqsys.job_changes (
     number bigint NOT NULL DEFAULT nextval('pyqsys.job_numbers'),
     job uuid NOT NULL,
@@ -884,16 +891,16 @@ CREATE TABLE pyqsys.job_changes (
     CONSTRAINT job_changes_key PRIMARY KEY (job, number)
 );
 COMMENT ON TABLE pyqsys.job_changes IS
-    'Outcomes, cancellations and deletions of jobs that wait for the lock of the job''s row';
+    'Outcomes, cancellations and deletions of jobs that wait for a lock on the job''s row';
 COMMENT ON COLUMN pyqsys.job_changes.number IS 'Order of the changes';
 COMMENT ON COLUMN pyqsys.job_changes.job IS 'ID of the job';
-COMMENT ON COLUMN pyqsys.job_changes.attempt IS 'Attempt that it is of; NULL: of a session';
-COMMENT ON COLUMN pyqsys.job_changes.state IS 'State that the job gets, or deleted';
+COMMENT ON COLUMN pyqsys.job_changes.attempt IS 'Attempt that made the change; NULL: a session';
+COMMENT ON COLUMN pyqsys.job_changes.state IS 'New state of the job, or deleted';
 COMMENT ON COLUMN pyqsys.job_changes.error IS 'As in pyqsys.jobs';
 COMMENT ON COLUMN pyqsys.job_changes.progress IS 'As in pyqsys.jobs';
 COMMENT ON COLUMN pyqsys.job_changes.comment IS 'As in pyqsys.jobs';
 
--- No foreign key: a job's results are deleted with it by what deletes the job.
+-- No foreign key: the code that deletes a job deletes its results.
 CREATE TABLE pyqsys.job_results (
     job uuid NOT NULL,
     call bigint NOT NULL,
@@ -904,10 +911,10 @@ CREATE TABLE pyqsys.job_results (
 );
 ALTER TABLE pyqsys.job_results ALTER COLUMN data SET STORAGE EXTERNAL;
 COMMENT ON TABLE pyqsys.job_results IS
-    'What the calls of finished jobs returned, as pieces of pickles (src/py/runtime/pickles.py)';
+    'Results of the calls of finished jobs, as pieces of pickles (src/py/runtime/pickles.py)';
 COMMENT ON COLUMN pyqsys.job_results.job IS 'ID of the job';
 COMMENT ON COLUMN pyqsys.job_results.call IS 'Number of the call, from 1';
-COMMENT ON COLUMN pyqsys.job_results.name IS 'Chunk number, group or index; NULL for a lone call';
+COMMENT ON COLUMN pyqsys.job_results.name IS 'Chunk number, group or index; NULL for a single call';
 COMMENT ON COLUMN pyqsys.job_results.piece IS 'Number of the piece within the call, from 1';
 COMMENT ON COLUMN pyqsys.job_results.data IS 'The piece';
 
@@ -942,18 +949,18 @@ CREATE VIEW @extschema@.pyq_jobs WITH (security_barrier) AS
 COMMENT ON VIEW @extschema@.pyq_jobs IS 'The current user''s jobs; all of them for superusers';
 COMMENT ON COLUMN @extschema@.pyq_jobs.id IS 'ID of the job';
 COMMENT ON COLUMN @extschema@.pyq_jobs.owner IS
-    'Role that it runs as; NULL when it has been dropped';
+    'Role that runs the job; NULL when it has been dropped';
 COMMENT ON COLUMN @extschema@.pyq_jobs.script IS 'Name of the script, after its owner if given';
 COMMENT ON COLUMN @extschema@.pyq_jobs.state IS
     'queued, running, finished, failed, cancelled or timed out';
-COMMENT ON COLUMN @extschema@.pyq_jobs.submitted IS 'When the submitting transaction began';
-COMMENT ON COLUMN @extschema@.pyq_jobs.started IS 'When its last attempt began';
-COMMENT ON COLUMN @extschema@.pyq_jobs.finished IS 'When it ended, however it did';
-COMMENT ON COLUMN @extschema@.pyq_jobs.elapsed IS 'How long it ran, or has run or waited so far';
+COMMENT ON COLUMN @extschema@.pyq_jobs.submitted IS 'Start of the submitting transaction';
+COMMENT ON COLUMN @extschema@.pyq_jobs.started IS 'Start of the last attempt';
+COMMENT ON COLUMN @extschema@.pyq_jobs.finished IS 'End of the job, in any state';
+COMMENT ON COLUMN @extschema@.pyq_jobs.elapsed IS 'Run time, or time of running or waiting so far';
 COMMENT ON COLUMN @extschema@.pyq_jobs.progress IS 'Last fraction given to oml.progress(), 0 to 1';
 COMMENT ON COLUMN @extschema@.pyq_jobs.comment IS
     'Lines given to oml.output_comments() and oml.progress()';
-COMMENT ON COLUMN @extschema@.pyq_jobs.error IS 'Why it did not finish';
+COMMENT ON COLUMN @extschema@.pyq_jobs.error IS 'Error of a job that did not finish';
 GRANT SELECT ON @extschema@.pyq_jobs TO PUBLIC;
 
 CREATE VIEW pyqsys.job_calls WITH (security_barrier) AS
@@ -969,7 +976,7 @@ CREATE VIEW pyqsys.job_calls WITH (security_barrier) AS
                   WHERE r.oid OPERATOR(pg_catalog.=)
                           pg_catalog.quote_ident(current_user)::pg_catalog.regrole::pg_catalog.oid
                       AND (r.rolsuper OR r.oid OPERATOR(pg_catalog.=) j.owner::oid));
-COMMENT ON VIEW pyqsys.job_calls IS 'How the jobs in pyq_jobs were submitted';
+COMMENT ON VIEW pyqsys.job_calls IS 'Calls and arguments of the jobs in pyq_jobs';
 COMMENT ON COLUMN pyqsys.job_calls.id IS 'ID of the job';
 COMMENT ON COLUMN pyqsys.job_calls.function IS 'Kind of the call: eval, table, row, group, index';
 COMMENT ON COLUMN pyqsys.job_calls.par_lst IS 'Argument of the call';
@@ -991,29 +998,29 @@ COMMENT ON COLUMN pyqsys.job_data.job IS 'ID of the job';
 COMMENT ON COLUMN pyqsys.job_data.call IS 'Number of the call, from 1';
 COMMENT ON COLUMN pyqsys.job_data.piece IS 'Number of the piece within the call, from 1';
 COMMENT ON COLUMN pyqsys.job_data.data IS 'The piece';
-COMMENT ON COLUMN pyqsys.job_data.name IS 'Chunk number, group or index; NULL for a lone call';
+COMMENT ON COLUMN pyqsys.job_data.name IS 'Chunk number, group or index; NULL for a single call';
 GRANT SELECT ON pyqsys.job_data TO PUBLIC;
 
--- What the gateway asks before every request: a look-up in caches.
+-- The gateway calls this before every request: a lookup in caches.
 CREATE FUNCTION pyqsys.check_log_in(user_name text) RETURNS void
     LANGUAGE C VOLATILE PARALLEL RESTRICTED
     AS 'MODULE_PATHNAME', 'epe_check_log_in';
 COMMENT ON FUNCTION pyqsys.check_log_in(text) IS
-    'Raises an error unless session_user has that name and might log in to this database again';
+    'Raises an error unless session_user has that name and could log in to this database again';
 
--- A UUID cannot be guessed: that a job exists is no secret to who knows its ID.
+-- A UUID cannot be guessed: the existence of a job is no secret to a client that has its ID.
 CREATE FUNCTION pyqsys.job_exists(job_id uuid) RETURNS boolean
     LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
     AS 'SELECT EXISTS (SELECT FROM pyqsys.jobs AS j WHERE j.id OPERATOR(pg_catalog.=) $1)';
-COMMENT ON FUNCTION pyqsys.job_exists(uuid) IS 'Whether there is such a job, whoever owns it';
+COMMENT ON FUNCTION pyqsys.job_exists(uuid) IS 'Whether a job exists, for any owner';
 
--- For clients that must write an AS list for an out_fmt of others.
+-- For clients that must write an AS list for a user's out_fmt.
 CREATE FUNCTION pyqsys.output_columns(out_fmt text) RETURNS text
     LANGUAGE C STABLE PARALLEL SAFE
     AS 'MODULE_PATHNAME', 'epe_output_columns';
 COMMENT ON FUNCTION pyqsys.output_columns(text) IS
-    'The AS list that a column map or prototype needs';
+    'The AS list for a column map or prototype';
 
 -- A job_id is the UUID, or the URL that ends in it.
 CREATE FUNCTION pyqsys.job_status(job_id text) RETURNS text
@@ -1030,36 +1037,36 @@ CREATE FUNCTION pyqsys.note_progress(fraction float8, note text) RETURNS void
     LANGUAGE C VOLATILE PARALLEL RESTRICTED
     AS 'MODULE_PATHNAME', 'epe_note_progress';
 COMMENT ON FUNCTION pyqsys.note_progress(float8, text) IS
-    'What oml.progress() and oml.output_comments() call; nothing outside a job';
+    'Called by oml.progress() and oml.output_comments(); no-op outside a job';
 
 CREATE FUNCTION @extschema@.pyq_cancel_job(job_id text) RETURNS boolean
     LANGUAGE C VOLATILE PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'epe_cancel_job';
 COMMENT ON FUNCTION @extschema@.pyq_cancel_job(text) IS
-    'Stops a job that waits or runs and keeps its record; false: it had ended already';
+    'Stops a queued or running job and keeps its record; false: it had ended already';
 
 CREATE FUNCTION @extschema@.pyq_job_wait(job_id text, timeout interval DEFAULT NULL)
     RETURNS text
     LANGUAGE C VOLATILE PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'epe_job_wait';
 COMMENT ON FUNCTION @extschema@.pyq_job_wait(text, interval) IS
-    'Waits until a job has ended, at most so long, and returns its state';
+    'Waits for the end of a job, up to the timeout, and returns its state';
 
 CREATE FUNCTION @extschema@.pyq_job_result(job_id text, out_fmt text DEFAULT 'JSON')
     RETURNS SETOF record
     LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000 ROWS 1000
     AS 'MODULE_PATHNAME', 'epe_job_result';
 COMMENT ON FUNCTION @extschema@.pyq_job_result(text, text) IS
-    'The result of a finished job, as out_fmt and AS say; raises the error of a failed one';
+    'The result of a finished job, in the format of out_fmt and AS; raises the error of a failed one';
 
 CREATE FUNCTION @extschema@.pyq_job_result(job_id text, out_row anyelement)
     RETURNS SETOF anyelement
     LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000 ROWS 1000
     AS 'MODULE_PATHNAME', 'epe_job_result_row';
 COMMENT ON FUNCTION @extschema@.pyq_job_result(text, anyelement) IS
-    'The result of a finished job, of out_row''s type; raises the error of a failed one';
+    'The result of a finished job, of the type of out_row; raises the error of a failed one';
 
--- For the gateway, whose users want to see what a call returned that drew nothing.
+-- For the gateway, which also returns the results of calls that drew nothing.
 CREATE FUNCTION pyqsys.job_figures(job_id text) RETURNS SETOF record
     LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000 ROWS 1000
     AS 'MODULE_PATHNAME', 'epe_job_figures';
@@ -1068,8 +1075,8 @@ COMMENT ON FUNCTION pyqsys.job_figures(text) IS
 
 -- ------------------------------------------------------------------------- Oracle's folded names
 
--- pyqsys.pyqTableEval(...) is pyq_table_eval(...), and so on for every function above. What
--- comes below is ours alone, but for pyqListEnvs.
+-- pyqsys.pyqTableEval(...) is pyq_table_eval(...), and so on for every function above. The
+-- functions below are not Oracle's, except pyqListEnvs.
 DO $$
 DECLARE
     original record;
@@ -1116,7 +1123,7 @@ CREATE FUNCTION @extschema@.pyq_delete_job(job_id text, OUT name text, OUT value
     LANGUAGE sql VOLATILE PARALLEL UNSAFE ROWS 1
     AS $$SELECT pyqsys.delete_job($1), NULL::pg_catalog.text$$;
 COMMENT ON FUNCTION @extschema@.pyq_delete_job(text) IS
-    'Deletes a job and its result; one that runs is stopped at once';
+    'Deletes a job and its result; stops it first if it is running';
 
 CREATE FUNCTION pyqsys.pyqjobstatus(job_id text, OUT name text, OUT value text)
     RETURNS SETOF record
@@ -1136,12 +1143,13 @@ CREATE TYPE pyqsys.pyq_pickle AS (call bigint, name text, piece bigint, data byt
 COMMENT ON TYPE pyqsys.pyq_pickle IS
     'Results as pickles of (object, list of PNG files), for package oml';
 COMMENT ON COLUMN pyqsys.pyq_pickle.call IS 'Number of the call, from 1';
-COMMENT ON COLUMN pyqsys.pyq_pickle.name IS 'Chunk number, group or index; NULL for a lone call';
-COMMENT ON COLUMN pyqsys.pyq_pickle.piece IS 'Number of the piece within the call''s pickle, from 1';
+COMMENT ON COLUMN pyqsys.pyq_pickle.name IS 'Chunk number, group or index; NULL for a single call';
+COMMENT ON COLUMN pyqsys.pyq_pickle.piece IS
+    'Number of the piece within the call''s pickle, from 1';
 COMMENT ON COLUMN pyqsys.pyq_pickle.data IS 'The piece';
 
--- Everybody may call it: an inline script is trusted exactly if the caller is, as a stored one of
--- the caller's own would be, and so are pickled arguments.
+-- PUBLIC may execute it: an inline script is trusted exactly if the caller is, like a stored script
+-- of the caller, and so are pickled arguments.
 CREATE FUNCTION pyqsys.apply(
     cut text, out_row anyelement, scr_name text, scr_owner text DEFAULT NULL,
     source text DEFAULT NULL, par_lst text DEFAULT NULL, pickled bytea DEFAULT NULL,
@@ -1153,7 +1161,7 @@ CREATE FUNCTION pyqsys.apply(
     AS 'MODULE_PATHNAME', 'epe_apply';
 COMMENT ON FUNCTION pyqsys.apply(text, anyelement, text, text, text, text, bytea, text, bigint,
     text, text, bigint, text, boolean, boolean) IS
-    'What package oml calls: runs a stored script, or one given as source or pickled function';
+    'For package oml: runs a stored script, or one passed as source or pickled function';
 
 -- ------------------------------------------------------------------------------ rows as columns
 
@@ -1181,7 +1189,7 @@ CREATE FUNCTION pyqsys.submit(
     AS 'MODULE_PATHNAME', 'epe_submit';
 COMMENT ON FUNCTION pyqsys.submit(text, text, text, text, text, bytea, text, bigint, text, text,
     bigint, text) IS
-    'What package oml calls: pyqsys.apply as a job, whose ID it returns';
+    'For package oml: pyqsys.apply as a job, whose ID it returns';
 
 CREATE FUNCTION pyqsys.finished_job(job_id text, only_trusted boolean DEFAULT false) RETURNS text
     LANGUAGE C VOLATILE PARALLEL RESTRICTED
@@ -1193,15 +1201,15 @@ CREATE FUNCTION pyqsys.job_rows(job_id text, out_row anyelement) RETURNS SETOF a
     LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000 ROWS 1000
     AS 'MODULE_PATHNAME', 'epe_job_rows';
 COMMENT ON FUNCTION pyqsys.job_rows(text, anyelement) IS
-    'pyq_job_result of out_row''s type, whose columns are matched by position';
+    'pyq_job_result of the type of out_row, whose columns are matched by position';
 
 -- ----------------------------------------------------------------------------------- the engines
 
--- The C functions below return JSON and check what the caller may see; everybody may call them.
+-- The C functions below return JSON and check the caller's privileges; PUBLIC may execute them.
 CREATE FUNCTION pyqsys.engines() RETURNS text
     LANGUAGE C VOLATILE PARALLEL RESTRICTED
     AS 'MODULE_PATHNAME', 'epe_engines';
-COMMENT ON FUNCTION pyqsys.engines() IS 'What view pyq_engines shows, as JSON';
+COMMENT ON FUNCTION pyqsys.engines() IS 'Rows of view pyq_engines, as JSON';
 
 CREATE VIEW @extschema@.pyq_engines AS
     SELECT e.pid, e.backend_pid, e.datname, e.rolname, e.environment, e.state, e.script,
@@ -1210,7 +1218,7 @@ CREATE VIEW @extschema@.pyq_engines AS
         pid int, backend_pid int, datname text, rolname text, environment text, state text,
         script text, since_epoch float8, rows_in bigint, rows_out bigint, memory_bytes bigint);
 COMMENT ON VIEW @extschema@.pyq_engines IS
-    'Python engine processes: of the server, or of this session where it has its own supervisor';
+    'Python engine processes: of the server, or of this session if it has its own supervisor';
 COMMENT ON COLUMN @extschema@.pyq_engines.pid IS 'Process ID of the engine';
 COMMENT ON COLUMN @extschema@.pyq_engines.backend_pid IS 'Process ID of the backend it works for';
 COMMENT ON COLUMN @extschema@.pyq_engines.datname IS 'Database of that backend';
@@ -1218,7 +1226,7 @@ COMMENT ON COLUMN @extschema@.pyq_engines.rolname IS 'Role whose call it runs, o
 COMMENT ON COLUMN @extschema@.pyq_engines.environment IS 'Python environment';
 COMMENT ON COLUMN @extschema@.pyq_engines.state IS 'queued, starting, busy, idle or ending';
 COMMENT ON COLUMN @extschema@.pyq_engines.script IS 'Owner and name of the script that it runs';
-COMMENT ON COLUMN @extschema@.pyq_engines.since IS 'When it became busy or idle';
+COMMENT ON COLUMN @extschema@.pyq_engines.since IS 'Time at which it became busy or idle';
 COMMENT ON COLUMN @extschema@.pyq_engines.rows_in IS 'Rows that the call has sent to it';
 COMMENT ON COLUMN @extschema@.pyq_engines.rows_out IS 'Rows that it has returned';
 COMMENT ON COLUMN @extschema@.pyq_engines.memory_bytes IS 'Resident memory, shared pages included';
@@ -1233,7 +1241,7 @@ COMMENT ON FUNCTION @extschema@.pyq_engine_stack(int) IS
 CREATE FUNCTION pyqsys.last_call() RETURNS text
     LANGUAGE C VOLATILE PARALLEL RESTRICTED
     AS 'MODULE_PATHNAME', 'epe_last_call';
-COMMENT ON FUNCTION pyqsys.last_call() IS 'What pyq_last_call shows, as JSON';
+COMMENT ON FUNCTION pyqsys.last_call() IS 'Row of pyq_last_call, as JSON';
 
 CREATE FUNCTION @extschema@.pyq_last_call(
     OUT total_ms float8, OUT scan_ms float8, OUT convert_ms float8, OUT wait_ms float8,
@@ -1248,12 +1256,12 @@ CREATE FUNCTION @extschema@.pyq_last_call(
     WHERE c.total_ms IS NOT NULL
 $$;
 COMMENT ON FUNCTION @extschema@.pyq_last_call() IS
-    'Where the time of the session''s last call of an eval function went; no row before the first';
+    'Times of the parts of the session''s last call of an eval function; no row before the first';
 
 CREATE FUNCTION pyqsys.sandbox_status() RETURNS text
     LANGUAGE C VOLATILE PARALLEL RESTRICTED
     AS 'MODULE_PATHNAME', 'epe_sandbox_status';
-COMMENT ON FUNCTION pyqsys.sandbox_status() IS 'What pyq_sandbox_status shows, as JSON';
+COMMENT ON FUNCTION pyqsys.sandbox_status() IS 'Rows of pyq_sandbox_status, as JSON';
 
 CREATE FUNCTION @extschema@.pyq_sandbox_status(
     OUT protection text, OUT enforced boolean, OUT needed boolean, OUT detail text)
@@ -1265,12 +1273,12 @@ CREATE FUNCTION @extschema@.pyq_sandbox_status(
         protection text, enforced boolean, needed boolean, detail text)
 $$;
 COMMENT ON FUNCTION @extschema@.pyq_sandbox_status() IS
-    'What confines an engine process that works for the current role, on this machine';
+    'Protections of engine processes for the current role on this machine';
 
 CREATE FUNCTION pyqsys.list_envs() RETURNS text
     LANGUAGE C VOLATILE PARALLEL RESTRICTED
     AS 'MODULE_PATHNAME', 'epe_list_envs';
-COMMENT ON FUNCTION pyqsys.list_envs() IS 'What pyq_list_envs shows, as JSON';
+COMMENT ON FUNCTION pyqsys.list_envs() IS 'Rows of pyq_list_envs, as JSON';
 
 CREATE FUNCTION @extschema@.pyq_list_envs(
     OUT name text, OUT size text, OUT description text, OUT number_of_installed_packages int,
@@ -1285,7 +1293,7 @@ CREATE FUNCTION @extschema@.pyq_list_envs(
         python_version text)
 $$;
 COMMENT ON FUNCTION @extschema@.pyq_list_envs() IS
-    'The Python environments that env_name may name';
+    'The Python environments available for env_name';
 
 CREATE FUNCTION pyqsys.pyqlistenvs(
     OUT name text, OUT size text, OUT description text, OUT number_of_installed_packages int,
@@ -1303,10 +1311,10 @@ COMMENT ON FUNCTION pyqsys.pyqlistenvs() IS 'pyq_list_envs under Oracle''s name'
 
 -- ------------------------------------------------------------------------------------- the guards
 
--- Who can write the tables decides what runs in the server. A member of pg_write_all_data may write
--- every table of a database, and is no superuser. So the right to write is checked by triggers:
--- only roles with the rights of the table's owner may, and the C functions, which borrow them. For
--- each row as well: a replication worker fires no triggers of statements.
+-- Write access to the tables allows running code in the server. A member of pg_write_all_data may
+-- write every table of a database, and is not a superuser. So triggers check the right to write:
+-- only roles with the rights of the table's owner have it, and the C functions, which assume them.
+-- For each row as well: a replication worker fires no statement triggers.
 CREATE FUNCTION pyqsys.require_owner() RETURNS trigger
     LANGUAGE C VOLATILE PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'epe_require_owner';
@@ -1318,9 +1326,9 @@ CREATE FUNCTION pyqsys.ignore_replicated() RETURNS trigger
     LANGUAGE C VOLATILE PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'epe_ignore_replicated';
 COMMENT ON FUNCTION pyqsys.ignore_replicated() IS
-    'Trigger on the tables that do not travel: ignores what replication does to them';
+    'Trigger on tables that are not replicated: ignores changes by replication';
 
--- Tables whose rows do not travel are those that pg_dump leaves out.
+-- The tables that are not replicated are those that pg_dump omits.
 CREATE FUNCTION pyqsys.guard_tables() RETURNS void
     LANGUAGE plpgsql
     SET search_path = pg_catalog, pg_temp
@@ -1370,13 +1378,13 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pyqsys.guard_tables() IS
-    'Puts the guards on every table of pyqsys, where they are missing or disabled';
+    'Creates or enables missing or disabled guard triggers on every table of pyqsys';
 
--- Default privileges, of the role that runs this script or of others for it, have given each object
--- an ACL. What each kind of object means to give: nothing for tables, sequences, trigger functions
--- and the two functions here; SELECT on views, EXECUTE on functions, USAGE on types and the schema to
--- everybody; all to the owner. "kept" names objects ("class.oid") whose ACL may be the work of an
--- administrator: of these only what is never meant is revoked.
+-- Default privileges, of the role that runs this script or of others for it, have set the ACL of
+-- each object. The intended privileges: nothing on tables, sequences, trigger functions and the two
+-- functions here; SELECT on views, EXECUTE on functions, USAGE on types and the schema to PUBLIC;
+-- all to the owner. "kept" lists objects ("class.oid") whose ACL an administrator may have set: of
+-- these, only privileges that are never intended are revoked.
 CREATE FUNCTION pyqsys.set_privileges(kept text[] DEFAULT '{}') RETURNS void
     LANGUAGE plpgsql
     SET search_path = pg_catalog, pg_temp
@@ -1459,7 +1467,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pyqsys.set_privileges(text[]) IS
-    'Sets the ACL of every object of the extension to what it is meant to be';
+    'Sets the ACL of every object of the extension to the intended one';
 
 SELECT pyqsys.guard_tables();
 SELECT pyqsys.set_privileges();
