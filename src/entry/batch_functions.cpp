@@ -63,7 +63,7 @@ epe::Batch unpack(const std::string& bytes) {
     } catch (const epe::engine::ProtocolError& error) {
         epe::ErrorReport report;
         report.sqlstate = "22P03";  // invalid_binary_representation
-        report.message = "the bytes are no batch of rows";
+        report.message = "the value is not a batch of rows";
         report.detail = error.report().message;
         throw Error(std::move(report));
     }
@@ -73,7 +73,7 @@ epe::Batch unpack(const std::string& bytes) {
 void refuse_unusual(const epe::Column& column) {
     if (column.unusual != nullptr)
         throw Error(epe::sqlstate::kUnsupported,
-                    "a batch with infinite or far dates cannot become rows",
+                    "cannot convert a batch with infinite or out-of-range dates to rows",
                     "Send the values of the column as texts.");
     for (const epe::Column& child : column.children) refuse_unusual(child);
 }

@@ -81,7 +81,7 @@ class LoadingHost final : public Host {
     HostResult execute(const std::string&, const std::vector<HostParameter>&) override {
         throw Error(sqlstate::kInsufficientPrivilege,
                     "a stored result may not run SQL while it is loaded",
-                    "Return values that hold what they need.");
+                    "Return values that contain all the data they need.");
     }
     void check_interrupts() override { host_.check_interrupts(); }
     void watch(const Requester& requester) override { host_.watch(requester); }

@@ -71,7 +71,7 @@ bool is_all_trusted(const Request& request, const Script& script) {
     report.sqlstate = sqlstate::kInsufficientPrivilege;
     report.message = "the results of script \"" + script.owner + "." + script.name +
                      "\" may not be unpickled in the server's process";
-    report.detail = "The script or its arguments are of a role that is not trusted.";
+    report.detail = "The script or its arguments belong to a role that is not trusted.";
     report.hint = "Run the calling script in a process of its own: SET oml_epe.engine = 'process'.";
     throw Error(std::move(report));
 }

@@ -133,8 +133,9 @@ JobId parse_job_id(const std::string& text) {
         lower += each;
     }
     if (!is_uuid)
-        throw Error(sqlstate::kUndefinedObject, "job \"" + text + "\" does not exist",
-                    "The ID of a job is the UUID at the end of the URL that its submission gave.");
+        throw Error(
+            sqlstate::kUndefinedObject, "job \"" + text + "\" does not exist",
+            "The ID of a job is the UUID at the end of the URL that its submission returned.");
     return job_id(lower);
 }
 

@@ -18,7 +18,7 @@ std::string look(const JobId& id) {
     if (job.is_pending() && job.is_own_change)
         throw Error(sqlstate::kNotInState,
                     "job \"" + std::string(id.text) +
-                        "\" starts when the transaction that submits it has committed");
+                        "\" cannot start before the transaction that submitted it commits");
     return job.is_pending() ? std::string() : job.state;
 }
 

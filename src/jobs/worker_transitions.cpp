@@ -32,7 +32,7 @@ std::string text_at(const Column& column, std::int64_t row) {
 
 std::int64_t integer_at(const Column& column, std::int64_t row) {
     if (column.type.kind != Kind::kInt64)
-        throw Error(sqlstate::kInternal, "stored result is of another shape");
+        throw Error(sqlstate::kInternal, "stored result has an unexpected shape");
     return column.values.as<std::int64_t>()[row];
 }
 
@@ -41,7 +41,7 @@ ErrorReport lost_error(bool is_of_earlier_server) {
     error.sqlstate = sqlstate::kServerLost;
     error.message = is_of_earlier_server ? "the server stopped while the job ran"
                                          : "the job's worker ended while the job ran";
-    error.hint = "Submit it again; with \"oml_retries\" it is run again by itself.";
+    error.hint = "Submit it again; with \"oml_retries\" it is retried automatically.";
     return error;
 }
 

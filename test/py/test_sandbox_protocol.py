@@ -88,10 +88,10 @@ FORGED = {
         "send(execute('SELECT $1', number(1) + b'\\1' + text(b'\\xff') + text('text')))",
         VIOLATION, "text"),
     "rows of a stream that is none": ("forge(NEXT)", VIOLATION, "question"),
-    "huge arena": ("forge(REQUEST, number(1 << 45))", NO_MEMORY, "more memory than it may"),
-    "arena of 2^64": ("forge(REQUEST, b'\\xff' * 8)", NO_MEMORY, "more memory than it may"),
+    "huge arena": ("forge(REQUEST, number(1 << 45))", NO_MEMORY, "exceed its memory limit"),
+    "arena of 2^64": ("forge(REQUEST, b'\\xff' * 8)", NO_MEMORY, "exceed its memory limit"),
     "arenas beyond the limit": (
-        "send(frame(REQUEST, number(3 << 30)) * 2)", NO_MEMORY, "more memory than it may"),
+        "send(frame(REQUEST, number(3 << 30)) * 2)", NO_MEMORY, "exceed its memory limit"),
     "thousands of arenas": ("send(frame(REQUEST, number(1)) * 5000)", VIOLATION, "memory"),
     "short request for an arena": ("forge(REQUEST, b'123')", VIOLATION, "ends early"),
     "end before the result": ("forge(ENDED)", VIOLATION, "end"),

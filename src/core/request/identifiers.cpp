@@ -71,11 +71,11 @@ NamePart read_name(std::string_view piece, const char* argument) {
     const std::size_t quoted = quoted_length(piece);
     if (quoted == 0) {
         if (piece.find('"') != std::string_view::npos)
-            throw_bad_name(piece, argument, "A double quote stands inside an unquoted name.");
+            throw_bad_name(piece, argument, "An unquoted name must not contain a double quote.");
         name.text = piece;
     } else {
         if (quoted != piece.size())
-            throw_bad_name(piece, argument, "Something stands behind a quoted name.");
+            throw_bad_name(piece, argument, "There is unexpected text after a quoted name.");
         name.was_quoted = true;
         for (std::size_t i = 1; i + 1 < piece.size(); ++i) {
             name.text += piece[i];

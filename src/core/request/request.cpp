@@ -278,7 +278,7 @@ std::vector<std::pair<std::string, std::string>> read_column_map(const std::stri
         const bool has_zero = member.key.find('\0') != std::string::npos;
         if (member.key.empty() || has_zero)
             throw_argument_error("invalid column name in argument \"out_fmt\"",
-                                 has_zero ? "A name must not hold a zero byte."
+                                 has_zero ? "A name must not contain a null byte."
                                           : "A name must not be empty.");
         if (member.kind != JsonKind::kString || trim(member.text).empty() ||
             member.text.find('\0') != std::string::npos)
@@ -288,7 +288,7 @@ std::vector<std::pair<std::string, std::string>> read_column_map(const std::stri
         for (const auto& [name, type] : columns)
             if (name == member.key)
                 throw_argument_error("column " + in_quotes(name) +
-                                     " stands twice in argument \"out_fmt\"");
+                                     " is specified more than once in argument \"out_fmt\"");
         columns.emplace_back(std::move(member.key), std::move(member.text));
     }
     if (columns.empty()) throw_argument_error("argument \"out_fmt\" names no columns");

@@ -87,8 +87,7 @@ EngineProcess::FarEnds EngineProcess::make_far_ends() {
     WireWriter body;
     body.append(greeting_.data(), greeting_.size());
     greeter.put(ToEngine::kGreeting, body);
-    if (!greeter.flush())
-        throw Error(sqlstate::kLimitExceeded, "settings of the sandbox are too long");
+    if (!greeter.flush()) throw Error(sqlstate::kLimitExceeded, "sandbox settings are too long");
     channel_.reconnect(greeter.take_socket());
     lifeline_ = Descriptor(ends[1]);
     return {std::move(theirs), Descriptor(ends[0])};
@@ -102,7 +101,7 @@ Arena EngineProcess::make_arena(std::size_t size) {
     if (size > most_arena_bytes_ || arena_size(size) > most_arena_bytes_ - arena_bytes_) {
         ErrorReport report;
         report.sqlstate = sqlstate::kOutOfMemory;
-        report.message = "rows for and from a Python engine take more memory than it may";
+        report.message = "rows exchanged with the Python engine exceed its memory limit";
         report.detail = memory_limit_detail(most_arena_bytes_);
         throw Error(std::move(report));
     }

@@ -97,7 +97,7 @@ Mapping map_arena(int descriptor) {
     const Closer closer{descriptor};
     struct stat status {};
     if (fstat(descriptor, &status) != 0 || !S_ISREG(status.st_mode) || status.st_size <= 0)
-        throw ProtocolError("a descriptor is none of shared memory");
+        throw ProtocolError("a descriptor is not shared memory");
     // Without the seal, the memory might shrink while it is read.
     const int seals = fcntl(descriptor, F_GET_SEALS);
     if (seals < 0 || (seals & F_SEAL_SHRINK) == 0)

@@ -190,7 +190,7 @@ bool Channel::next(Frame& frame) {
     std::memcpy(&header, input_.data() + taken_, sizeof(header));
     if (header.size > kMostFrameBytes) throw ProtocolError("it is too long");
     if (header.descriptors > 0 && receives_ == Receives::kNoDescriptors)
-        throw ProtocolError("it brings descriptors");
+        throw ProtocolError("it has unexpected descriptors");
     if (input_.size() - taken_ < sizeof(header) + header.size) return false;
     if (arrived_.size() < header.descriptors) throw ProtocolError("its descriptors are missing");
     frame.type = header.type;

@@ -116,8 +116,7 @@ std::optional<std::string> fault_of(const fs::path& folder) {
     for (const char* const name : {"pyvenv.cfg", "bin/python3"}) {
         if (!error && is_there(folder / name, error)) continue;
         if (error)
-            return "The server cannot look into \"" + folder.string() + "\": " + error.message() +
-                   ".";
+            return "The server cannot access \"" + folder.string() + "\": " + error.message() + ".";
         return "The folder \"" + folder.string() + "\" has no " + name + ".";
     }
     return std::nullopt;
@@ -130,7 +129,7 @@ std::string hint_of(const fs::path& environments_dir, const std::string& name) {
         if (equals_ignoring_case(other, name) && !fault_of(environments_dir / other))
             meant += (meant.empty() ? "" : " or ") + ("\"" + other + "\"");
     if (!meant.empty()) meant = "Perhaps you meant " + meant + ". ";
-    return meant + "pyq_list_envs() shows which there are.";
+    return meant + "See pyq_list_envs() for the available environments.";
 }
 
 [[noreturn]] void throw_unknown(const std::string& name, std::string detail, std::string hint) {
@@ -328,7 +327,7 @@ std::string find_environment(const std::string& environments_dir, const std::str
                 "Python environment \"" + name + "\" is for Python " +
                     (version.empty() ? "of an unknown version" : version) +
                     ", but the server embeds Python " + python_version,
-                "Make it with \"python" + python_version + " -m venv\".");
+                "Create it with \"python" + python_version + " -m venv\".");
 }
 
 /// pip creates a folder beside each package, so the folder of the packages changes with them.

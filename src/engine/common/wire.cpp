@@ -47,7 +47,7 @@ std::optional<std::string> WireReader::optional_text() {
 }
 
 void WireReader::expect_end() const {
-    if (left() > 0) throw ProtocolError("it has bytes that nothing reads");
+    if (left() > 0) throw ProtocolError("it has extra bytes");
 }
 
 }  // namespace epe::engine

@@ -56,7 +56,7 @@ void require_one_thread() {
     struct stat status {};
     if (::stat("/proc/self/task", &status) != 0) fail("/proc is not mounted", errno);
     // Its links are ".", ".." and one per thread.
-    if (status.st_nlink > 3) fail("it has threads, which would stay free", EBUSY);
+    if (status.st_nlink > 3) fail("it has other threads, which would stay unconfined", EBUSY);
 }
 
 /// Best effort: an engine yields to the server, in the scheduler and under memory pressure.
@@ -149,7 +149,7 @@ Protection network_protection(const SandboxPlan& plan, int abi, bool has_landloc
         network.is_enforced = has_filter && has_landlock && abi >= kFirstAbiWithNetwork;
         network.detail = network.is_enforced
                              ? "TCP to " + std::to_string(plan.tcp_ports.size()) + " ports"
-                             : "the kernel cannot tell TCP ports apart (it takes Landlock 4)";
+                             : "the kernel cannot restrict TCP ports (requires Landlock 4)";
     } else if (!has_filter) {
         network.detail = "needs the system call filter";
     }

@@ -29,7 +29,7 @@ char* gateway_options = nullptr;
 
 bool check_listen(char** text, void**, GucSource) noexcept {
     if (*text == nullptr || **text == '\0' || strrchr(*text, ':') != nullptr) return true;
-    GUC_check_errdetail("It is an address and a port, as in 127.0.0.1:8080.");
+    GUC_check_errdetail("Value must be an address and a port, as in 127.0.0.1:8080.");
     return false;
 }
 
@@ -68,20 +68,21 @@ std::string own_host() {
 
 void define_gateway_settings() noexcept {
     DefineCustomStringVariable(
-        "oml_epe.gateway_listen", "Where the server starts a REST gateway to listen.",
-        "Empty: it starts none. Without shared_preload_libraries it never does.", &gateway_listen,
-        "", PGC_SIGHUP, 0, check_listen, nullptr, nullptr);
+        "oml_epe.gateway_listen", "Sets the address and port of the server's REST gateway.",
+        "An empty value disables the gateway. It requires shared_preload_libraries.",
+        &gateway_listen, "", PGC_SIGHUP, 0, check_listen, nullptr, nullptr);
     DefineCustomStringVariable("oml_epe.gateway_database",
-                               "The database of that gateway, as a connection string.",
-                               "Empty: database postgres of this server.", &gateway_database, "",
-                               PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+                               "Sets the connection string of the gateway's database.",
+                               "An empty value means database postgres of this server.",
+                               &gateway_database, "", PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
     DefineCustomStringVariable("oml_epe.gateway_tls_cert",
-                               "The file with that gateway's certificate.", nullptr,
+                               "Sets the certificate file of the gateway.", nullptr,
                                &gateway_tls_cert, "", PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
-    DefineCustomStringVariable("oml_epe.gateway_tls_key", "The file with the key to it.", nullptr,
+    DefineCustomStringVariable("oml_epe.gateway_tls_key",
+                               "Sets the private key file of the gateway.", nullptr,
                                &gateway_tls_key, "", PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
     DefineCustomStringVariable("oml_epe.gateway_options",
-                               "Further options of that gateway's command line.", nullptr,
+                               "Sets further command-line options of the gateway.", nullptr,
                                &gateway_options, "", PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
 }
 

@@ -79,7 +79,8 @@ Oid named_type(const ParameterView& parameter) noexcept {
 
 Datum read_bytes(const ParameterView& parameter, Oid type) noexcept {
     if (type != BYTEAOID)
-        ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH), errmsg("bytes can only be a bytea")));
+        ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
+                        errmsg("a bytes parameter must have type bytea")));
     if (parameter.size > MaxAllocSize - VARHDRSZ)
         ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
                         errmsg("a parameter of %zu bytes is too long", parameter.size)));

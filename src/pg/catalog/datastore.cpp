@@ -175,7 +175,8 @@ void require_store(const Store& store) {
         execute(kInsertStore, store);
         if (execute(kShareStore, store) > 0) return;
     }
-    throw Error("40001", "datastore " + quoted(store.name) + " is deleted again and again");
+    throw Error("40001",
+                "datastore " + quoted(store.name) + " was repeatedly deleted by other sessions");
 }
 
 void replace_store(const Store& store) {

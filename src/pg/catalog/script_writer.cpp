@@ -86,7 +86,7 @@ bool has_global_script(std::string_view name) {
 Parameters lock_own_script(std::string_view name) {
     const Parameters script{GetUserId(), name};
     if (execute(kLockScript, script) == 0)
-        throw_missing_script(name, "Everybody may run the global script of that name.");
+        throw_missing_script(name, "All roles may run the global script of that name.");
     return script;
 }
 

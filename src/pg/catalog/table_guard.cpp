@@ -61,9 +61,9 @@ bool has_foreign_oids() noexcept {
 
 void warn_of_foreign_oids(const TriggerData* trigger) noexcept {
     ereport(WARNING, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                      errmsg("ignored a row that subscription \"%s\" has for table \"%s\"",
+                      errmsg("ignored a row of subscription \"%s\" for table \"%s\"",
                              MySubscription->name, RelationGetRelationName(trigger->tg_relation)),
-                      errdetail("Its roles are OIDs of the publisher."),
+                      errdetail("It contains OIDs of roles on the publisher."),
                       errhint("Set binary = false for the subscription.")));
 }
 

@@ -27,7 +27,7 @@ GroupKeys::GroupKeys(TupleDesc descriptor, const std::vector<int>& columns) {
             if (!OidIsValid(type->eq_opr_finfo.fn_oid))
                 ereport(ERROR,
                         (errcode(ERRCODE_UNDEFINED_FUNCTION),
-                         errmsg("column \"%s\" of type %s cannot be grouped by",
+                         errmsg("cannot group by column \"%s\" of type %s",
                                 NameStr(attribute->attname), format_type_be(attribute->atttypid)),
                          errhint("The type has no equality operator.")));
             fmgr_info(type->eq_opr_finfo.fn_oid, &key.equal);

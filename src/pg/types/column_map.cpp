@@ -141,7 +141,8 @@ Schema prototype_columns(const std::string& name) {
         const Oid type = get_rel_type_id(oid);
         if (!OidIsValid(type))
             ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
-                            errmsg("\"%s\" has no row type to be a prototype", get_rel_name(oid))));
+                            errmsg("\"%s\" cannot be a prototype: it has no row type",
+                                   get_rel_name(oid))));
         return lookup_rowtype_tupdesc_copy(type, -1);
     });
     return schema_of(descriptor, true);

@@ -124,7 +124,7 @@ void require_interpreter(const std::string& environment) {
     if (has_idle_plpython())
         throw Error(sqlstate::kNotInState,
                     "plpython3u has been loaded into this session, but has not run yet",
-                    "With Python 3.12 and later it cannot start behind oml_epe. Run "
+                    "With Python 3.12 and later it cannot start after oml_epe. Run "
                     "DO LANGUAGE plpython3u 'pass' first, or begin a new session.");
     if (!is_joining) start_interpreter(environment);
     try {

@@ -69,7 +69,7 @@ Layout layout_of(PyObject* array) {
     const Ref interface = native_attribute(array, "__array_interface__");
     PyObject* const data = PyDict_GetItemString(interface.get(), "data");
     if (data == nullptr || !PyTuple_Check(data) || PyTuple_GET_SIZE(data) != 2)
-        throw Error(sqlstate::kInternal, "numpy does not tell the address of an array");
+        throw Error(sqlstate::kInternal, "numpy does not provide the address of an array");
     layout.data = static_cast<std::int64_t>(PyLong_AsUnsignedLongLong(PyTuple_GET_ITEM(data, 0)));
     layout.width = integer(native_attribute(array, "itemsize"));
     layout.shape = integers(native_attribute(array, "shape"));

@@ -163,7 +163,7 @@ def _cloudpickle(value: Any, cause: BaseException | None) -> _Pieces:
             f"a result of type {type(value[0]).__name__} cannot be pickled"
             + (f": {cause}" if cause is not None else ""),
             sqlstate="0A000",
-            detail="It has functions or classes that only the script knows.",
+            detail="It refers to functions or classes that only the script defines.",
             hint=_CLOUDPICKLE_HINT,
         ) from None
     except Exception as error:

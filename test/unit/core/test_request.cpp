@@ -330,7 +330,7 @@ TEST(OutputFormat, RefusesBrokenColumnMaps) {
         return error_of("22023", [&] { parse_output_format(text); });
     };
     EXPECT_EQ(refuse_map(R"({"a":"int","b":"int","a":"text"})").message,
-              "column \"a\" stands twice in argument \"out_fmt\"");
+              "column \"a\" is specified more than once in argument \"out_fmt\"");
     EXPECT_EQ(refuse_map("{}").message, "argument \"out_fmt\" names no columns");
     EXPECT_EQ(refuse_map(R"({"a":1})").message,
               "type of column \"a\" in argument \"out_fmt\" must be a string");

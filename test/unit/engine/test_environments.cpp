@@ -102,8 +102,8 @@ TEST_F(Environments, Unknown) {
     EXPECT_EQ(report.message, "Python environment \"current\" does not exist");
     EXPECT_EQ(report.detail, "There is no folder \"" + (folder_ / "current").string() + "\".");
     EXPECT_EQ(report.hint, "Perhaps you meant \"CURRENT\" or \"Current\". "
-                           "pyq_list_envs() shows which there are.");
-    EXPECT_EQ(fail("42704", "other").hint, "pyq_list_envs() shows which there are.");
+                           "See pyq_list_envs() for the available environments.");
+    EXPECT_EQ(fail("42704", "other").hint, "See pyq_list_envs() for the available environments.");
     EXPECT_NE(error_of("42704", [] { (void)find_environment("", "x", "3.11"); })
                   .hint.find("oml_epe.environments_dir"),
               std::string::npos);
@@ -123,7 +123,7 @@ TEST_F(Environments, FoldersThatAreNone) {
     EXPECT_TRUE(fail("42704", "dangling").detail.ends_with(end));
     EXPECT_TRUE(fail("42704", "plain").detail.ends_with("\" has no pyvenv.cfg."));
     EXPECT_TRUE(fail("42704", "file").detail.ends_with("\" is not a folder."));
-    EXPECT_TRUE(fail("42704", "loop").detail.starts_with("The server cannot look into "));
+    EXPECT_TRUE(fail("42704", "loop").detail.starts_with("The server cannot access "));
     EXPECT_EQ(names(), "default");
 }
 
