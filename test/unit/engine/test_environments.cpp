@@ -1,4 +1,4 @@
-// Virtual environments: which folders count, what is said of them, and the errors.
+// Virtual environments: valid folders, their descriptions, and the errors.
 #include "engine/common/environments.h"
 
 #include <gtest/gtest.h>
@@ -34,7 +34,7 @@ class Environments : public ::testing::Test {
         fs::create_directories(path.parent_path());
         std::ofstream(path) << text;
     }
-    /// An environment as `python3 -m venv` makes it.
+    /// An environment as created by `python3 -m venv`.
     fs::path make(const std::string& name, const std::string& version = "version = 3.11.2\n") {
         const fs::path made = folder_ / name;
         write(made / "pyvenv.cfg", "home = /usr/bin\n" + version);
@@ -205,7 +205,7 @@ TEST_F(Environments, Descriptions) {
     EXPECT_EQ(described("Latin-1: \xe9, nul: \1, cut: \xe2\x82"), "Latin-1: ?, nul: ?, cut: ??");
     EXPECT_EQ(described("\xed\xa0\x80|\xc0\x80|\xf4\x90\x80\x80|\xf0\x9f\x98\x80"),
               "???|??|????|\xf0\x9f\x98\x80");
-    // Cut, but not inside a character.
+    // Truncated, but not inside a character.
     std::string text;
     while (text.size() < 1500) text += "\xe2\x82\xac";
     EXPECT_EQ(described(text), text.substr(0, 999));
