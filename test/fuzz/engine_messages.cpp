@@ -56,7 +56,7 @@ class Peers final : public epe::Waiter {
 
     void wait_readable(int descriptor, std::int64_t) override {
         constexpr int kMostWaits = 100000;
-        require(++waits_ < kMostWaits, "the backend waits for ever");
+        require(++waits_ < kMostWaits, "the backend waits forever");
         serve();
         for (Descriptor& engine : engines_) drain(engine);
         pollfd polled{descriptor, POLLIN, 0};

@@ -1,4 +1,4 @@
--- Everybody writes scripts of their own; only trusted roles' scripts run inside the server, the
+-- Every role may write scripts; only trusted roles' scripts run inside the server, the
 -- others in sandboxed engine processes.
 
 CREATE ROLE regress_epe_plain;
@@ -47,7 +47,7 @@ def mine(pid): return os.getpid() == pid');
 SELECT runs_in_backend('mine');
 SELECT pyq_script_drop('mine');
 
--- trust is what it is now, whoever calls
+-- trust is checked at the time of the call, for every caller
 RESET ROLE;
 REVOKE pyqadmin FROM regress_epe_admin;
 SET ROLE regress_epe_admin;
@@ -62,7 +62,7 @@ SET oml_epe.engine = 'process';
 SELECT runs_in_backend('mine', 'regress_epe_admin') AS asked_for_a_process;
 RESET oml_epe.engine;
 
--- what decides about the sandbox is the superuser's
+-- only a superuser may set the sandbox settings
 SET ROLE regress_epe_plain;
 SET oml_epe.sandbox = 'preferred';
 \echo :LAST_ERROR_SQLSTATE

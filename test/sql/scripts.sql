@@ -1,4 +1,4 @@
--- Creating, replacing and dropping scripts; names; what a session sees of changes.
+-- Creating, replacing and dropping scripts; names; visibility of changes.
 CREATE ROLE regress_epe_writer IN ROLE pyqadmin;
 SET ROLE regress_epe_writer;
 
@@ -23,7 +23,7 @@ SELECT pyq_script_drop('first', NULL, NULL);
 SELECT * FROM pyq_eval(NULL, NULL::int, 'first');
 \echo :LAST_ERROR_SQLSTATE
 
--- private and global scripts of one name (spec T23, T25)
+-- private and global scripts of one name
 SELECT pyq_script_create('both', 'def both(): return 1');
 SELECT pyq_script_create(v_name => 'both', v_script => 'def both(): return 2',
                          v_global => true, v_overwrite => true);

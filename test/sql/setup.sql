@@ -1,2 +1,2 @@
--- What the other tests need.
+-- Objects for the other tests.
 CREATE EXTENSION oml_epe;

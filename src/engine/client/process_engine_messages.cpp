@@ -348,8 +348,8 @@ void ProcessEngine::drain(EngineProcess& process, bool& is_ended, std::int64_t d
     }
 }
 
-/// A message of an abandoned request. Questions are answered, so that the engine does not wait for
-/// ever.
+/// A message of an abandoned request. Questions are answered, so that the engine does not wait
+/// forever.
 void ProcessEngine::drop_message(EngineProcess& process, ToBackend type, WireReader& from) {
     WireWriter reply;
     switch (type) {

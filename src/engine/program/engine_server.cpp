@@ -125,7 +125,7 @@ void EngineServer::greet(EngineBirth& birth) {
     write(body, ready);
     link_.put(ToBackend::kReady, body);
     if (greeting.requires_sandbox && !ready.report.is_complete()) {
-        // The backend has been told why; do not rely on its reaction.
+        // The backend has the reason; do not rely on its reaction.
         link_.flush(Patience::kAlways);
         _exit(1);
     }

@@ -259,7 +259,7 @@ void revoke_datastore(std::string_view name, std::optional<std::string_view> rol
     if (execute(kShareStore, store) == 0) throw_missing(name);
     if (execute(role ? kDeleteGrant : kDeleteGrants, store) > 0) return;
     warning("datastore " + quoted(name) + " is not granted to " +
-            (role ? quoted(*role) : std::string("anybody")));
+            (role ? quoted(*role) : std::string("any role")));
 }
 
 }  // namespace epe::pg

@@ -148,7 +148,7 @@ void revoke_script(std::string_view name, std::optional<std::string_view> role) 
     row.grantee = grantee;
     if (execute(role ? kDeleteGrant : kDeleteGrants, row) > 0) return;
     warning("script " + quoted(name) + " is not granted to " +
-            (role ? quoted(*role) : std::string("anybody")));
+            (role ? quoted(*role) : std::string("any role")));
 }
 
 void note_script_change(const FunctionCall& call) {

@@ -77,7 +77,7 @@ except ImportError:  # outside an engine: the tests of this module
 __all__ = ["RenderError", "limited", "to_json", "to_value", "to_xml"]
 
 
-_FORMAT = "\0"  # stands for the format's name in a RenderError
+_FORMAT = "\0"  # placeholder of the format's name in a RenderError
 
 
 class RenderError(Error):

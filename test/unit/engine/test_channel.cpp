@@ -264,7 +264,7 @@ TEST(Channel, NoticesThatThePeerIsGone) {
     EXPECT_EQ(frame.body, "last words");
     EXPECT_FALSE(pair.far.receive());
     // Frames for it are dropped, without SIGPIPE.
-    pair.far.put(Type::kOne, body_of("for nobody"), {STDIN_FILENO});
+    pair.far.put(Type::kOne, body_of("unread"), {STDIN_FILENO});
     EXPECT_TRUE(pair.far.flush());
     EXPECT_FALSE(pair.far.has_output());
     EXPECT_FALSE(pair.far.receive());

@@ -151,7 +151,7 @@ TEST_F(Launch, TellsWhyAProgramCannotRun) {
 
 TEST_F(Launch, ListensForThisUserOnly) {
     const std::string path = folder_ + "/socket";
-    std::ofstream(path) << "what stood there";
+    std::ofstream(path) << "an earlier file";
     const Descriptor listener = listen_at(path);
     struct stat status {};
     ASSERT_EQ(stat(path.c_str(), &status), 0);

@@ -485,7 +485,7 @@ class FakeWaiter final : public Waiter {
         const int count = poll(&polled, descriptor >= 0 ? 1 : 0, static_cast<int>(limit));
         in_vain_ = count > 0 ? 0 : in_vain_ + 1;
         if (in_vain_ > kPatienceMilliseconds / kMost) {
-            std::fprintf(stderr, "a test waits for ever\n");
+            std::fprintf(stderr, "a test waits forever\n");
             std::abort();
         }
         check();
