@@ -188,7 +188,7 @@ fails_for('stranger', "SELECT * FROM pyq_eval(NULL, NULL, 'given', '$owner') AS 
 	qr/does not exist/);
 fails_for('stranger',
 	qq{SELECT * FROM pyq_eval('{"name": "models", "owner": "$owner"}', NULL, 'total') AS t(value text)},
-	qr/there is no datastore/);
+	qr/does not exist or is not readable/);
 fails_for('stranger', "SELECT * FROM pyq_job_result('$finished') AS t(name text, value text)",
 	qr/does not exist/);
 is(result($new, 'analyst', $finished), '["done","old"]', 'the result of a finished job is there');
