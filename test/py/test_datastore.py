@@ -187,7 +187,7 @@ def test_grants_between_users(client: Callable[..., Any], make_role: Callable[..
         assert oml.ds.load("shared", owner=owner, to_globals=False) == {"a": [1, 2]}
         with pytest.raises(ValueError, match='datastore "shared" does not exist'):
             oml.ds.load("shared")
-        with pytest.raises(ValueError, match='you have no datastore'):
+        with pytest.raises(ValueError, match="you have no datastore"):
             oml.ds.delete("shared")
     client(owner).revoke("shared")
     with pytest.raises(ValueError, match="not readable by you"):

@@ -220,7 +220,9 @@ class TimeSeries(Series):
         if has_zone(template) != cls._HAS_ZONE and has_zone(template):
             raise ValueError("use oml.Timezone.strptime() for timestamps with time zone")
         text = other._as_text
-        if not has_zone(template):  # not in the session's time zone, in which some hours do not exist
+        if not has_zone(
+            template
+        ):  # not in the session's time zone, in which some hours do not exist
             text, template = f"({text} || ' +00')", f"{template} TZH"
         point = f"pg_catalog.to_timestamp({text}, {text_literal(template)})"
         if not cls._HAS_ZONE:

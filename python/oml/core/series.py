@@ -742,7 +742,9 @@ class NumericSeries(Series):
     def _filled_type(self, value: Any) -> str:
         if isinstance(value, Series):
             if not isinstance(value, NumericSeries):
-                raise TypeError(f"a {type(self).__name__} column cannot be filled with {_kind(value)}")
+                raise TypeError(
+                    f"a {type(self).__name__} column cannot be filled with {_kind(value)}"
+                )
         elif not isinstance(value, (int, float, decimal.Decimal)):
             raise TypeError(f"cannot fill a numeric column with a {type(value).__name__}")
         if self._IS_INTEGER:
