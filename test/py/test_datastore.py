@@ -97,7 +97,7 @@ def attack():
 def test_hostile_pickle(
     connect: Connect, conn: psycopg.Connection[Any], make_role: Callable[..., str]
 ) -> None:
-    """An ordinary role's pickle is not unpickled in the server, whoever loads it."""
+    """An ordinary role's pickle is not unpickled in the server, whichever role loads it."""
     mallory = make_role("mallory")
     with connect(user=mallory) as hers:
         hers.execute("SELECT pyq_script_create('attack', %s)", (HOSTILE,))

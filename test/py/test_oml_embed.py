@@ -1,4 +1,4 @@
-"""oml.do_eval and its four sisters: from a client, and nested in engines of every kind.
+"""oml.do_eval and the other four functions: from a client, and nested in engines of every kind.
 
 A case is a function that is run in each place: here, and as the argument of oml.do_eval().
 """

@@ -1,4 +1,4 @@
--- Where the eval functions may stand, and as whom they run.
+-- Where the eval functions may be used, and the role they run as.
 
 CREATE TABLE usage_grade (name text, section text, score int);
 INSERT INTO usage_grade VALUES

@@ -47,7 +47,7 @@ SELECT pyq_script_create('shared', $$def shared(): return 'global'$$, true);
 SELECT pyq_script_create('given', $$def given(): return 'given'$$);
 SELECT pyq_script_create('hidden', $$def hidden(): return 'hidden'$$);
 SELECT pyq_grant('given', 'pyqscript', 'analyst');
--- Waits for ever in the cluster that is called so.
+-- Waits indefinitely in the cluster of that name.
 SELECT pyq_script_create('work', $$
 import time
 import oml
