@@ -70,7 +70,7 @@ void Connection::send_sync() {
     if (PQpipelineSync(connection_) == 0) throw connection_error(connection_);
 }
 
-/// Sends the statement, and what travels with it, up to what counts.
+/// Sends the statement, and the guard and options sent along with it, up to the statement itself.
 Statement Connection::start(const RowQuery& query, ClientWatch* watch, const Escort& escort) {
     if (escort.guard != nullptr) send(escort.guard, escort.guard_parameters);
     send(query.sql.c_str(), query.parameters, query.is_binary);
@@ -141,7 +141,8 @@ void Connection::finish_reset() {
     reset.take_input();
     (void)reset.only_result();
     is_resetting_ = false;
-    // What ends the connection may have come with the answer: only another look shows it.
+    // The message that ends the connection may have come with the result: only another read shows
+    // it.
     reset.take_input();
 }
 

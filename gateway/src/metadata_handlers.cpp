@@ -31,7 +31,7 @@ Json links_of(const Exchange& exchange, ApiVersion version) {
     return links;
 }
 
-/// Header Deprecation is "@" and the seconds since 1970 (RFC 9745): the day of it.
+/// Header Deprecation is "@" and seconds since 1970 (RFC 9745): the value for a date.
 std::string lifecycle(const std::string& deprecation) {
     if (deprecation.empty()) return "ACTIVE";
     std::int64_t seconds = 0;

@@ -17,11 +17,11 @@ namespace {
 constexpr int kUnauthorized = 401;
 constexpr int kInternal = 500;
 
-// The extension's, since a query of pg_roles takes longer than a trivial script.
+// A function of the extension, because a query of pg_roles takes longer than a trivial script.
 constexpr const char* kCheckLogIn = "SELECT pyqsys.check_log_in($1)";
-constexpr const char* kMayNotLogIn = "28000";  // what it raises
+constexpr const char* kMayNotLogIn = "28000";  // raised by that function
 
-// One that was used so lately is not worth a round trip of its own to see that it works.
+// A connection used this recently is not worth a round trip of its own to check it.
 constexpr std::chrono::seconds kLately{1};
 
 }  // namespace
@@ -90,13 +90,13 @@ std::unique_ptr<Lease> UserPool::lease(ClientWatch* watch) {
     return std::make_unique<Lent>(*this, find(watch));
 }
 
-/// A connection that can take a statement.
+/// Returns a usable connection.
 UserPool::OwnedPooled UserPool::find(ClientWatch* watch) {
     while (true) {
         OwnedPooled pooled = take(watch);
         if (!pooled) return log_in_again();
         if (Clock::now() - pooled->logged_in > users_.options_.reauthenticate) {
-            // Its place is kept for the one that follows it.
+            // Its slot is kept for its replacement.
             pooled.reset();
             return log_in_again();
         }
@@ -108,7 +108,7 @@ UserPool::OwnedPooled UserPool::find(ClientWatch* watch) {
     }
 }
 
-/// A connection that rests, or a null that stands for the right to open one.
+/// An idle connection, or null for the right to open one.
 UserPool::OwnedPooled UserPool::take(ClientWatch* watch) {
     const auto deadline = Clock::now() + users_.options_.connection_wait;
     constexpr std::chrono::milliseconds kLook{100};
@@ -141,7 +141,7 @@ UserPool::OwnedPooled UserPool::take(ClientWatch* watch) {
     }
 }
 
-/// In the place of a connection that take() has given out.
+/// Replaces a connection returned by take().
 UserPool::OwnedPooled UserPool::log_in_again() {
     try {
         Secret password;
@@ -172,16 +172,16 @@ UserPool::Standing UserPool::prepare(Pooled& pooled, ClientWatch* watch) {
         return Standing::kAbandoned;
     } catch (const DatabaseError& error) {
         return error.sqlstate == kMayNotLogIn ? Standing::kRefused
-                                              : Standing::kBroken;  // while it rested
+                                              : Standing::kBroken;  // broken while idle
     }
 }
 
 void UserPool::refuse() {
     log_event(LogLevel::kWarning, "tokens revoked",
-              {{"user", user_}, {"message", "the user may no longer log in"}});
+              {{"user", user_}, {"message", "the user is no longer permitted to log in"}});
     users_.tokens_.revoke_user(user_);
     forget();
-    throw ApiError(kUnauthorized, "the user may no longer log in");
+    throw ApiError(kUnauthorized, "the user is no longer permitted to log in");
 }
 
 void UserPool::give_back(OwnedPooled pooled) {
@@ -205,7 +205,7 @@ void UserPool::give_back(OwnedPooled pooled) {
         returned_.notify_one();
 }
 
-/// Closes it, when there is one, and gives its place to others.
+/// Closes the connection, if any, and frees its slot.
 void UserPool::close(OwnedPooled pooled) {
     pooled.reset();
     --users_.open_;
@@ -223,7 +223,7 @@ bool UserPool::welcome(Secret password, LoggedIn connection) {
         is_changed = !password_.is_empty() && !password_.equals(password);
     }
     if (is_changed) {
-        // Nobody says that the former password is still right: whoever came with it must log in.
+        // The former password may no longer be valid: its tokens must be obtained again.
         log_event(LogLevel::kInfo, "tokens revoked",
                   {{"user", user_}, {"message", "the user has logged in with another password"}});
         users_.tokens_.revoke_user(user_);
@@ -290,10 +290,10 @@ std::unique_ptr<Users::Visit> Users::visit(const std::string& user) {
     return std::make_unique<Visit>(*this, *found->second);
 }
 
-/// A connection's place among all, until it is kept for good.
+/// A connection's slot in the global limit, until the connection is kept.
 class Users::Place {
    public:
-    /// Waits for it. Throws ApiError 500 when none becomes free.
+    /// Waits for a slot. Throws ApiError 500 if none becomes free.
     explicit Place(Users& users) : users_(users) {
         const auto deadline = UserPool::Clock::now() + users.options_.connection_wait;
         while (!users.reserve_connection()) {

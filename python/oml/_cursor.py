@@ -1,20 +1,20 @@
-"""Cursors after the Python DB-API."""
+"""Python DB-API cursors."""
 
 from oml import _session
 from oml._errors import DatabaseError
 
 
 class Cursor:
-    """Runs statements and gives out their rows, after the Python DB-API.
+    """A Python DB-API cursor: runs statements and fetches their rows.
 
     Attributes
     ----------
     description : list of tuple or None
-        (name, SQL type, None, None, None, None, None) a column; None without rows.
+        One tuple (name, SQL type, None, None, None, None, None) per column; None without rows.
     rowcount : int
         Rows returned or affected by the last statement, -1 before the first.
     arraysize : int
-        What fetchmany() takes by default.
+        Default number of rows for fetchmany().
     """
 
     arraysize = 1
@@ -27,7 +27,8 @@ class Cursor:
         self._is_closed = False
 
     def execute(self, sql, parameters=()):
-        """Run one statement; `parameters` stand for $1, $2, ... Returns the cursor itself."""
+        """Run one statement; `parameters` are the values of $1, $2, ... Returns the cursor
+        itself."""
         if self._is_closed:
             raise DatabaseError("the cursor is closed", "24000")
         self.description = None
@@ -60,7 +61,7 @@ class Cursor:
         return self._fetch(len(self._rows or ()))
 
     def close(self):
-        """Forget the result; the cursor runs nothing any more."""
+        """Close the cursor and discard the result."""
         self._rows = None
         self._is_closed = True
 

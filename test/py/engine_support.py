@@ -1,4 +1,4 @@
-"""What tests see of engine processes, the zygotes they come from and the supervisor, in /proc."""
+"""Observes engine processes, their zygotes and the supervisor, in /proc."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from psycopg import Connection
 from sessions import SAFETY_SECONDS
 
-REACHED = 7003  # class of the advisory locks by which a script's calls say that they are under way
+REACHED = 7003  # class of the advisory locks by which calls report that they run
 
 # What scripts start with: reached() tells other sessions that a call is where it shall be stopped.
 PRELUDE = f"""
@@ -90,7 +90,7 @@ def wait_for(what: str, condition: Callable[[], Any]) -> Any:
         time.sleep(0.002)
 
 
-class EngineHouse:
+class EngineMonitor:
     """The engines of one server, seen from outside and by an observing session."""
 
     def __init__(self, observer: Connection[Any]) -> None:
@@ -174,7 +174,7 @@ class EngineHouse:
         return sorted(str(each) for each in self.data.glob("pgsql_tmp_oml_epe/*/*"))
 
     def footprint(self) -> dict[str, Any]:
-        """What supervisor, zygote and disk hold: equal before and after, when nothing is left."""
+        """Resources of supervisor, zygote and disk: equal before and after, if nothing leaks."""
         return {
             "supervisor": descriptors(self.supervisor().pid),
             "zygote": descriptors(self.zygote().pid),
@@ -182,7 +182,7 @@ class EngineHouse:
             "folders": len(self.folders()),
         }
 
-    def footprint_of_nothing(self) -> dict[str, Any]:
+    def empty_footprint(self) -> dict[str, Any]:
         """The footprint beside which only the observer is connected, once it is so."""
         wait_for(
             "no other session",

@@ -35,7 +35,7 @@ ENVIRONMENTS = {
     ),
     "other": Environment("Nothing but an older six", ("six==1.16.0",)),
 }
-# Names the folder the server was given; set by whoever starts the server.
+# Names the folder the server was given; set by the program that starts the server.
 VARIABLE = "EPE_ENVIRONMENTS"
 # Written last, and holds what was asked for: an environment without it is made anew.
 STAMP = "made-for-tests"

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import psycopg
-from engine_support import EngineHouse, descriptors, wait_for
+from engine_support import EngineMonitor, descriptors, wait_for
 from psycopg import Connection
 
 SCRIPTS = {
@@ -123,7 +123,7 @@ class Mix:
 
     def __init__(self, connect: Callable[[], Connection[Any]]) -> None:
         self.observer = connect()
-        self.house = EngineHouse(self.observer)
+        self.monitor = EngineMonitor(self.observer)
         self.sessions = {engine: connect() for engine in ENGINES}
         for name, source in SCRIPTS.items():
             self.observer.execute("SELECT pyq_script_create(%s, %s, false, true)", (name, source))
@@ -178,10 +178,10 @@ class Mix:
         for engine, session in self.sessions.items():
             pid = session.info.backend_pid
             yield f"backend ({engine})", pid
-            for number in self.house.engines(pid):
+            for number in self.monitor.engines(pid):
                 yield "engines", number
-        yield "supervisor", self.house.supervisor().pid
-        for zygote in self.house.named("epe_zygote"):
+        yield "supervisor", self.monitor.supervisor().pid
+        for zygote in self.monitor.named("epe_zygote"):
             yield "zygotes", zygote.pid
 
     def sample(self) -> Sample:

@@ -1,6 +1,7 @@
 """Further bodies for test_oml_proxies: what proxies sum up, replace, round and turn.
 
-The oracle is pandas. As a script they stand in one text with oml_bodies, hence the one import.
+The oracle is pandas. As scripts they are joined with oml_bodies,
+hence the one import.
 """
 
 from __future__ import annotations

@@ -75,7 +75,7 @@ def _can_import(python: Path, package: str) -> bool:
 def find_home() -> Path:
     """Return build/ if the server's user can read it, else a public temporary directory."""
     BUILD.mkdir(exist_ok=True)
-    # Only under root does the server run as somebody else.
+    # Only when started by root does the server run as another user.
     if os.geteuid() != 0 or all(path.stat().st_mode & 0o001 for path in (BUILD, *BUILD.parents)):
         return BUILD
     note = BUILD / "optional-packages.path"

@@ -100,7 +100,7 @@ RUNS: list[tuple[Callable[..., Any], Any]] = [
 REFUSED: dict[Any, str] = {
     uses_class: '"Local"',
     uses_loop: '"LOOP"',
-    make_closure(): '"inside" of the function around it',
+    make_closure(): '"inside" of the enclosing function',
     (lambda: 1): "lambda",
     len: "builtin_function_or_method",
 }

@@ -518,7 +518,7 @@ class Storm:
         lost = calls - written.keys()
         doubled = {tag for tag, count in written.items() if count != 1}
         unknown = written.keys() - self.tried
-        for name, tags in (("lost", lost), ("doubled", doubled), ("of nobody", unknown)):
+        for name, tags in (("lost", lost), ("doubled", doubled), ("unknown", unknown)):
             if tags:
                 self.found.fault(f"writes {name}: {sorted(tags)[:10]}")
 
@@ -551,7 +551,7 @@ class Storm:
         if confirmed - tags:
             self.found.fault(f"jobs lost: {sorted(confirmed - tags)[:10]}")
         if effects.keys() - tags or tags - self.submitted:
-            self.found.fault("effects or jobs of nobody")
+            self.found.fault("effects or jobs without a call")
 
     def check_pgbench(self) -> None:
         sums = self.query(

@@ -70,7 +70,7 @@ CREATE FUNCTION theirs_frame() RETURNS float8 LANGUAGE plpython3u AS $$
 
 @pytest.fixture(scope="module")
 def both(server: Any) -> Iterator[str]:
-    """A database of its own: plpython3u stays out of the way of the other tests."""
+    """A separate database, so that plpython3u does not affect other tests."""
     name = "epe_plpython"
     with server.connect() as admin:
         admin.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
@@ -295,7 +295,7 @@ def test_ours_starts_inside_theirs(session):
 
 
 def test_theirs_is_loaded_before_ours_starts(session):
-    """Nobody's Python runs yet; without preloading, not even our library is there."""
+    """No Python has been started yet; without preloading the library is not loaded either."""
     session.execute("LOAD 'plpython3'")
     try:
         start_ours(session)
@@ -321,7 +321,7 @@ def test_a_script_cannot_reach_plpy_before_plpython_runs(session):
 
 @ORDERS
 def test_loop_of_theirs_inside_ours_can_be_stopped(order, session):
-    """Alone it could not: our handlers stand while our script waits for its SQL."""
+    """Interruptible only because our handlers are active while our script waits for SQL."""
     for start in order:
         start(session)
     session.execute(

@@ -815,7 +815,7 @@ def test_script_that_tampers_with_the_interpreter(connect, script):
                 session.execute(EVAL, ("{}",))
             except psycopg.Error as error:
                 assert error.sqlstate == "38000", statement
-            # So much later, a call looks after its signal handlers before it begins.
+            # After that time a call checks its signal handlers before it begins.
             session.execute("SELECT pg_sleep(0.03)")
         assert session.execute("SELECT 1").fetchone() == (1,)
         session.close()

@@ -1,4 +1,4 @@
-"""Who may do what through the gateway is who may do it in SQL: one matrix, asked both ways."""
+"""Privileges through the gateway are those of SQL: one matrix, checked both ways."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ def test_revoke(gateway, user, how):
     gateway.get(SCRIPTS, token=token).refused(401)
     refresh(gateway, token).refused(401)
     refresh(gateway, token, "token").refused(401)
-    # Nobody learns from a revocation whether a token was one (RFC 7009).
+    # A revocation does not reveal whether a token was valid (RFC 7009).
     assert gateway.request("POST", REVOKE_PATH, {"token": token + "x"}).status == 200
     # The user is still welcome.
     user.forget()

@@ -1,4 +1,4 @@
-"""The harness itself: the fixtures that every other test stands on."""
+"""The harness itself: the fixtures that all other tests use."""
 
 import psycopg
 import pytest

@@ -11,7 +11,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from engine_support import PRELUDE, EngineHouse, wait_for
+from engine_support import PRELUDE, EngineMonitor, wait_for
 from psycopg import Connection
 from sessions import Background
 
@@ -85,8 +85,8 @@ def observer(module_conn: Connection[Any]) -> Connection[Any]:
 
 
 @pytest.fixture(scope="module")
-def house(observer: Connection[Any]) -> EngineHouse:
-    return EngineHouse(observer)
+def monitor(observer: Connection[Any]) -> EngineMonitor:
+    return EngineMonitor(observer)
 
 
 @pytest.fixture
@@ -165,13 +165,13 @@ def later():
 
 @pytest.mark.parametrize("stop", ["cancel", "terminate"])
 @pytest.mark.parametrize("name", ENDLESS)
-def test_endless_import_is_stopped(name, stop, make_script, connect, observer, house):
+def test_endless_import_is_stopped(name, stop, make_script, connect, observer, monitor):
     make_script("fine", "def fine():\n    return 1\n")
     make_script("imports", FROM_TEXT.format(text=ENDLESS[name]))
     session = connect()
     pid = session.info.backend_pid
     running = Background(session, CALL)
-    house.wait_until_reached(pid)
+    monitor.wait_until_reached(pid)
     function = "pg_cancel_backend" if stop == "cancel" else "pg_terminate_backend"
     observer.execute(f"SELECT {function}(%s)", (pid,))
     error = running.result()
@@ -183,7 +183,7 @@ def test_endless_import_is_stopped(name, stop, make_script, connect, observer, h
 
 
 def test_engine_process_of_an_interrupted_import_is_not_used_again(
-    make_script, connect, observer, house
+    make_script, connect, observer, monitor
 ):
     make_script("fine", "def fine():\n    return 1\n")
     make_script("imports", FROM_TEXT.format(text=ENDLESS["loop"]))
@@ -191,13 +191,13 @@ def test_engine_process_of_an_interrupted_import_is_not_used_again(
     session.execute("SET oml_epe.engine = 'process'")
     pid = session.info.backend_pid
     running = Background(session, CALL)
-    house.wait_until_reached(pid)
-    (engine,) = house.engines(pid)
-    house.wait_until_in_script(engine, "spin")
+    monitor.wait_until_reached(pid)
+    (engine,) = monitor.engines(pid)
+    monitor.wait_until_in_script(engine, "spin")
     observer.execute("SELECT pg_cancel_backend(%s)", (pid,))
     assert isinstance(running.result(), psycopg.errors.QueryCanceled)
     assert_works(session)
-    assert engine not in house.engines(pid, "idle")
+    assert engine not in monitor.engines(pid, "idle")
 
 
 @pytest.mark.parametrize("milliseconds", [170, 350, 500])

@@ -490,8 +490,8 @@ def test_cancel_that_comes_before_the_call(store, victim):
 
 def test_lock_timeout_inside_a_script(store, victim, connect):
     """A lock_timeout is an error of its statement alone: a script may catch it."""
-    holder = connect(autocommit=False)
-    holder.execute("SELECT pg_advisory_xact_lock(42)")
+    lock_session = connect(autocommit=False)
+    lock_session.execute("SELECT pg_advisory_xact_lock(42)")
     store("""
 def hang(catch):
     try:
@@ -509,7 +509,7 @@ def hang(catch):
             victim.execute(call, ('{"catch": false}',))
     finally:
         victim.execute("RESET lock_timeout")
-        holder.rollback()
+        lock_session.rollback()
     assert_in_order(victim)
 
 

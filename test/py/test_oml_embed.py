@@ -1,4 +1,4 @@
-"""oml.do_eval and its four sisters: from a client, and nested in engines of every kind.
+"""oml.do_eval and the other four functions: from a client, and nested in engines of every kind.
 
 A case is a function that is run in each place: here, and as the argument of oml.do_eval().
 """
@@ -824,7 +824,7 @@ def uses_class() -> Any:
 
 def test_functions_by_source(by_source: None) -> None:
     assert oml.do_eval(uses_globals, frame=pd.DataFrame({"a": [1, 2]})) == 18
-    with pytest.raises(TypeError, match='uses "Hostile", a type that is defined outside'):
+    with pytest.raises(TypeError, match='uses "Hostile", a type defined outside of it'):
         oml.do_eval(uses_class)
     with pytest.raises(TypeError, match="it is a lambda"):
         oml.do_eval(lambda: 1)
@@ -833,7 +833,7 @@ def test_functions_by_source(by_source: None) -> None:
     def closure() -> int:
         return outer
 
-    with pytest.raises(TypeError, match='uses "outer" of the function around it'):
+    with pytest.raises(TypeError, match='uses "outer" of the enclosing function'):
         oml.do_eval(closure)
     with pytest.raises(TypeError, match=r'argument "value".*cannot be sent'):
         oml.do_eval("def f(value): return value", value=Hostile)

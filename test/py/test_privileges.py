@@ -1,4 +1,4 @@
-"""Who may do what with the extension's objects, whatever default privileges and roles there are."""
+"""Privileges on the extension's objects, for any default privileges and roles."""
 
 from __future__ import annotations
 

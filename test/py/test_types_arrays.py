@@ -16,7 +16,7 @@ from psycopg import Connection, Error
 
 ENGINE_PLACES = places.ALL
 
-# How a script makes values: their expressions stand for what `eval` with these names makes of them.
+# How a script makes values: it evaluates their expressions with these names.
 BOXES = """
 import numpy as np
 

@@ -34,7 +34,7 @@ MEMBERS = """
         AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'oml_epe')
 """
 # What is said of each kind of object: (what it is, what is true of it). OIDs are not compared, and
-# an ACL that is not set counts as the default that it stands for.
+# an ACL that is not set counts as the default ACL.
 CATALOG = {
     "member": """
         SELECT pg_describe_object(classid, objid, 0), '' FROM members

@@ -1,6 +1,6 @@
 """The worked cases T1 to T30 of the SQL specification, section 12, that need no later issue.
 
-T4, T6, T8, T12, T26 and T30 need jobs, datastores or environments. T7, T9, T10 and T11 stand here
+T4, T6, T8, T12, T26 and T30 need jobs, datastores or environments. T7, T9, T10 and T11 are here
 without their datastore: the model's coefficients travel as arguments. T5 and T16 run on one engine.
 """
 

@@ -1,4 +1,4 @@
--- Datastores: views, grants, privileges, and where pickles are unpickled.
+-- Datastores: views, grants, privileges, and where pickles are loaded.
 
 \set SHOW_CONTEXT never
 CREATE ROLE regress_epe_owner IN ROLE pyqadmin;
@@ -98,7 +98,7 @@ RESET ROLE;
 REVOKE regress_epe_group FROM regress_epe_member;
 SET ROLE regress_epe_member;
 SELECT dsowner, dsname FROM all_pyq_datastores;
--- PUBLIC
+-- all roles
 SET ROLE regress_epe_owner;
 SELECT pyq_grant('shared', 'datastore');
 SET ROLE regress_epe_plain;
@@ -122,7 +122,7 @@ SELECT pyqsys.datastore_delete('shared', NULL);
 SELECT store('shared', 'x', grantable => true);
 SELECT * FROM pyqsys.given_grants;
 SELECT pyq_revoke('shared', 'datastore');
--- a superuser sees all of them, and owns only its own
+-- a superuser sees all datastores, and owns only its own
 RESET ROLE;
 SELECT dsowner, dsname FROM all_pyq_datastores ORDER BY dsname;
 SELECT * FROM user_pyq_datastores;
@@ -163,7 +163,7 @@ INSERT INTO pyqsys.scripts (owner, name, script) VALUES ('-', 'forged', 'def for
 RESET ROLE;
 REVOKE ALL ON ALL TABLES IN SCHEMA pyqsys FROM regress_epe_bypass;
 
--- Pieces written under the id of another role's object belong to the writer, not to the object.
+-- What a role writes under the id of another role's object is its own, and no part of that object.
 RESET ROLE;
 SELECT object AS shared FROM pyqsys.datastore_objects WHERE name = 'x' LIMIT 1 \gset
 GRANT ALL ON SCHEMA public TO regress_epe_plain;
@@ -248,7 +248,7 @@ SET ROLE regress_epe_plain;
 SELECT * FROM pyq_eval('{"name": "trusted", "owner": "regress_epe_owner"}', NULL::pyq_json, 'fetch');
 SELECT * FROM pyq_eval('{"name": "trusted", "owner": null}', NULL::pyq_json, 'fetch');
 
--- A hostile pickle of an ordinary role: no role unpickles it inside the server, not even its owner.
+-- A hostile pickle of an ordinary role: it is not unpickled inside the server, not even for its owner.
 SELECT pyq_script_create('attack', 'import oml
 class Hostile:
     def __reduce__(self):

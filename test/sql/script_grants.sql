@@ -56,7 +56,7 @@ SET ROLE regress_epe_member;
 SELECT owner, name FROM all_pyq_scripts;
 SELECT * FROM pyq_eval(NULL, NULL::int, 'tmpqfun2', 'regress_epe_owner');
 
--- a grant to PUBLIC; revoking without a role revokes every grant
+-- a grant to all roles; revoking from all roles removes every grant
 SET ROLE regress_epe_owner;
 SELECT pyq_grant('tmpqfun2', 'pyqscript');
 SELECT pyq_grant('tmpqfun2', 'pyqscript', 'regress_epe_Mixed');
@@ -103,7 +103,7 @@ SELECT pyq_grant('tmpqfun2', NULL);
 SELECT pyq_revoke('no_such', 'pyqscript');
 SELECT pyq_revoke('tmpqfun2', 'pyqscript', 'regress_epe_nobody');
 
--- a superuser sees and runs all of them, but owns only its own
+-- a superuser sees and runs all scripts, but owns only its own
 RESET ROLE;
 SELECT owner, name FROM all_pyq_scripts ORDER BY owner;
 SELECT * FROM pyq_eval(NULL, NULL::int, 'tmpqfun2', 'regress_epe_owner');

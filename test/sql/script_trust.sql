@@ -1,4 +1,4 @@
--- Every role may write scripts; only trusted roles' scripts run inside the server, the
+-- All roles may write scripts of their own; only trusted roles' scripts run inside the server, the
 -- others in sandboxed engine processes.
 
 CREATE ROLE regress_epe_plain;
@@ -47,7 +47,7 @@ def mine(pid): return os.getpid() == pid');
 SELECT runs_in_backend('mine');
 SELECT pyq_script_drop('mine');
 
--- trust is checked at the time of the call, for every caller
+-- trust is checked at each call, for any caller
 RESET ROLE;
 REVOKE pyqadmin FROM regress_epe_admin;
 SET ROLE regress_epe_admin;

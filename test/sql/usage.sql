@@ -1,4 +1,4 @@
--- Contexts of calls of the eval functions, and the role they run as.
+-- Where the eval functions may be used, and the role they run as.
 
 CREATE TABLE usage_grade (name text, section text, score int);
 INSERT INTO usage_grade VALUES

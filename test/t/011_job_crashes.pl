@@ -116,5 +116,5 @@ $log =~ s/was terminated by signal 9/was killed by the test/g;
 open my $file, '>', $node->logfile or die;
 print $file $log;
 close $file;
-unlike($log, qr/was terminated by signal|PANIC|TRAP/, 'nobody else died');
+unlike($log, qr/was terminated by signal|PANIC|TRAP/, 'no other process died');
 done_testing();

@@ -293,7 +293,7 @@ for my $loss (sort keys %losses)
 	is(wait_for_job($id), 'finished', 'a job that was submitted by SET ROLE runs');
 }
 
-# A database that lets nobody in: its jobs wait.
+# A database that allows no connections: its jobs wait.
 {
 	set_conf('oml_epe.max_jobs', 0);
 	my $id = submit('ann', ['SELECT 1'], database => 'other');
@@ -313,8 +313,8 @@ sub running
 
 {
 	set_conf('oml_epe.max_jobs', 6);
-	my $holder = $node->background_psql('postgres');
-	$holder->query_safe('SELECT pg_advisory_lock(9)');
+	my $lock_session = $node->background_psql('postgres');
+	$lock_session->query_safe('SELECT pg_advisory_lock(9)');
 	my $hold = 'SELECT pg_advisory_xact_lock_shared(9)';
 	$node->safe_psql('postgres', 'ALTER ROLE ann SET oml_epe.max_jobs_per_role = 2');
 	my @ids = map { submit('ann', [$hold]) } 1 .. 4;
@@ -332,7 +332,7 @@ sub running
 	$node->safe_psql('postgres', 'ALTER ROLE ann RESET oml_epe.max_jobs_per_role');
 	await(running('ann') =~ s/count\(\*\)/count(*) = 4/r, 'without a cap all run');
 	$node->safe_psql('postgres', 'ALTER DATABASE postgres SET oml_epe.max_jobs_per_role = 1');
-	$holder->quit;
+	$lock_session->quit;
 	is(wait_for_job($_), 'finished', 'they finish') for @ids, $ben;
 	queue_up('ann', 20);
 	my $most = 0;

@@ -147,7 +147,7 @@ sub postmaster_pid
 
 sub engine_folders { my ($node) = @_; return glob $node->data_dir . '/pgsql_tmp_oml_epe/*/*'; }
 
-# Kills a server process and waits until the postmaster has noticed: from then on it accepts nobody
+# Kills a server process and waits until the postmaster has noticed: from then on it accepts no connections
 # before the server has recovered.
 sub kill_process
 {

@@ -1,4 +1,4 @@
-"""Other values in place of some."""
+"""Replacement of values."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from oml.core.string import String
 if TYPE_CHECKING:
     from oml.core._base import BaseFrame
 
-_SORTS: tuple[tuple[Any, type, str], ...] = (  # the first that fits: bool before int
+_SORTS: tuple[tuple[Any, type, str], ...] = (  # the first match counts: bool before int
     (bool, Boolean, "truth values"),
     ((int, float, decimal.Decimal), NumericSeries, "numbers"),
     (str, String, "texts"),
@@ -25,23 +25,23 @@ _TEXTS = {"text", "character varying", "character", "name"}
 
 
 def _plain(value: Any) -> Any:
-    """A value of Python, None where it is missing."""
+    """A Python value, None if it is missing."""
     value = plain_value(value)
     return None if isinstance(value, float) and value != value else value
 
 
 def _sort_of(values: Sequence[Any], what: str) -> type | None:
-    """The class of columns that hold some values; None when all are missing."""
+    """The column class of values; None if all are missing."""
     found = []
     for value in values:
         if value is None:
             continue
         kind = next((kind for types, kind, _ in _SORTS if isinstance(value, types)), None)
         if kind is None:
-            raise TypeError(f"a {type(value).__name__} can neither be replaced nor replace")
+            raise TypeError(f"values of type {type(value).__name__} cannot be used with replace()")
         found.append(kind)
     if len(set(found)) > 1:
-        raise TypeError(f"{what} are of different sorts")
+        raise TypeError(f"{what} have different types")
     return found[0] if found else None
 
 
@@ -50,39 +50,40 @@ def _name_of(kind: type) -> str:
 
 
 class Rules:
-    """What is replaced by what.
+    """A mapping of values to replacements.
 
     Parameters
     ----------
     old, new : list
-        Values of one sort, and as many others of one sort; None and NaN are missing values.
+        Values of one class, and an equal number of replacements of one class; None and NaN are
+        missing values.
     default : optional
-        For all other values, of the sort of `new`; None keeps them.
+        Replacement for all other values, of the class of `new`; None keeps them.
 
     Raises
     ------
     ValueError, TypeError
-        The lists do not fit together.
+        The lists are inconsistent.
     """
 
     def __init__(self, old: Sequence[Any], new: Sequence[Any], default: Any) -> None:
         if isinstance(old, (str, bytes)) or isinstance(new, (str, bytes)):
-            raise TypeError("old and new are lists")
+            raise TypeError("old and new must be lists")
         self._old = [_plain(value) for value in old]
         self._new = [_plain(value) for value in new]
         self._default = _plain(default)
         if not self._old or len(self._old) != len(self._new):
-            raise ValueError("old and new are lists of the same length, 1 at least")
+            raise ValueError("old and new must be lists of the same length, at least 1")
         self._from = _sort_of(self._old, "the values of old")
         self._to = _sort_of([*self._new, self._default], "new and default")
         if self._from is None and self._to is None:
-            raise ValueError("old and new have missing values only")
+            raise ValueError("old and new contain only missing values")
         if self._default is None and None not in (self._from, self._to):
             if self._from is not self._to:
-                raise ValueError("new has values of another sort than old: a default is required")
+                raise ValueError("new and old have different types: default is required")
 
     def fitting(self, frame: BaseFrame) -> list[str]:
-        """Return the names of a frame's columns that hold values of the sort."""
+        """Return the names of a frame's columns that can hold the old values."""
         kind = self._from or self._to
         assert kind is not None
         return [
@@ -101,7 +102,7 @@ class Rules:
         target = self._to or own
         if target is not own and self._default is None:
             raise ValueError(
-                f'column "{column._name}" is not of {_name_of(target)}: a default is required'
+                f'column "{column._name}" is not of {_name_of(target)}: default is required'
             )
         value = f"({column._expression})::pg_catalog.text" if own is String else column._expression
         cases = " ".join(
@@ -117,7 +118,7 @@ class Rules:
     def _result_type(self, column: Series, target: type, own: type) -> str:
         if target is not NumericSeries:
             return "boolean" if target is Boolean else "text"
-        if target is not own:  # Oracle's Float, whatever the numbers are
+        if target is not own:  # Oracle returns Float for all numbers
             return "double precision"
         assert isinstance(column, NumericSeries)
         numbers = [v for v in (*self._new, self._default) if v is not None]

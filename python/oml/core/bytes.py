@@ -13,5 +13,5 @@ class Bytes(Series):
     _CAST = "bytea"
 
     def len(self) -> Any:
-        """The numbers of bytes, an Integer column."""
+        """The number of bytes, an Integer column."""
         return self._derive(f"pg_catalog.length({self._expression})", "integer")

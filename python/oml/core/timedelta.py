@@ -23,7 +23,7 @@ def _is_number(other: Any) -> bool:
 
 
 class Timedelta(Series):
-    """A column of spans of time: interval, with any fields."""
+    """A column of intervals: interval, with any fields."""
 
     _CAST = "interval"
 
@@ -54,7 +54,7 @@ class Timedelta(Series):
 
     def __mul__(self, other: Any) -> Any:
         if not _is_number(other):
-            raise TypeError("a span of time is multiplied by a number")
+            raise TypeError("an interval can be multiplied only by a number")
         return self._derive(
             f"({self._expression} * ({self._operand(other)})::pg_catalog.float8)", "interval"
         )
@@ -92,7 +92,7 @@ class Timedelta(Series):
 
     def _filled_type(self, value: Any) -> str:
         if not _is_span(value):
-            raise TypeError("a column of spans of time is filled with spans of time")
+            raise TypeError("a column of intervals can be filled only with intervals")
         return "interval"
 
     # --------------------------------------------------------------------------------- parts
@@ -102,7 +102,7 @@ class Timedelta(Series):
         return f"EXTRACT(epoch FROM {self._expression})::pg_catalog.float8"
 
     def total_seconds(self) -> Any:
-        """Return the spans in seconds, a Float column; a month has 30 days, a year 365.25."""
+        """Return the intervals in seconds, a Float column; a month has 30 days, a year 365.25."""
         return self._derive(f"({self._seconds})", "double precision")
 
     def _microseconds(self) -> str:
@@ -111,7 +111,7 @@ class Timedelta(Series):
 
     @property
     def days(self) -> Any:
-        """The whole days, an Integer column; negative ones as in Python, with seconds above 0."""
+        """The days, an Integer column; negative values as in Python, with non-negative seconds."""
         value = f"pg_catalog.floor({self._microseconds()} / 86400000000)::pg_catalog.int8"
         return self._derive(value, "bigint")
 
@@ -130,11 +130,11 @@ class Timedelta(Series):
         return self._derive(f"{rest}::pg_catalog.int8", "bigint")
 
     def sum(self) -> Any:
-        """Return the sum, None without values."""
+        """Return the sum, None if there are no values."""
         return self._aggregate("pg_catalog.sum({0})")
 
     def mean(self) -> Any:
-        """Return the mean, None without values."""
+        """Return the mean, None if there are no values."""
         return self._aggregate("pg_catalog.avg({0})")
 
     def _extreme(self, function: str, skipna: bool) -> Any:
