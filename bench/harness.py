@@ -163,7 +163,7 @@ class BackendMemory:
         raise KeyError(name)
 
     def peak_of(self, work: Callable[[], object]) -> int:
-        """Bytes by which the resident set stood above its size before, at its highest."""
+        """Largest increase of the resident set over its size before, in bytes."""
         (self._folder / "clear_refs").write_text("5")  # the high-water mark falls to the present
         before = self._field("VmRSS")
         work()

@@ -62,7 +62,7 @@ elif kind == "constructor":
         pd.DataFrame(piece, columns=names)
     seconds = time.perf_counter() - began
 else:
-    # A frame remembers the columns that were asked for, and a fresh one lies in the processor's
+    # A frame remembers the columns that were asked for, and a new one is in the processor's
     # cache: each is made just before its only use.
     for piece in pieces:
         frame = pd.DataFrame(piece, columns=names)

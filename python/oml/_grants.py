@@ -61,7 +61,7 @@ def revoke(name: str, typ: str = "datastore", user: str | None = None) -> None:
         SQLSTATE 42704: the datastore, script or role does not exist.
     """
     typ = _check_type(typ)
-    everybody = user is None or user.lower() == "public"
+    is_public = user is None or user.lower() == "public"
     rows = _session.connection().query(
         "SELECT current_user::pg_catalog.text,"
         " (SELECT r.rolname::pg_catalog.text FROM pg_catalog.pg_roles AS r"
@@ -74,7 +74,7 @@ def revoke(name: str, typ: str = "datastore", user: str | None = None) -> None:
         (typ, name, user),
     )[1]
     me, role, grantees = rows[0]
-    grantee = "PUBLIC" if everybody else role
+    grantee = "PUBLIC" if is_public else role
     is_granted = len(grantees) > 0 if user is None else grantee in list(grantees)
     if not is_granted and grantee is not None and _exists(name, typ):
         warnings.warn(

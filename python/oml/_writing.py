@@ -237,7 +237,7 @@ _ORACLE_TYPES = (
 
 
 def checked_type(text: str) -> str:
-    """Return an SQL type given by the caller, and nothing but a type.
+    """Return an SQL type given by the caller; reject anything else.
 
     Raises
     ------

@@ -33,11 +33,11 @@ ENVIRONMENTS = {
         ("pandas", "numpy>=2", "pyarrow", "polars", "six==1.17.0")
         + ("pytest", "hypothesis", "matplotlib", "scikit-learn"),
     ),
-    "other": Environment("Nothing but an older six", ("six==1.16.0",)),
+    "other": Environment("Only an older six", ("six==1.16.0",)),
 }
 # Names the folder the server was given; set by the program that starts the server.
 VARIABLE = "EPE_ENVIRONMENTS"
-# Written last, and holds what was asked for: an environment without it is made anew.
+# Written last, and holds what was asked for: an environment without it is recreated.
 STAMP = "made-for-tests"
 
 

@@ -12,7 +12,7 @@ SAFETY_SECONDS = 20  # never reached, unless something hangs
 
 
 class Background(threading.Thread):
-    """Runs a statement on a thread of its own and keeps what came of it: rows or an error."""
+    """Runs a statement on a thread of its own and keeps its result: rows or an error."""
 
     def __init__(self, connection: Connection[Any], statement: str) -> None:
         super().__init__(daemon=True)

@@ -163,7 +163,7 @@ def test_errors_of_one_do_not_reach_the_other(order, session):
 
 @ORDERS
 def test_nested_both_ways(order, session):
-    """Our script calls a function of theirs, which calls a script of ours, and so on."""
+    """A script calls a plpython function, which calls a script, and so on."""
     for start in order:
         start(session)
     call = "SELECT * FROM pyq_eval('{\"n\": 4}'::jsonb, NULL::int, 'ours')"
@@ -226,7 +226,7 @@ def test_time_out_of_ours_leaves_theirs_alone(order, session):
 
 @ORDERS
 def test_time_out_of_sql_inside_theirs(order, session):
-    """A cancel while SQL of a plpython function runs ends that function, after a call of ours."""
+    """A cancel while SQL of a plpython function runs ends that function, after a call of a script."""
     for start in order:
         start(session)
     session.execute("SET statement_timeout = '100ms'")
@@ -307,7 +307,7 @@ def test_theirs_is_loaded_before_ours_starts(session):
 
 
 def test_a_script_cannot_reach_plpy_before_plpython_runs(session):
-    """The name that lets plpython3u start after us is no module of ours."""
+    """The name that lets plpython3u start after us is not a module of oml_epe."""
     session.execute(
         "SELECT pyq_script_create('imports', 'def imports():\n    import plpy\n    return 1\n',"
         " false, true)"

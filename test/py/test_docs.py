@@ -5,8 +5,8 @@ extension (which is left to a file that says CREATE EXTENSION itself).
 
 * `<!-- no-test -->` on the line before a block skips it.
 * A block with `-- ERROR` or `-- ERROR 42704` in it must fail, with that SQLSTATE; others must not.
-* A ```text block that follows is the output of psql, messages included. A line `...` in it stands
-  for any lines, `...` within a line for any text.
+* A ```text block that follows is the output of psql, messages included. A line `...` in it matches
+  any lines, `...` within a line any text.
 
 test_docs_shell.py runs the ```sh blocks.
 """

@@ -361,7 +361,7 @@ def inner_engine(monitor: EngineMonitor, backend: int) -> int:
 
 
 def test_cancel_while_its_sql_waits(store, connect, monitor):
-    """Nothing but the death of an engine is taken for it."""
+    """Only the death of an engine is reported as one."""
     store(
         "waits", PRELUDE + "def waits(n):\n    oml.cursor().execute('SELECT pg_sleep($1)', (n,))\n"
     )

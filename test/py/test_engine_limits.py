@@ -66,7 +66,7 @@ def release_lock(observer: Connection[Any]) -> Iterator[Callable[[], None]]:
 def reload(observer: Connection[Any], monitor: EngineMonitor) -> Iterator[Callable[..., None]]:
     """A function that sets parameters for the server, `reload(max_engines=2)`, until the test ends.
 
-    Another preload, which makes for another zygote, shows when the supervisor has been told.
+    Another preload, which makes for another zygote, shows when the supervisor has the new settings.
     """
     numbers = iter(("colorsys", "fractions", "statistics", "bisect", "heapq"))
 

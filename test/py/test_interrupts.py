@@ -1,4 +1,4 @@
-"""Cancel, time-out, terminate and disconnect against Python that does not want to stop."""
+"""Cancel, timeout, terminate and disconnect against Python that does not want to stop."""
 
 from __future__ import annotations
 
@@ -473,7 +473,7 @@ def test_cancel_inside_a_portal(store, connect, observer):
 
 
 def test_cancel_that_comes_before_the_call(store, victim):
-    """A time-out that strikes between statements' calls leaves nothing for the next one."""
+    """A timeout that fires between the calls of statements does not affect the next one."""
     store(ENDLESS["busy loop"])
     for _ in range(20):
         victim.execute("SET statement_timeout = '5ms'")

@@ -425,7 +425,7 @@ def state_of(pid: int) -> tuple[int, str]:
 
 
 def test_ended_twice(scene):
-    """It claims to have ended, and goes on until that is believed; then its own end comes."""
+    """It claims to have ended, and continues until that is accepted; then it really ends."""
     code = """
 import threading, time
 helper = threading.Thread(target=time.sleep, args=(0.3,))

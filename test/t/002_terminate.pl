@@ -93,7 +93,7 @@ for my $name (sort keys %bodies)
 	like(
 		$session->{stderr},
 		qr/terminating connection due to administrator command/,
-		"the client of $name is told");
+		"the client of $name gets the error");
 	log_is_clean($offset, "fast shutdown of $name");
 	$node->start;
 }

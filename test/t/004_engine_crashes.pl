@@ -48,7 +48,7 @@ sub survives
 	$lock_session->query_safe('SELECT pg_advisory_unlock(7005)');
 	$session->{run}->finish;
 	is($session->{stdout}, "499500\n", "$what: the call that was running ends well");
-	is($session->{stderr}, '', "$what: without a word");
+	is($session->{stderr}, '', "$what: without a message");
 	$lock_session->quit;
 	ok(wait_for('no folder', sub { !engine_folders($node) }), "$what: no folder is left");
 	ok(wait_for('no engine', sub { !alive(@{ $tree->{epe_engine} }) }), "$what: nor an engine");
@@ -148,7 +148,7 @@ for my $name (qw(epe_zygote epe_supervisor))
 	$session->{run}->finish;
 	$lock_session->quit;
 	is($session->{stdout}, "499500\n6\n", "own $name killed: this call and the next end well");
-	is($session->{stderr}, '', 'without a word');
+	is($session->{stderr}, '', 'without a message');
 	ok(wait_until_gone($tree), 'nothing is left');
 	is($node->safe_psql('postgres', $call), '5', 'the next session works');
 	ok(wait_for('no folder', sub { !engine_folders($node) }), 'no folder is left');

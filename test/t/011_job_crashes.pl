@@ -106,7 +106,7 @@ is( $node->safe_psql('postgres', 'SELECT count(*) FROM effects AS e WHERE NOT EX
 is( $node->safe_psql('postgres', q{
 SELECT count(*) FROM pyqsys.jobs WHERE state = 'failed' AND error[1] NOT IN ('57P02', '38000')
 	OR state = 'finished' AND (par_lst::json ->> 'fails')::bool}),
-	0, 'each failure has a reason of ours');
+	0, 'each failure has a reason given by oml_epe');
 note($node->safe_psql('postgres',
 	q{SELECT state, error[2], attempts, count(*) FROM pyqsys.jobs GROUP BY 1, 2, 3 ORDER BY 1, 2, 3}));
 

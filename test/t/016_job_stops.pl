@@ -185,7 +185,7 @@ for my $function ('pyq_cancel_job', 'pyq_delete_job')
 	is(outcome($id), 'failed', 'over a crash of the server too');
 	is($node->safe_psql('postgres', "SELECT error[1] FROM pyqsys.jobs WHERE id = '$id'"),
 		'22012', 'with its error');
-	nothing_is_left('an outcome that was put off');
+	nothing_is_left('a deferred outcome');
 	eval { $session->quit };
 	eval { $lock_session->quit };
 	$lock_session = $node->background_psql('postgres');
