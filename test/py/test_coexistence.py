@@ -226,7 +226,7 @@ def test_time_out_of_ours_leaves_theirs_alone(order, session):
 
 @ORDERS
 def test_time_out_of_sql_inside_theirs(order, session):
-    """A cancel while SQL of a plpython function runs ends that function, after a call of a script."""
+    """A cancel while SQL of a plpython function runs ends it, after a call of a script."""
     for start in order:
         start(session)
     session.execute("SET statement_timeout = '100ms'")

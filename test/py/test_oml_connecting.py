@@ -239,7 +239,7 @@ def test_sqlalchemy_itself(where: Where) -> None:
 
 SECRET = "Tr0ub4dor"
 LEAKY: list[tuple[tuple[Any, ...], Where]] = [
-    (("nobody here",), {"password": SECRET, "host": "/nonexistent"}),
+    (("no conninfo",), {"password": SECRET, "host": "/nonexistent"}),
     ((), {"dsn": f"host=/nonexistent user=u password={SECRET}"}),
     ((f"host=/nonexistent password='{SECRET} x' sslmode=odd",), {}),
     ((f"host=/nonexistent password={SECRET} {SECRET}",), {}),
