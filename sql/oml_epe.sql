@@ -853,7 +853,7 @@ COMMENT ON COLUMN pyqsys.jobs.finished IS 'End of the job';
 COMMENT ON COLUMN pyqsys.jobs.attempts IS 'Number of attempts so far';
 COMMENT ON COLUMN pyqsys.jobs.retries IS 'Maximum number of retries after a loss';
 COMMENT ON COLUMN pyqsys.jobs.timeout IS 'Maximum seconds of an attempt';
-COMMENT ON COLUMN pyqsys.jobs.function IS 'EvalFunction of src/core/request/request.h';
+COMMENT ON COLUMN pyqsys.jobs.function IS 'Kind of the call, as in enum EvalFunction';
 COMMENT ON COLUMN pyqsys.jobs.script IS 'Name of the script in pyq_jobs';
 COMMENT ON COLUMN pyqsys.jobs.inp_nam IS 'Argument of the call';
 COMMENT ON COLUMN pyqsys.jobs.par_lst IS 'Argument of the call';

@@ -98,20 +98,20 @@ FORGED = {
     "slice ended twice": ("send(frame(RUN_DONE, number(0) * 2) * 2)", VIOLATION, "end of a slice"),
     "time of -1": ("forge(RUN_DONE, number(-1) * 2)", VIOLATION, "count"),
     "short SQLSTATE": (
-        "forge(FAILED, text('1') + text('m') + text('') * 3)", VIOLATION, "SQLSTATE"),
+        "forge(FAILED, text('1') + text('m') + text('') * 4)", VIOLATION, "SQLSTATE"),
     "SQLSTATE of success": (
-        "forge(FAILED, text('00000') + text('m') + text('') * 3)", VIOLATION, "SQLSTATE"),
+        "forge(FAILED, text('00000') + text('m') + text('') * 4)", VIOLATION, "SQLSTATE"),
     "SQLSTATE of other letters": (
-        "forge(FAILED, text('ab!\\'x') + text('m') + text('') * 3)", VIOLATION, "SQLSTATE"),
+        "forge(FAILED, text('ab!\\'x') + text('m') + text('') * 4)", VIOLATION, "SQLSTATE"),
     "message of bad UTF-8": (
-        "forge(FAILED, text('38000') + text(b'\\xff') + text('') * 3)", VIOLATION, "text"),
+        "forge(FAILED, text('38000') + text(b'\\xff') + text('') * 4)", VIOLATION, "text"),
     "failure of its own": (
-        "forge(FAILED, text('38000') + text('forged') + text('') * 3)", FAILED, "forged"),
+        "forge(FAILED, text('38000') + text('forged') + text('') * 4)", FAILED, "forged"),
     "failure after failure": (
-        "send(frame(FAILED, text('38000') + text('forged') + text('') * 3) * 3)",
+        "send(frame(FAILED, text('38000') + text('forged') + text('') * 4) * 3)",
         (VIOLATION, FAILED), "failure|forged"),
     "result after the failure": (
-        "send(frame(FAILED, text('38000') + text('forged') + text('') * 3)"
+        "send(frame(FAILED, text('38000') + text('forged') + text('') * 4)"
         " + result(column(KNULL, 0, 1)))", (VIOLATION, FAILED), "result|forged"),
     "ready of another version": (
         "forge(READY, struct.pack('<I', 9) + text('3') + number(0))", VIOLATION, "greeting"),
@@ -213,7 +213,7 @@ def test_failure_between_slices(scene):
     source = f"""
 def forger(rows):
 {"".join("    " + line + chr(10) for line in FORGE.splitlines())}
-    failure = text('38000') + text('forged') + text('') * 3
+    failure = text('38000') + text('forged') + text('') * 4
     send(frame(RUN_DONE, number(0) * 2) + frame(FAILED, failure))
     import signal
     signal.pause()
