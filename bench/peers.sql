@@ -1,4 +1,4 @@
--- What plpython3u does for the same jobs.
+-- The same jobs in plpython3u.
 \set ON_ERROR_STOP on
 SET client_min_messages = warning;
 CREATE EXTENSION plpython3u;

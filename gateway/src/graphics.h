@@ -1,4 +1,4 @@
-// Results with figures: what OUT_FMT 'PNG' returns, as the API shows it (spec/rest.md section 6).
+// Results with figures: the API's representation of OUT_FMT 'PNG' (spec/rest.md section 6).
 #pragma once
 
 #include <string>

@@ -1,4 +1,4 @@
-// What versions and resources there are (spec/rest.md section 3).
+// Versions and resources of the API (spec/rest.md section 3).
 #include <array>
 #include <charconv>
 #include <ctime>

@@ -165,7 +165,7 @@ void add_jobs(json& schemas) {
                                          {"status", {{"const", "job is still running"}}},
                                          {"elapsedTime", text("HH:MM:SS")},
                                          {"progress", progress},
-                                         {"comment", text("What the script said last.")}},
+                                         {"comment", text("Last output line of the script.")}},
                                         {"progress", "comment"});
     const json states{"RUNNING", "QUEUED", "FINISH", "FAILED", "CANCELLED", "TIMEOUT"};
     schemas["EmbedJob"] = object({{"createdDate", text("When it was submitted, UTC.")},

@@ -163,7 +163,7 @@ void check_whole(const Options& options) {
         throw OptionError("--tls-cert and --tls-key must be given together");
     if (!options.has_tls() && !options.allow_plain_http && !options.is_loopback())
         throw OptionError("other machines can reach " + options.host +
-                          ": passwords need TLS there (--tls-cert and --tls-key), or say "
+                          ": passwords need TLS there (--tls-cert and --tls-key), or use "
                           "--allow-plain-http");
     if (options.token_chain < options.token_life)
         throw OptionError("--token-chain is shorter than --token-life");

@@ -228,7 +228,7 @@ def uuids(values: Sequence[bytes | None]) -> Any:
     return objects([None if value is None else uuid.UUID(bytes=value) for value in values])
 
 
-# ------------------------------------------------------- what Python's dates and times cannot hold
+# ------------------------------------------ values outside the range of Python's dates and times
 
 _MICROSECONDS = 1_000_000
 

@@ -393,7 +393,7 @@ def describe(name: str, owner: str | None = None) -> pandas.DataFrame:
 def _pairs(
     name: str | Sequence[str], objs: str | Sequence[str] | None, regex_match: bool
 ) -> list[tuple[str, list[str] | None]]:
-    """What to delete: names or patterns of datastores, each with those of objects."""
+    """The objects to delete: names or patterns of datastores, each with those of objects."""
     names = [name] if isinstance(name, str) else list(name)
     if objs is None:
         return [(each, None) for each in names]

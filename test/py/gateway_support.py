@@ -38,7 +38,7 @@ IRIS = Path(__file__).resolve().parents[2] / "tools" / "demo-data" / "iris.csv"
 
 
 class Answer:
-    """What came back: `status`, `headers` (names in any case) and the body."""
+    """A response: `status`, `headers` (names in any case) and the body."""
 
     def __init__(self, response: http.client.HTTPResponse) -> None:
         self.status = response.status
@@ -119,7 +119,7 @@ class Gateway:
         return [json.loads(line) for line in whole.splitlines()]
 
     def check(self) -> None:
-        """Fail when the process has died, or its log holds what it should not."""
+        """Fail if the process has died, or its log contains secrets or unexpected errors."""
         ended = self.process.poll()
         assert ended is None, f"the gateway ended with {ended}: {self.log_path.read_text()[-3000:]}"
         self.check_log()
@@ -155,7 +155,7 @@ class Gateway:
         headers: Mapping[str, str] | None = None,
         token: str = "",
     ) -> Answer:
-        """Make one request. A body that is neither bytes nor None goes as JSON."""
+        """Make one request. A body that is neither bytes nor None is sent as JSON."""
         wanted = {"Authorization": f"Bearer {token}"} if token else {}
         if body is not None and not isinstance(body, bytes):
             body = json.dumps(body).encode()
@@ -233,7 +233,7 @@ class User:
         return urllib.parse.urlsplit(answer.headers["Location"]).path
 
     def wait_for_job(self, path: str) -> Answer:
-        """Poll a job until it has ended; return the answer that said so."""
+        """Poll a job until it has ended; return the final response."""
 
         def poll() -> Answer | None:
             answer = self.get(path)

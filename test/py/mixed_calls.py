@@ -1,4 +1,4 @@
-"""A mix of all kinds of calls, and what it leaves in the processes that serve them.
+"""A mix of all kinds of calls, and its effect on the processes that serve them.
 
 Used by test_mixed_calls.py, a short run with bounds, and by bench/flat.py, a run of 100 000 calls.
 """
@@ -50,7 +50,7 @@ EXPECTED_STATES = ("38000", "22012", "42704", "22023")
 
 
 class Call(NamedTuple):
-    """One statement of the mix, how often it is made in a round, and what it gives."""
+    """One statement of the mix, its frequency per round, and its expected result."""
 
     times: int
     statement: str
@@ -140,7 +140,7 @@ class Mix:
             session.close()
 
     def run_round(self) -> None:
-        """Make CALLS_PER_ROUND calls, and require of each what it should give."""
+        """Make CALLS_PER_ROUND calls, and check each result."""
         for session in self.sessions.values():
             for call in MIX:
                 for _ in range(call.times):
@@ -174,7 +174,7 @@ class Mix:
         self.observer.execute("SELECT pyq_delete_job(%s)", (job,))
 
     def processes(self) -> Iterator[tuple[str, int]]:
-        """What serves the two sessions, and the supervisor and its zygotes."""
+        """The processes of the two sessions, the supervisor and its zygotes."""
         for engine, session in self.sessions.items():
             pid = session.info.backend_pid
             yield f"backend ({engine})", pid

@@ -111,7 +111,7 @@ def reflected_operators(pandas: Any) -> None:
 
 
 def numpy_of(function: Any, left: Any, right: Any) -> Any:
-    """What numpy makes of floats, with -0.0 as PostgreSQL has it where it divides: as zero."""
+    """numpy's result for floats, with -0.0 treated as zero in divisions, as in PostgreSQL."""
     import operator
 
     import numpy

@@ -41,7 +41,7 @@ def require(package: str) -> None:
 
 
 def install() -> Path | None:
-    """Install what is missing and return the directory that holds the packages."""
+    """Install missing packages and return the directory that contains them."""
     venv = find_home() / "optional-packages"
     python = venv / "bin" / "python"
     try:
@@ -63,7 +63,7 @@ def install() -> Path | None:
 
 
 def run(*command: str) -> None:
-    """Run a command that must succeed, what it prints going to stderr."""
+    """Run a command that must succeed, with its output on stderr."""
     subprocess.run(command, check=True, stdout=sys.stderr, stdin=subprocess.DEVNULL)
 
 

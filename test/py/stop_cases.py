@@ -7,7 +7,7 @@ The triggers are the different ways in which a stop reaches the code: a signal t
 (pg_terminate_backend; DROP DATABASE ... WITH (FORCE) and idle_session_timeout use the same), a
 client that is gone (no signal at all), a job in a background worker without a client
 (pyq_cancel_job), and the end of the server (pg_ctl stop -m fast), where the supervisor of the
-engines ends at the same time. A client of the REST API that goes away is a pg_cancel_backend.
+engines ends at the same time. The disconnection of a REST client is a pg_cancel_backend.
 """
 
 from __future__ import annotations
@@ -176,7 +176,7 @@ LONGEST_TIMEOUT_MS = 60_000
 
 
 class Stopped(NamedTuple):
-    """What a stop left: the statement's error or the job's state, and how long it took."""
+    """The result of a stop: the statement's error or the job's state, and the time it took."""
 
     milliseconds: float
     error: BaseException | None = None
@@ -301,7 +301,7 @@ ENDS_SESSION = ("pg_terminate_backend", "disconnect")
 def fast_shutdown(server: Any, connect: Callable[[], Connection[Any]], kinds: list[str]) -> Stopped:
     """Run all kinds at once, stop the server, and require that no process of it is left.
 
-    `server` is a with_server.PrivateServer; the code runs under a name of its own for each kind.
+    `server` is a with_server.PrivateServer; the code of each kind runs under a separate name.
     """
     observer = connect()
     monitor = EngineMonitor(observer)

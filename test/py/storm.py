@@ -9,7 +9,7 @@ others submit jobs, and pgbench runs. Afterwards the oracles are asked:
 
 * A call that was answered was answered right. A call that failed did so because its engine or its
   connection was attacked; never because there was no supervisor or no engine.
-* What a call wrote is there exactly if its commit was confirmed; at most once if that is not known.
+* The changes of a call exist exactly if its commit was confirmed; at most once if that is unknown.
 * Each submitted job has one outcome, and one effect exactly if that is "finished".
 * The sums of pgbench agree.
 * The server answers normally, knows every engine that runs, and starts no more than it may.
@@ -91,13 +91,13 @@ def work(tag, fails):
     return tag
 $$, true);
 """
-# What an error of a call may say when its engine was attacked.
+# Possible errors of a call when its engine was attacked.
 ENGINE_DEATHS = (
     "Python engine was terminated by signal 9",
     "Python engine was terminated by signal 15",
     "Python engine ended unexpectedly",
 )
-# What a lost connection, or a server that restarts, says: admin_shutdown, crash_shutdown,
+# Errors of a lost connection or a restarting server: admin_shutdown, crash_shutdown,
 # cannot_connect_now.
 LOST = ("57P01", "57P02", "57P03")
 

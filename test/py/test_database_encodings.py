@@ -164,7 +164,7 @@ def test_jsonb_is_an_error(encoded):
 
 
 def test_long_json(encoded):
-    """Longer than what is converted at a time, with characters across its ends."""
+    """Longer than a conversion block, with characters across block boundaries."""
     encoding, connection = encoded
     for length in (8189, 8190, 8191, 8192, 100_003):
         text = TEXTS[encoding] + "x" * (length % 7) + "é" * 9000

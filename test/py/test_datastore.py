@@ -143,7 +143,7 @@ def call():
 def test_unconfined_process_is_no_place_for_others(
     conn: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Only a complete sandbox counts; an engine without one says what is missing."""
+    """Only a complete sandbox counts; without one the error names the missing protection."""
     import oml
     from oml import _session, _trust
 
@@ -197,7 +197,7 @@ def test_grants_between_users(client: Callable[..., Any], make_role: Callable[..
 def test_failing_save_leaves_nothing(
     client: Callable[..., Any], conn: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also on a client, where every statement is a transaction of its own."""
+    """Also on a client, where every statement is a separate transaction."""
     oml = client()
     oml.ds.save({"a": 1}, "store")
     calls = []

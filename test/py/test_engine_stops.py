@@ -1,4 +1,4 @@
-"""Whatever an engine does, its statement can be stopped, and nothing is left of it.
+"""The statement of an engine can be stopped in any state, without leftovers.
 
 Run with -s, the module prints how long the stops took.
 """
@@ -326,7 +326,7 @@ def test_terminate(hang, connect, monitor, empty_footprint, latencies):
 
 
 def test_disconnect(hang, connect, monitor, empty_footprint, latencies):
-    """Nothing need be set for it, but where PostgreSQL itself works for the script."""
+    """No setting is required, except where PostgreSQL itself runs SQL for the script."""
     session = open_session(connect)
     pid = session.info.backend_pid
     if "pg_sleep" in hang.body or "depth" in hang.body:

@@ -48,7 +48,7 @@ def hold(connect: Callable[..., Connection[Any]], store: Any) -> Iterator[Hold]:
 
 
 def send(user: User, script: str, **fields: Any) -> socket.socket:
-    """Send a run request on a socket of its own and do not wait for the answer."""
+    """Send a run request on a separate socket and do not wait for the response."""
     body = json.dumps(fields).encode()
     head = (
         f"POST {run_path('do-eval', script)} HTTP/1.1\r\nHost: x\r\n"
@@ -61,7 +61,7 @@ def send(user: User, script: str, **fields: Any) -> socket.socket:
 
 
 class Request(threading.Thread):
-    """A request on a thread of its own."""
+    """A request on a separate thread."""
 
     def __init__(self, user: User, script: str) -> None:
         super().__init__(daemon=True)

@@ -79,7 +79,7 @@ TRACES = {
 def test_a_request_leaves_no_trace(lone, run_sql, what):
     act, look = TRACES[what]
     before = run_sql(lone, look)
-    # A script may not do all of these; what it may not do leaves no trace for sure.
+    # Some of these are refused to a script; refused actions leave no trace.
     lone.run("do-eval", "gw_sql", parameters=json.dumps({"statements": [act]}))
     assert run_sql(lone, look) == before
 

@@ -211,7 +211,7 @@ def test_images_of_a_job(user, store):
 
 @pytest.mark.parametrize("flag", ["true", '"always"'])
 def test_job_of_sql_that_draws_nothing(user, store, sql_as, flag):
-    """What it returned is there, as when the gateway has submitted it."""
+    """The returned value is present, as if submitted by the gateway."""
     store("gw_plain", "def f(i):\n    return i * 10\n")
     row = (
         sql_as(user)
@@ -259,7 +259,7 @@ def test_unknown_jobs(user, job):
         path = f"{API}/{version}/jobs/{urllib.parse.quote(job, safe='%')}"
         for method, what in (("GET", path), ("GET", path + "/result"), ("DELETE", path)):
             answer = user.request(method, what)
-            # What cannot be an ID is 404 or 400; otherwise "finding the job id" is 500.
+            # A malformed ID is 404 or 400; otherwise "finding the job id" is 500.
             assert answer.status in ((500,) if "-" in job else (400, 404, 500)), answer
             answer.refused(answer.status)
 
@@ -292,7 +292,7 @@ class Events(threading.Thread):
         self._connection.request("GET", path + "/events", headers=headers)
         self.response = self._connection.getresponse()
         self.events: list[tuple[str, Any]] = []
-        self.heartbeats = 0  # comments, which say that there is nothing to say
+        self.heartbeats = 0  # comments sent as keep-alive
         self.start()
 
     def run(self) -> None:
@@ -327,7 +327,7 @@ def test_events(gateway, user, hold):
     assert not events.is_alive(), "the events did not end with the job"
     name, last = events.events[-1]
     assert (name, last["state"]) == ("state", "finished")
-    # Of a job that has ended: what it said, its state, and the end.
+    # For a job that has ended: its output, its state, and the end.
     again = Events(gateway, user, path)
     again.join(20)
     assert not again.is_alive()
@@ -346,7 +346,7 @@ def f(steps):
 
 
 def test_events_come_when_they_happen(gateway, user, store, connect):
-    """Each of several, with nothing behind it: none waits for the next thing to be said."""
+    """Several events, each sent at once: none waits for the next event."""
     store("gw_steps", STEPS)
     lock_session = connect()
     for step in range(1, 5):

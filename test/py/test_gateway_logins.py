@@ -44,7 +44,7 @@ def hba_line(admin: Connection[Any], line: str) -> Iterator[None]:
 
 @pytest.fixture
 def strict(start_gateway: StartGateway) -> Gateway:
-    """A gateway that authenticates anew for every request."""
+    """A gateway that authenticates again for every request."""
     return start_gateway("--reauthenticate", "0")
 
 
@@ -352,7 +352,7 @@ def test_names_that_do_not_exist_are_slowed_too(start_gateway):
 
 
 def test_no_database(start_gateway, free_port_number):
-    """A database that is not there is a 500 that says so, soon."""
+    """A missing database is a 500 with the reason, without a long wait."""
     lost = start_gateway(conninfo=f"host=127.0.0.1 port={free_port_number} dbname=x")
     lost.log_in("somebody", "something").refused(500)
     lost.check()
@@ -377,7 +377,7 @@ def test_passwords_in_the_server_log(server, gateway, user):
 
 
 def test_the_gateway_connects_as_nobody_else(server, database, gateway, user):
-    """Its sessions are those of its users: it has no role of its own."""
+    """All its sessions belong to its users: it has no role."""
     assert user.get(SCRIPTS).status == 200
     with server.connect() as admin:
         rows = admin.execute(

@@ -12,7 +12,7 @@ import pytest
 from gateway_support import Gateway, User
 from psycopg import Connection
 
-# Whose script: how the caller names it, and what it is to the caller.
+# Script: its name for the caller, and its relation to the caller.
 SCRIPTS = {
     "own": ("gw_m_own", None),
     "granted": ("gw_m_granted", "owner"),

@@ -1,4 +1,4 @@
-"""Results as CSV and as Arrow, read back by pandas and pyarrow and compared with what SQL gives."""
+"""Results as CSV and as Arrow, read back by pandas and pyarrow and compared with SQL."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ IRIS_FIELDS: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("kind", IRIS_FIELDS)
 def test_frames_without_a_format(conn, user, store, iris, kind):
-    """The gateway finds the columns by itself: those of the frame, behind the group."""
+    """The gateway finds the columns by itself: the columns of the frame, after the group."""
     store(
         "gw_scaled",
         "def f(dat):\n    dat['LONG'] = dat['SEPAL_LENGTH'] > 5.8\n    dat['N'] = len(dat)\n"

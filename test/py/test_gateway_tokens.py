@@ -1,4 +1,4 @@
-"""Tokens: both grants, their life and chain, revocation, and what a forged one is worth."""
+"""Tokens: both grants, lifetime and chain, revocation, and forged tokens."""
 
 from __future__ import annotations
 
@@ -163,7 +163,7 @@ BAD_GRANTS = {
 @pytest.mark.parametrize("body", BAD_GRANTS.values(), ids=BAD_GRANTS.keys())
 def test_bad_grants(gateway, body):
     answer = gateway.request("POST", TOKEN_PATH, body)
-    # What is no request for a token is 400; a refresh of nothing may as well be 401.
+    # A malformed token request is 400; a refresh without a token may also be 401.
     wanted = (400, 401) if "refresh" in str(body) else (400,)
     assert answer.status in wanted, answer
     answer.refused(answer.status)

@@ -91,7 +91,7 @@ def monitor(observer: Connection[Any]) -> EngineMonitor:
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """A folder of modules for the server, in which these say how far they are."""
+    """A folder of modules for the server, in which they report their progress."""
     made = Path(tempfile.mkdtemp(prefix="epe_modules_"))
     made.chmod(0o777)
     yield made
@@ -104,7 +104,7 @@ def assert_works(session: Connection[Any]) -> None:
 
 @pytest.mark.parametrize("module", ["epe_slow", "epe_package"])
 def test_cancel_waits_for_the_import(module, make_script, connect, observer, folder):
-    """The module is made once and whole, and what comes after the import is stopped."""
+    """The module is imported once and completely, and the code after the import is stopped."""
     (folder / "epe_slow.py").write_text(
         f"""
 import os, warnings
@@ -120,7 +120,7 @@ warnings.warn("made as well")
 is_whole = True
 """
     )
-    # As pandas is built: a part that is there already is not bound to its package again.
+    # Like pandas: a submodule that is already loaded is not bound to its package again.
     (folder / "epe_package").mkdir()
     (folder / "epe_package" / "core.py").write_text("is_whole = True\n")
     (folder / "epe_package" / "__init__.py").write_text(

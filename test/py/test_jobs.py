@@ -292,7 +292,7 @@ def forge(conn: Connection[Any], job: str, expression: str) -> None:
 
 
 def test_a_stored_result_is_never_loaded_in_the_backend(conn, make_script, submit):
-    """Of a superuser's job as well: nothing proves who wrote the row."""
+    """Of a superuser's job as well: the writer of the row is unknown."""
     make_script("where", "def where(): return 1")
     conn.execute("SET oml_epe.engine = 'backend'")
     in_backend = conn.execute("SELECT * FROM pyq_eval(NULL, NULL::int, 'where')").fetchone()
@@ -473,7 +473,7 @@ def force_parallel_plans(conn: Connection[Any]) -> None:
 
 
 def test_with_forced_parallel_plans(conn, make_script, submit):
-    """Nothing that writes is taken for what a parallel plan may contain."""
+    """Functions that write are not used in parallel plans."""
     make_script("one", "def one(x=1):\n    return x\n")
     make_script(
         "writes",

@@ -270,7 +270,7 @@ LEAKY: list[tuple[tuple[Any, ...], Where]] = [
 
 
 def frames(error: BaseException) -> str:
-    """What tools show of an exception that print the variables of each frame of the package."""
+    """An exception as shown by tools that print the variables of each frame of the package."""
     shown = traceback.TracebackException.from_exception(error, capture_locals=True)
     for frame in shown.stack[:1]:  # the caller's own
         frame.locals = None  # type: ignore[misc]

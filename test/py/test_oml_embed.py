@@ -757,7 +757,7 @@ def test_pickles_of_ordinary_roles_stay_out_of_backends(ordinary: None) -> None:
 
 @pytest.fixture(autouse=True, scope="module")
 def trusted_scripts(server: Any, database: str) -> Iterator[None]:
-    """Global scripts: what ordinary roles run of them stays in the backend."""
+    """Global scripts run in the backend for ordinary roles too."""
     scripts = {
         "embed_trusted_pid": "def f():\n    import os\n    return os.getpid()",
         "embed_trusted_value": "def f(value): return value",

@@ -1,6 +1,6 @@
-"""A script of an ordinary role writes to the connection of its engine, and to what it shares.
+"""A script of an ordinary role writes to the connection of its engine, and to its shared memory.
 
-Each time the statement fails with a clean error, or succeeds harmlessly; the session goes on.
+Each time the statement fails with a clean error, or succeeds harmlessly; the session continues.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ VIOLATION = psycopg.errors.ProtocolViolation
 FAILED = psycopg.errors.ExternalRoutineException
 NO_MEMORY = psycopg.errors.OutOfMemory
 
-# Of what supervisor.cpp has read of a stack when it gives up; the last reading may exceed it.
+# Bytes of a stack after which supervisor.cpp stops reading; the last read may exceed it.
 LONGEST_STACK = (256 + 64 + 4) << 10
 
 # A result of one int4 column is expected, of one call; it never comes.
@@ -139,7 +139,7 @@ FORGED = {
         "send(execute('SELECT 1') * 5000)", VIOLATION, "before an answer"),
 }  # fmt: skip
 
-HOLD = "\nimport signal\nsignal.pause()\n"  # what was sent is answered before anything else is
+HOLD = "\nimport signal\nsignal.pause()\n"  # frames are answered in order
 
 
 def call_forger(session: Connection[Any], code: str, **values: Any) -> Any:
@@ -209,7 +209,7 @@ send(bytes(base)); forge(0)
 
 
 def test_failure_between_slices(scene):
-    """One that says it has failed while it has nothing to do: no wait for what never comes."""
+    """An idle engine that reports a failure: the backend does not wait for further messages."""
     source = f"""
 def forger(rows):
 {"".join("    " + line + chr(10) for line in FORGE.splitlines())}
@@ -347,7 +347,7 @@ def test_closed_connection(scene):
 
 
 def test_stack_pipe(scene):
-    """What it writes there comes as context at most; it never fills the log."""
+    """Its output there appears as context at most; it never fills the log."""
     size = scene.log_size()
     assert call_forger(scene.session, """
 import fcntl
@@ -407,7 +407,7 @@ def flood():
 
 
 def test_pages_of_other_sessions(scene, connect):
-    """A zygote that starts late, as one with a network does, knows nothing of earlier engines."""
+    """A zygote that starts late, as one with a network does, does not know earlier engines."""
     code = "result = [line for line in open('/proc/self/maps') if 'oml_epe_status' in line]"
     scene.admin.execute(scene.alter("SET oml_epe.sandbox_tcp_ports = '7'"))
     try:
@@ -419,13 +419,13 @@ def test_pages_of_other_sessions(scene, connect):
 
 
 def state_of(pid: int) -> tuple[int, str]:
-    """Number of threads, and what the first of them does."""
+    """Number of threads, and the state of the first."""
     stat = Path(f"/proc/{pid}/stat").read_text()
     return len(list(Path(f"/proc/{pid}/task").iterdir())), stat[stat.rindex(")") + 2]
 
 
 def test_ended_twice(scene):
-    """It claims to have ended, and continues until that is accepted; then it really ends."""
+    """It claims to have ended, and continues until the claim is accepted; then it is ended."""
     code = """
 import threading, time
 helper = threading.Thread(target=time.sleep, args=(0.3,))

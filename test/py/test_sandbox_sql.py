@@ -219,7 +219,7 @@ result = len([1, 2]), os.listdir("."), "PYTHONPATH" in os.environ and os.environ
 
 
 def test_hijack_in_one_session(scene, connect, make_role):
-    """Another owner's script, and another role's, in the same session have engines of their own."""
+    """Scripts of another owner, and of another role, in the same session use separate engines."""
     other = make_role("other")
     owner = connect(user=other)
     store_attack(owner)
@@ -309,7 +309,7 @@ def test_trust_that_is_lost(scene, connect, make_role):
 
 
 def test_settings_that_a_call_leaves(scene, connect):
-    """A role's own settings stay as after any function; they open nothing for the next call."""
+    """A role's own settings persist, but do not open the sandbox for the next call."""
     session = connect(user=scene.session.info.user)
     outcome = run_attack(
         session,
@@ -331,7 +331,7 @@ def test_call_of_a_script_that_is_not_granted(scene):
     assert error.sqlstate == "42704", error
 
 
-# ------------------------------------------------------------------------ what a superuser opened
+# ------------------------------------------------------------------- access opened by a superuser
 
 
 def test_opened_path(scene, connect, tmp_path_factory):
@@ -346,7 +346,7 @@ def test_opened_path(scene, connect, tmp_path_factory):
             outcome = run_attack(session, f"{code}\nresult = 1")
             assert outcome.done is None, outcome
             assert outcome.errno in (1, 13, 30), outcome
-        # Others, and sessions from before, have what they had.
+        # Other roles, and earlier sessions, are not affected.
         for closed in (connect(user=scene.victim.info.user), scene.session):
             assert run_attack(closed, open_code).errno == 13
     finally:

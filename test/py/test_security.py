@@ -172,7 +172,7 @@ def test_role_that_is_trusted_no_more(user, conn, make_role, connect):
 
 @pytest.mark.backend
 def test_role_that_is_trusted_no_more_while_its_script_runs(conn, make_role, connect):
-    """What runs may end; the next call leaves the backend, a nested one too."""
+    """A running call may end; the next call leaves the backend, including a nested one."""
     admin_name = make_role("admin", "IN ROLE pyqadmin")
     admin = connect(user=admin_name)
     admin.execute("SELECT pyq_script_create('where', %s)", (WHERE,))

@@ -1,4 +1,4 @@
-"""18 kinds of code by 6 triggers, in engine processes: what is left of each stop.
+"""18 kinds of code by 6 triggers, in engine processes: state after each stop.
 
 Times are the business of bench/stops.py; here states are asserted, which
 docs/how-to/cancel-and-timeouts.md promises. More kinds are in test_engine_stops.py; the backend's
@@ -70,7 +70,7 @@ def test_stop(kind, trigger, scene, empty_footprint):
     if trigger in ENDS_SESSION:
         session.close()
         session = scene.session(kind)
-    # A session that goes on gets its own results, not those of what was stopped.
+    # A session that continues gets its own results, not those of the stopped call.
     assert scene.works(session)
     session.close()
     scene.monitor.wait_for_footprint(empty_footprint)

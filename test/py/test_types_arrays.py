@@ -107,7 +107,7 @@ def refusal(giver: Connection[Any], items: list[str], form: str, sql_type: str) 
 
 
 def made(item: str) -> Any:
-    """What the script makes of an expression, as lists and numbers."""
+    """The script's value of an expression, as lists and numbers."""
     names: dict[str, Any] = {}
     exec(BOXES, names)
     value = eval(item, names)

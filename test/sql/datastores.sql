@@ -50,11 +50,11 @@ SELECT store(repeat('x', 129), 'x');
 SELECT store('models', 'x', 'replace');
 SELECT pyqsys.datastore_save(NULL, '[]', 'create', NULL, NULL);
 SELECT pyqsys.datastore_save('models', NULL, 'create', NULL, NULL);
--- nothing is left of what was replaced or deleted
+-- replaced and deleted objects leave no rows
 RESET ROLE;
 SELECT count(*) FROM pyqsys.datastore_objects;
 SELECT count(*) FROM pyqsys.datastore_pieces;
--- an object that is not in a store can be discarded, one that is cannot
+-- rows not added to a store can be discarded, added rows cannot
 SET ROLE regress_epe_owner;
 SELECT pyqsys.datastore_write('00000000-0000-0000-0000-000000000001', 0, '\x00');
 SELECT pyqsys.datastore_discard('00000000-0000-0000-0000-000000000001');
@@ -163,7 +163,7 @@ INSERT INTO pyqsys.scripts (owner, name, script) VALUES ('-', 'forged', 'def for
 RESET ROLE;
 REVOKE ALL ON ALL TABLES IN SCHEMA pyqsys FROM regress_epe_bypass;
 
--- What a role writes under the id of another role's object is its own, and no part of that object.
+-- Rows that a role writes under the ID of another role's object do not become part of that object.
 RESET ROLE;
 SELECT object AS shared FROM pyqsys.datastore_objects WHERE name = 'x' LIMIT 1 \gset
 GRANT ALL ON SCHEMA public TO regress_epe_plain;
@@ -196,7 +196,7 @@ SELECT number FROM pyqsys.readable_pieces WHERE pg_temp.peek(data::text);
 SELECT name FROM pyqsys.readable_scripts WHERE pg_temp.peek(name);
 SELECT name FROM pyqsys.given_grants WHERE pg_temp.peek(name);
 
--- Nothing of a caller's search_path runs with other rights.
+-- Objects in the caller's search_path do not run with other privileges.
 RESET ROLE;
 CREATE SCHEMA regress_epe_trap AUTHORIZATION regress_epe_plain;
 SET ROLE regress_epe_plain;

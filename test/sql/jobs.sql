@@ -29,7 +29,7 @@ RESET oml_epe.gateway_url;
 SELECT length(x) FROM pyq_eval('{"oml_async_flag": 1}', NULL, 'job_frame') AS t(x text);
 SELECT * FROM pyq_eval('{"oml_async_flag": true}', NULL, 'job_frame') AS t(a int, b float8);
 
--- invalid calls are refused at submission
+-- errors that can be detected at submission
 SELECT * FROM pyq_eval('{"oml_async_flag": true}', NULL, 'no_such') AS t(name text, value text);
 SELECT * FROM pyq_eval('{"oml_async_flag": true, "timeout": 5}', NULL, 'job_frame')
     AS t(name text, value text);
@@ -81,7 +81,7 @@ SELECT right(value, 36) AS job FROM pyq_index_eval('{"oml_async_flag": true}', N
     'job_index') AS t(name text, value text) \gset
 SELECT pyq_job_wait(:'job');
 SELECT * FROM pyq_job_result(:'job') AS t(name text, value text);
--- nothing was drawn
+-- no figures were drawn
 SELECT count(*) FROM pyq_job_result(:'job', 'PNG')
     AS t(name text, id int, value text, title text, image bytea);
 SELECT * FROM pyqsys.job_figures(:'job')
@@ -106,7 +106,7 @@ SELECT owner = current_user AS own, script, state, elapsed < '1 min' AS short, p
 FROM pyq_jobs WHERE id = :'job';
 SELECT * FROM pyq_eval(NULL, 'JSON', 'job_says') AS t(name text, value text);
 
--- the submitted call
+-- the call as submitted
 SELECT * FROM pyq_eval('{"oml_async_flag": true, "oml_comments": 1}', NULL, 'job_says')
     AS t(name text, value text);
 SELECT right(value, 36) AS job

@@ -1,4 +1,4 @@
--- OUT_FMT NULL: only the AS list defines the shape of the result.
+-- OUT_FMT NULL: the AS list alone determines the shape of the result.
 
 SELECT pyq_script_create('rel_frame', $$
 def rel_frame(n=3):

@@ -1,4 +1,4 @@
--- Visibility and privileges of scripts.
+-- Visibility of scripts, and grants to run them.
 
 CREATE ROLE regress_epe_owner IN ROLE pyqadmin;
 CREATE ROLE regress_epe_reader;
@@ -10,7 +10,7 @@ SET ROLE regress_epe_owner;
 SELECT pyq_script_create('tmpqfun2', 'def tmpqfun2(): return 1');
 SELECT pyq_script_create('everywhere', 'def everywhere(): return 2', true);
 
--- nothing is granted yet; the error does not disclose that the script exists
+-- no grant yet: the error does not reveal that the script exists
 SET ROLE regress_epe_reader;
 SELECT owner, name FROM all_pyq_scripts;
 SELECT * FROM user_pyq_scripts;
@@ -87,7 +87,7 @@ SELECT pyq_script_create('tmpqfun2', 'def tmpqfun2(): return 4');
 SET ROLE regress_epe_reader;
 SELECT * FROM pyq_eval(NULL, NULL::int, 'tmpqfun2', 'regress_epe_owner');
 
--- invalid grants
+-- objects that cannot be granted
 SET ROLE regress_epe_owner;
 SELECT pyq_grant('no_such', 'pyqscript');
 \echo :LAST_ERROR_SQLSTATE
@@ -138,7 +138,7 @@ SELECT * FROM pyqsys.scripts;
 SELECT * FROM pyqsys.script_grants;
 INSERT INTO pyqsys.scripts (owner, name, script) VALUES ('-', 'x', 'x');
 
--- nothing of a caller's search_path runs with other rights
+-- objects in the caller's search_path do not run with other privileges
 RESET ROLE;
 CREATE SCHEMA regress_epe_trap AUTHORIZATION regress_epe_owner;
 SET ROLE regress_epe_owner;
@@ -167,7 +167,7 @@ RESET search_path;
 SELECT current_user;
 RESET ROLE;
 
--- a dropped role leaves nothing that runs
+-- scripts of a dropped role cannot be run
 SET client_min_messages = warning;
 DROP SCHEMA regress_epe_trap CASCADE;
 RESET client_min_messages;

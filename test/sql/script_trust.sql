@@ -40,7 +40,7 @@ SELECT pyq_script_create('mine', 'import os
 def mine(pid): return os.getpid() == pid');
 SELECT runs_in_backend('mine');
 
--- trust goes with the rights that a role has, not with those that it could take on
+-- trust depends on the privileges that a role has, not on those it could assume by SET ROLE
 SET ROLE regress_epe_noinherit;
 SELECT pyq_script_create('mine', 'import os
 def mine(pid): return os.getpid() == pid');
@@ -62,7 +62,7 @@ SET oml_epe.engine = 'process';
 SELECT runs_in_backend('mine', 'regress_epe_admin') AS asked_for_a_process;
 RESET oml_epe.engine;
 
--- only a superuser may set the sandbox settings
+-- settings of the sandbox are reserved to superusers
 SET ROLE regress_epe_plain;
 SET oml_epe.sandbox = 'preferred';
 \echo :LAST_ERROR_SQLSTATE

@@ -1,2 +1,2 @@
--- Objects for the other tests.
+-- Setup for the other tests.
 CREATE EXTENSION oml_epe;

@@ -1,4 +1,4 @@
-# A fast shutdown, and the death of a backend, end whatever engines do. Nothing is left of them.
+# A fast shutdown, and the death of a backend, end engines in any state, without leftovers.
 use strict;
 use warnings;
 

@@ -1,5 +1,5 @@
-# Keeper, supervisor, zygote and postmaster are killed: what PostgreSQL's own rules do not end goes
-# on, and what they end takes all engines with it.
+# Keeper, supervisor, zygote and postmaster are killed: processes that PostgreSQL does not end
+# continue, and a restart ends all engines.
 use strict;
 use warnings;
 
@@ -33,7 +33,7 @@ my $patient = q{SELECT * FROM pyq_eval(NULL, NULL::int, 'patient')};
 
 my $postmaster = postmaster_pid($node);
 
-# What `kill` does to one process while a call runs: the call goes on, and so does everything else.
+# Effect of `kill` on one process while a call runs: the call and all other sessions continue.
 sub survives
 {
 	my ($what, $signal, @pids) = @_;

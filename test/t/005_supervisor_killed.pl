@@ -173,9 +173,9 @@ $node->adjust_conf('postgresql.conf', 'oml_epe.engine_program', undef);
 $node->reload;
 ok($node->poll_query_until('postgres', $call, '5'), 'calls work again when the program does');
 
-# -------------------------------------------------------------------------------- nothing is left
+# -------------------------------------------------------------------------------- no leftovers
 # Engines that have stopped themselves, after the supervisor that knew how they were started was
-# killed. `deaf` has also let go of what makes the kernel end it.
+# killed. `deaf` has also closed its lifeline, by which the kernel would end it.
 $node->safe_psql('postgres', q{SELECT pyq_script_create('deaf', $$
 import fcntl, os, signal, oml
 def deaf():

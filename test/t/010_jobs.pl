@@ -104,7 +104,7 @@ sub after_crash
 	return;
 }
 
-# What may happen to a job that has its worker, and what comes of it.
+# Events during a job that has a worker, and their outcomes.
 my %blows = (
 	'worker terminated' => sub {
 		$node->safe_psql('postgres', 'SELECT pg_terminate_backend(' . worker_pid() . ')');
@@ -173,7 +173,7 @@ for my $blow (sort keys %blows)
 			# Not visibly claimed yet: it is simply claimed again.
 			my $expected = $point eq 'running' || $retries ? 'finished' : 'failed';
 			my $outcome = outcome($id);
-			# A fast shutdown may end the session that holds the lock first: then the job goes on and
+			# A fast shutdown may end the session that holds the lock first: then the job continues and
 			# may be done before its worker is ended.
 			$expected = $outcome if $blow eq 'fast restart' && $outcome eq 'finished';
 			is($outcome, $expected, "$what: $expected");

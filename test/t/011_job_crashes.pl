@@ -1,4 +1,4 @@
-# 200 jobs under random crashes: each has one outcome, and what it wrote agrees with it.
+# 200 jobs under random crashes: each has one outcome, consistent with its changes.
 use strict;
 use warnings;
 
@@ -37,7 +37,7 @@ def work(tag, fails):
 $$);
 });
 
-# Submits, through whatever goes on meanwhile. A commit whose answer is lost may have happened.
+# Submits, retrying after crashes. A commit whose response is lost may have happened.
 my $submitted = 0;
 sub submit
 {

@@ -137,7 +137,7 @@ $squatter->close;
 wait_for('the gateway', sub { is_up($port) });
 pass('it comes when the address is free');
 
-# Nothing secret in the server's log.
+# No secrets in the server's log.
 unlike(slurp_file($node->logfile), qr/ann secret/, 'no password in the log');
 
 $node->stop;

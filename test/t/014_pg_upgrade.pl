@@ -148,7 +148,7 @@ command_ok(
 	'pg_upgrade');
 chdir $folder or die;
 
-# What pg_upgrade leaves, before any job worker sees it.
+# The state after pg_upgrade, before any job worker starts.
 $new->append_conf('postgresql.conf', 'oml_epe.max_jobs = 0');
 $new->start;
 is($new->safe_psql('lab', $dump), $jobs_before, 'no job was touched while the upgrade went on');

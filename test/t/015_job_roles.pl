@@ -88,7 +88,7 @@ sub set_conf
 	return await("SELECT current_setting('$name') = '$value'", "$name is $value");
 }
 
-# ------------------------------------------------------------ nothing passes from role to role
+# ------------------------------------------------------------ no state passes from role to role
 {
 	as_role('ann', q{
 CREATE SCHEMA trap;
@@ -137,7 +137,7 @@ END $$;}) if $node->safe_psql('postgres', 'GRANT CREATE ON DATABASE postgres TO 
 		'the next job in the same process finds none of it');
 	my $id = submit('ann', [q{SELECT currval('public.counter')}]);
 	like(outcome($id), qr/^failed\|55000\|.*currval of sequence/, 'nor the value of a sequence');
-	# A job whose transaction was rolled back leaves what no transaction rolls back.
+	# Session state left by a job that was rolled back.
 	$id = submit('ann', [ 'SELECT pg_advisory_lock(4712)', 'PREPARE p AS SELECT 1', 'SELECT 1/0' ]);
 	like(outcome($id), qr/^failed\|22012/, 'a job fails');
 	is(result('ann', [$left]), qq{[["","\\"\$user\\", public",true,0,0,$number]]},

@@ -222,7 +222,7 @@ for my $function ('pyq_cancel_job', 'pyq_delete_job')
 	}
 }
 
-# A cancel that is rolled back, whole or to a savepoint, stops nothing and loses nothing.
+# A cancel that is rolled back, as a whole or to a savepoint, does not stop or lose a job.
 {
 	my ($running) = submit('SELECT pg_advisory_xact_lock_shared(7)');
 	await_lock('a job runs');

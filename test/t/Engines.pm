@@ -13,7 +13,7 @@ our @EXPORT =
   qw(processes tree_of engine_tree named alive wait_for wait_until_gone start_session wait_until_reached
   store_hangs engine_folders postmaster_pid kill_process);
 
-# What endless scripts do. reached() takes an advisory lock: other sessions see that they run.
+# Endless scripts. reached() takes an advisory lock, which shows other sessions that they run.
 my $prelude = <<'EOP';
 import ctypes, itertools, os, signal, threading, time
 import numpy as np

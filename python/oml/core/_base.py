@@ -110,7 +110,7 @@ class BaseFrame:
     def _with(self: Self, source: Source) -> Self:
         return self._make(source, dict(self._columns))
 
-    # ------------------------------------------------------------------------ what it is like
+    # --------------------------------------------------------------------------- properties
 
     @property
     def columns(self) -> list[str]:
