@@ -32,8 +32,7 @@ struct JobRequest {
     std::vector<std::string> settings{};
     std::int64_t timeout_seconds = 0;
     std::int64_t retries = 0;
-    /// its owner must still have the right to log in when it starts
-    bool needs_login = true;
+    bool needs_login = true;              ///< its owner must be able to log in when it starts
     std::optional<std::string> source{};  ///< as in Request
     std::string pickled{};                ///< as in Request; of a submission only
     bool is_by_untrusted = false;         ///< submitted by an untrusted script
@@ -113,8 +112,7 @@ struct NextJob {
 };
 /// The oldest queued job of a role with a number above `number`.
 std::optional<NextJob> next_job(std::uint32_t role, std::int64_t number);
-/// Claims it; sets `number` to its number. Without `may_log_in`, only jobs that do not need the
-/// right.
+/// Claims it and sets `number`. Without `may_log_in`, only jobs that do not need the right.
 std::optional<ClaimedJob> claim_job(std::uint32_t role, bool may_log_in, std::int64_t& number);
 /// Marks it as failed without an attempt.
 void refuse_job(const NextJob& job, const ErrorReport& error);
