@@ -71,15 +71,16 @@ void Connection::send_sync() {
 }
 
 /// Sends the statement, and the guard and options sent along with it, up to the statement itself.
-Statement Connection::start(const RowQuery& query, ClientWatch* watch, const Escort& escort) {
-    if (escort.guard != nullptr) send(escort.guard, escort.guard_parameters);
+Statement Connection::start(const RowQuery& query, ClientWatch* watch,
+                            const PipelinedCommands& pipelined) {
+    if (pipelined.guard != nullptr) send(pipelined.guard, pipelined.guard_parameters);
     send(query.sql.c_str(), query.parameters, query.is_binary);
     send_sync();
-    if (escort.is_last) send_reset();
+    if (pipelined.is_last) send_reset();
     Statement statement(connection_, watch, is_notified_);
     try {
         statement.flush();
-        if (escort.guard != nullptr) statement.pass_guard();
+        if (pipelined.guard != nullptr) statement.pass_guard();
     } catch (...) {
         if (!statement.has_ended()) is_spent_ = true;
         throw;
@@ -87,13 +88,14 @@ Statement Connection::start(const RowQuery& query, ClientWatch* watch, const Esc
     return statement;
 }
 
-RowStream Connection::rows(const RowQuery& query, ClientWatch* watch, const Escort& escort) {
-    return {*this, start(query, watch, escort)};
+RowStream Connection::rows(const RowQuery& query, ClientWatch* watch,
+                           const PipelinedCommands& pipelined) {
+    return {*this, start(query, watch, pipelined)};
 }
 
 QueryResult Connection::query(const std::string& sql, const std::vector<Parameter>& parameters,
-                              ClientWatch* watch, const Escort& escort) {
-    Statement statement = start({sql, parameters}, watch, escort);
+                              ClientWatch* watch, const PipelinedCommands& pipelined) {
+    Statement statement = start({sql, parameters}, watch, pipelined);
     try {
         QueryResult result = statement.only_result();
         note_size(result);

@@ -57,7 +57,7 @@ class QueryResult {
 using Parameter = std::optional<std::string>;  ///< text form; nullopt is NULL
 
 /// Commands sent with a statement in one round trip (libpq's pipeline mode).
-struct Escort {
+struct PipelinedCommands {
     /// Runs first, in the same transaction; if it fails, the statement does not run.
     const char* guard = nullptr;
     std::vector<Parameter> guard_parameters{};
@@ -88,10 +88,11 @@ class Connection {
     /// is a guard. An error at commit is reported as the statement's error. After the last
     /// statement of a request only finish_reset() may follow.
     QueryResult query(const std::string& sql, const std::vector<Parameter>& parameters = {},
-                      ClientWatch* watch = nullptr, const Escort& escort = {});
+                      ClientWatch* watch = nullptr, const PipelinedCommands& pipelined = {});
 
     /// The same, one row at a time.
-    RowStream rows(const RowQuery& query, ClientWatch* watch, const Escort& escort = {});
+    RowStream rows(const RowQuery& query, ClientWatch* watch,
+                   const PipelinedCommands& pipelined = {});
 
     /// True if a NOTIFY has arrived since the last call; false after `milliseconds` or when the
     /// client has disconnected.
@@ -113,7 +114,7 @@ class Connection {
     /// libpq's buffers never shrink: after a large message the connection is closed instead of
     /// kept.
     void note_size(const QueryResult& result);
-    Statement start(const RowQuery& query, ClientWatch* watch, const Escort& escort);
+    Statement start(const RowQuery& query, ClientWatch* watch, const PipelinedCommands& pipelined);
 
     PGconn* connection_;
     /// A statement was cancelled, or its result not read completely. Python may have been

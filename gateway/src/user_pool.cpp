@@ -37,25 +37,29 @@ class UserPool::Lent final : public Lease {
     }
     QueryResult query(const std::string& sql, const std::vector<Parameter>& parameters,
                       ClientWatch* watch) override {
-        return run(watch, /* is_last */ false, [&](Connection& connection, const Escort& escort) {
-            return connection.query(sql, parameters, watch, escort);
-        });
+        return run(watch, /* is_last */ false,
+                   [&](Connection& connection, const PipelinedCommands& pipelined) {
+                       return connection.query(sql, parameters, watch, pipelined);
+                   });
     }
     QueryResult last_query(const std::string& sql, const std::vector<Parameter>& parameters,
                            ClientWatch* watch) override {
-        return run(watch, /* is_last */ true, [&](Connection& connection, const Escort& escort) {
-            return connection.query(sql, parameters, watch, escort);
-        });
+        return run(watch, /* is_last */ true,
+                   [&](Connection& connection, const PipelinedCommands& pipelined) {
+                       return connection.query(sql, parameters, watch, pipelined);
+                   });
     }
     RowStream rows(const RowQuery& query, ClientWatch* watch) override {
-        return run(watch, /* is_last */ false, [&](Connection& connection, const Escort& escort) {
-            return connection.rows(query, watch, escort);
-        });
+        return run(watch, /* is_last */ false,
+                   [&](Connection& connection, const PipelinedCommands& pipelined) {
+                       return connection.rows(query, watch, pipelined);
+                   });
     }
     RowStream last_rows(const RowQuery& query, ClientWatch* watch) override {
-        return run(watch, /* is_last */ true, [&](Connection& connection, const Escort& escort) {
-            return connection.rows(query, watch, escort);
-        });
+        return run(watch, /* is_last */ true,
+                   [&](Connection& connection, const PipelinedCommands& pipelined) {
+                       return connection.rows(query, watch, pipelined);
+                   });
     }
     bool await_notification(int milliseconds, ClientWatch* watch) override {
         return pooled_->connection.await_notification(milliseconds, watch);
@@ -64,14 +68,14 @@ class UserPool::Lent final : public Lease {
 
    private:
     template <typename Send>
-    std::invoke_result_t<Send, Connection&, const Escort&> run(ClientWatch* watch, bool is_last,
-                                                               const Send& send) {
+    std::invoke_result_t<Send, Connection&, const PipelinedCommands&>
+    run(ClientWatch* watch, bool is_last, const Send& send) {
         while (true) {
-            Escort escort{nullptr, {}, is_last};
-            if (!std::exchange(pooled_->has_standing, true))
-                escort = {kCheckLogIn, {pool_.user_}, is_last};
+            PipelinedCommands pipelined{nullptr, {}, is_last};
+            if (!std::exchange(pooled_->is_login_checked, true))
+                pipelined = {kCheckLogIn, {pool_.user_}, is_last};
             try {
-                return send(pooled_->connection, escort);
+                return send(pooled_->connection, pipelined);
             } catch (const NotBegun& refusal) {
                 pool_.close(std::move(pooled_));
                 if (refusal.why.sqlstate == kMayNotLogIn) pool_.refuse();
@@ -100,11 +104,11 @@ UserPool::OwnedPooled UserPool::find(ClientWatch* watch) {
             pooled.reset();
             return log_in_again();
         }
-        const Standing standing = prepare(*pooled, watch);
-        if (standing == Standing::kGood) return pooled;
+        const LoginCheck login_check = prepare(*pooled, watch);
+        if (login_check == LoginCheck::kGood) return pooled;
         close(std::move(pooled));
-        if (standing == Standing::kRefused) refuse();
-        if (standing == Standing::kAbandoned) throw ClientGone{};
+        if (login_check == LoginCheck::kRefused) refuse();
+        if (login_check == LoginCheck::kAbandoned) throw ClientGone{};
     }
 }
 
@@ -162,17 +166,17 @@ UserPool::OwnedPooled UserPool::log_in_again() {
     }
 }
 
-UserPool::Standing UserPool::prepare(Pooled& pooled, ClientWatch* watch) {
+UserPool::LoginCheck UserPool::prepare(Pooled& pooled, ClientWatch* watch) {
     try {
         pooled.connection.finish_reset();
-        pooled.has_standing = Clock::now() - pooled.last_used > kLately;
-        if (pooled.has_standing) (void)pooled.connection.query(kCheckLogIn, {user_}, watch);
-        return Standing::kGood;
+        pooled.is_login_checked = Clock::now() - pooled.last_used > kLately;
+        if (pooled.is_login_checked) (void)pooled.connection.query(kCheckLogIn, {user_}, watch);
+        return LoginCheck::kGood;
     } catch (const ClientGone&) {
-        return Standing::kAbandoned;
+        return LoginCheck::kAbandoned;
     } catch (const DatabaseError& error) {
-        return error.sqlstate == kMayNotLogIn ? Standing::kRefused
-                                              : Standing::kBroken;  // broken while idle
+        return error.sqlstate == kMayNotLogIn ? LoginCheck::kRefused
+                                              : LoginCheck::kBroken;  // broken while idle
     }
 }
 

@@ -58,15 +58,15 @@ class UserPool final : public Session {
         std::string schema;
         Clock::time_point logged_in;
         Clock::time_point last_used;
-        bool has_standing = true;  ///< confirmed by the database for this request
+        bool is_login_checked = true;  ///< confirmed by the database for this request
     };
     using OwnedPooled = std::unique_ptr<Pooled>;
 
     OwnedPooled find(ClientWatch* watch);
     OwnedPooled take(ClientWatch* watch);
     OwnedPooled log_in_again();
-    enum class Standing { kGood, kBroken, kRefused, kAbandoned };
-    Standing prepare(Pooled& pooled, ClientWatch* watch);
+    enum class LoginCheck { kGood, kBroken, kRefused, kAbandoned };
+    LoginCheck prepare(Pooled& pooled, ClientWatch* watch);
     void give_back(OwnedPooled pooled);
     void close(OwnedPooled pooled);
     [[noreturn]] void refuse();

@@ -174,7 +174,7 @@ def _import_psycopg() -> None:
         message = f"oml.connect() needs psycopg 3, which is not installed: {install}"
     elif "libpq" in reason or "pq wrapper" in reason:
         message = (
-            "psycopg is installed, but libpq, PostgreSQL's client library, is not: "
+            "psycopg is installed, but not libpq, PostgreSQL's client library: "
             f"{install} includes it, as does this package with its extra, oml-epe[binary]; "
             "or install libpq itself, for example with apt install libpq5, dnf install libpq or "
             f"brew install libpq ({reason.splitlines()[0]})"

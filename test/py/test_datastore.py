@@ -159,7 +159,7 @@ def test_unconfined_process_is_no_place_for_others(
     _trust.require(True, "x", "x")
     with pytest.raises(oml.DatabaseError) as failure:
         _trust.require(False, "x", "x")
-    assert "sandbox is not complete" in failure.value.hint
+    assert "sandbox is incomplete" in failure.value.hint
     answers.setting = "preferred"
     _trust.require(False, "x", "x")
     monkeypatch.setattr(_session, "is_backend", lambda: True)

@@ -540,7 +540,7 @@ def test_bad_arguments(client: None) -> None:
         oml.index_apply(-1, len)
     with pytest.raises(ValueError, match="parallel must be"):
         oml.index_apply(1, str, parallel=-1)
-    with pytest.raises(ValueError, match="func_value needs columns"):
+    with pytest.raises(ValueError, match="func_value must have columns"):
         oml.do_eval("def f(): return 1", func_value=pd.DataFrame())
     with pytest.raises(TypeError, match='argument "lock"'):
         oml.do_eval("def f(lock): return 1", lock=threading.Lock())

@@ -569,5 +569,5 @@ def test_display_without_a_notebook(admin: None, capsys: pytest.CaptureFixture[s
     job._ipython_display_()
     assert capsys.readouterr().out == f"<oml.Job {job.id}: finished>\n"
     oml.disconnect()
-    assert "no connection" in repr(job) and "no connection" in job._repr_html_()
+    assert "not connected" in repr(job) and "not connected" in job._repr_html_()
     assert _session.current() is None

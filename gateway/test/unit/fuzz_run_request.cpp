@@ -7,7 +7,7 @@
 #include <random>
 #include <string>
 
-#include "../../../test/unit/fuzz_target.h"
+#include "../../../test/unit/support/fuzz_target.h"
 
 namespace {
 

@@ -272,7 +272,9 @@ def _with_columns(frame: DataFrame, further: DataFrame, argument: str) -> DataFr
     if not missing:
         return frame
     if further._source is not frame._source:
-        raise ValueError(f'{argument} has other rows than data, and an extra column "{missing[0]}"')
+        raise ValueError(
+            f'{argument} has an extra column "{missing[0]}" and is not of the same rows'
+        )
     columns = {**frame._columns, **{name: further._columns[name] for name in missing}}
     return DataFrame._make(frame._source, columns)
 
