@@ -19,7 +19,7 @@ PYTHON_CONFIG ?= /usr/bin/python3-config
 
 EXTENSION = oml_epe
 MODULE_big = oml_epe
-# Where the sources are: this folder, also when make runs in another one (make -f DIR/Makefile).
+# The folder of the sources, also when make runs in another one (make -f DIR/Makefile).
 ROOT := $(patsubst %/,%,$(dir $(firstword $(MAKEFILE_LIST))))
 
 EXTENSION_VERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" $(ROOT)/$(EXTENSION).control)
@@ -51,7 +51,7 @@ DATA = $(patsubst $(ROOT)/%,%,$(wildcard $(ROOT)/sql/$(EXTENSION)--*--*.sql))
 # a new database gets the current version.
 UPGRADE_BASES = $(wildcard $(ROOT)/test/upgrade/$(EXTENSION)--*.sql)
 
-# Python that is compiled in: the runtime, and the package oml.
+# Embedded Python sources: the runtime, and package oml.
 EMBEDDED_SOURCES := $(sort $(wildcard $(ROOT)/src/py/runtime/*.py) $(shell find $(ROOT)/python/oml -name '*.py' 2> /dev/null))
 EMBEDDED_INC = build/generated/embedded_sources.inc
 
@@ -98,7 +98,7 @@ PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
 
 # PGXS names the server's headers by -I, before everything else: make them system headers, whose
-# warnings are not ours, and drop -I. so that no file of this folder is taken for a header.
+# warnings are ignored, and drop -I. so that no file of this folder is used as a header.
 override CPPFLAGS := $(filter-out -I. -I./,$(subst -I$(includedir_server),-isystem $(includedir_server),$(subst -I$(includedir_internal),-isystem $(includedir_internal),$(CPPFLAGS)))) \
 	$(PYTHON_INCLUDES) $(DEFINES)
 
@@ -111,8 +111,8 @@ build/library/%.o build/program/%.o: $(ROOT)/src/%.cpp build/compile-flags
 	@echo "$(CXX) $<"
 	$(quietly)$(COMPILE_OBJECT) -o $@ $<
 
-# Objects are made anew when the compiler's command line changes (another PostgreSQL, -O0, ...),
-# except for WERROR: going between `make` and tools/check shall not compile everything twice.
+# Objects are rebuilt when the compiler's command line changes (another PostgreSQL, -O0, ...), except
+# for WERROR: switching between `make` and tools/check must not compile everything twice.
 quote = '$(subst ','\'',$(1))'
 COMMAND_LINE = $(call quote,$(filter-out -Werror,$(COMPILE_OBJECT)))
 build/compile-flags: FORCE
@@ -143,7 +143,7 @@ uninstall-program:
 
 # The Python files of the runtime, one C++ initializer each: {"name", R"EPEPY(text)EPEPY"},
 # Named as modules are: src/py/runtime/x.py is _oml_epe_runtime.x, python/oml/a/b.py is oml.a.b.
-# The temporary name is the shell's own, so that two makes at once do no harm.
+# The temporary name contains the shell's process ID, so that concurrent makes do not collide.
 $(EMBEDDED_INC): FORCE
 	@mkdir -p $(@D)
 	@for file in $(EMBEDDED_SOURCES); do \
@@ -199,7 +199,7 @@ isolation:
 lint:
 	$(ROOT)/tools/check lint tidy
 
-# One stamp per file, so that only what changed is checked again; a header checks everything again.
+# One stamp per file, so that only changed files are checked again; a header invalidates all stamps.
 TIDY_FLAGS = -std=c++20 -I$(ROOT)/src -Ibuild/generated $(filter-out -I%,$(CPPFLAGS)) -Wno-register
 tidy: $(patsubst %.cpp,build/tidy/%.ok,$(call sources,$(ALL_FOLDERS)))
 

@@ -65,7 +65,7 @@ def connect(user: str = "") -> psycopg.Connection[Any]:
 
 
 def ask_for_password(connection: psycopg.Connection[Any]) -> None:
-    """Everybody comes by the same socket, where the gateway takes no log-in without a password."""
+    """All clients use the same socket, on which the gateway accepts no login without a password."""
     row = connection.execute("SHOW hba_file").fetchone()
     assert row is not None
     rules = Path(row[0])

@@ -37,7 +37,7 @@ class Contestant:
 class Target:
     """A bound on the ratio of two contestants' medians, or on a figure of its own.
 
-    `faster` names the contestant whose time stands below, `slower` the one above; the ratio
+    `faster` names the contestant in the denominator, `slower` the one in the numerator; the ratio
     slower/faster must be at least `bound`, or at most when `at_most`.
     """
 
@@ -129,7 +129,7 @@ def race(title: str, contestants: Sequence[Contestant], rounds: int, per: float 
         running.append(contestant)
         outcome.figures[contestant.name] = []
     for number in range(rounds):
-        # Every round begins with another one: nobody always follows the same neighbour.
+        # Each round starts with a different contestant, so that the order varies.
         first = number % len(running) if running else 0
         for contestant in running[first:] + running[:first]:
             outcome.figures[contestant.name].append(seconds_of(contestant.run) / per)
@@ -163,7 +163,7 @@ class BackendMemory:
         raise KeyError(name)
 
     def peak_of(self, work: Callable[[], object]) -> int:
-        """Bytes by which the resident set stood above its size before, at its highest."""
+        """Largest increase of the resident set over its size before, in bytes."""
         (self._folder / "clear_refs").write_text("5")  # the high-water mark falls to the present
         before = self._field("VmRSS")
         work()

@@ -197,7 +197,7 @@ def grouped(bench: Bench, kind: str) -> Race:
         ),
     ]
     outcome = race(f"{bench.groups} groups, {kind}s", contestants, bench.rounds)
-    # What a group costs beside us, interleaved among themselves. The Python loops time
+    # The cost of a group in the other contestants, interleaved. The Python loops time
     # themselves inside the server, without the cutting; over some of the groups, since each group
     # costs the same.
     connection = connect()

@@ -1,4 +1,4 @@
--- What plpython3u does for the same jobs.
+-- The same jobs in plpython3u.
 \set ON_ERROR_STOP on
 SET client_min_messages = warning;
 CREATE EXTENSION plpython3u;
@@ -62,7 +62,7 @@ elif kind == "constructor":
         pd.DataFrame(piece, columns=names)
     seconds = time.perf_counter() - began
 else:
-    # A frame remembers the columns that were asked for, and a fresh one lies in the processor's
+    # A frame remembers the columns that were asked for, and a new one is in the processor's
     # cache: each is made just before its only use.
     for piece in pieces:
         frame = pd.DataFrame(piece, columns=names)

@@ -1,13 +1,13 @@
-# The REST gateway, a program of its own: nothing of PostgreSQL's server, but libpq.
+# The REST gateway, a separate program: links libpq, but nothing of the PostgreSQL server.
 GATEWAY_PROGRAM = oml_epe_gateway
-# What is plain C++ in the extension, and of use here as well.
+# Plain C++ sources shared with the extension.
 GATEWAY_CORE := src/core/utf8.cpp
 GATEWAY_FOLDERS := gateway/src
 GATEWAY_SOURCES := $(sort $(patsubst $(ROOT)/%,%,$(foreach folder,$(GATEWAY_FOLDERS),$(wildcard $(ROOT)/$(folder)/*.cpp))))
 GATEWAY_OBJS := $(patsubst %.cpp,build/gateway/%.o,$(patsubst gateway/src/%,%,$(GATEWAY_SOURCES)) $(GATEWAY_CORE))
 GATEWAY_HEADERS := $(foreach folder,$(GATEWAY_FOLDERS),$(wildcard $(ROOT)/$(folder)/*.h))
 
-# As Debian's library of cpp-httplib was compiled: the layout of its types depends on it.
+# Compiled like Debian's cpp-httplib library: the layout of its types depends on it.
 GATEWAY_HTTPLIB = -DCPPHTTPLIB_OPENSSL_SUPPORT -DCPPHTTPLIB_ZLIB_SUPPORT -DCPPHTTPLIB_BROTLI_SUPPORT
 GATEWAY_INCLUDES = -I$(ROOT)/gateway/src -I$(ROOT)/src -Ibuild/generated -isystem $(shell $(PG_CONFIG) --includedir)
 GATEWAY_FLAGS = -std=c++20 $(WARNINGS) $(GATEWAY_HTTPLIB) -DEPE_VERSION='"$(EXTENSION_VERSION)"' \

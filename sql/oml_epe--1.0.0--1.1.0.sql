@@ -529,6 +529,7 @@ COMMENT ON COLUMN pyqsys.jobs.state IS 'State of the job';
 COMMENT ON COLUMN pyqsys.jobs.attempts IS 'Number of attempts so far';
 COMMENT ON COLUMN pyqsys.jobs.retries IS 'How many times it is run again after its worker was lost';
 COMMENT ON COLUMN pyqsys.jobs.timeout IS 'Time limit of an attempt, in seconds';
+COMMENT ON COLUMN pyqsys.jobs.function IS 'EvalFunction of src/core/request/request.h';
 COMMENT ON COLUMN pyqsys.jobs.script IS 'Name of the script as in pyq_jobs';
 COMMENT ON COLUMN pyqsys.jobs.progress IS
     'Last fraction given to oml.progress(), set when the job ends';

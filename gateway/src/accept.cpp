@@ -60,7 +60,7 @@ int closeness(const Range& range, const std::string& type) {
     return range.type == "*/*" ? 1 : 0;
 }
 
-/// What the closest of the ranges gives the type.
+/// The quality value of the most specific range that matches the type.
 double quality_of(const std::vector<Range>& ranges, const std::string& type) {
     int closest = 0;
     double quality = 0;
@@ -103,7 +103,7 @@ MediaType choose_media_type(std::string_view accept) {
     std::string names;
     for (const MediaType type : kOffered)
         names += (names.empty() ? "" : ", ") + std::string(media_type_name(type));
-    throw ApiError(406, "the answer can be had as one of " + names);
+    throw ApiError(406, "available media types: " + names);
 }
 
 }  // namespace epe::gateway

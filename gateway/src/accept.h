@@ -1,4 +1,4 @@
-// Which form of an answer a client accepts (RFC 9110, section 12.5.1).
+// Content negotiation: the response format a client accepts (RFC 9110, section 12.5.1).
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,8 @@ enum class MediaType : std::uint8_t { kJson, kCsv, kArrow };
 
 const char* media_type_name(MediaType type);
 
-/// The best of what header Accept allows; JSON when it is empty. Throws ApiError 406.
+/// The preferred format that header Accept allows; JSON when the header is empty. Throws ApiError
+/// 406.
 MediaType choose_media_type(std::string_view accept);
 
 }  // namespace epe::gateway

@@ -13,11 +13,11 @@ namespace {
 
 std::string without_zero(const std::string& text, const char* name) {
     if (text.find('\0') != std::string::npos)
-        throw ApiError(400, "\"" + std::string(name) + "\" must not hold a zero byte");
+        throw ApiError(400, "\"" + std::string(name) + "\" must not contain a zero byte");
     return text;
 }
 
-/// A host name or address, and a port: nothing that could be more than that in a URL.
+/// Whether the text is only a host name or address with an optional port, safe to put into a URL.
 bool is_host(const std::string& text) {
     constexpr std::size_t kLongest = 255;
     const auto is_allowed = [](unsigned char c) {

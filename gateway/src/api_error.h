@@ -10,10 +10,11 @@ namespace epe::gateway {
 constexpr int kPlainFailure = 1;
 constexpr int kOutputTooLong = 1024;
 
-/// What a request is refused with: becomes {"errorCode": .., "errorMessage": ..}.
+/// An error response: rendered as {"errorCode": .., "errorMessage": ..}.
 ///
-/// Handlers throw it; server.cpp catches it. `detail` is optional and becomes errorDetail: for the
-/// owner of what failed (a traceback of his own script, a hint), never about the gateway itself.
+/// Handlers throw it; http_front.cpp catches it. `detail` is optional and becomes errorDetail. It
+/// is meant for the owner of the failed object (a traceback of the owner's script, a hint) and
+/// never describes the gateway itself.
 class ApiError : public std::runtime_error {
    public:
     ApiError(int status, const std::string& message, std::string detail = {},
@@ -24,7 +25,7 @@ class ApiError : public std::runtime_error {
     int status() const { return status_; }
     int code() const { return code_; }
     const std::string& detail() const { return detail_; }
-    const std::string& sqlstate() const { return sqlstate_; }  ///< empty: not of PostgreSQL
+    const std::string& sqlstate() const { return sqlstate_; }  ///< empty if not from PostgreSQL
 
    private:
     std::string detail_;

@@ -1,4 +1,4 @@
-// The "responses" of operations, for the OpenAPI document: every status that a route can give.
+// The "responses" objects of operations in the OpenAPI document: every status a route can return.
 #pragma once
 
 #include <nlohmann/json.hpp>

@@ -23,7 +23,7 @@ std::optional<Number> number_of(std::string_view text) {
     return number;
 }
 
-/// The body of a batch while it grows, and what its message says of it.
+/// The body of a batch under construction and its description in the message.
 class BatchBody {
    public:
     BatchBody(const TableRows& rows) : rows_(rows) {}

@@ -16,15 +16,15 @@ using nlohmann::json;
 
 constexpr int kBadRequest = 400;
 constexpr int kTooMany = 429;
-constexpr std::size_t kLongestName = 63;  // PostgreSQL would cut a longer one
+constexpr std::size_t kLongestName = 63;  // PostgreSQL truncates longer names
 
-/// A body that is wiped with the request's text: it may hold a password.
+/// A parsed body that is wiped together with the request's text: it may contain a password.
 class SecretBody {
    public:
     explicit SecretBody(const httplib::Request& request)
-        // httplib's request is not const: it only shows it so.
+        // The request is const only in the signature; the object passed by httplib is not.
         : text_(const_cast<httplib::Request&>(request).body), body_(parse(text_)) {
-        // The parser takes a NUL for the end.
+        // The parser treats a NUL as the end of the text.
         if (body_.is_object() && text_.find('\0') == std::string::npos) return;
         wipe_all();
         throw ApiError(kBadRequest, "the body must be a JSON object");
@@ -34,19 +34,19 @@ class SecretBody {
     ~SecretBody() { wipe_all(); }
 
     bool has(const char* name) const { return body_.contains(name); }
-    /// A text without NUL; throws ApiError 400.
+    /// A string member without NUL; throws ApiError 400.
     const std::string& text(const char* name) const {
         const auto found = body_.find(name);
         if (found == body_.end()) throw ApiError(kBadRequest, quoted(name) + " is missing");
         if (!found->is_string()) throw ApiError(kBadRequest, quoted(name) + " must be a string");
         const auto& value = found->get_ref<const std::string&>();
         if (value.find('\0') != std::string::npos)
-            throw ApiError(kBadRequest, quoted(name) + " holds a null character");
+            throw ApiError(kBadRequest, quoted(name) + " must not contain a null character");
         return value;
     }
 
    private:
-    /// Anybody may send one: short and flat, or nothing.
+    /// The endpoint is public, so the body must be short and flat.
     static json parse(const std::string& text) {
         constexpr std::size_t kLongest = std::size_t{64} << 10;
         if (text.size() > kLongest) return {};
@@ -75,7 +75,7 @@ class SecretBody {
 };
 
 void answer_token(Exchange& exchange, const Tokens::Issued& issued) {
-    // Compact and on one line: clients look for it with a regular expression.
+    // Compact and on one line: clients extract it with a regular expression.
     const nlohmann::ordered_json body{{"accessToken", issued.token},
                                       {"expiresIn", issued.expires_in.count()},
                                       {"tokenType", "Bearer"}};
@@ -90,7 +90,7 @@ void answer_token(Exchange& exchange, const Tokens::Issued& issued) {
 void log_in(Exchange& exchange, const SecretBody& body) {
     const std::string& user = body.text("username");
     Secret password(body.text("password"));
-    // Neither can be right, and PostgreSQL need not hear of them.
+    // Neither can be valid, so the database is not asked.
     if (user.empty() || user.size() > kLongestName || password.is_empty())
         throw unauthorized("invalid user name or password");
     Gateway& gateway = exchange.gateway;
@@ -100,13 +100,13 @@ void log_in(Exchange& exchange, const SecretBody& body) {
     if (!attempt) {
         gateway.metrics().count_throttled_login();
         log_event(LogLevel::kWarning, "login throttled", {{"user", user}, {"address", address}});
-        refuse_for(exchange, refused, "too many failed log-ins, try again later");
+        refuse_for(exchange, refused, "too many failed logins, try again later");
     }
     try {
         const std::optional<Tokens::Issued> issued =
             gateway.users().log_in(user, std::move(password));
         attempt->succeed();
-        if (!issued) refuse_for(exchange, Throttle::Seconds{60}, "there are too many tokens");
+        if (!issued) refuse_for(exchange, Throttle::Seconds{60}, "too many tokens");
         log_event(LogLevel::kInfo, "login", {{"user", user}, {"address", address}});
         answer_token(exchange, *issued);
     } catch (const LoginRefused&) {
@@ -116,14 +116,14 @@ void log_in(Exchange& exchange, const SecretBody& body) {
     }
 }
 
-/// The token that the body and the header name: either, or both the same.
+/// The token in the body or in the header; if both are given they must be equal.
 std::string named_token(const Exchange& exchange, const SecretBody* body) {
     std::string token = bearer_token(exchange.request);
     for (const char* name : {"refresh_token", "token"}) {
         if (body == nullptr || !body->has(name)) continue;
         const std::string& named = body->text(name);
         if (!token.empty() && token != named)
-            throw ApiError(kBadRequest, "the request names different tokens");
+            throw ApiError(kBadRequest, "the request contains different tokens");
         token = named;
     }
     return token;
@@ -140,7 +140,7 @@ void issue_token(Exchange& exchange) {
     const std::string token = named_token(exchange, &body);
     if (token.empty()) throw ApiError(kBadRequest, "\"refresh_token\" is missing");
     const std::optional<Tokens::Issued> issued = exchange.gateway.tokens().refresh(token);
-    if (!issued) throw unauthorized("the token is not valid, or cannot be refreshed any more");
+    if (!issued) throw unauthorized("the token is invalid or can no longer be refreshed");
     answer_token(exchange, *issued);
 }
 
@@ -149,7 +149,7 @@ void revoke_token(Exchange& exchange) {
     if (!exchange.request.body.empty()) body.emplace(exchange.request);
     const std::string token = named_token(exchange, body ? &*body : nullptr);
     if (token.empty()) throw ApiError(kBadRequest, "\"token\" is missing");
-    // As RFC 7009 has it, a token that is none is not worth an error.
+    // RFC 7009: an invalid token does not cause an error response.
     if (exchange.gateway.tokens().revoke(token))
         log_event(LogLevel::kInfo, "token revoked", {{"address", exchange.request.remote_addr}});
     exchange.response.set_content("{}", "application/json");

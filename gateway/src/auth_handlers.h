@@ -7,7 +7,7 @@ namespace epe::gateway {
 
 /// POST .../token: the grants "password" and "refresh_token".
 void issue_token(Exchange& exchange);
-/// POST .../revoke: ends the token's chain.
+/// POST .../revoke: revokes the token's chain.
 void revoke_token(Exchange& exchange);
 
 }  // namespace epe::gateway

@@ -28,7 +28,7 @@ std::string bearer_token(const httplib::Request& request) {
 
 std::string require_user(const httplib::Request& request, const Tokens& tokens) {
     const std::string token = bearer_token(request);
-    if (token.empty()) throw unauthorized("a bearer token is needed");
+    if (token.empty()) throw unauthorized("a bearer token is required");
     Tokens::Found found = tokens.find(token);
     if (found.state == Tokens::State::kExpired) throw unauthorized("the token has expired");
     if (found.state != Tokens::State::kValid) throw unauthorized("the token is not valid");

@@ -1,4 +1,4 @@
-// The token that a request shows.
+// The bearer token of a request.
 #pragma once
 
 #include <string>
@@ -12,10 +12,10 @@ struct Request;
 
 namespace epe::gateway {
 
-/// Of the header "Authorization: Bearer T"; empty when there is none. Throws ApiError 401 for
-/// another kind of authorization.
+/// The token of the header "Authorization: Bearer T"; empty when absent. Throws ApiError 401 for
+/// any other authorization scheme.
 std::string bearer_token(const httplib::Request& request);
-/// The user whose valid token the request shows; throws ApiError 401.
+/// The user of the request's valid token; throws ApiError 401.
 std::string require_user(const httplib::Request& request, const Tokens& tokens);
 ApiError unauthorized(const std::string& message);
 

@@ -15,7 +15,8 @@ unsigned hex_digit(char byte) {
     return kNoDigit;
 }
 
-/// What may stand in an extension: no control characters, which some take for the line's end.
+/// Whether the byte may occur in a chunk extension: no control characters, which some parsers treat
+/// as the end of the line.
 bool is_visible(char byte) { return byte == '\t' || (byte >= ' ' && byte != 0x7F) || byte < 0; }
 
 }  // namespace
@@ -35,7 +36,7 @@ bool ChunkScanner::take(std::string_view bytes) {
     return place_ != Place::kBad;
 }
 
-/// Behind the digits of a size, or the space that may follow them.
+/// After the digits of a size, or after the whitespace that may follow them.
 ChunkScanner::Place ChunkScanner::end_of_size(char byte) const {
     if (!has_digit_) return Place::kBad;
     if (byte == ';') return Place::kExtension;
@@ -70,7 +71,7 @@ ChunkScanner::Place ChunkScanner::step(char byte) {
             if (byte == '\r') return place_;
             return place_ == Place::kDataEnd ? Place::kSize : Place::kDone;
         }
-        case Place::kData:  // take() has dealt with it
+        case Place::kData:  // handled by take()
         case Place::kDone:
         case Place::kBad:
             break;

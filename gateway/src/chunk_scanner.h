@@ -1,4 +1,4 @@
-// Bodies in chunks that others might read in another way.
+// Strict check of chunked bodies, against request smuggling.
 #pragma once
 
 #include <cstdint>
@@ -6,16 +6,16 @@
 
 namespace epe::gateway {
 
-/// Looks at a body in chunks (RFC 9112, section 7.1) before httplib does, which takes a size with a
-/// sign, spaces or "0x", a line that ends by a line feed alone, and anything behind a chunk. A
-/// proxy in front that reads it otherwise could be made to see one request where we see two.
-/// Trailers are refused: nobody here reads them.
+/// Checks a chunked body (RFC 9112, section 7.1) before httplib parses it. httplib accepts a size
+/// with a sign, spaces or "0x", a line that ends with a line feed alone, and any data after a
+/// chunk. If a proxy in front parsed such a body differently, the proxy and the gateway would see
+/// different requests. Trailers are rejected: the gateway does not use them.
 class ChunkScanner {
    public:
-    /// The next bytes of the body. False: it is none that everybody reads alike. Then it stays
-    /// false.
+    /// Consumes the next bytes of the body. False if the body is malformed or ambiguous; every
+    /// further call then returns false.
     bool take(std::string_view bytes);
-    /// Whether the last chunk and the line behind it have been taken.
+    /// Whether the last chunk and its closing line have been consumed.
     bool is_done() const { return place_ == Place::kDone; }
 
    private:
@@ -36,8 +36,8 @@ class ChunkScanner {
 
     Place place_ = Place::kSize;
     bool has_digit_ = false;
-    char awaited_ = '\r';     // of the line end at kDataEnd and kLastEnd
-    std::uint64_t left_ = 0;  // bytes of the chunk
+    char awaited_ = '\r';     // expected line ending byte at kDataEnd and kLastEnd
+    std::uint64_t left_ = 0;  // remaining bytes of the chunk
 };
 
 }  // namespace epe::gateway

@@ -28,7 +28,7 @@ bool is_port(std::string_view text) {
            text.find_first_not_of("0123456789") == std::string_view::npos;
 }
 
-/// An address as proxies write it: some in brackets, some with a port.
+/// Parses an address as proxies write it, optionally with brackets and port.
 std::optional<IpAddress> read_forwarded(std::string_view text) {
     if (text.starts_with('[')) {
         const std::size_t end = text.find(']');

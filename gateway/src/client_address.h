@@ -1,4 +1,4 @@
-// Who a client is when a proxy stands in front.
+// The address of a client behind trusted proxies.
 #pragma once
 
 #include <array>
@@ -9,12 +9,12 @@
 
 namespace epe::gateway {
 
-/// An address of IPv6; those of IPv4 are mapped (::ffff:192.0.2.1).
+/// An IPv6 address; IPv4 addresses are mapped (::ffff:192.0.2.1).
 class IpAddress {
    public:
-    /// nullopt for what is none. Takes no port, zone or brackets.
+    /// nullopt if `text` is not an address. Does not accept a port, zone or brackets.
     static std::optional<IpAddress> parse(const std::string& text);
-    /// As inet_ntop writes it; those of IPv4 as such.
+    /// Text as written by inet_ntop; mapped addresses as IPv4.
     std::string text() const;
 
    private:
@@ -24,17 +24,18 @@ class IpAddress {
 
 class IpNetwork {
    public:
-    /// "10.0.0.0/8", "2001:db8::/32", or an address alone. nullopt for what is none.
+    /// "10.0.0.0/8", "2001:db8::/32", or a single address. nullopt if the text is neither.
     static std::optional<IpNetwork> parse(const std::string& text);
     bool holds(const IpAddress& address) const;
 
    private:
     IpAddress first_{};
-    unsigned bits_ = 0;  // of 128
+    unsigned bits_ = 0;  // prefix length, of 128
 };
 
-/// The right-most address of X-Forwarded-For that is no trusted proxy's, when all behind it and the
-/// peer are; else the peer's. `forwarded`: the header's values, in order.
+/// The right-most address of X-Forwarded-For that is not a trusted proxy, if the peer and all
+/// addresses to its right are trusted; otherwise the peer's address. `forwarded`: the header's
+/// values, in order.
 std::string client_address(const std::string& peer, const std::vector<std::string>& forwarded,
                            const std::vector<IpNetwork>& trusted);
 

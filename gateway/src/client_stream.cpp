@@ -20,11 +20,11 @@ namespace {
 
 constexpr std::chrono::seconds kHeadPatience{10};
 constexpr std::chrono::seconds kBodyPatience{60};
-constexpr std::chrono::seconds kWritePatience{30};  // without any progress
+constexpr std::chrono::seconds kWritePatience{30};  // timeout without progress
 constexpr std::chrono::milliseconds kLingerPatience{1000};
 constexpr std::size_t kLongestHead = std::size_t{64} << 10;
 constexpr std::size_t kInputSize = std::size_t{8} << 10;
-constexpr std::size_t kLongestHeld = std::size_t{8} << 10;  // of an answer's head
+constexpr std::size_t kLongestHeld = std::size_t{8} << 10;  // bytes of a response head
 
 void tell_address(const sockaddr_storage& address, std::string& ip, int& port) {
     std::array<char, INET6_ADDRSTRLEN> text{};
@@ -99,18 +99,18 @@ bool ClientStream::await(short events, Clock::time_point deadline) const {
 bool ClientStream::is_readable() const { return has_input() || await(POLLIN, deadline_); }
 
 ssize_t ClientStream::read(char* to, size_t size) {
-    // httplib takes heads byte by byte.
+    // httplib reads heads one byte at a time.
     if (size == 1 && is_head_ && left_ > 0 && taken_ + 1 < input_.size() && output_.empty()) {
         may_hold_ = true;
         --left_;
         *to = input_[taken_++];
         return scanner_.take(*to) ? 1 : -1;
     }
-    // "100 Continue" must be out before the body is waited for.
+    // "100 Continue" must be sent before waiting for the body.
     if (!flush()) return -1;
     may_hold_ = true;
     if (taken_ == input_.size()) {
-        // A long body need not go through the buffer.
+        // A long body bypasses the buffer.
         if (!is_head_ && size >= kInputSize) return hand_out(to, receive(to, size, deadline_));
         input_.resize(kInputSize);
         taken_ = 0;
@@ -122,14 +122,14 @@ ssize_t ClientStream::read(char* to, size_t size) {
     std::memcpy(to, input_.data() + taken_, count);
     taken_ += count;
     if (taken_ == input_.size()) {
-        // A connection that rests keeps no buffer.
+        // An idle connection keeps no buffer.
         taken_ = 0;
         std::string().swap(input_);
     }
     return hand_out(to, static_cast<ssize_t>(count));
 }
 
-/// httplib has no limits of its own: a line of a head, or between chunks, may be endless.
+/// httplib does not limit the length of a line in a head or between chunks.
 ssize_t ClientStream::hand_out(const char* bytes, ssize_t count) {
     if (count <= 0) return count;
     const auto size = static_cast<std::size_t>(count);
@@ -159,7 +159,7 @@ ssize_t ClientStream::receive(char* to, std::size_t size, Clock::time_point dead
     }
 }
 
-/// What TLS waits for after a call that returned `result`; 0: the connection is over.
+/// The poll events TLS waits for after a call that returned `result`; 0: the connection is closed.
 short ClientStream::events_after(int result) const {
     const int error = SSL_get_error(ssl_.get(), result);
     ERR_clear_error();
@@ -171,7 +171,8 @@ short ClientStream::events_after(int result) const {
 // ------------------------------------------------------------------------------------- writing
 
 bool ClientStream::is_writable() const {
-    // httplib asks before each piece of a streamed answer, whose head must not wait for the first.
+    // httplib asks before each piece of a streamed response, whose head must be sent before the
+    // first piece is available.
     // NOLINTNEXTLINE(cppcoreguidelines-pro-type-const-cast): the interface is const
     if (!const_cast<ClientStream*>(this)->flush()) return false;
     pollfd client{socket_, POLLRDHUP, 0};
@@ -240,7 +241,7 @@ void ClientStream::get_remote_ip_and_port(std::string& ip, int& port) const {
 }
 
 void ClientStream::get_local_ip_and_port(std::string&, int&) const {
-    // httplib asks for each request, and nobody wants to know.
+    // httplib asks once per request; the port is not used.
 }
 
 }  // namespace epe::gateway

@@ -1,4 +1,4 @@
-// One HTTP connection, as httplib reads and writes it.
+// One HTTP connection, read and written by httplib.
 #pragma once
 
 #include <chrono>
@@ -12,9 +12,9 @@
 
 namespace epe::gateway {
 
-/// Owns the socket. Buffers what comes in, and the head of an answer until its body follows, so
-/// that both go out together. Every wait has an end: a client that dribbles its request, or does
-/// not take its answer, is given up. For one thread at a time.
+/// Owns the socket. Buffers input, and holds the head of a response until its body follows, so that
+/// both are sent together. Every wait has a timeout: a client that sends its request or reads its
+/// response too slowly is disconnected. Not thread-safe.
 class ClientStream final : public httplib::Stream {
    public:
     using Clock = std::chrono::steady_clock;
@@ -25,20 +25,21 @@ class ClientStream final : public httplib::Stream {
     ClientStream(const ClientStream&) = delete;
     ClientStream& operator=(const ClientStream&) = delete;
 
-    /// Before a request: its head must be here in a few seconds, and be short.
+    /// Before a request: its head must be short and arrive within a few seconds.
     void begin_head();
-    /// Behind the head: the body has more time, and so many bytes with what frames its chunks.
+    /// After the head: sets the time limit of the body and its maximum size including chunk
+    /// framing.
     void begin_body(std::size_t most_bytes, bool is_chunked);
-    /// False while a body in chunks has not been read to its end, or when it is none.
+    /// False while a chunked body has not been read completely, or if it is malformed.
     bool has_whole_body() const { return !is_chunked_ || chunks_.is_done(); }
-    /// Whether bytes of a next request are here already.
+    /// Whether bytes of the next request have already arrived.
     bool has_input() const;
-    /// Waits that long for a next request.
+    /// Waits up to the given time for the next request.
     bool await_input(std::chrono::milliseconds patience) const;
-    /// Sends what waits; false when the client is gone.
+    /// Sends pending output; false when the client has disconnected.
     bool flush();
-    /// Says that nothing more comes, and takes for a moment what the client still sends: closing at
-    /// once could destroy an answer that it has not read.
+    /// Shuts down the sending side and briefly drains input: closing at once could discard a
+    /// response that the client has not read yet.
     void linger();
 
     bool is_readable() const override;
@@ -49,10 +50,10 @@ class ClientStream final : public httplib::Stream {
     void get_local_ip_and_port(std::string&, int&) const override;
     socket_t socket() const override { return socket_; }
 
-    /// The client's, without port; known even when it is gone.
+    /// The client's address without port; known even after it has disconnected.
     const std::string& address() const { return address_; }
 
-    Clock::time_point idle_since{};  ///< for who keeps it between requests
+    Clock::time_point idle_since{};  ///< start of the idle period between requests
 
    private:
     ssize_t hand_out(const char* bytes, ssize_t count);
@@ -66,14 +67,14 @@ class ClientStream final : public httplib::Stream {
     int port_ = 0;
     OwnedSsl ssl_;
     std::string input_;
-    std::size_t taken_ = 0;  // of input_
-    std::size_t left_ = 0;   // bytes that the head or the body may still have
+    std::size_t taken_ = 0;  // consumed bytes of input_
+    std::size_t left_ = 0;   // bytes left for the head or the body
     bool is_head_ = true;
     HeadScanner scanner_{};
     bool is_chunked_ = false;
     ChunkScanner chunks_{};
-    std::string output_;    // an answer's first piece: its head
-    bool may_hold_ = true;  // nothing of the answer has been written yet
+    std::string output_;    // the held head of a response
+    bool may_hold_ = true;  // no part of the response has been written yet
     Clock::time_point deadline_{};
 };
 

@@ -6,18 +6,18 @@ struct Request;
 
 namespace epe::gateway {
 
-/// Tells whether the client of a request has closed its connection.
+/// Detects that the client of a request has closed its connection.
 ///
-/// cpp-httplib 0.11 does not show a request's socket: it is that of the thread's CurrentClient, so
-/// this is for the thread that answers the request alone. A client that has closed its sending half
-/// counts as gone.
+/// cpp-httplib 0.11 does not expose a request's socket, so the socket is that of the thread's
+/// CurrentClient. Use it only in the thread that handles the request. A client that has shut down
+/// its sending side counts as disconnected.
 class ClientWatch {
    public:
     explicit ClientWatch(const httplib::Request&) {}
     ClientWatch(const ClientWatch&) = delete;
     ClientWatch& operator=(const ClientWatch&) = delete;
 
-    /// The client's socket, to be waited for with POLLRDHUP; -1 when it cannot be told.
+    /// The client's socket, to be polled for POLLRDHUP; -1 if unknown.
     int descriptor();
     bool is_gone();
 

@@ -4,7 +4,7 @@ namespace epe::gateway {
 namespace {
 
 void append_field(std::string& text, std::string_view value) {
-    // Spaces at the ends are quoted for readers that trim.
+    // Leading and trailing spaces are quoted for readers that trim.
     const bool is_plain = !value.empty() && value.find_first_of("\",\r\n") == value.npos &&
                           value.front() != ' ' && value.back() != ' ';
     if (is_plain) {

@@ -1,4 +1,4 @@
-// Tables as CSV (RFC 4180, lines end with LF as PostgreSQL's COPY writes them).
+// Tables as CSV (RFC 4180; lines end with LF, as in PostgreSQL's COPY).
 #pragma once
 
 #include "table_writer.h"

@@ -1,10 +1,10 @@
-// Whose request the current thread works on.
+// The client whose request the current thread handles.
 #pragma once
 
 namespace epe::gateway {
 
-/// While it lives, ClientWatch of this thread looks at that socket. httplib's requests do not show
-/// theirs.
+/// While it exists, ClientWatch objects of this thread watch the given socket. httplib's requests
+/// do not expose theirs.
 class CurrentClient {
    public:
     explicit CurrentClient(int descriptor);

@@ -70,16 +70,17 @@ void Connection::send_sync() {
     if (PQpipelineSync(connection_) == 0) throw connection_error(connection_);
 }
 
-/// Sends the statement, and what travels with it, up to what counts.
-Statement Connection::start(const RowQuery& query, ClientWatch* watch, const Escort& escort) {
-    if (escort.guard != nullptr) send(escort.guard, escort.guard_parameters);
+/// Sends the statement, and the guard and options sent along with it, up to the statement itself.
+Statement Connection::start(const RowQuery& query, ClientWatch* watch,
+                            const PipelinedCommands& pipelined) {
+    if (pipelined.guard != nullptr) send(pipelined.guard, pipelined.guard_parameters);
     send(query.sql.c_str(), query.parameters, query.is_binary);
     send_sync();
-    if (escort.is_last) send_reset();
+    if (pipelined.is_last) send_reset();
     Statement statement(connection_, watch, is_notified_);
     try {
         statement.flush();
-        if (escort.guard != nullptr) statement.pass_guard();
+        if (pipelined.guard != nullptr) statement.pass_guard();
     } catch (...) {
         if (!statement.has_ended()) is_spent_ = true;
         throw;
@@ -87,13 +88,14 @@ Statement Connection::start(const RowQuery& query, ClientWatch* watch, const Esc
     return statement;
 }
 
-RowStream Connection::rows(const RowQuery& query, ClientWatch* watch, const Escort& escort) {
-    return {*this, start(query, watch, escort)};
+RowStream Connection::rows(const RowQuery& query, ClientWatch* watch,
+                           const PipelinedCommands& pipelined) {
+    return {*this, start(query, watch, pipelined)};
 }
 
 QueryResult Connection::query(const std::string& sql, const std::vector<Parameter>& parameters,
-                              ClientWatch* watch, const Escort& escort) {
-    Statement statement = start({sql, parameters}, watch, escort);
+                              ClientWatch* watch, const PipelinedCommands& pipelined) {
+    Statement statement = start({sql, parameters}, watch, pipelined);
     try {
         QueryResult result = statement.only_result();
         note_size(result);
@@ -141,7 +143,8 @@ void Connection::finish_reset() {
     reset.take_input();
     (void)reset.only_result();
     is_resetting_ = false;
-    // What ends the connection may have come with the answer: only another look shows it.
+    // The message that ends the connection may have come with the result: only another read shows
+    // it.
     reset.take_input();
 }
 

@@ -1,4 +1,4 @@
-// The page of the API's documentation, from gateway/web, which is compiled in.
+// The API documentation page, compiled in from gateway/web.
 #include <httplib.h>
 
 #include <array>
@@ -24,7 +24,7 @@ void answer_file(Exchange& exchange, std::string_view name, const char* type) {
         if (file.name != name) continue;
         exchange.response.status = 200;
         exchange.response.set_content(std::string(file.text), type);
-        // Everything is of this host; the page's script asks the API of this host.
+        // All resources come from this host; the page's script calls the API of this host.
         exchange.response.set_header("Content-Security-Policy",
                                      "default-src 'none'; script-src 'self'; style-src 'self'; "
                                      "connect-src 'self'; img-src 'self' data:; base-uri 'none'; "

@@ -1,4 +1,4 @@
-// What a refused request is answered.
+// Error responses.
 #pragma once
 
 #include "api_error.h"
@@ -9,7 +9,7 @@ struct Response;
 
 namespace epe::gateway {
 
-/// {"errorCode", "errorMessage", and where there are "errorDetail", "sqlState"}, as JSON.
+/// {"errorCode", "errorMessage", and if set "errorDetail", "sqlState"}, as JSON.
 void fill_error(httplib::Response& response, const ApiError& error);
 
 }  // namespace epe::gateway

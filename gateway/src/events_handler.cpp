@@ -1,9 +1,9 @@
-// GET .../jobs/{jobId}/events: what happens to a job, as server-sent events.
+// GET .../jobs/{jobId}/events: server-sent events of a job.
 //
-// Event "state" comes at each change of state, the first time at the beginning or, of a job that
-// has ended, at the end; "progress" when the script has said something new. The stream ends after
-// the job's last state, or when it is deleted. Changes of state arrive by NOTIFY; progress is
-// looked for while the job runs.
+// Event "state" is sent at each state transition: first the current state, or the final state of a
+// job that has already ended. Event "progress" is sent when the script has reported progress. The
+// stream ends after the job's final state, or when the job is deleted. State transitions arrive by
+// NOTIFY; progress is polled while the job runs.
 #include <httplib.h>
 
 #include <algorithm>
@@ -33,18 +33,18 @@ class JobEvents {
     JobEvents(std::unique_ptr<Lease> lease, const Exchange& exchange, const std::string& id)
         : lease_(std::move(lease)), user_(exchange.session->user()), request_(exchange.request),
           tokens_(exchange.gateway.tokens()), watch_(exchange.request) {
-        // Before the first look, so that no change falls between the two.
+        // LISTEN before the first query, so that no transition is missed.
         lease_->query("LISTEN pyq_job", {}, &watch_);
         job_ = find_job(*lease_, id, &watch_);
     }
 
-    /// Waits for something to say, and says it; empty when there is nothing yet.
+    /// Waits for the next event and returns its text; empty if there is none yet.
     std::string next() {
         if (is_first_)
             is_first_ = false;
         else
             wait();
-        // The last state comes last: who has read it may hang up.
+        // The final state is sent last: clients may disconnect after it.
         const bool has_ended = !job_.is_pending();
         std::string text;
         if (job_.state != said_state_ && !has_ended) text += state_event();
@@ -69,11 +69,12 @@ class JobEvents {
         (void)lease_->await_notification(static_cast<int>(pause.count()), &watch_);
         if (watch_.is_gone()) throw ClientGone();
         check_right();
-        // Whatever woke it, of this job or not: a deletion makes no notice.
+        // Checked after any notification or timeout: a deletion sends no NOTIFY.
         job_ = look_again(*lease_, job_, &watch_);
     }
 
-    /// A stream may be open for hours: it ends with its token, and with its user's right to log in.
+    /// A stream can be open for hours: it ends with its token, or when its user loses the right to
+    /// log in.
     void check_right() {
         if (Clock::now() < next_check_) return;
         next_check_ = Clock::now() + kCheck;
@@ -82,7 +83,7 @@ class JobEvents {
             (void)lease_->query("SELECT pyqsys.check_log_in($1)", {user_}, &watch_);
         } catch (const DatabaseError& error) {
             if (error.sqlstate != "28000") throw;
-            throw unauthorized("the user may no longer log in");
+            throw unauthorized("the user is no longer permitted to log in");
         }
     }
 

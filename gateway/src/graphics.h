@@ -1,5 +1,4 @@
-// Results with figures: what OUT_FMT 'PNG' returns, as the API shows it (compatibility.md,
-// REST-24).
+// Results with figures: the API's representation of OUT_FMT 'PNG' (compatibility.md, REST-24).
 #pragma once
 
 #include <string>
@@ -11,15 +10,15 @@
 namespace epe::gateway {
 
 struct Figure {
-    std::string name{};   ///< of the chunk, group or index; empty for a lone call
-    Parameter id{};       ///< number in its call; null where the call drew nothing
-    std::string value{};  ///< what the call returned, JSON text
+    std::string name{};   ///< chunk, group or index; empty for a single call
+    Parameter id{};       ///< figure number; null if the call drew none
+    std::string value{};  ///< returned value, as JSON text
     Parameter title{};
-    Parameter image{};  ///< PNG in base64, without line ends
+    Parameter image{};  ///< PNG in base64, without line breaks
 };
 
-/// What to select of a call with OUT_FMT 'PNG' for figure_of(): the columns, and the AS list. Texts
-/// are bytes in UTF-8, whatever the session's encoding is by then.
+/// The column list and the AS list to select from a call with OUT_FMT 'PNG' for figure_of(). Texts
+/// are bytes in UTF-8, independent of the session's client encoding.
 extern const char* const kFigureColumns;
 extern const char* const kFigureList;
 Figure figure_of(const QueryResult& row);

@@ -1,4 +1,4 @@
-// The handlers of the API's routes; version and kind are bound where routes.cpp names them.
+// The handlers of the API's routes; routes.cpp binds version and kind.
 #pragma once
 
 #include <string>

@@ -8,7 +8,7 @@ namespace epe::gateway {
 
 namespace {
 
-constexpr std::size_t kLongestName = 32;  // of those that matter
+constexpr std::size_t kLongestName = 32;  // of the headers checked here
 
 bool is_token_character(char byte) {
     constexpr std::string_view kMarks = "!#$%&'*+-.^_`|~";
@@ -16,7 +16,7 @@ bool is_token_character(char byte) {
            kMarks.find(byte) != std::string_view::npos;
 }
 
-/// Those that say where the request ends.
+/// The headers that determine the length of the request.
 bool is_framing(const std::string& name) {
     return name == "content-length" || name == "transfer-encoding";
 }
@@ -31,9 +31,9 @@ bool HeadScanner::take(char byte) {
         place_ = Place::kBad;
         return false;
     }
-    if (previous == '\r') place_ = Place::kBad;  // a line feed is all that may follow it
+    if (previous == '\r') place_ = Place::kBad;  // only a line feed may follow
     if (byte == '\r' && place_ != Place::kBad) return true;
-    // RFC 9110, section 5.5; others may end a text there.
+    // RFC 9110, section 5.5; some parsers end the value at such bytes.
     if (byte == '\0') place_ = Place::kBad;
     switch (place_) {
         case Place::kRequestLine:
@@ -54,7 +54,7 @@ bool HeadScanner::take(char byte) {
             break;
         case Place::kValue:
             has_value_ = has_value_ || (byte != ' ' && byte != '\t');
-            // httplib decodes it.
+            // httplib decodes the target.
             if (byte == '%' && is_framing(name_)) place_ = Place::kBad;
             break;
         case Place::kBad:

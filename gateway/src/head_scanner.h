@@ -1,16 +1,16 @@
-// Heads of requests that others might read in another way.
+// Strict check of request heads, against request smuggling.
 #pragma once
 
 #include <string>
 
 namespace epe::gateway {
 
-/// Looks at each byte of a request's head before httplib does, which takes much for good: a proxy
-/// in front that reads it otherwise could be made to see one request where we see two. Knows the
-/// form of lines only, not what they say.
+/// Checks each byte of a request's head before httplib parses it. httplib accepts many malformed
+/// heads. If a proxy in front parsed such a head differently, the proxy and the gateway would see
+/// different requests. Checks the syntax of lines only, not their meaning.
 class HeadScanner {
    public:
-    /// False: the head is none that everybody reads alike. Then it stays false.
+    /// False if the head is malformed or ambiguous; every further call then returns false.
     bool take(char byte);
 
    private:
@@ -20,7 +20,7 @@ class HeadScanner {
 
     Place place_ = Place::kRequestLine;
     char previous_ = '\0';
-    std::string name_{};  // of the header, lower-case, as far as it matters
+    std::string name_{};  // header name, lower-case, truncated to kLongestName
     bool has_value_ = false;
 };
 

@@ -32,10 +32,10 @@ constexpr int kBadRequest = 400;
 constexpr int kNotFound = 404;
 constexpr int kMethodNotAllowed = 405;
 constexpr int kTooLarge = 413;
-constexpr int kClientGone = 499;  // nobody sees it but the log
+constexpr int kClientGone = 499;  // appears only in the log
 constexpr int kInternal = 500;
 constexpr const char* kNoRoute = "(none)";
-constexpr const char* kOtherMethod = "the path does not take this method";
+constexpr const char* kOtherMethod = "method not allowed for this path";
 
 std::string make_request_id() {
     static const auto kStart = static_cast<unsigned long long>(std::random_device{}());
@@ -49,8 +49,8 @@ bool is_body_method(const std::string& method) {
     return method == "POST" || method == "PUT" || method == "PATCH" || method == "DELETE";
 }
 
-/// What a head says of its body. Collected in one pass: each look-up in httplib's map folds the
-/// case of names again and again.
+/// The framing headers of a request. Collected in one pass: each lookup in httplib's map folds the
+/// case of names again.
 struct BodyHeaders {
     std::size_t lengths = 0;
     std::size_t codings = 0;
@@ -95,21 +95,21 @@ std::string http_date() {
 
 }  // namespace
 
-/// One request on its way.
+/// One request being handled.
 struct HttpFront::Call {
     ClientStream& client;
     RouteMatch match{};
-    std::optional<ApiError> refusal{};  ///< that the head alone earned
-    bool is_body_unread = false;        ///< so that the connection cannot go on
+    std::optional<ApiError> refusal{};  ///< error found in the head
+    bool is_body_unread = false;        ///< the connection cannot be reused
     bool is_v1 = false;
-    std::string path{};  ///< as httplib decoded it
-    std::string user{};  ///< of the token
+    std::string path{};  ///< decoded by httplib
+    std::string user{};  ///< user of the token
     std::string request_id{};
     std::string method{};
-    std::string address{};  ///< of the client, which a trusted proxy may have named
+    std::string address{};  ///< client, possibly as named by a trusted proxy
     std::string failure{};  ///< errorMessage, for the log
     int status = 0;
-    std::unique_ptr<Users::Visit> visit{};  ///< until the answer is written
+    std::unique_ptr<Users::Visit> visit{};  ///< kept until the response is written
     std::chrono::steady_clock::time_point start{std::chrono::steady_clock::now()};
 };
 
@@ -139,14 +139,14 @@ HttpFront::HttpFront(Gateway& gateway, int listening) : gateway_(gateway), route
                              const httplib::ContentReader& reader) {
         read_body(request, response, reader);
     };
-    // set_up() makes every path this one.
+    // set_up() rewrites every path to this one.
     Post("/", read);
     Put("/", read);
     Patch("/", read);
     Delete("/", read);
 }
 
-/// Newer versions of httplib want addresses as well, to tell handlers.
+/// Newer versions of httplib also want addresses, which they pass to handlers.
 template <typename Front, typename SetUp>
 bool HttpFront::process(Front& front, ClientStream& client, bool is_last, bool& is_closed,
                         SetUp set_up) {
@@ -168,7 +168,7 @@ bool HttpFront::serve(ClientStream& client, bool is_last) {
                           [&](httplib::Request& request) { set_up(call, request); });
         is_kept = client.flush() && is_kept;
     } catch (const std::exception& error) {
-        // In the middle of a streamed answer, which only the connection's end can tell.
+        // An error within a streamed response: only closing the connection can report it.
         call.failure = error.what();
         call.status = kInternal;
         is_kept = false;
@@ -181,10 +181,11 @@ bool HttpFront::serve(ClientStream& client, bool is_last) {
 
 // ------------------------------------------------------------------------------------ the head
 
-/// Finds the route, and keeps from httplib what it would do by itself: ranges, slow compression,
-/// routing by regular expressions, reading to the end of a connection.
+/// Finds the route, and disables httplib's own handling of ranges, compression, routing by regular
+/// expressions and bodies that end with the connection.
 void HttpFront::set_up(Call& call, httplib::Request& request) const {
-    constexpr std::size_t kFraming = std::size_t{64} << 10;  // of a body in many small chunks
+    constexpr std::size_t kFraming = std::size_t{64}
+                                     << 10;  // framing overhead of a body in many small chunks
     const auto& options = gateway_.options();
     call.client.begin_body(2 * options.max_body + kFraming,
                            request.has_header("Transfer-Encoding"));
@@ -203,7 +204,7 @@ void HttpFront::set_up(Call& call, httplib::Request& request) const {
     if (path.empty())
         call.refusal.emplace(kBadRequest, "the path is malformed");
     else if (call.match.path_template.empty())
-        call.refusal.emplace(kNotFound, "there is no such path");
+        call.refusal.emplace(kNotFound, "the path does not exist");
     else if (call.match.route == nullptr)
         call.refusal.emplace(kMethodNotAllowed, kOtherMethod);
     const bool is_length_missing = !check_body_headers(call, request);
@@ -217,7 +218,7 @@ void HttpFront::set_up(Call& call, httplib::Request& request) const {
     if (is_length_missing) request.headers.emplace("Content-Length", "0");
 }
 
-/// False: the head says nothing of a body.
+/// False: the head announces no body.
 bool HttpFront::check_body_headers(Call& call, const httplib::Request& request) const {
     const BodyHeaders headers = body_headers_of(request);
     const auto refuse = [&](int status, const char* message) {
@@ -225,11 +226,11 @@ bool HttpFront::check_body_headers(Call& call, const httplib::Request& request) 
         call.is_body_unread = true;
         return true;
     };
-    // Proxies must not be able to see other requests in the bytes than we do.
+    // A proxy must not be able to interpret the bytes as different requests than the gateway does.
     if (headers.lengths > 1 || headers.codings > 1 ||
         (headers.codings > 0 &&
          (headers.lengths > 0 || request.version == "HTTP/1.0" || headers.coding != "chunked")))
-        return refuse(kBadRequest, "the length of the body is not clear");
+        return refuse(kBadRequest, "the length of the body is ambiguous");
     constexpr std::size_t kMostDigits = 18;
     if (headers.length.find_first_not_of("0123456789") != std::string::npos ||
         (headers.length.empty() && headers.lengths > 0) || headers.length.size() > kMostDigits)
@@ -238,15 +239,15 @@ bool HttpFront::check_body_headers(Call& call, const httplib::Request& request) 
     if (!headers.length.empty() && std::stoull(std::string(headers.length)) > most)
         return refuse(kTooLarge, "the body is too long");
     if (headers.is_multipart) return refuse(kBadRequest, "the body must be JSON");
-    // httplib does not read the bodies of these.
+    // httplib does not read the bodies of these methods.
     if (headers.have_body() && !is_body_method(request.method)) call.is_body_unread = true;
     return headers.lengths + headers.codings > 0;
 }
 
 // ------------------------------------------------------------------------------------- answers
 
-/// What httplib refuses by itself: a head that is none, or is late, or names a method that it does
-/// not know. Where the next one starts cannot be told.
+/// Responses that httplib generates: the head is malformed, incomplete at the timeout, or has an
+/// unknown method. The start of the next request is then unknown.
 void HttpFront::refuse_head(const httplib::Request& request, httplib::Response& response) {
     Call& call = *current();
     call.is_body_unread = true;
@@ -273,7 +274,7 @@ HttpFront::HandlerResponse HttpFront::begin(const httplib::Request& request,
 void HttpFront::read_body(const httplib::Request& request, httplib::Response& response,
                           const httplib::ContentReader& reader) {
     Call& call = *current();
-    // httplib's request is not const: it only shows it so. What comes may have been compressed.
+    // The request is const only in the signature. The body may have been compressed.
     std::string& body = const_cast<httplib::Request&>(request).body;
     bool is_too_long = false;
     const bool is_whole = reader([&](const char* data, std::size_t size) {
@@ -281,7 +282,7 @@ void HttpFront::read_body(const httplib::Request& request, httplib::Response& re
         if (!is_too_long) body.append(data, size);
         return !is_too_long;
     });
-    // Newer versions of httplib take a body for whole when what follows its last chunk is refused.
+    // Newer versions of httplib accept a body even if the data after its last chunk are rejected.
     if (!is_whole || !call.client.has_whole_body()) {
         call.is_body_unread = true;
         if (!call.refusal)
@@ -306,7 +307,7 @@ void HttpFront::answer(Call& call, const httplib::Request& request, httplib::Res
         fail(to_api_error(error));
     } catch (const ClientGone&) {
         gateway_.metrics().count_cancelled_statement();
-        fail(ApiError(kClientGone, "the client has gone"));
+        fail(ApiError(kClientGone, "the client has disconnected"));
     } catch (const std::exception& error) {
         log_event(LogLevel::kError, "handler failed",
                   {{"request", call.request_id}, {"message", error.what()}});
@@ -333,7 +334,7 @@ void HttpFront::run_handler(Call& call, const httplib::Request& request,
     route.handler(exchange);
 }
 
-/// Oracle's headers (compatibility.md, REST-3), where the handler has not set its own.
+/// Oracle's default headers (compatibility.md, REST-3), unless the handler has set its own.
 void HttpFront::add_headers(const httplib::Request&, httplib::Response& response) const {
     static const httplib::Headers kAlways{{"Cache-Control", "no-cache, no-store, must-revalidate"},
                                           {"Pragma", "no-cache"},

@@ -1,4 +1,4 @@
-// Between httplib and the handlers: routes, tokens, answers.
+// Connects httplib to the handlers: routes, tokens, responses.
 #pragma once
 
 #include <httplib.h>
@@ -10,16 +10,16 @@ namespace epe::gateway {
 
 class Gateway;
 
-/// httplib reads requests and writes answers, no more: connections and threads are ours (Listener,
-/// Workers), and so are routes. httplib's own are regular expressions that recurse once a
-/// character.
+/// httplib only parses requests and writes responses. Connections and threads are handled by
+/// Listener and Workers, and routes by Router: httplib's own routes are regular expressions that
+/// recurse once per character.
 class HttpFront final : private httplib::Server {
    public:
-    /// `listening`: any descriptor that is open while we serve; httplib wants to see one.
+    /// `listening`: any descriptor that stays open while serving; httplib checks it.
     HttpFront(Gateway& gateway, int listening);
 
-    /// Answers one request of the client. `is_last`: the answer says that the connection closes.
-    /// False: it is to be closed.
+    /// Answers one request of the client. `is_last`: the response announces that the connection
+    /// closes. Returns false if the connection must be closed.
     bool serve(ClientStream& client, bool is_last);
 
    private:

@@ -1,13 +1,13 @@
-// How the end of the program reaches statements that run.
+// Shutdown: interrupts running statements.
 #pragma once
 
 namespace epe::gateway {
 
 /// From now on every wait for the database ends: its statement is cancelled and throws
-/// DatabaseError 57P01. Safe from all threads.
+/// DatabaseError 57P01. Thread-safe.
 void interrupt_statements();
 
-/// A descriptor that can be read from then on, to be waited for beside others.
+/// A descriptor that becomes readable at shutdown, to be polled with others.
 int interruption_descriptor();
 bool is_interrupted();
 

@@ -23,7 +23,7 @@ std::string listed_state(const std::string& state) {
     return state == "cancelled" ? "CANCELLED" : "TIMEOUT";
 }
 
-/// What came with the call, then what the script said.
+/// The comments given with the call, followed by the script's output.
 std::optional<std::string> comments_of(const JobRow& job) {
     std::string comments;
     const auto given = job.parameters.find("oml_comments");
@@ -49,7 +49,7 @@ void show_job_of(Exchange& exchange, ApiVersion version) {
         answer_json(exchange, 202, body);
         return;
     }
-    // Never Location: clients would follow it, and not see that the job is done.
+    // Not Location: clients would follow it and miss that the job has ended.
     exchange.response.status = 302;
     exchange.response.set_header("Content-Location",
                                  version_url(exchange, version) + "/jobs/" + id + "/result");
@@ -68,7 +68,8 @@ void show_job_result(Exchange& exchange) {
     query.comments = comments_of(job);
     query.call = [&id, draws = query.wants_graphics,
                   schema = lease->schema()](const Parameter& format) {
-        // Submitted in SQL, it may have asked for figures, and not for what drew none.
+        // A job submitted in SQL may have requested figures, but not the values of calls that drew
+        // none.
         if (draws) return SqlCall{"pyqsys.job_figures($1::text)", {id}};
         return SqlCall{schema + ".pyq_job_result($1::text, $2::text)", {id, format}};
     };
@@ -77,7 +78,7 @@ void show_job_result(Exchange& exchange) {
         answer_with_result(exchange, std::move(lease), query, type);
     } catch (const DatabaseError& error) {
         if (job.state == "finished") throw;
-        // However the job ended, and not the server's fault now.
+        // Whatever the outcome of the job, this request itself has not failed with a server error.
         const ApiError of_job = to_api_error(error);
         throw ApiError(400, of_job.what(), of_job.detail(), of_job.code(), of_job.sqlstate());
     }

@@ -23,13 +23,13 @@ bool is_job_id(std::string_view text) {
 
 std::string job_in_path(const Exchange& exchange) {
     std::string id = path_text(exchange, "jobId");
-    if (!is_job_id(id)) throw ApiError(400, "the ID of a job is a UUID");
+    if (!is_job_id(id)) throw ApiError(400, "the job ID must be a UUID");
     return id;
 }
 
 std::string job_id_in_url(std::string_view url) {
     if (url.size() > kLength) url.remove_prefix(url.size() - kLength);
-    if (!is_job_id(url)) throw ApiError(500, "the database submitted no job");
+    if (!is_job_id(url)) throw ApiError(500, "the database did not return a job URL");
     return std::string(url);
 }
 

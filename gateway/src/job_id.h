@@ -1,4 +1,4 @@
-// IDs of jobs.
+// Job IDs.
 #pragma once
 
 #include <string>
@@ -8,10 +8,10 @@
 
 namespace epe::gateway {
 
-/// {jobId} of the path. Throws ApiError 400 for what is no UUID.
+/// {jobId} of the path. Throws ApiError 400 if it is not a UUID.
 std::string job_in_path(const Exchange& exchange);
 
-/// The UUID that the URL of a submission ends in.
+/// The UUID at the end of a submission's URL.
 std::string job_id_in_url(std::string_view url);
 
 bool is_job_id(std::string_view text);

@@ -29,7 +29,7 @@ RunKind kind_of(std::string_view function) {
     return function == "index" ? RunKind::kIndex : RunKind::kEval;
 }
 
-/// PAR_LST of a job that may have been submitted in SQL: what is no object here says nothing.
+/// PAR_LST of a job that may have been submitted in SQL: treated as empty if it is not an object.
 Json parameters_of(std::string_view par_lst) {
     Json parameters = Json::parse(par_lst, nullptr, false);
     return parameters.is_object() ? parameters : Json::object();

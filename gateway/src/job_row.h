@@ -1,4 +1,4 @@
-// A job as view pyq_jobs shows it.
+// A row of view pyq_jobs.
 #pragma once
 
 #include <optional>
@@ -19,7 +19,7 @@ struct JobRow {
     RunKind kind = RunKind::kEval;
     Json parameters = Json::object();
     std::optional<double> progress{};
-    std::optional<std::string> comment{};  ///< lines of the script's own
+    std::optional<std::string> comment{};  ///< lines written by the script
     std::optional<std::string> error{};
 
     bool is_pending() const { return state == "queued" || state == "running"; }
@@ -29,13 +29,13 @@ struct JobRow {
 /// REST-28 and REST-8).
 JobRow find_job(Lease& lease, const std::string& id, ClientWatch* watch);
 
-/// The same job at a later time; of one that is gone by now, its last row in the state "deleted".
+/// The same job later; if it has been deleted, its last known row with state "deleted".
 JobRow look_again(Lease& lease, const JobRow& job, ClientWatch* watch);
 
-/// The user's own jobs, the latest first.
+/// The user's own jobs, most recent first.
 std::vector<JobRow> own_jobs(Lease& lease, ClientWatch* watch);
 
-/// Adds "progress" and "comment", where the job has said any.
+/// Adds "progress" and "comment", if the job has reported any.
 void add_progress(const JobRow& job, Json& object);
 
 }  // namespace epe::gateway

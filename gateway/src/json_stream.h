@@ -1,9 +1,9 @@
-// A JSON result, sent while it is read.
+// A JSON result, streamed while it is read from the database.
 //
-// The server has the whole of it before it sends any, in rows of some 100 kB
-// (oml_epe.output_piece), so that an error of the call is an answer like any other, and the gateway
-// holds a piece or two however long the result is. What the script did is committed before the last
-// piece is sent.
+// The server computes the whole result before it sends the first row; rows contain some 100 kB each
+// (oml_epe.output_piece). So an error of the call becomes an ordinary error response, and the
+// gateway buffers one or two pieces regardless of the result's length. The transaction of the call
+// is committed before the last piece is sent.
 #pragma once
 
 #include <memory>
@@ -18,13 +18,15 @@
 
 namespace epe::gateway {
 
-/// The statement that gives the result of a call as rows of its bytes in UTF-8. They are bytes for
-/// PostgreSQL: as text they would come in the encoding that the script's SQL has set.
+/// The statement that returns the result of a call as rows of its bytes in UTF-8. The column type
+/// is bytea: text would be converted to the client encoding, which the script's SQL may have
+/// changed.
 RowQuery json_query(const SqlCall& call);
 
 class JsonStream final : public PieceStream {
    public:
-    /// Runs `call`, whose OUT_FMT is 'JSON'. `end`: what follows the result in the answer.
+    /// Runs `call`, whose OUT_FMT is 'JSON'. `end`: the text that follows the result in the
+    /// response.
     JsonStream(std::unique_ptr<Lease> lease, const httplib::Request& request, const SqlCall& call,
                std::string end);
 

@@ -8,7 +8,7 @@
 namespace epe::gateway {
 
 Json parse_json(std::string_view text, const std::string& what) {
-    // A key is looked for among those of its object so far, one by one.
+    // The parser looks up each key linearly among the keys of its object so far.
     constexpr std::size_t kMostLooks = 100'000'000;
     std::size_t looks = 0;
     std::vector<std::size_t> keys;  // of the open objects, by depth
@@ -20,7 +20,7 @@ Json parse_json(std::string_view text, const std::string& what) {
         } else if (event == Json::parse_event_t::key) {
             looks += keys[level]++;
             if (looks > kMostLooks)
-                throw ApiError(400, what + " has an object of too many members");
+                throw ApiError(400, what + " contains an object with too many members");
         }
         const bool opens =
             event == Json::parse_event_t::object_start || event == Json::parse_event_t::array_start;
@@ -29,18 +29,18 @@ Json parse_json(std::string_view text, const std::string& what) {
                                     " levels of arrays and objects");
         return true;
     };
-    // The parser takes a zero byte for the end of the text.
+    // The parser treats a zero byte as the end of the text.
     if (const std::size_t zero = text.find('\0'); zero != std::string_view::npos)
         throw ApiError(400, what + " is not valid JSON in UTF-8: error at byte " +
                                 std::to_string(zero + 1));
     try {
         return Json::parse(text, check);
     } catch (const Json::parse_error& error) {
-        // The parser's own message repeats bytes that may be no UTF-8.
+        // The parser's message quotes input bytes, which may not be valid UTF-8.
         throw ApiError(400, what + " is not valid JSON in UTF-8: error at byte " +
                                 std::to_string(error.byte));
     } catch (const Json::out_of_range&) {
-        throw ApiError(400, what + " has a number that is too large");
+        throw ApiError(400, what + " contains a number that is too large");
     }
 }
 

@@ -1,4 +1,4 @@
-// JSON that came from outside, and JSON that goes out.
+// Parses and writes JSON.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -9,14 +9,15 @@ namespace epe::gateway {
 
 using Json = nlohmann::ordered_json;
 
-/// Arrays and objects within each other; nobody's request needs more, and no recursion overflows.
+/// Maximum nesting of arrays and objects: deep enough for requests, too shallow to overflow the
+/// stack.
 constexpr int kDeepestJson = 100;
 
-/// The JSON value in a text. Throws ApiError 400 for what is no JSON, no UTF-8 or too deep; `what`
-/// names the text: "the request body".
+/// Parses a JSON text. Throws ApiError 400 if it is not JSON, not UTF-8 or nested too deeply;
+/// `what` names the text in messages: "the request body".
 Json parse_json(std::string_view text, const std::string& what);
 
-/// The text of a value; bytes that are no UTF-8 become U+FFFD.
+/// Serializes a value; bytes that are not UTF-8 become U+FFFD.
 std::string to_text(const Json& value);
 
 }  // namespace epe::gateway

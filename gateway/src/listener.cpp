@@ -62,8 +62,8 @@ Listener::Listener(const Options& options, TlsContext* tls) : options_(options),
         try {
             listen_at(*each);
         } catch (const ListenError& error) {
-            // A name may stand for addresses that this machine does not have; a port that is taken
-            // is another matter.
+            // A host name may resolve to addresses that this machine does not have; these are
+            // skipped. A port in use is an error.
             why = error.what();
             if (errno == EADDRINUSE) throw;
         }
@@ -83,12 +83,12 @@ Listener::~Listener() {
 
 void Listener::listen_at(const addrinfo& address) {
     const int made = socket(address.ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (made < 0) throw ListenError("no socket: " + error_text(errno));
+    if (made < 0) throw ListenError("cannot create a socket: " + error_text(errno));
     set_flag(made, SOL_SOCKET, SO_REUSEADDR);
     if (address.ai_family == AF_INET6) set_flag(made, IPPROTO_IPV6, IPV6_V6ONLY);
     sockaddr_storage local{};
     std::memcpy(&local, address.ai_addr, address.ai_addrlen);
-    // Of several addresses all get the port that the first one got.
+    // If there are several addresses, all use the port assigned to the first.
     auto& port = address.ai_family == AF_INET6 ? reinterpret_cast<sockaddr_in6&>(local).sin6_port
                                                : reinterpret_cast<sockaddr_in&>(local).sin_port;
     port = htons(static_cast<std::uint16_t>(port_));
@@ -132,7 +132,7 @@ void Listener::run(const Callbacks& callbacks) {
     }
 }
 
-/// False when it is time to stop.
+/// False when the server shuts down.
 bool Listener::handle_signal(const Callbacks& callbacks) {
     signalfd_siginfo signal{};
     if (::read(signals_, &signal, sizeof(signal)) != sizeof(signal)) return true;
@@ -145,7 +145,8 @@ void Listener::accept_clients(int listening) {
     while (true) {
         const int socket = accept4(listening, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (socket < 0) {
-            // Without descriptors the connection stays in the queue: do not ask all the time.
+            // Out of descriptors: the connection stays in the queue. Pause instead of polling in a
+            // busy loop.
             constexpr useconds_t kPause = 10'000;
             if (errno == EMFILE || errno == ENFILE || errno == ENOMEM) (void)usleep(kPause);
             return;

@@ -1,4 +1,4 @@
-// Takes HTTP connections, and keeps those that rest.
+// Accepts HTTP connections and keeps idle ones.
 #pragma once
 
 #include <atomic>
@@ -16,14 +16,13 @@
 
 namespace epe::gateway {
 
-/// An address that cannot be listened at: the text is for the operator.
+/// The gateway cannot listen on an address; the message is for the operator.
 struct ListenError : std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
-/// One thread waits for all connections without a running request: they cost a descriptor and a few
-/// hundred bytes each. One that has something to say is handed to a worker, and comes back by
-/// park().
+/// One thread polls all idle connections, which cost a descriptor and a few hundred bytes each. A
+/// connection with input is passed to a worker and returned by park().
 class Listener {
    public:
     struct Callbacks {
@@ -38,17 +37,17 @@ class Listener {
     Listener(const Listener&) = delete;
     Listener& operator=(const Listener&) = delete;
 
-    /// Serves until SIGTERM or SIGINT, which must be blocked in all threads, as SIGHUP; then closes
-    /// what listens and what rests.
+    /// Serves until SIGTERM or SIGINT; these and SIGHUP must be blocked in all threads. Then closes
+    /// listening sockets and idle connections.
     void run(const Callbacks& callbacks);
-    /// Takes a connection back to wait for its next request. Safe from all threads.
+    /// Returns a connection to the listener to wait for its next request. Thread-safe.
     void park(Workers::OwnedClient client);
 
     int port() const { return port_; }
     int descriptor() const { return listening_.front(); }
-    /// From then on answers are the last of their connections.
+    /// After shutdown begins, each response is the last of its connection.
     bool is_stopping() const { return is_stopping_; }
-    /// Open connections; a worker tells when one has gone.
+    /// Open connections; a worker reports each closed one.
     std::size_t clients() const { return clients_; }
     void count_closed() { --clients_; }
 
@@ -69,7 +68,7 @@ class Listener {
     std::vector<int> listening_;
     std::atomic<bool> is_stopping_{false};
     std::atomic<std::size_t> clients_{0};
-    bool is_full_ = false;  // so that the log says it once
+    bool is_full_ = false;  // so that it is logged once
 
     std::mutex mutex_;
     std::map<int, Workers::OwnedClient> resting_;

@@ -40,7 +40,7 @@ const char* level_name(LogLevel level) {
     return "";
 }
 
-/// A JSON string of it, at the end of `line`.
+/// Appends the text to `line` as a JSON string.
 void append_quoted(std::string& line, std::string_view text) {
     const bool is_plain = std::all_of(text.begin(), text.end(), [](char each) {
         return each >= ' ' && each <= '~' && each != '"' && each != '\\';
@@ -99,7 +99,8 @@ LogLine& LogLine::add_json(std::string_view name, const std::string& value) {
 
 void LogLine::write() {
     text_ += "}\n";
-    // One write, so that lines of threads do not mix; a log that cannot be written stops nobody.
+    // A single write, so that lines of different threads do not interleave; write errors are
+    // ignored.
     const ssize_t written = ::write(STDERR_FILENO, text_.data(), text_.size());
     (void)written;
 }

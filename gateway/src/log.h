@@ -1,4 +1,4 @@
-// The log: one JSON object a line, on standard error.
+// The log: one JSON object per line, on standard error.
 #pragma once
 
 #include <string>
@@ -10,9 +10,9 @@ namespace epe::gateway {
 
 enum class LogLevel { kInfo, kWarning, kError };
 
-/// One line in the making: {"time", "level", "event", ...members}. Never hand it a password, a
-/// token or a body; what is not UTF-8 is replaced. It is written as text at once, since there is
-/// one for each request.
+/// A log line under construction: {"time", "level", "event", ...members}. Must never contain a
+/// password, a token or a body; invalid UTF-8 is replaced. Serialized directly to text, because
+/// each request writes one line.
 class LogLine {
    public:
     LogLine(LogLevel level, std::string_view event);
@@ -28,7 +28,7 @@ class LogLine {
     std::string text_;
 };
 
-/// Writes such a line. Safe from all threads.
+/// Writes the line. Thread-safe.
 void log_event(LogLevel level, std::string_view event, const nlohmann::json& members = {});
 
 }  // namespace epe::gateway

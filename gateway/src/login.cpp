@@ -20,7 +20,7 @@ namespace {
 
 constexpr int kInternal = 500;
 constexpr std::chrono::seconds kPatience{15};
-constexpr const char* kNoFile = "/dev/null/none";  // cannot be there
+constexpr const char* kNoFile = "/dev/null/none";  // does not exist
 constexpr const char* kNobody = "oml_epe_gateway";
 
 struct Finish {
@@ -30,8 +30,8 @@ using OwnedConnection = std::unique_ptr<PGconn, Finish>;
 
 void ignore_notice(void*, const char*) {}
 
-/// libpq tells the SQLSTATE of a failed log-in only as a part of its (verbose) text:
-/// `... failed: FATAL:  28P01: password authentication failed ...`.
+/// libpq reports the SQLSTATE of a failed login only within its (verbose) message: `... failed:
+/// FATAL:  28P01: password authentication failed ...`.
 std::string sqlstate_in(const std::string& text) {
     constexpr std::size_t kLength = 5;
     for (auto at = text.find(":  "); at != std::string::npos; at = text.find(":  ", at + 1)) {
@@ -46,7 +46,7 @@ std::string sqlstate_in(const std::string& text) {
     return {};
 }
 
-/// Drives the log-in; false when time is over.
+/// Runs the login to completion; false on timeout.
 bool connect(PGconn* connection) {
     const auto deadline = std::chrono::steady_clock::now() + kPatience;
     PostgresPollingStatusType state = PGRES_POLLING_WRITING;
@@ -61,7 +61,7 @@ bool connect(PGconn* connection) {
     return true;
 }
 
-/// What `failed: FATAL:  28P01: text` and `LOCATION: ...` leave to say.
+/// Strips `failed: FATAL:  28P01:` and `LOCATION: ...` from the message.
 [[noreturn]] void refuse(PGconn* connection, const std::string& user) {
     const std::string text = trimmed(PQerrorMessage(connection));
     const std::string state = sqlstate_in(text);
@@ -77,7 +77,7 @@ bool connect(PGconn* connection) {
     throw ApiError(kInternal, "cannot connect to the database: " + why, {}, kPlainFailure, state);
 }
 
-/// The schema of the extension, quoted; nullopt when this database does not have it.
+/// The schema of the extension, quoted; nullopt if the database does not have the extension.
 std::optional<std::string> find_extension(Connection& connection) {
     const QueryResult found = connection.query(
         "SELECT pg_catalog.quote_ident(n.nspname::pg_catalog.text) FROM pg_catalog.pg_extension e "
@@ -95,7 +95,7 @@ Login::Login(const Options& options) {
         if (each->val != nullptr) fields_.push_back({each->keyword, each->val});
     PQconninfoFree(parsed);
     if (value_of("dbname") == nullptr) fields_.push_back({"dbname", "postgres"});
-    // In the start packet, and so what DISCARD ALL goes back to.
+    // Sent in the startup packet, so DISCARD ALL resets to these values.
     std::string settings = value_of("options") != nullptr ? value_of("options") : "";
     std::erase_if(fields_, [](const Field& field) { return field.keyword == "options"; });
     settings += " -c client_min_messages=error";
@@ -103,14 +103,14 @@ Login::Login(const Options& options) {
         settings += " -c oml_epe.output_limit=" + std::to_string(options.output_limit);
     if (options.max_result > 0)
         settings += " -c oml_epe.output_bytes=" + std::to_string(options.max_result);
-    // Pieces that cost little to hold, in each of many connections, and little to ask for.
+    // Row pieces that are cheap to buffer in each of many connections, and cheap to fetch.
     constexpr int kPieceBytes = 256 << 10;
     settings += " -c oml_epe.output_piece=" + std::to_string(kPieceBytes);
     fields_.push_back({"options", settings});
     fields_.push_back({"client_encoding", "UTF8"});
     if (value_of("application_name") == nullptr) fields_.push_back({"application_name", kNobody});
     fields_.push_back({"passfile", kNoFile});
-    // A ticket of the gateway's own account would be nobody's password.
+    // A Kerberos ticket of the gateway's own account must not authenticate its users.
     fields_.push_back({"gssencmode", "disable"});
 }
 
@@ -153,8 +153,8 @@ LoggedIn Login::log_in(const std::string& user, const Secret& password) const {
     Connection connection(made.release());
     std::optional<std::string> schema = find_extension(connection);
     if (!schema)
-        throw ApiError(kInternal, "the extension oml_epe is missing in the database; say CREATE "
-                                  "EXTENSION oml_epe there");
+        throw ApiError(kInternal, "extension \"oml_epe\" is not installed in the database; run "
+                                  "CREATE EXTENSION oml_epe");
     return {std::move(connection), std::move(*schema)};
 }
 
@@ -162,12 +162,13 @@ const char* Login::server_state() const {
     std::vector<const char*> keywords;
     std::vector<const char*> values;
     for (const Field& field : fields_) {
-        // The server would look at these, and log that nobody is allowed to do so.
+        // Otherwise the server would check these and log a failed authorization.
         if (field.keyword == "options") continue;
         keywords.push_back(field.keyword.c_str());
         values.push_back(field.value.c_str());
     }
-    // Without one it would be the account that the gateway runs as, which pg_hba.conf may let in.
+    // Without a user name libpq uses the gateway's operating system account, which pg_hba.conf may
+    // admit without a password.
     keywords.push_back("user");
     values.push_back(kNobody);
     if (value_of("connect_timeout") == nullptr) {
@@ -186,7 +187,7 @@ const char* Login::server_state() const {
         case PQPING_NO_ATTEMPT:
             break;
     }
-    return "not asked: the parameters of --db are wrong";
+    return "not checked: the parameters of --db are invalid";
 }
 
 void Login::forget_environment() {

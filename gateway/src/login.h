@@ -1,4 +1,4 @@
-// Opens connections to the database as the gateway's users.
+// Opens database connections as the gateway's users.
 #pragma once
 
 #include <string>
@@ -10,33 +10,35 @@
 
 namespace epe::gateway {
 
-/// A connection that has just logged in, and where the extension is.
+/// A connection that has just logged in, and the schema of the extension.
 struct LoggedIn {
     Connection connection;
     std::string schema;  ///< quoted
 };
 
-/// The database refused the user, for good: the password is wrong, the role may not log in, may not
-/// connect to this database, or pg_hba.conf says no.
+/// The database rejected the user: the password is wrong, the role may not log in or connect to
+/// this database, or pg_hba.conf rejects it.
 struct LoginRefused : std::exception {
-    const char* what() const noexcept override { return "the log-in was refused"; }
+    const char* what() const noexcept override { return "the login was rejected"; }
 };
 
-/// Whom a log-in is for. Nothing but these two says it: no password file, service or environment.
+/// The credentials of a login. Only these two fields are used: no password file, service file or
+/// environment variable.
 class Login {
    public:
     explicit Login(const Options& options);
 
-    /// Throws LoginRefused; ApiError 500 when the database cannot be reached, does not want another
-    /// connection or has no extension oml_epe. A log-in for which the database wanted no password
-    /// is refused as well: with such a pg_hba.conf everybody could be everybody.
+    /// Throws LoginRefused; ApiError 500 if the database cannot be reached, has no free connection
+    /// or lacks the extension oml_epe. A login for which the database requested no password is
+    /// rejected too: with such a pg_hba.conf any client could act as any user.
     LoggedIn log_in(const std::string& user, const Secret& password) const;
 
-    /// Whether the server takes connections, asked without logging in: a word of PQping's.
+    /// Whether the server accepts connections, checked without logging in: the result of PQping as
+    /// text.
     const char* server_state() const;
 
-    /// Removes what libpq would take from the environment in a user's place. Call it before there
-    /// are threads.
+    /// Removes environment variables that libpq would use in place of a user's settings. Must be
+    /// called before threads start.
     static void forget_environment();
 
    private:

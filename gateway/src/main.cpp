@@ -28,7 +28,7 @@ using namespace epe::gateway;
 constexpr int kUsage = 2;
 constexpr int kCannotStart = 1;
 
-/// They are read by the listener; threads inherit the mask.
+/// The signals handled by the listener; threads inherit the mask.
 void block_signals() {
     sigset_t signals;
     sigemptyset(&signals);
@@ -50,14 +50,14 @@ int fail(const char* event, const std::exception& error) {
 }
 
 int run(const Options& options) {
-    // Passwords are in our memory: no core files, no debuggers but root's.
+    // Memory contains passwords: no core files, and no debuggers except root's.
     (void)prctl(PR_SET_DUMPABLE, 0);
     block_signals();
     take_more_descriptors();
-    constexpr int kMostArenas = 4;  // not one for each of many threads
+    constexpr int kMostArenas = 4;  // instead of one per thread
     (void)mallopt(M_ARENA_MAX, kMostArenas);
     Login::forget_environment();
-    // Never destroyed: a thread that does not end in time must not find it gone.
+    // Never destroyed: a thread still running at exit must not use a destroyed object.
     auto* gateway = new Gateway(options);
     try {
         gateway->run();

@@ -1,4 +1,4 @@
-// What versions and resources there are (compatibility.md, REST-9).
+// Versions and resources of the API (compatibility.md, REST-9).
 #include <array>
 #include <charconv>
 #include <ctime>
@@ -31,7 +31,7 @@ Json links_of(const Exchange& exchange, ApiVersion version) {
     return links;
 }
 
-/// Header Deprecation is "@" and the seconds since 1970 (RFC 9745): the day of it.
+/// Header Deprecation is "@" and seconds since 1970 (RFC 9745): the value for a date.
 std::string lifecycle(const std::string& deprecation) {
     if (deprecation.empty()) return "ACTIVE";
     std::int64_t seconds = 0;

@@ -23,7 +23,7 @@ std::string escaped(std::string_view label) {
     return text;
 }
 
-/// Writes one metric after another.
+/// Writes the metrics one at a time.
 class Writer {
    public:
     void begin(std::string_view name, std::string_view type, std::string_view help) {
@@ -88,15 +88,15 @@ std::string Metrics::text(const Gauges& gauges) const {
     writer.single("http_connections", "gauge", "Open HTTP connections.", gauges.http_connections);
     writer.single("database_connections", "gauge", "Open connections to the database.",
                   gauges.database_connections);
-    writer.single("database_connections_in_use", "gauge", "Those that a request uses.",
+    writer.single("database_connections_in_use", "gauge", "Connections in use by a request.",
                   gauges.database_connections_in_use);
-    writer.single("tokens", "gauge", "Tokens that are valid.", gauges.tokens);
-    writer.single("failed_logins_total", "counter", "Log-ins that the database refused.",
+    writer.single("tokens", "gauge", "Valid tokens.", gauges.tokens);
+    writer.single("failed_logins_total", "counter", "Logins rejected by the database.",
                   failed_logins_);
-    writer.single("throttled_logins_total", "counter", "Log-ins refused for earlier failures.",
-                  throttled_logins_);
+    writer.single("throttled_logins_total", "counter",
+                  "Logins rejected because of earlier failures.", throttled_logins_);
     writer.single("cancelled_statements_total", "counter",
-                  "Statements cancelled because their client had gone.", cancelled_statements_);
+                  "Statements cancelled because the client disconnected.", cancelled_statements_);
     return writer.take();
 }
 

@@ -1,4 +1,4 @@
-// Counters of the gateway, in the text form of Prometheus.
+// Metrics of the gateway, in the text format of Prometheus.
 #pragma once
 
 #include <array>
@@ -11,7 +11,7 @@
 
 namespace epe::gateway {
 
-/// What is counted beside requests.
+/// Values supplied by the caller.
 struct Gauges {
     std::size_t http_connections = 0;
     std::size_t database_connections = 0;
@@ -21,7 +21,7 @@ struct Gauges {
 
 class Metrics {
    public:
-    /// `route` is a template, never a path as it came: there are only so many.
+    /// `route` is a path template, not the requested path, so the number of series is bounded.
     void count_request(const std::string& route, const std::string& method, int status,
                        double seconds);
     void count_failed_login() { ++failed_logins_; }

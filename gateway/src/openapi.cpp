@@ -33,7 +33,7 @@ json text_parameter(const std::string& name, const char* place, const char* desc
             {"schema", {{"type", "string"}}}};
 }
 
-/// The names in braces.
+/// The parameter names in braces.
 json path_parameters(const std::string& path) {
     json parameters = json::array();
     std::size_t end = 0;
@@ -55,7 +55,7 @@ void add_query_parameters(const Route& route, json& parameters) {
     if (path.ends_with("/scripts/{scriptName}") && method == "DELETE")
         parameters.push_back(text_parameter("global", "query", "true: the global script."));
     if (path.ends_with("/datastores/{datastoreName}"))
-        parameters.push_back(text_parameter("owner", "query", "Owner; the user unless given."));
+        parameters.push_back(text_parameter("owner", "query", "Owner; the user by default."));
     if (path.ends_with("/jobs/{jobId}/result"))
         parameters.push_back(text_parameter(
             "outputFormat", "query",

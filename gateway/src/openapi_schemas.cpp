@@ -20,7 +20,7 @@ json integer(const char* description) {
 json reference(const char* name) { return {{"$ref", std::string("#/components/schemas/") + name}}; }
 json list_of(const char* name) { return {{"type", "array"}, {"items", reference(name)}}; }
 
-/// An object whose members are all there, but for those named in `optional`.
+/// An object whose members are all required, except those named in `optional`.
 json object(const json& properties, const json& optional = json::array()) {
     json required = json::array();
     for (const auto& [name, schema] : properties.items())
@@ -33,7 +33,7 @@ json result_of(const json& schema) { return object({{"result", schema}}); }
 
 json error_schema(const char* description) {
     json schema = object({{"errorCode", integer("1, or 1024 when the output is too long.")},
-                          {"errorMessage", text("What went wrong.")},
+                          {"errorMessage", text("Error message.")},
                           {"errorDetail", text("Detail, hint and traceback.")},
                           {"sqlState", text("SQLSTATE of an error of the database.")}},
                          {"errorDetail", "sqlState"});
@@ -43,19 +43,19 @@ json error_schema(const char* description) {
 
 void add_errors(json& schemas) {
     schemas["InvalidParameterValueException"] =
-        error_schema("The request is wrong, or the script failed.");
+        error_schema("The request is invalid, or the script failed.");
     schemas["UnauthorizedException"] = error_schema("The token is not valid.");
-    schemas["AbstractOmlException"] = error_schema("There is nothing to answer with.");
-    schemas["ComputeContainerException"] = error_schema("The server cannot do it.");
+    schemas["AbstractOmlException"] = error_schema("The requested resource does not exist.");
+    schemas["ComputeContainerException"] = error_schema("The server cannot perform the request.");
 }
 
 void add_tokens(json& schemas) {
     schemas["TokenRequest"] =
         object({{"grant_type", {{"type", "string"}, {"enum", {"password", "refresh_token"}}}},
-                {"username", text("Database role; of grant password.")},
+                {"username", text("Database role, for grant type password.")},
                 {"password", text("Its password.")},
                 {"refresh_token", text("The token to refresh; or the bearer token, or \"token\".")},
-                {"token", text("The same.")}},
+                {"token", text("Alternative name of refresh_token.")}},
                {"username", "password", "refresh_token", "token"});
     schemas["Token"] = object({{"accessToken", text("For header Authorization.")},
                                {"expiresIn", integer("Seconds.")},
@@ -73,29 +73,31 @@ void add_runs(json& schemas) {
     schemas["EmbedScriptComputeIdx"] = run_request_schema(RunKind::kIndex);
     schemas["EmbedScriptFigure"] =
         object({{"IMAGE", nullable_text("PNG in base64; null when nothing was drawn.")},
-                {"DATA", text("What the function returned, as the text of JSON.")},
+                {"DATA", text("The returned value, as JSON text.")},
                 {"ID", {{"type", {"integer", "null"}}, {"description", "From 1."}}},
                 {"TITLE", text("Title of the figure.")}},
                {"TITLE"});
     const json figures = list_of("EmbedScriptFigure");
-    const json value{{"description", "What the function returned; a frame as an array of records, "
-                                     "by group an object of groups."}};
-    const json by_name{{"description", "With graphicsFlag, by chunk, group or index."},
+    const json value{{"description", "The returned value; a frame is an array of records, "
+                                     "and a result by group is an object keyed by group."}};
+    const json by_name{{"description", "With graphicsFlag, keyed by chunk, group or index."},
                        {"type", "object"},
                        {"additionalProperties", figures}};
     schemas["EmbedScriptResult"] =
         object({{"result", {{"anyOf", {value, figures, by_name}}}},
-                {"comments", text("Of a job: what was given with it, and what the script said.")}},
+                {"comments",
+                 text("For a job: the comments given with the call, and the script's output.")}},
                {"comments"});
 }
 
 void add_metadata(json& schemas) {
     schemas["EmbedScriptResourceLink"] =
         object({{"rel", text("self or child")}, {"href", text("URL, or template of one.")}});
-    schemas["EmbedScriptApiVersion"] = object({{"version", text("v1 or v2")},
-                                               {"isLatest", flag("Whether it is the latest.")},
-                                               {"lifecycle", text("ACTIVE or DEPRECATED@date.")},
-                                               {"links", list_of("EmbedScriptResourceLink")}});
+    schemas["EmbedScriptApiVersion"] =
+        object({{"version", text("v1 or v2")},
+                {"isLatest", flag("Whether this is the latest version.")},
+                {"lifecycle", text("ACTIVE or DEPRECATED@date.")},
+                {"links", list_of("EmbedScriptResourceLink")}});
     schemas["EmbedScriptApiMetadata"] = object({{"items", list_of("EmbedScriptApiVersion")}});
 }
 
@@ -105,16 +107,16 @@ void add_scripts(json& schemas) {
                 {"owner", nullable_text("Owner; PYQSYS for a global script, null "
                                         "when the role has been dropped.")},
                 {"script", text("Python source.")},
-                {"description", nullable_text("What it is for.")},
-                {"date", text("When it was last stored, UTC.")}});
+                {"description", nullable_text("Description.")},
+                {"date", text("Time of the last change, UTC.")}});
     schemas["EmbedScriptList"] = result_of(list_of("EmbedScript"));
     schemas["EmbedScriptSource"] =
         object({{"script", text("Python source.")},
-                {"global", flag("A script for everybody.")},
-                {"overwrite", flag("Replace a script of that name; true unless given.")},
-                {"description", nullable_text("What it is for.")}},
+                {"global", flag("Whether to store a global script.")},
+                {"overwrite", flag("Whether to replace an existing script; default true.")},
+                {"description", nullable_text("Description.")}},
                {"global", "overwrite", "description"});
-    schemas["Done"] = result_of(text("What has been done."));
+    schemas["Done"] = result_of(text("Description of the action."));
 }
 
 void add_stores(json& schemas) {
@@ -123,7 +125,7 @@ void add_stores(json& schemas) {
     schemas["EmbedEnvironment"] =
         object({{"name", text("Name.")},
                 {"size", text("Size of its files.")},
-                {"description", text("What it is for.")},
+                {"description", text("Description.")},
                 {"number_of_installed_packages", integer("Number of packages.")},
                 {"tags", tags}});
     schemas["EmbedEnvironmentList"] = result_of(object({{"envs", list_of("EmbedEnvironment")}}));
@@ -132,9 +134,9 @@ void add_stores(json& schemas) {
                 {"owner", nullable_text("Owner; null when the role has been dropped.")},
                 {"objects", integer("Number of objects.")},
                 {"size", integer("Bytes.")},
-                {"date", text("When it was made or overwritten, UTC.")},
-                {"description", nullable_text("What it is for.")},
-                {"grantable", flag("Whether others may be allowed to read it.")}});
+                {"date", text("Time of creation or replacement, UTC.")},
+                {"description", nullable_text("Description.")},
+                {"grantable", flag("Whether read access can be granted to other roles.")}});
     schemas["DatastoreList"] = result_of(list_of("Datastore"));
     schemas["DatastoreObject"] = object({{"name", text("Name.")},
                                          {"class", text("Python class.")},
@@ -145,10 +147,10 @@ void add_stores(json& schemas) {
     schemas["DatastoreObjectList"] = result_of(list_of("DatastoreObject"));
     schemas["PreloadRequest"] =
         object({{"envName", text("Environment.")},
-                {"overwrite", flag("Without effect: environments stay loaded.")}},
+                {"overwrite", flag("Has no effect: environments stay loaded.")}},
                {"overwrite"});
     schemas["Preloaded"] =
-        object({{"envName", text("Environment.")}, {"result", text("What is the case.")}});
+        object({{"envName", text("Environment.")}, {"result", text("Status of the environment.")}});
     const json preloaded = object({{"envName", text("Environment.")},
                                    {"created", nullable_text("Not known.")},
                                    {"expires", nullable_text("Never.")},
@@ -163,7 +165,7 @@ void add_jobs(json& schemas) {
                                          {"status", {{"const", "job is still running"}}},
                                          {"elapsedTime", text("HH:MM:SS")},
                                          {"progress", progress},
-                                         {"comment", text("What the script said last.")}},
+                                         {"comment", text("Last output line of the script.")}},
                                         {"progress", "comment"});
     const json states{"RUNNING", "QUEUED", "FINISH", "FAILED", "CANCELLED", "TIMEOUT"};
     schemas["EmbedJob"] = object({{"createdDate", text("When it was submitted, UTC.")},

@@ -18,7 +18,7 @@ using Set = std::function<void(Options&, const std::string&)>;
 
 struct OptionRow {
     const char* name;
-    const char* value;  ///< what stands for it in the help; null: takes none
+    const char* value;  ///< placeholder in the help text; null if the option takes no value
     const char* help;
     Set set;
 };
@@ -61,8 +61,9 @@ void set_address(Options& options, const std::string& value) {
     if (host.size() > 2 && host.front() == '[' && host.back() == ']')
         host = host.substr(1, host.size() - 2);
     else if (host.find(':') != std::string::npos)
-        throw OptionError("an IPv6 address stands in brackets: [" + host + "]:" + port);
-    if (host.empty()) throw OptionError("\"" + value + "\" names no host; 0.0.0.0 stands for all");
+        throw OptionError("an IPv6 address must be in brackets: [" + host + "]:" + port);
+    if (host.empty())
+        throw OptionError("\"" + value + "\" contains no host; use 0.0.0.0 for all addresses");
     options.host = host;
 }
 
@@ -72,13 +73,13 @@ void add_proxies(Options& options, const std::string& value) {
         const std::size_t end = std::min(value.find(',', start), value.size());
         const std::string each = value.substr(start, end - start);
         const auto network = IpNetwork::parse(each);
-        if (!network) throw OptionError("\"" + each + "\" is no address and no network");
+        if (!network) throw OptionError("\"" + each + "\" is neither an address nor a network");
         options.trusted_proxies.push_back(*network);
         start = end + 1;
     }
 }
 
-/// The gateway logs in as its users, as nobody else: a user or a password here would be a mistake.
+/// The gateway logs in only as its users, so user or password here is an error.
 void set_database(Options& options, const std::string& value) {
     char* message = nullptr;
     PQconninfoOption* fields = PQconninfoParse(value.c_str(), &message);
@@ -104,48 +105,51 @@ void set_database(Options& options, const std::string& value) {
 
 const std::vector<OptionRow>& rows() {
     static const std::vector<OptionRow> kRows{
-        {"--listen", "HOST:PORT", "where to listen (127.0.0.1:8080); port 0: any free",
+        {"--listen", "HOST:PORT", "address to listen on (127.0.0.1:8080); port 0: any free port",
          set_address},
-        {"--db", "CONNINFO", "the database, as for psql, without user and password", set_database},
-        {"--tls-cert", "FILE", "certificate chain, PEM: serve HTTPS",
+        {"--db", "CONNINFO", "database, as for psql, without user and password", set_database},
+        {"--tls-cert", "FILE", "certificate chain, PEM; enables HTTPS",
          text(&Options::tls_certificate)},
         {"--tls-key", "FILE", "its private key, PEM", text(&Options::tls_key)},
-        {"--allow-plain-http", nullptr, "no TLS, though other machines can reach the address",
+        {"--allow-plain-http", nullptr, "serve without TLS on an address other machines can reach",
          [](Options& options, const std::string&) { options.allow_plain_http = true; }},
         {"--trusted-proxy", "ADDRESS[/BITS]",
-         "a proxy whose X-Forwarded-For names the client; may be repeated, or a list with commas",
+         "proxy whose X-Forwarded-For is used; may be repeated or be a comma-separated list",
          add_proxies},
         {"--max-clients", "N", "open HTTP connections (1024)",
          count(&Options::max_clients, 1'000'000)},
-        {"--max-body", "BYTES", "longest body of a request (1048576)",
+        {"--max-body", "BYTES", "maximum size of a request body (1048576)",
          count(&Options::max_body, 1LL << 30)},
-        {"--keep-alive", "SECONDS", "then an idle HTTP connection is closed (60)",
+        {"--keep-alive", "SECONDS", "idle timeout of HTTP connections (60)",
          seconds(&Options::keep_alive)},
-        {"--grace", "SECONDS", "for running requests at the end (30)", seconds(&Options::grace, 0)},
-        {"--connections-per-user", "N", "connections to the database (8)",
+        {"--grace", "SECONDS", "time for running requests at shutdown (30)",
+         seconds(&Options::grace, 0)},
+        {"--connections-per-user", "N", "database connections of one user (8)",
          count(&Options::connections_per_user, 10'000)},
-        {"--max-connections", "N", "the same, of all users (100)",
+        {"--max-connections", "N", "database connections of all users (100)",
          count(&Options::max_connections, 100'000)},
-        {"--connection-idle", "SECONDS", "then an idle one is closed (60)",
+        {"--connection-idle", "SECONDS", "idle timeout of database connections (60)",
          seconds(&Options::connection_idle)},
-        {"--connection-wait", "SECONDS", "that a request waits for one (30)",
+        {"--connection-wait", "SECONDS", "time a request waits for a connection (30)",
          seconds(&Options::connection_wait)},
-        {"--reauthenticate", "SECONDS", "then a connection logs in again (30)",
+        {"--reauthenticate", "SECONDS", "time after which a connection logs in again (30)",
          seconds(&Options::reauthenticate, 0)},
-        {"--token-life", "SECONDS", "life of a token (3600)", seconds(&Options::token_life)},
-        {"--token-chain", "SECONDS", "for how long a token can be refreshed (28800)",
+        {"--token-life", "SECONDS", "lifetime of a token (3600)", seconds(&Options::token_life)},
+        {"--token-chain", "SECONDS", "time a token can be refreshed (28800)",
          seconds(&Options::token_chain)},
         {"--tokens-per-user", "N", "tokens of one user (1000)",
          count(&Options::tokens_per_user, 1'000'000)},
         {"--max-tokens", "N", "tokens of all users (100000)",
          count(&Options::max_tokens, 10'000'000)},
-        {"--output-limit", "N", "longest result, in rows or items (5000); 0: the database's",
+        {"--output-limit", "N",
+         "maximum rows or items of a result (5000); 0: the database's setting",
          [](Options& options, const std::string& value) {
              options.output_limit = parse_number<int>(value, 0, std::numeric_limits<int>::max());
          }},
-        {"--max-result", "BYTES", "longest JSON result (268435456); 0: the database's",
+        {"--max-result", "BYTES",
+         "maximum size of a JSON result (268435456); 0: the database's setting",
          count(&Options::max_result, 1LL << 30, 0)},
-        {"--public-url", "URL", "what clients put before a path (from the request)",
+        {"--public-url", "URL", "URL prefix used by clients (taken from the request)",
          text(&Options::public_url)},
         {"--v1-deprecation", "VALUE", "header Deprecation of v1 (none)",
          text(&Options::v1_deprecation)},
@@ -156,10 +160,10 @@ const std::vector<OptionRow>& rows() {
 
 void check_whole(const Options& options) {
     if (options.tls_certificate.empty() != options.tls_key.empty())
-        throw OptionError("--tls-cert and --tls-key go together");
+        throw OptionError("--tls-cert and --tls-key must be given together");
     if (!options.has_tls() && !options.allow_plain_http && !options.is_loopback())
         throw OptionError("other machines can reach " + options.host +
-                          ": passwords need TLS there (--tls-cert and --tls-key), or say "
+                          ": passwords need TLS there (--tls-cert and --tls-key), or use "
                           "--allow-plain-http");
     if (options.token_chain < options.token_life)
         throw OptionError("--token-chain is shorter than --token-life");
@@ -186,8 +190,7 @@ Options parse_options(const std::vector<std::string>& words) {
         const std::string name = word.substr(0, equals);
         const auto row = std::find_if(rows().begin(), rows().end(),
                                       [&](const OptionRow& each) { return each.name == name; });
-        if (row == rows().end())
-            throw OptionError("there is no option \"" + name + "\", see --help");
+        if (row == rows().end()) throw OptionError("unknown option \"" + name + "\", see --help");
         std::string value;
         if (row->value == nullptr) {
             if (equals != std::string::npos) throw OptionError(name + " takes no value");
@@ -222,7 +225,8 @@ std::string options_help() {
         line.resize(std::max(line.size() + 1, kColumn), ' ');
         help += line + each.help + "\n";
     }
-    return help + "\n  SIGTERM ends it when running requests have; SIGHUP reads the certificate "
+    return help + "\n  SIGTERM ends it after running requests have finished; SIGHUP reloads the "
+                  "certificate "
                   "again\n";
 }
 

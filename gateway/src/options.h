@@ -1,4 +1,4 @@
-// What the command line says.
+// Command line options.
 #pragma once
 
 #include <chrono>
@@ -11,7 +11,7 @@
 
 namespace epe::gateway {
 
-/// An option that cannot be: the text is for the operator.
+/// An invalid option; the message is for the operator.
 struct OptionError : std::runtime_error {
     using std::runtime_error::runtime_error;
 };
@@ -23,21 +23,21 @@ struct Options {
     int port = 8080;                ///< 0: any that is free
     std::string database{};         ///< conninfo or URI of libpq, without user and password
 
-    std::string tls_certificate{};  ///< PEM files; both or none
+    std::string tls_certificate{};  ///< PEM files; both must be set or neither
     std::string tls_key{};
-    bool allow_plain_http = false;  ///< on addresses beyond this machine
+    bool allow_plain_http = false;  ///< also on addresses other machines can reach
 
-    std::size_t max_clients = 1024;            ///< open HTTP connections
-    std::size_t max_body = 1 << 20;            ///< bytes of a request's body
-    std::vector<IpNetwork> trusted_proxies{};  ///< whose X-Forwarded-For counts
-    Seconds keep_alive{60};                    ///< after which an idle HTTP connection is closed
-    Seconds grace{30};                         ///< that running requests get at the end
+    std::size_t max_clients = 1024;            ///< maximum open HTTP connections
+    std::size_t max_body = 1 << 20;            ///< maximum size of a request body
+    std::vector<IpNetwork> trusted_proxies{};  ///< proxies whose X-Forwarded-For is used
+    Seconds keep_alive{60};                    ///< idle timeout of HTTP connections
+    Seconds grace{30};                         ///< time for running requests at shutdown
 
-    std::size_t connections_per_user = 8;  ///< to the database
-    std::size_t max_connections = 100;     ///< to the database, in all
-    Seconds connection_idle{60};           ///< after which one is closed
-    Seconds connection_wait{30};           ///< that a request waits for one
-    Seconds reauthenticate{30};            ///< after which a connection must log in again
+    std::size_t connections_per_user = 8;  ///< database connections of one user
+    std::size_t max_connections = 100;     ///< database connections of all users
+    Seconds connection_idle{60};           ///< idle timeout of a database connection
+    Seconds connection_wait{30};           ///< time a request waits for a connection
+    Seconds reauthenticate{30};            ///< age at which a connection must log in again
 
     Seconds token_life{3600};
     Seconds token_chain{8 * 3600};  ///< from the first token, through all refreshes
@@ -47,7 +47,7 @@ struct Options {
     int output_limit = 5000;             ///< oml_epe.output_limit of every session; 0: left alone
     std::size_t max_result = 256 << 20;  ///< oml_epe.output_bytes; 0: left alone
 
-    std::string public_url{};      ///< what stands before a path in URLs; empty: from the request
+    std::string public_url{};      ///< URL prefix of links; empty: taken from the request
     std::string v1_deprecation{};  ///< headers Deprecation and Sunset of v1; empty: none
     std::string v1_sunset{};
 
@@ -55,13 +55,13 @@ struct Options {
     bool is_loopback() const;
 };
 
-/// `words` without the program's name. Throws OptionError.
+/// `words`: the arguments without the program's name. Throws OptionError.
 Options parse_options(const std::vector<std::string>& words);
 
 /// "host:port", IPv6 in brackets.
 std::string address_text(const std::string& host, int port);
 
-/// What --help prints.
+/// The text of --help.
 std::string options_help();
 
 }  // namespace epe::gateway

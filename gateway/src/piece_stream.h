@@ -1,4 +1,4 @@
-// An answer that is sent while it is read.
+// A response that is sent while it is read from the database.
 #pragma once
 
 #include <string>
@@ -8,8 +8,8 @@ namespace epe::gateway {
 class PieceStream {
    public:
     virtual ~PieceStream() = default;
-    /// The next piece of the answer; the last one once is_done(). Throws DatabaseError, ApiError,
-    /// ClientGone.
+    /// The next piece of the response; is_done() is true after the last one. Throws DatabaseError,
+    /// ApiError, ClientGone.
     virtual std::string next() = 0;
     virtual bool is_done() const = 0;
 };

@@ -1,5 +1,5 @@
-// Preloaded environments (v2): every environment of ours is warm as soon as it has been used, and
-// stays so; there is nothing to load, to expire or to drop.
+// Preloaded environments (v2). Every environment is warm after its first use and stays warm, so
+// these routes need not load, expire or drop anything.
 #include <httplib.h>
 
 #include "answer.h"
@@ -22,7 +22,7 @@ void require_environment(Exchange& exchange, const std::string& name) {
 void answer_kept(Exchange& exchange, const std::string& name) {
     Json body;
     body["envName"] = name;
-    body["result"] = "environments are kept loaded by the server, without an end";
+    body["result"] = "the server keeps environments loaded without a time limit";
     answer_json(exchange, 200, body);
 }
 
@@ -32,10 +32,10 @@ void preload_environment(Exchange& exchange) {
     const Json body = parse_json(exchange.request.body, "the request body");
     const auto name = body.is_object() ? body.find("envName") : body.end();
     if (name == body.end() || !name->is_string())
-        throw ApiError(400, "field \"envName\" is required, a string");
+        throw ApiError(400, "field \"envName\" is required and must be a string");
     const auto text = name->get<std::string>();
     if (text.find('\0') != std::string::npos)
-        throw ApiError(400, "field \"envName\" must not hold a zero byte");
+        throw ApiError(400, "field \"envName\" must not contain a zero byte");
     require_environment(exchange, text);
     answer_kept(exchange, text);
 }

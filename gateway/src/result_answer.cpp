@@ -13,8 +13,8 @@
 namespace epe::gateway {
 namespace {
 
-/// Most bytes of what we must hold as a whole: a row with typed columns, figures, tables made of
-/// JSON, and what goes to clients that know no chunks.
+/// Maximum size of data that must be held in memory as a whole: a row with typed columns, figures,
+/// tables made from JSON, and responses to clients without chunked encoding.
 constexpr std::size_t kMostHeld = std::size_t{16} << 20;
 
 void limit_to_held(Exchange& exchange, Lease& lease) {
@@ -31,7 +31,7 @@ std::string whole_json(Exchange& exchange, Lease& lease, const ResultQuery& quer
     return text.empty() ? "null" : text;
 }
 
-/// What the API makes of OUT_FMT 'PNG'.
+/// The API's representation of OUT_FMT 'PNG'.
 std::string whole_figures(Exchange& exchange, Lease& lease, const ResultQuery& query) {
     const SqlCall call = query.call("PNG");
     RowStream rows = lease.last_rows(
@@ -70,7 +70,8 @@ void answer_pieces(Exchange& exchange, std::unique_ptr<PieceStream> pieces, Medi
             } catch (const ClientGone&) {
                 return false;
             } catch (const std::exception& error) {
-                // The status is out: only a missing end tells the client.
+                // The status has already been sent: only a missing end tells the client of the
+                // error.
                 log_event(LogLevel::kError, "answer_cut_off", {{"error", error.what()}});
                 return false;
             }
@@ -83,7 +84,7 @@ std::string table_of(const std::string& text, RunKind kind, MediaType type) {
     return writer->begin() + writer->write(table) + writer->end();
 }
 
-/// What follows "result".
+/// The text that follows "result".
 std::string end_of(const ResultQuery& query) {
     if (!query.comments) return "}";
     return R"(,"comments":)" + to_text(Json(*query.comments)) + "}";
@@ -94,17 +95,17 @@ std::string end_of(const ResultQuery& query) {
 MediaType media_type_of(const Exchange& exchange, const ResultQuery& query) {
     const MediaType type = choose_media_type(exchange.request.get_header_value("Accept"));
     if (type == MediaType::kJson && query.output_format)
-        throw ApiError(400, "\"outputFormat\" is for answers in text/csv or "
-                            "application/vnd.apache.arrow.stream: ask for one by header Accept");
+        throw ApiError(400, "\"outputFormat\" is only for responses in text/csv or "
+                            "application/vnd.apache.arrow.stream; request one by header Accept");
     if (type != MediaType::kJson && query.wants_graphics)
-        throw ApiError(400, "figures come in application/json only");
+        throw ApiError(400, "figures are available as application/json only");
     return type;
 }
 
 void answer_with_result(Exchange& exchange, std::unique_ptr<Lease> lease, const ResultQuery& query,
                         MediaType type) {
     if (query.output_format) {
-        limit_to_held(exchange, *lease);  // each row
+        limit_to_held(exchange, *lease);  // limits each row
         answer_pieces(exchange,
                       std::make_unique<TypedStream>(std::move(lease), exchange.request,
                                                     query.call(query.output_format),

@@ -1,5 +1,5 @@
-// Answers with the result of a call, run now or stored by a job, in the form that the client
-// accepts.
+// Responses with the result of a call that has just run or was stored by a job, in the format that
+// the client accepts.
 #pragma once
 
 #include <functional>
@@ -19,11 +19,11 @@ struct ResultQuery {
     bool wants_graphics = false;
     Parameter output_format{};                                ///< of a typed result
     std::function<SqlCall(const Parameter& out_fmt)> call{};  ///< in FROM
-    std::optional<std::string> comments{};                    ///< beside "result"
+    std::optional<std::string> comments{};                    ///< returned beside "result"
 };
 
-/// The form that the client accepts for the result. Throws ApiError 406, or 400 for a form that the
-/// query cannot have.
+/// The format that the client accepts for the result. Throws ApiError 406, or 400 for a format that
+/// the query does not support.
 MediaType media_type_of(const Exchange& exchange, const ResultQuery& query);
 
 void answer_with_result(Exchange& exchange, std::unique_ptr<Lease> lease, const ResultQuery& query,

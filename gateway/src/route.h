@@ -16,17 +16,17 @@ namespace epe::gateway {
 
 class ClientWatch;
 class Session;
-struct Options;  // options.h: what the command line said
-class Gateway;   // server.h: tokens, users' sessions, metrics; what handlers of tokens and health
-                 // use
+struct Options;  // options.h: command line options
+class Gateway;   // server.h: tokens, sessions and metrics, for the handlers of tokens and
+                 // health
 
-/// A request on its way through a handler.
+/// A request while a handler processes it.
 struct Exchange {
     const httplib::Request& request;
     httplib::Response& response;
-    const std::map<std::string, std::string>& path;  ///< values of the template's {names}, decoded
+    const std::map<std::string, std::string>& path;  ///< decoded values of the template's {names}
     ClientWatch& watch;
-    Session* session;  ///< of the token's user; null where the route takes no token
+    Session* session;  ///< session of the token's user; null if the route requires no token
     Gateway& gateway;
 };
 
@@ -34,10 +34,10 @@ using Handler = void (*)(Exchange&);
 
 enum class Access { kPublic, kToken };
 
-/// One line of the table that both routes requests (server.cpp) and writes the OpenAPI document
-/// (openapi.cpp): what is not in it does not exist.
+/// One row of the route table. The table routes requests (router.cpp) and generates the OpenAPI
+/// document (openapi.cpp), so every route is documented.
 struct Route {
-    const char* method;  ///< GET, POST, PUT, DELETE; HEAD goes with GET
+    const char* method;  ///< GET, POST, PUT, DELETE; HEAD is implied by GET
     const char* path;    ///< template: "/oml/api/py-scripts/v1/do-eval/{scriptName}"
     Access access;
     Handler handler;
@@ -48,7 +48,7 @@ struct Route {
     nlohmann::json (*responses)();  ///< the "responses" object of the operation
 };
 
-/// All routes, in the order of the document.
+/// All routes, in document order.
 std::span<const Route> routes();
 
 }  // namespace epe::gateway

@@ -18,7 +18,7 @@ int hex_digit(char each) {
     return -1;
 }
 
-/// False for broken percent codes and for what is no clean text.
+/// False for invalid percent encoding and for text that is not valid.
 bool decode(std::string_view coded, std::string& text) {
     for (std::size_t i = 0; i < coded.size(); ++i) {
         if (coded[i] != '%') {
@@ -46,7 +46,7 @@ std::vector<std::string> split(std::string_view path) {
     return words;
 }
 
-/// Older spellings (compatibility.md, REST-2).
+/// Alternative spellings of paths (compatibility.md, REST-2).
 void resolve_aliases(std::vector<std::string>& path) {
     constexpr std::size_t kTenant = 5;  // SERVICE/tenants/T/databases/D
     if (path.size() > kTenant && path[1] == "tenants" && path[3] == "databases" &&
@@ -68,7 +68,7 @@ std::vector<std::string> split_target(std::string_view target) {
         if (!decode(coded, word)) return {};
         path.push_back(std::move(word));
     }
-    if (path.size() > 1 && path.back().empty()) path.pop_back();  // a slash at the end
+    if (path.size() > 1 && path.back().empty()) path.pop_back();  // trailing slash
     resolve_aliases(path);
     return path;
 }
@@ -95,7 +95,7 @@ RouteMatch Router::find(std::string_view method, const std::vector<std::string>&
                                      });
         if (!fits) continue;
         if (match.path_template.empty()) match.path_template = entry.route->path;
-        // A path of fixed words hides the names that would match it as well.
+        // A path of fixed segments takes precedence over names that would also match.
         if (match.path_template != entry.route->path) continue;
         methods.insert(entry.route->method);
         if (methods.contains("GET")) methods.insert("HEAD");

@@ -26,7 +26,7 @@ struct VersionedRoute {
     nlohmann::json (*responses)();
 };
 
-// The five run endpoints, with and without the owner.
+// The five run endpoints, with and without owner.
 #define EPE_RUN(path, kind, operation, summary, schema)                                       \
     {"POST", path "/{scriptName}", run<kind, kV1>, run<kind, kV2>, operation, "run", summary, \
      schema, run_responses},                                                                  \
@@ -48,7 +48,7 @@ constexpr VersionedRoute kVersioned[] = {
     EPE_RUN("/index-apply", RunKind::kIndex, "indexApply", "Run a script several times",
             "EmbedScriptComputeIdx"),
     {"GET", "/scripts", list_scripts, list_scripts, "listScripts", "scripts",
-     "Scripts that one may run", nullptr, scripts_responses},
+     "Scripts that the user may run", nullptr, scripts_responses},
     {"GET", "/scripts/{scriptName}", show_script, show_script, "showScript", "scripts",
      "One script", nullptr, script_responses},
     {"PUT", "/scripts/{scriptName}", store_script, store_script, "storeScript", "scripts",
@@ -58,7 +58,7 @@ constexpr VersionedRoute kVersioned[] = {
     {"GET", "/envs", list_environments, list_environments, "listEnvironments", "environments",
      "Python environments", nullptr, environments_responses},
     {"GET", "/datastores", list_datastores, list_datastores, "listDatastores", "datastores",
-     "Datastores that one may read", nullptr, datastores_responses},
+     "Datastores that the user may read", nullptr, datastores_responses},
     {"GET", "/datastores/{datastoreName}", show_datastore, show_datastore, "showDatastore",
      "datastores", "Objects of a datastore", nullptr, datastore_responses},
     {"GET", "/jobs", nullptr, list_jobs, "listJobs", "jobs", "One's jobs", nullptr, jobs_responses},
@@ -67,7 +67,7 @@ constexpr VersionedRoute kVersioned[] = {
     {"GET", "/jobs/{jobId}/result", show_job_result, show_job_result, "showJobResult", "jobs",
      "Result of a job", nullptr, job_result_responses},
     {"GET", "/jobs/{jobId}/events", show_job_events, show_job_events, "showJobEvents", "jobs",
-     "What happens to a job, as server-sent events", nullptr, job_events_responses},
+     "Events of a job, as server-sent events", nullptr, job_events_responses},
     {"DELETE", "/jobs/{jobId}", delete_job, delete_job, "deleteJob", "jobs",
      "Stop and delete a job", nullptr, delete_job_responses},
     {"POST", "/preload/conda", nullptr, preload_environment, "preloadEnvironment", "environments",
@@ -75,7 +75,7 @@ constexpr VersionedRoute kVersioned[] = {
     {"GET", "/preload/conda", nullptr, list_preloaded, "listPreloaded", "environments",
      "Preloaded environments", nullptr, preloaded_responses},
     {"DELETE", "/preload/conda/{envName}", nullptr, drop_preloaded, "dropPreloaded", "environments",
-     "Let go of a preloaded environment", nullptr, preload_responses},
+     "Release a preloaded environment", nullptr, preload_responses},
 };
 
 #undef EPE_RUN
@@ -101,12 +101,12 @@ constexpr Route kOperations[] = {
     {"GET", "/docs/docs.css", Access::kPublic, show_docs_style, "showDocsStyle", "documentation",
      "Style of the page", nullptr, page_style_responses},
     {"GET", "/healthz", Access::kPublic, report_health, "reportHealth", "operation",
-     "Whether the gateway can serve", nullptr, health_responses},
+     "Health of the gateway", nullptr, health_responses},
     {"GET", "/metrics", Access::kPublic, report_metrics, "reportMetrics", "operation",
      "Metrics for Prometheus", nullptr, text_responses},
 };
 
-/// The routes, and the texts that they point to.
+/// The routes, and storage for their texts.
 class RouteTable {
    public:
     RouteTable() {
@@ -129,7 +129,7 @@ class RouteTable {
                            route.summary, route.request_schema, route.responses});
     }
 
-    std::deque<std::string> texts_{};  // whose elements stay where they are
+    std::deque<std::string> texts_{};  // a deque never moves its elements
     std::vector<Route> routes_{};
 };
 

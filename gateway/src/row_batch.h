@@ -1,4 +1,4 @@
-// Rows of SQL that are written out together.
+// Rows of a result that are written together.
 #pragma once
 
 #include <string>
@@ -8,10 +8,10 @@
 
 namespace epe::gateway {
 
-/// Copies of rows, one behind the other: a result of libpq for each would take 2 kB more.
+/// Copies of rows in one buffer: one libpq result per row would take 2 kB more each.
 class RowBatch final : public TableRows {
    public:
-    /// `row` is one row, of as many columns as the others.
+    /// `row` is a result of one row, with the same number of columns as the others.
     void add(const QueryResult& row);
     void clear();
     std::size_t bytes() const { return bytes_.size(); }

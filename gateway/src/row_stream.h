@@ -1,4 +1,4 @@
-// The rows of a statement while they come.
+// The rows of a running statement.
 #pragma once
 
 #include <optional>
@@ -8,8 +8,8 @@
 
 namespace epe::gateway {
 
-/// The rows of a statement that has been sent, one by one, so that no more than one is held. One
-/// that is left before its end leaves its connection unusable.
+/// The rows of a statement that has been sent, fetched one at a time, so that only one is held in
+/// memory. If a stream is destroyed before its end, its connection becomes unusable.
 class RowStream {
    public:
     RowStream(Connection& connection, Statement statement);
@@ -17,7 +17,7 @@ class RowStream {
     RowStream& operator=(RowStream&&) = delete;
     ~RowStream();
 
-    /// A result of one row; nullopt once all have come and what the statement did is committed.
+    /// A result of one row; nullopt after the last row, when the transaction has been committed.
     /// Throws DatabaseError, ClientGone.
     std::optional<QueryResult> next();
 

@@ -6,7 +6,7 @@
 namespace epe::gateway {
 namespace {
 
-/// What the settings are unless the server says otherwise (control-arguments.md).
+/// Default values of the settings, used if the server does not report them (control-arguments.md).
 struct Level {
     const char* name;
     const char* setting;
@@ -36,7 +36,7 @@ class CallWriter {
     SqlCall call_{};
 };
 
-/// By RunKind.
+/// Indexed by RunKind.
 constexpr std::array<const char*, 5> kFunctions{"pyq_eval", "pyq_table_eval", "pyq_row_eval",
                                                 "pyq_group_eval", "pyq_index_eval"};
 
@@ -66,7 +66,7 @@ std::string make_par_lst(const RunRequest& request, Lease& lease, ClientWatch& w
     const std::string service = request.service.value_or("LOW");
     const auto* level = std::find_if(kLevels.begin(), kLevels.end(),
                                      [&](const Level& each) { return each.name == service; });
-    // A server that does not preload the library knows no setting before the first call.
+    // A server that does not preload the library does not know its settings before the first call.
     const QueryResult setting =
         lease.query("SELECT coalesce(pg_catalog.current_setting($1, true), $2)",
                     {level->setting, std::to_string(level->engines)}, &watch);

@@ -1,4 +1,4 @@
-// A run request as SQL.
+// Translates a run request to SQL.
 #pragma once
 
 #include <optional>
@@ -11,7 +11,7 @@
 
 namespace epe::gateway {
 
-/// Whose script runs.
+/// Name and owner of the script.
 struct ScriptName {
     std::string name;
     std::optional<std::string> owner{};
@@ -27,7 +27,7 @@ struct SqlCall {
 SqlCall make_call(const RunRequest& request, const ScriptName& script, const std::string& par_lst,
                   const std::string& schema, const Parameter& output_format);
 
-/// PAR_LST, with `parallel` cut to what the settings of the session's server allow.
+/// PAR_LST, with `parallel` limited to the maximum of the session's server settings.
 std::string make_par_lst(const RunRequest& request, Lease& lease, ClientWatch& watch);
 
 }  // namespace epe::gateway

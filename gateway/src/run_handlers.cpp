@@ -15,7 +15,7 @@
 namespace epe::gateway {
 namespace {
 
-/// Answers 201 with the address of the job.
+/// Responds 201 with the URL of the job.
 void submit(Exchange& exchange, Lease& lease, const SqlCall& call, ApiVersion version) {
     const QueryResult rows =
         lease.last_query("SELECT value FROM " + call.function + " AS t(name text, value text)",
@@ -38,7 +38,7 @@ void run_script(Exchange& exchange, RunKind kind, ApiVersion version) {
 
     std::unique_ptr<Lease> lease = exchange.session->lease(&exchange.watch);
     const std::string par_lst = make_par_lst(request, *lease, exchange.watch);
-    // The call outlives the lease's owner here: it keeps its own copy of the name.
+    // The callback outlives this function's arguments, so it owns a copy of the name.
     query.call = [&request, &script, &par_lst, schema = lease->schema()](const Parameter& format) {
         return make_call(request, script, par_lst, schema, format);
     };

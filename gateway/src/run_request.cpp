@@ -21,7 +21,7 @@ enum class Form : std::uint8_t {
     kPlain,
     kService,  // one of kServices
     kObject,   // a JSON object, or a string that holds the text of one
-    kFormat,   // the same, or the name of a table or type
+    kFormat,   // as kObject, or the name of a table or type
 };
 
 constexpr unsigned bit(RunKind kind) { return 1U << static_cast<unsigned>(kind); }
@@ -34,9 +34,9 @@ struct Field {
     const char* name;
     std::variant<Flag, Count, Text> member;
     Form form;
-    unsigned taken_by;     // kinds; in the bodies of others it is ignored as unknown keys are
-    unsigned required_by;  // kinds
-    bool is_new;           // not in v1
+    unsigned taken_by;     // kinds that accept it; other kinds ignore it like an unknown key
+    unsigned required_by;  // kinds that require it
+    bool is_new;           // v2 only
     const char* description;
 };
 
@@ -44,35 +44,35 @@ constexpr std::array<const char*, 3> kServices{"LOW", "MEDIUM", "HIGH"};
 
 constexpr std::array<Field, 15> kFields{{
     {"parameters", &RunRequest::parameters, Form::kObject, kAll, kNone, false,
-     "Arguments of the function by name, and control arguments (oml_...): a string that holds the "
+     "Arguments of the function by name, and control arguments (oml_...): a string with the "
      "text of a JSON object, or the object itself."},
     {"input", &RunRequest::input, Form::kPlain, kInput, kInput, false,
      "A query, or the name of a table or view."},
     {"rows", &RunRequest::rows, Form::kPlain, bit(RunKind::kRow), bit(RunKind::kRow), false,
-     "Rows of a chunk."},
+     "Rows per chunk."},
     {"groupBy", &RunRequest::group_by, Form::kPlain, bit(RunKind::kGroup), bit(RunKind::kGroup),
      false, "Columns to group by, separated by commas."},
     {"orderBy", &RunRequest::order_by, Form::kPlain, bit(RunKind::kGroup), kNone, false,
      "Columns to sort each group by, separated by commas."},
     {"times", &RunRequest::times, Form::kPlain, bit(RunKind::kIndex), bit(RunKind::kIndex), false,
-     "How often the function is called, with 1, 2, ..."},
+     "Number of calls; the function is called with 1, 2, ..."},
     {"parallelFlag", &RunRequest::parallel_flag, Form::kPlain, kCut, kNone, false,
-     "Call in several engines at once, as many as the service level allows."},
+     "Call in parallel in as many engines as the service level allows."},
     {"parallel", &RunRequest::parallel, Form::kPlain, kCut, kNone, false,
-     "Engines to use at once; more than the service level allows count as what it allows."},
+     "Number of engines; limited to the maximum of the service level."},
     {"service", &RunRequest::service, Form::kService, kAll, kNone, false,
-     "Service level; LOW unless given."},
+     "Service level; default LOW."},
     {"envName", &RunRequest::environment, Form::kPlain, kAll, kNone, false,
-     "The Python environment to run in."},
+     "Python environment to run in."},
     {"graphicsFlag", &RunRequest::graphics_flag, Form::kPlain, kAll, kNone, false,
-     "Return the figures that the function drew, beside its value."},
+     "Return the figures drawn by the function, beside its value."},
     {"asyncFlag", &RunRequest::async_flag, Form::kPlain, kAll, kNone, false,
      "Submit a job and return at once."},
     {"timeout", &RunRequest::timeout, Form::kPlain, kAll, kNone, false,
-     "Seconds that the job may run, 1800 to 43200 unless the server says otherwise; only with "
+     "Time limit of the job in seconds, 1800 to 43200 by default; only with "
      "asyncFlag."},
     {"comments", &RunRequest::comments, Form::kPlain, kAll, kNone, true,
-     "Text that comes back with the result of the job."},
+     "Text returned with the result of the job."},
     {"outputFormat", &RunRequest::output_format, Form::kFormat, kAll, kNone, false,
      "Columns of a typed result, for text/csv and Arrow: an object of names and SQL types, the "
      "text of one, or the name of a table or type. Not in Oracle's API."},
@@ -98,14 +98,14 @@ bool is_blank(std::string_view text) {
     return text.find_first_not_of(" \t\r\n") == std::string_view::npos;
 }
 
-/// The text of a JSON object that a field gives as such or as a string.
+/// The text of a JSON object that a field contains directly or as a string.
 std::string object_text(const Field& field, const Json& value) {
     if (value.is_object()) return to_text(value);
-    if (!value.is_string()) refuse(field, "a JSON object, or a string that holds one");
+    if (!value.is_string()) refuse(field, "a JSON object, or a string that contains one");
     auto text = value.get<std::string>();
     if (is_blank(text)) return "{}";
     if (!parse_json(text, in_field(field)).is_object())
-        refuse(field, "a JSON object, or a string that holds one");
+        refuse(field, "a JSON object, or a string that contains one");
     return text;
 }
 
@@ -125,7 +125,7 @@ std::string read_text(const Field& field, const Json& value) {
 
 std::int32_t read_count(const Field& field, const Json& value) {
     constexpr std::int32_t kMost = std::numeric_limits<std::int32_t>::max();
-    // Numbers beyond 64 bits are floats to the parser.
+    // The parser reads numbers beyond 64 bits as floats.
     const bool is_count = value.is_number_integer() && value.get<std::int64_t>() >= 1 &&
                           (!value.is_number_unsigned() || value.get<std::uint64_t>() <= kMost) &&
                           value.get<std::int64_t>() <= kMost;
@@ -155,19 +155,19 @@ void read_fields(const Json& body, ApiVersion version, RunRequest& request) {
     }
 }
 
-/// What no field alone can tell.
+/// Checks that involve several fields.
 void check_together(RunRequest& request) {
     const Json parameters = parse_json(request.parameters.value_or("{}"), "field \"parameters\"");
     request.is_async = request.async_flag.value_or(is_control_set(parameters, "oml_async_flag"));
     request.wants_graphics = request.graphics_flag.value_or(asks_for_figures(parameters));
     if (request.timeout && !request.is_async)
-        throw ApiError(400, "field \"timeout\" is only for calls with asyncFlag");
-    // There SQL would take it for the job's time limit, and not give it to the function.
+        throw ApiError(400, "field \"timeout\" requires asyncFlag");
+    // SQL would take it as the job's time limit and not pass it to the function.
     if (request.is_async && parameters.contains("timeout"))
-        throw ApiError(400, "field \"parameters\" must not hold \"timeout\" with asyncFlag: "
-                            "the time limit of the job is the field \"timeout\"");
+        throw ApiError(400, "field \"parameters\" must not contain \"timeout\" with asyncFlag: "
+                            "use the field \"timeout\" for the time limit of the job");
     if (request.is_async && request.output_format)
-        throw ApiError(400, "field \"outputFormat\" is not for calls with asyncFlag");
+        throw ApiError(400, "field \"outputFormat\" cannot be combined with asyncFlag");
 }
 
 nlohmann::json field_schema(const Field& field) {
@@ -216,17 +216,18 @@ std::string RunRequest::par_lst(std::optional<std::int32_t> engines) const {
     if (service) controls["oml_service_level"] = *service;
     if (parallel_flag) controls["oml_parallel_flag"] = *parallel_flag;
     if (engines) controls["oml_parallel"] = *engines;
-    // Said again where `parameters` may say it: SQL must not read there what was not read here.
+    // Repeated even if `parameters` contains them: SQL must not read other values than those read
+    // here.
     if (parameters || is_async) controls["oml_async_flag"] = is_async;
     if (wants_graphics)
-        controls["oml_graphics_flag"] = kAlways;  // the value must not get lost with the figures
+        controls["oml_graphics_flag"] = kAlways;  // the value must be returned beside the figures
     else if (parameters)
         controls["oml_graphics_flag"] = false;
     if (is_async && comments) controls["oml_comments"] = *comments;
     if (timeout) controls["timeout"] = *timeout;
 
-    // Appended as text, so that every number of the client's reaches the script as it was written.
-    // Of a key that stands twice the last one counts.
+    // Appended as text, so that the client's numbers reach the script unchanged. If a key is
+    // repeated, the last one wins.
     std::string text = parameters.value_or("{}");
     if (controls.empty()) return text;
     text.erase(text.find_last_of('}'));

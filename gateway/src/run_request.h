@@ -13,7 +13,7 @@ namespace epe::gateway {
 enum class ApiVersion : std::uint8_t { kV1, kV2 };
 enum class RunKind : std::uint8_t { kEval, kTable, kRow, kGroup, kIndex };
 
-/// What a client asked for; absent where it said nothing or null.
+/// The fields of a run request; absent if the client omitted them or sent null.
 struct RunRequest {
     RunKind kind = RunKind::kEval;
     std::optional<bool> async_flag{};
@@ -29,27 +29,27 @@ struct RunRequest {
     std::optional<std::string> group_by{};
     std::optional<std::string> order_by{};
     std::optional<std::string> comments{};
-    std::optional<std::string> parameters{};     ///< text of a JSON object
-    std::optional<std::string> output_format{};  ///< text of a JSON object, or a name
+    std::optional<std::string> parameters{};     ///< JSON object as text
+    std::optional<std::string> output_format{};  ///< JSON object as text, or a name
 
-    /// async_flag and graphics_flag, else what the control arguments in `parameters` say.
+    /// async_flag and graphics_flag, or else the corresponding control arguments in `parameters`.
     bool is_async = false;
     bool wants_graphics = false;
 
-    /// PAR_LST: `parameters` with the fields that are control arguments. `engines` is `parallel`
-    /// within what the service level allows.
+    /// PAR_LST: `parameters` plus the fields that are control arguments. `engines` is `parallel`
+    /// limited to the maximum of the service level.
     std::string par_lst(std::optional<std::int32_t> engines) const;
 };
 
-/// Reads and checks a body. Throws ApiError 400.
+/// Parses and validates a body. Throws ApiError 400.
 RunRequest read_run_request(std::string_view body, RunKind kind, ApiVersion version);
 
-/// The JSON schema of the body, made from the same table as the reading.
+/// The JSON schema of the body, generated from the table of fields.
 nlohmann::json run_request_schema(RunKind kind);
 
-/// Whether a control argument of PAR_LST, already parsed, says true.
+/// Whether a control argument of a parsed PAR_LST is true.
 bool is_control_set(const Json& parameters, const char* name);
-/// The same of oml_graphics_flag, which may be "always", too.
+/// The same for oml_graphics_flag, which may also be "always".
 bool asks_for_figures(const Json& parameters);
 
 }  // namespace epe::gateway

@@ -1,4 +1,4 @@
-// Scripts: the list, and one of them.
+// Scripts: the list, and single scripts.
 #include <httplib.h>
 
 #include "answer.h"
@@ -21,7 +21,7 @@ Json script_object(const QueryResult& rows, int row) {
     };
     Json script;
     script["name"] = text(1);
-    // A script of a role that has been dropped has no owner.
+    // The script of a dropped role has no owner.
     script["owner"] =
         rows.is_null(row, 0) ? Json() : Json(owner_in_api(std::string(rows.value(row, 0))));
     script["script"] = text(2);
@@ -32,7 +32,7 @@ Json script_object(const QueryResult& rows, int row) {
 
 bool is_true(const std::optional<std::string>& text) { return text == "true" || text == "1"; }
 
-/// What PUT stores.
+/// The contents of a PUT request.
 struct NewScript {
     std::string source{};
     bool is_global = false;
@@ -70,7 +70,7 @@ NewScript read_json_script(const std::string& text) {
     return script;
 }
 
-/// A body of JSON, or the source itself as text/...
+/// A JSON body, or the source itself as text/...
 NewScript read_new_script(const Exchange& exchange) {
     const std::string& body = exchange.request.body;
     if (!exchange.request.get_header_value("Content-Type").starts_with("text/"))
@@ -78,7 +78,7 @@ NewScript read_new_script(const Exchange& exchange) {
     NewScript script;
     script.source = body;
     if (body.find('\0') != std::string::npos)
-        throw ApiError(400, "the script must not hold a zero byte");
+        throw ApiError(400, "the script must not contain a zero byte");
     script.is_global = is_true(query_text(exchange, "global"));
     if (const auto overwrite = query_text(exchange, "overwrite"))
         script.may_replace = is_true(overwrite);
@@ -86,11 +86,12 @@ NewScript read_new_script(const Exchange& exchange) {
     return script;
 }
 
-/// Writes go to the user's own scripts and to global ones; an owner in the query string says which.
+/// Only the user's own and global scripts can be changed; the owner in the query string selects
+/// one.
 bool is_global_target(const Exchange& exchange, const ScriptName& script, bool is_global) {
     if (!script.owner || *script.owner == exchange.session->user()) return is_global;
     if (owner_in_api(*script.owner) == "PYQSYS") return true;
-    throw ApiError(400, "only one's own scripts and global ones can be written");
+    throw ApiError(400, "only your own and global scripts can be changed");
 }
 
 const char* sql_bool(bool value) { return value ? "true" : "false"; }
@@ -128,7 +129,7 @@ void store_script(Exchange& exchange) {
     const NewScript script = read_new_script(exchange);
     const bool is_global = is_global_target(exchange, name, script.is_global);
     const auto lease = exchange.session->lease(&exchange.watch);
-    // One statement: what it sees of the view is from before the creation.
+    // Part of the same statement, so its snapshot predates the creation.
     const QueryResult rows = lease->query(
         "SELECT EXISTS (SELECT FROM pyqsys.readable_scripts AS s WHERE s.name = $1 AND "
         "CASE WHEN $3::boolean THEN s.is_global ELSE s.is_own END), " +

@@ -1,4 +1,4 @@
-// A text that is wiped when it is no longer needed.
+// A text that is wiped when it is destroyed.
 #pragma once
 
 #include <cstring>
@@ -10,7 +10,7 @@
 
 namespace epe::gateway {
 
-/// Not a std::string: that leaves copies of short texts where it has been moved from.
+/// Not a std::string: moving a short std::string leaves a copy of the text behind.
 class Secret {
    public:
     Secret() = default;

@@ -11,11 +11,11 @@ namespace epe::gateway {
 
 namespace {
 
-/// A worker that has answered looks that long for the next request of its client, which is cheaper
-/// than to hand it back and forth.
+/// After a response a worker waits this long for the client's next request, which is cheaper than
+/// passing the connection to the listener and back.
 constexpr std::chrono::milliseconds kAttention{20};
 
-/// The requests of a client that are there, and those that follow at once.
+/// Handles a client's pending requests, and those that follow at once.
 void attend(HttpFront& front, Listener& listener, const Workers& workers,
             Workers::OwnedClient client) {
     bool is_kept = true;
@@ -35,9 +35,9 @@ void attend(HttpFront& front, Listener& listener, const Workers& workers,
 void reload(TlsContext& tls) {
     try {
         tls.reload();
-        log_event(LogLevel::kInfo, "certificate read again");
+        log_event(LogLevel::kInfo, "certificate reloaded");
     } catch (const TlsError& error) {
-        log_event(LogLevel::kError, "certificate not read again", {{"message", error.what()}});
+        log_event(LogLevel::kError, "certificate not reloaded", {{"message", error.what()}});
     }
 }
 

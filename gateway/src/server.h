@@ -1,4 +1,4 @@
-// The gateway: everything that requests share.
+// The gateway: state shared by all requests.
 #pragma once
 
 #include <chrono>
@@ -27,7 +27,7 @@ class Gateway {
     Metrics& metrics() { return metrics_; }
 
     Gauges gauges() const;
-    /// PQping's word, asked once a second at most: anybody may ask.
+    /// PQping's answer, cached for a second because the endpoint is public.
     std::string database_state();
 
    private:

@@ -10,17 +10,18 @@
 
 namespace epe::gateway {
 
-/// A connection lent by a user's pool: given back, reset, by the destructor, or closed when it is
-/// no longer usable.
+/// A connection borrowed from a user's pool. The destructor resets it and returns it to the pool,
+/// or closes it if it is no longer usable.
 class Lease {
    public:
     virtual ~Lease() = default;
 
-    /// As Connection::query(). Before the first statement the server says whether the user may
-    /// still log in; if not the statement does not run, and this throws ApiError 401.
+    /// As Connection::query(). Before the first statement the server checks that the user may still
+    /// log in; if not, the statement does not run, and ApiError 401 is thrown.
     virtual QueryResult query(const std::string& sql, const std::vector<Parameter>& parameters,
                               ClientWatch* watch) = 0;
-    /// The same for the last statement, which is cheaper: the connection is reset along with it.
+    /// The same for the last statement: cheaper, because the connection is reset in the same round
+    /// trip.
     virtual QueryResult last_query(const std::string& sql, const std::vector<Parameter>& parameters,
                                    ClientWatch* watch) = 0;
     /// The same, as Connection::rows().
@@ -28,21 +29,20 @@ class Lease {
     virtual RowStream last_rows(const RowQuery& query, ClientWatch* watch) = 0;
     /// As Connection::await_notification().
     virtual bool await_notification(int milliseconds, ClientWatch* watch) = 0;
-    /// The schema that the extension's functions stand in, quoted, e.g. `public`.
+    /// The schema of the extension's functions, quoted, e.g. `public`.
     virtual const std::string& schema() const = 0;
 };
 
-/// What a request may use of the user whose token it showed: connections that are authenticated as
-/// that user. All of an API user's tokens share one.
+/// The database access of an authenticated request: connections authenticated as the token's user.
+/// All tokens of a user share one session.
 class Session {
    public:
     virtual ~Session() = default;
     virtual const std::string& user() const = 0;
 
-    /// A connection, from the pool or a new one. Throws ApiError 401 when it turns out that the
-    /// user may no longer log in, 500 when the database cannot be reached or all of the pool stay
-    /// in use
-    /// (`watch` as in Connection::query).
+    /// A pooled or new connection. Throws ApiError 401 if the user may no longer log in, and 500 if
+    /// the database cannot be reached or all connections of the pool stay in use. `watch` is as in
+    /// Connection::query.
     virtual std::unique_ptr<Lease> lease(ClientWatch* watch) = 0;
 };
 

@@ -28,10 +28,10 @@ std::string field_of(const PGresult* result, int field) {
     return text != nullptr ? text : "";
 }
 
-/// The answer to a Sync, behind which nothing is left of what was sent before it.
+/// The response to a Sync: all responses to earlier messages have been read.
 bool is_end(const PGresult* result) { return PQresultStatus(result) == PGRES_PIPELINE_SYNC; }
 
-/// The server waits for data, or for them to be taken, which nobody here does.
+/// The server is in COPY mode, which the gateway does not use.
 bool is_copy(const PGresult* result) {
     const ExecStatusType status = PQresultStatus(result);
     return status == PGRES_COPY_IN || status == PGRES_COPY_OUT || status == PGRES_COPY_BOTH;
@@ -69,7 +69,7 @@ DatabaseError result_error(const PGresult* result) {
     error.detail = field_of(result, PG_DIAG_MESSAGE_DETAIL);
     error.hint = field_of(result, PG_DIAG_MESSAGE_HINT);
     error.context = field_of(result, PG_DIAG_CONTEXT);
-    // libpq's own: the connection broke, or memory was short.
+    // A result made by libpq: the connection broke, or memory was exhausted.
     if (error.sqlstate.empty()) error.sqlstate = "08006";
     if (error.message.empty()) error.message = trimmed(PQresultErrorMessage(result));
     return error;
@@ -81,14 +81,14 @@ void Statement::flush() {
         if (left < 0) throw connection_error(connection_);
         if (left == 0) return;
         wait_for_server(/* is_writing */ true, kForever);
-        // A server that answers before it has read everything must not be made to wait.
+        // The server may send responses before it has read all input: it must not block.
         take_input();
     }
 }
 
 void Statement::take_input() {
     if (PQconsumeInput(connection_) == 0) throw connection_error(connection_);
-    // libpq keeps them, and a script may make millions.
+    // libpq queues notifications, and a script may send millions.
     while (PGnotify* notify = PQnotifies(connection_)) {
         PQfreemem(notify);
         is_notified_ = true;
@@ -107,7 +107,7 @@ void Statement::wait() {
                                   {client, POLLRDHUP, 0},
                                   {interruption_descriptor(), POLLIN, 0}}};
     (void)poll(polled.data(), polled.size(), kForever);
-    if (polled[0].revents != 0) return;  // what is there already is worth more
+    if (polled[0].revents != 0) return;  // a result that has arrived takes precedence
     if (polled[1].revents != 0) {
         cancel();
         throw ClientGone{};
@@ -118,7 +118,7 @@ void Statement::wait() {
     }
 }
 
-/// Null behind a statement's last result.
+/// Null after a statement's last result.
 PGresult* Statement::next_result() {
     while (PQisBusy(connection_) != 0) {
         wait();
@@ -127,8 +127,8 @@ PGresult* Statement::next_result() {
     return PQgetResult(connection_);
 }
 
-/// Takes what follows up to the Sync, so that the next statement can be sent. An error there is
-/// that of the commit: deferred constraints, serialization.
+/// Reads up to the Sync, so that the next statement can be sent. An error there was raised at
+/// commit: deferred constraints, serialization.
 void Statement::finish() {
     OwnedResult failure;
     while (true) {
@@ -142,10 +142,10 @@ void Statement::finish() {
     if (failure) throw result_error(failure.get());
 }
 
-/// Throws what the result says, which is none of those that a statement ends well with.
+/// Throws the error of a result that is not a normal end of a statement.
 void Statement::fail(const PGresult* result) {
     if (is_copy(result)) {
-        DatabaseError error;  // the connection stays busy, hence is not used again
+        DatabaseError error;  // the connection stays busy and is not reused
         error.sqlstate = "0A000";
         error.message = "COPY cannot be used here";
         throw error;
@@ -154,7 +154,7 @@ void Statement::fail(const PGresult* result) {
     try {
         finish();
     } catch (const DatabaseError&) {
-        // The connection has ended with the statement, whose error says more.
+        // The connection ended together with the statement, whose error is more specific.
     }
     throw error;
 }
@@ -167,7 +167,7 @@ void Statement::pass_guard() {
         }
         return;
     }
-    // Without the server's word nobody knows how far it has come.
+    // Without a response the state of the statement is unknown.
     const bool is_refused = PQresultErrorField(result.get(), PG_DIAG_SQLSTATE) != nullptr;
     try {
         fail(result.get());
@@ -180,7 +180,7 @@ void Statement::pass_guard() {
 }
 
 void Statement::read_by_row() {
-    // Fails only where no statement has been sent.
+    // Fails only if no statement has been sent.
     (void)PQsetSingleRowMode(connection_);
 }
 
@@ -236,7 +236,7 @@ void Statement::cancel() {
             return;
         }
     }
-    // The connection is still busy, hence not usable.
+    // The connection is still busy and therefore unusable.
 }
 
 }  // namespace epe::gateway

@@ -1,4 +1,4 @@
-// One statement on its way: sent, waited for, cancelled when nobody wants it any more.
+// A statement in flight: sending, waiting, cancelling.
 #pragma once
 
 #include <optional>
@@ -8,38 +8,40 @@
 
 namespace epe::gateway {
 
-/// What libpq says of a broken connection, as an error: 08006, unless the server said better.
+/// Converts libpq's description of a broken connection to an error: 08006, unless the server sent a
+/// SQLSTATE.
 DatabaseError connection_error(const PGconn* connection);
 DatabaseError result_error(const PGresult* result);
-/// libpq's texts end in a line feed and may have several lines: the first ones of them, joined.
+/// Joins the first lines of a libpq message, which ends in a line feed.
 std::string trimmed(const char* text);
 
-/// What has been sent up to a Sync of the pipeline. Waits in poll() for the server, the client
-/// (when there is a watch) and the end of the program. Cancels the statement when one of the latter
-/// comes first, and then takes what is left of its results, so that the connection can go on.
+/// The messages sent up to a Sync of the pipeline. Waits in poll() for the server, the client (if
+/// there is a watch) and shutdown. If the client disconnects or the gateway shuts down first,
+/// cancels the statement and discards the rest of its results, so that the connection can be
+/// reused.
 class Statement {
    public:
-    /// `is_notified` becomes true when a NOTIFY has come meanwhile.
+    /// `is_notified` is set to true when a NOTIFY arrives meanwhile.
     Statement(PGconn* connection, ClientWatch* watch, bool& is_notified)
         : connection_(connection), watch_(watch), is_notified_(is_notified) {}
 
-    /// Hands the system what it has not taken yet.
+    /// Flushes pending output to the socket.
     void flush();
-    /// Takes what the server has sent, without waiting for more.
+    /// Reads available input without waiting.
     void take_input();
-    /// Of the statement before the one that counts; throws NotBegun when the server refused it.
+    /// The result of the guard; throws NotBegun if the server rejected it.
     void pass_guard();
-    /// The one result, behind which the transaction has ended; throws DatabaseError, ClientGone.
+    /// The only result, after the end of the transaction; throws DatabaseError, ClientGone.
     QueryResult only_result();
-    /// Instead of it: the rows one by one.
+    /// Alternative: fetches the rows one at a time.
     void read_by_row();
-    /// nullopt after the last one, behind the end of the transaction.
+    /// nullopt after the last row, when the transaction has ended.
     std::optional<QueryResult> next_row();
 
-    /// Whether all of the answer has been taken, so that another statement may follow.
+    /// Whether the response has been read completely, so that another statement may follow.
     bool has_ended() const { return has_ended_; }
 
-    /// Requests the statement's end and drops its results, for a few seconds at most.
+    /// Cancels the statement and discards its results, waiting a few seconds at most.
     void cancel();
 
    private:

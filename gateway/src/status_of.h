@@ -1,4 +1,4 @@
-// Which status an error of PostgreSQL becomes.
+// Maps errors of PostgreSQL to HTTP status codes.
 #pragma once
 
 #include <string>
@@ -9,11 +9,11 @@ namespace epe::gateway {
 
 struct DatabaseError;
 
-/// 401 for what the log-in refuses (28xxx), 500 for trouble of the server or the connection, 400
-/// for the rest: a script that failed, an argument that cannot be, a right that is missing.
+/// 401 for a rejected login (28xxx), 500 for an error of the server or the connection, and 400 for
+/// all others: a failed script, an invalid argument, a missing privilege.
 int status_of(const std::string& sqlstate);
 
-/// The whole answer; errorDetail gets detail, hint and context.
+/// The whole response; errorDetail contains detail, hint and context.
 ApiError to_api_error(const DatabaseError& error);
 
 }  // namespace epe::gateway

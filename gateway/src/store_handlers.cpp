@@ -1,4 +1,4 @@
-// Environments and datastores: what the user finds in the database beside scripts and jobs.
+// Environments and datastores.
 #include "answer.h"
 #include "api_error.h"
 #include "handlers.h"

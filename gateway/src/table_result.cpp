@@ -8,7 +8,7 @@
 namespace epe::gateway {
 namespace {
 
-/// Rows times columns: a table of records that have little in common is nearly empty, and large.
+/// Maximum rows times columns: a table of records with few common keys is large and nearly empty.
 constexpr std::size_t kMostCells = 1'000'000;
 
 ColumnKind kind_of(const Json& value) {

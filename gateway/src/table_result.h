@@ -9,11 +9,11 @@
 
 namespace epe::gateway {
 
-/// An array of objects is a row each, with the columns of all of them; any other array a row for
-/// each item in a column "value"; an object is one row, anything else one row of a column "value".
-/// null has no rows. Results by group are one below the other, with the group in a first column
-/// "group". What is nested within a row is JSON text. Types are those that hold all of a column's
-/// values: boolean, int64, double, else text.
+/// An array of objects has one row per object, with the union of their keys as columns. Any other
+/// array has one row per item, in a column "value". An object is one row, and any other value is
+/// one row with a column "value". null has no rows. Results by group are concatenated, with the
+/// group in a first column "group". Nested values are JSON text. A column's type is the first that
+/// holds all of its values: boolean, int64, double, otherwise text.
 class TableResult final : public TableRows {
    public:
     TableResult(const Json& result, RunKind kind);
@@ -32,9 +32,9 @@ class TableResult final : public TableRows {
     const Parameter& cell(int row, int column) const;
 
     std::vector<TableColumn> columns_{};
-    std::unordered_map<std::string, std::size_t> places_{};  ///< of columns, by name
-    std::vector<bool> is_typed_{};                           ///< whether a column has had a value
-    std::vector<Cells> cells_{};  ///< by column; shorter than rows_ where the rest is null
+    std::unordered_map<std::string, std::size_t> places_{};  ///< column index by name
+    std::vector<bool> is_typed_{};                           ///< whether the column has had a value
+    std::vector<Cells> cells_{};  ///< by column; missing cells at the end are null
     int rows_ = 0;
 };
 

@@ -50,13 +50,13 @@ ColumnKind kind_of(unsigned type) {
     }
 }
 
-/// numeric(p,s) that 128 bits hold; every other numeric stays text, which is exact.
+/// numeric(p,s) that fits 128 bits; every other numeric stays text, which is exact.
 void read_numeric(int modifier, TableColumn& column) {
-    constexpr int kHeader = 4;  // that a modifier counts on top
+    constexpr int kHeader = 4;  // included in a typmod
     constexpr int kMostDigits = 38;
     if (modifier < kHeader) return;
     const int precision = ((modifier - kHeader) >> 16) & 0xFFFF;
-    const int scale = (modifier - kHeader) & 0x7FF;  // from 1024 on it is negative
+    const int scale = (modifier - kHeader) & 0x7FF;  // values from 1024 are negative scales
     if (precision > kMostDigits || scale > precision) return;
     column.kind = ColumnKind::kDecimal;
     column.precision = precision;

@@ -1,4 +1,4 @@
-// Tables on their way out: columns, rows, and who writes them in which form.
+// Tabular output: columns, rows, and the writer interface of each format.
 #pragma once
 
 #include <cstdint>
@@ -24,13 +24,13 @@ enum class ColumnKind : std::uint8_t {
     kTimestamp,
     kTimestampUtc,
     kBinary,
-    kUtf8,  ///< and everything that is none of the above, as PostgreSQL writes it
+    kUtf8,  ///< all other types, in PostgreSQL's text form
 };
 
 struct TableColumn {
     std::string name;
     ColumnKind kind = ColumnKind::kUtf8;
-    int precision = 0;  ///< of kDecimal
+    int precision = 0;  ///< kDecimal only
     int scale = 0;
 };
 
@@ -47,7 +47,7 @@ class TableWriter {
    public:
     virtual ~TableWriter() = default;
     virtual std::string begin() = 0;
-    /// Throws ApiError 400 for a value that the form cannot hold.
+    /// Throws ApiError 400 for a value that the format cannot represent.
     virtual std::string write(const TableRows& rows) = 0;
     virtual std::string end() = 0;
 };
@@ -69,7 +69,7 @@ class QueryRows final : public TableRows {
     const QueryResult& result_;
 };
 
-/// What PostgreSQL's types become.
+/// Maps PostgreSQL's types.
 std::vector<TableColumn> columns_of(const QueryResult& result);
 
 }  // namespace epe::gateway

@@ -8,13 +8,13 @@ namespace epe::gateway {
 
 namespace {
 
-constexpr std::uint32_t kFreeOfPair = 5;      // failures without a delay
+constexpr std::uint32_t kFreeOfPair = 5;      // failures before delays start
 constexpr std::uint32_t kFreeOfAddress = 50;  // many users may share one
 constexpr Throttle::Seconds kLongest{60};
 constexpr Throttle::Seconds kTrusted{8 * 3600};
-constexpr Throttle::Seconds kForgotten{15 * 60};  // a failure before that counts no more
+constexpr Throttle::Seconds kForgotten{15 * 60};  // age at which failures expire
 
-/// The network that one client can take addresses from.
+/// The network from which one client can obtain addresses.
 std::string network_of(const std::string& address) {
     in6_addr six{};
     if (inet_pton(AF_INET6, address.c_str(), &six) != 1 || IN6_IS_ADDR_V4MAPPED(&six))
@@ -116,7 +116,7 @@ bool Throttle::is_trusted(const std::string& pair, Clock::time_point now) const 
 }
 
 void Throttle::make_room() {
-    // Those that run are few: as many as there are clients.
+    // Attempts in progress are few: at most one per client.
     for (auto each = order_.begin(); records_.size() >= most_records_ && each != order_.end();) {
         const auto found = records_.find(*each);
         if (found->second.running > 0) {

@@ -1,4 +1,4 @@
-// Slows down who guesses passwords.
+// Slows down password guessing.
 #pragma once
 
 #include <chrono>
@@ -12,11 +12,11 @@
 
 namespace epe::gateway {
 
-/// Counts failed log-ins by address, which does not concern users who have logged in from there
-/// lately, and by user at an address: nobody can lock a user out from elsewhere. Past a number of
-/// failures each one doubles the time for which further attempts are refused unheard, up to a
-/// minute. Addresses of IPv6 count by their /64. Keeps a bounded number of records; the least
-/// recent go first. Safe from all threads.
+/// Counts failed logins by address, and by user at an address. Users who have recently logged in
+/// from an address are exempt from its count, and a user cannot be locked out from other addresses.
+/// Past a threshold each failure doubles the period in which further attempts are rejected without
+/// checking, up to a minute. IPv6 addresses count by their /64. The number of records is bounded;
+/// the least recently used are evicted first. Thread-safe.
 class Throttle {
    public:
     using Clock = std::chrono::steady_clock;
@@ -24,8 +24,8 @@ class Throttle {
 
     explicit Throttle(std::size_t most_records = 100'000) : most_records_(most_records) {}
 
-    /// An attempt that may be made; counts as one that goes on until it ends. One that says neither
-    /// counts neither way: the database could not be asked.
+    /// An admitted attempt, in progress until destroyed. If neither outcome is reported, it does
+    /// not count: the database could not be asked.
     class Attempt {
        public:
         Attempt(Throttle& owner, std::string pair, std::string address);
@@ -40,12 +40,13 @@ class Throttle {
         std::string pair_, address_;
     };
 
-    /// How long this user must not try from this address; zero: at once.
+    /// How long this user may not try from this address; zero if it may try now.
     Seconds delay(const std::string& user, const std::string& address,
                   Clock::time_point now = Clock::now());
 
-    /// Waits while as many attempts of this user from this address go on as may fail in a row, so
-    /// that a burst guesses no more than a sequence; then `delay` decides: nullopt sets `refused`.
+    /// Waits while as many attempts of this user from this address are in progress as may fail in a
+    /// row, so that parallel attempts gain nothing over sequential ones. Then `delay` decides:
+    /// nullopt sets `refused`.
     std::optional<Attempt> begin(const std::string& user, const std::string& address,
                                  Seconds& refused);
 
@@ -57,12 +58,12 @@ class Throttle {
         std::uint32_t running = 0;
         Clock::time_point last{};
         Clock::time_point until{};
-        Clock::time_point trusted_until{};  // of a pair that has logged in
+        Clock::time_point trusted_until{};  // for a pair that has logged in
         std::list<std::string>::iterator place{};
     };
 
     Record& record(const std::string& key);
-    /// Whether one more attempt may go on beside those that do, which may all fail.
+    /// Whether one more attempt may start, assuming that all attempts in progress fail.
     bool has_room(const std::string& key, std::uint32_t free);
     bool is_trusted(const std::string& pair, Clock::time_point now) const;
     Seconds delay_of(const std::string& key, Clock::time_point now) const;

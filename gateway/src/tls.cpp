@@ -17,7 +17,7 @@ namespace {
     throw TlsError(what + ": " + reason.data());
 }
 
-/// A key with a passphrase would ask for it on a terminal.
+/// Prevents a passphrase prompt on a terminal for an encrypted key.
 int refuse_passphrase(char*, int, int, void*) { return -1; }
 
 }  // namespace
@@ -36,7 +36,7 @@ TlsContext::OwnedContext TlsContext::load() const {
     if (SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) != 1) fail("cannot require TLS 1.2");
     (void)SSL_CTX_set_options(context, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION |
                                            SSL_OP_CIPHER_SERVER_PREFERENCE);
-    // Buffers of connections that rest are freed; a write may stop half-way.
+    // Buffers of idle connections are freed; partial writes are allowed.
     (void)SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                                         SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     SSL_CTX_set_default_passwd_cb(context, refuse_passphrase);
@@ -45,7 +45,7 @@ TlsContext::OwnedContext TlsContext::load() const {
     if (SSL_CTX_use_PrivateKey_file(context, key_.c_str(), SSL_FILETYPE_PEM) != 1)
         fail("cannot use the key \"" + key_ + "\"");
     if (SSL_CTX_check_private_key(context) != 1)
-        fail("the key \"" + key_ + "\" is not that of the certificate");
+        fail("the key \"" + key_ + "\" does not match the certificate");
     return made;
 }
 

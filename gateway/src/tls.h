@@ -11,7 +11,7 @@ typedef struct ssl_st SSL;
 
 namespace epe::gateway {
 
-/// A certificate or key that cannot be used: the text is for the operator.
+/// An unusable certificate or key; the message is for the operator.
 struct TlsError : std::runtime_error {
     using std::runtime_error::runtime_error;
 };
@@ -21,15 +21,15 @@ struct FreeSsl {
 };
 using OwnedSsl = std::unique_ptr<SSL, FreeSsl>;
 
-/// The certificate and what else connections share; TLS 1.2 and later.
+/// The certificate and other settings shared by connections; TLS 1.2 and later.
 class TlsContext {
    public:
     /// Throws TlsError.
     TlsContext(std::string certificate, std::string key);
-    /// Reads the files again; connections that are open keep what they have. Throws TlsError, and
-    /// then goes on with the former certificate.
+    /// Reloads the files; open connections keep the former certificate. Throws TlsError, and then
+    /// keeps the former certificate.
     void reload();
-    /// The server's side of a new connection. Throws std::bad_alloc.
+    /// The server side of a new connection. Throws std::bad_alloc.
     OwnedSsl accept(int descriptor);
 
    private:

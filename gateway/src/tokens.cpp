@@ -13,13 +13,13 @@ namespace epe::gateway {
 namespace {
 
 constexpr std::size_t kRandomBytes = 32;
-constexpr std::size_t kLongestToken = 128;  // what is longer is none of ours
+constexpr std::size_t kLongestToken = 128;  // longer tokens are invalid
 constexpr Tokens::Seconds kRemembered{600};
 
 std::string make_token() {
     std::array<unsigned char, kRandomBytes> bytes{};
     if (RAND_bytes(bytes.data(), static_cast<int>(bytes.size())) != 1)
-        throw std::runtime_error("there are no random numbers");
+        throw std::runtime_error("cannot generate random numbers");
     constexpr std::size_t kEncoded = 4 * ((kRandomBytes + 2) / 3);
     std::array<unsigned char, kEncoded + 1> text{};
     EVP_EncodeBlock(text.data(), bytes.data(), static_cast<int>(bytes.size()));
@@ -106,8 +106,8 @@ Tokens::Entries::const_iterator Tokens::look_up(std::string_view token) const {
     if (token.size() > kLongestToken) return entries_.end();
     const Hash hash = hash_of(token);
     const auto entry = entries_.find(hash);
-    // The search compares hashes, of which nobody can choose a part; the last word takes as long
-    // for every one.
+    // The lookup compares hashes, which a client cannot choose; the final comparison takes constant
+    // time.
     if (entry != entries_.end() &&
         CRYPTO_memcmp(entry->first.data(), hash.data(), hash.size()) != 0)
         return entries_.end();

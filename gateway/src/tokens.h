@@ -1,4 +1,4 @@
-// The tokens that clients show: who has one, and for how long.
+// Bearer tokens: their users and lifetimes.
 #pragma once
 
 #include <array>
@@ -13,9 +13,8 @@
 
 namespace epe::gateway {
 
-/// Tokens are random and told to the client alone: only their SHA-256 is kept here. Those that came
-/// from one log-in by refreshing are a chain; it ends after a time, or when it is revoked. Safe
-/// from all threads.
+/// Tokens are random, and only their SHA-256 is stored. Tokens obtained from one login by
+/// refreshing form a chain, which ends after a time limit or when it is revoked. Thread-safe.
 class Tokens {
    public:
     using Clock = std::chrono::steady_clock;
@@ -37,25 +36,25 @@ class Tokens {
     enum class State { kValid, kExpired, kUnknown };
     struct Found {
         State state = State::kUnknown;
-        std::string user{};  ///< of a valid one
+        std::string user{};  ///< user of a valid token
     };
 
     explicit Tokens(const Limits& limits) : limits_(limits) {}
 
-    /// The first token of a chain; nullopt when the user, or all, have too many.
+    /// The first token of a chain; nullopt if the user, or all users together, have too many.
     std::optional<Issued> issue(const std::string& user, Clock::time_point now = Clock::now());
     Found find(std::string_view token, Clock::time_point now = Clock::now()) const;
-    /// A further token of a valid one's chain, which stays valid until its own end. nullopt when it
-    /// is not valid, when the chain is over and when there are too many.
+    /// A further token of a valid token's chain; the old token stays valid until it expires.
+    /// nullopt if the token is invalid, the chain has ended or there are too many tokens.
     std::optional<Issued> refresh(std::string_view token, Clock::time_point now = Clock::now());
-    /// Ends the token's chain. False when it is not known.
+    /// Revokes the token's chain. False if the token is unknown.
     bool revoke(std::string_view token);
     void revoke_user(const std::string& user);
 
-    /// Who has a valid one.
+    /// The users that have a valid token.
     std::set<std::string> users(Clock::time_point now = Clock::now()) const;
     std::size_t valid(Clock::time_point now = Clock::now()) const;
-    /// Forgets those that have been expired for a while; until then they are told to be expired.
+    /// Removes tokens some time after their expiry; until then they are reported as expired.
     void sweep(Clock::time_point now = Clock::now());
 
    private:

@@ -7,7 +7,7 @@
 namespace epe::gateway {
 namespace {
 
-constexpr int kMostRows = 10000;  // of a FETCH, and of a piece
+constexpr int kMostRows = 10000;  // per FETCH, and per piece
 constexpr const char* kFetch = "FETCH 10000 FROM epe_rows";
 constexpr std::size_t kPieceBytes = std::size_t{2} << 20;
 
@@ -22,8 +22,9 @@ TypedStream::TypedStream(std::unique_ptr<Lease> lease, const httplib::Request& r
     lease_->query("DECLARE epe_rows SCROLL CURSOR FOR SELECT * FROM " + call.function + " " +
                       std::string(list.value(0, 0)),
                   call.parameters, &watch_);
-    // Runs the script, whose SQL may change settings, before those are made that values are read
-    // with. ISO alone keeps the order of day and month that dates are read in.
+    // Runs the script before the settings for reading values are made, because the script's SQL may
+    // change settings. DateStyle ISO sets only the output style and keeps the input order of day
+    // and month.
     lease_->query("MOVE NEXT FROM epe_rows", {}, &watch_);
     lease_->query("MOVE PRIOR FROM epe_rows", {}, &watch_);
     lease_->query("SELECT pg_catalog.set_config('client_encoding', 'UTF8', true), "
@@ -36,7 +37,7 @@ TypedStream::TypedStream(std::unique_ptr<Lease> lease, const httplib::Request& r
     fetch();
 }
 
-/// Fills the batch, which is only then not full when all rows are in it.
+/// Fills the batch; it is left incomplete only if all rows have been read.
 void TypedStream::fetch() {
     batch_.clear();
     while (batch_.bytes() < kPieceBytes && batch_.rows() < kMostRows) {

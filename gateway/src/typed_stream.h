@@ -1,9 +1,9 @@
-// A result with typed columns, sent while it is read.
+// A result with typed columns, streamed while it is read from the database.
 //
-// The call runs in a transaction, behind a cursor. The first rows are fetched before anything is
-// sent, so that an error of the call is an answer like any other; what goes wrong later cuts the
-// answer off. The transaction commits before the answer ends: whoever got the end of the result
-// knows that what the script wrote is there.
+// The call runs in a transaction, through a cursor. The first rows are fetched before the response
+// starts, so that an error of the call becomes an ordinary error response; a later error aborts the
+// response. The transaction commits before the response ends: a client that has read the end of the
+// result can rely on the script's changes.
 #pragma once
 
 #include <memory>
@@ -36,9 +36,9 @@ class TypedStream final : public PieceStream {
     std::unique_ptr<Lease> lease_;
     ClientWatch watch_;
     std::unique_ptr<TableWriter> writer_{};
-    std::optional<RowStream> rows_{};  ///< of the FETCH that goes on
+    std::optional<RowStream> rows_{};  ///< rows of the current FETCH
     RowBatch batch_{};
-    int fetched_ = 0;  // rows of that FETCH
+    int fetched_ = 0;  // rows read from the current FETCH
     bool has_all_ = false;
     bool has_begun_ = false;
     bool is_done_ = false;

@@ -17,11 +17,11 @@ namespace {
 constexpr int kUnauthorized = 401;
 constexpr int kInternal = 500;
 
-// The extension's, since a query of pg_roles takes longer than a trivial script.
+// A function of the extension, because a query of pg_roles takes longer than a trivial script.
 constexpr const char* kCheckLogIn = "SELECT pyqsys.check_log_in($1)";
-constexpr const char* kMayNotLogIn = "28000";  // what it raises
+constexpr const char* kMayNotLogIn = "28000";  // raised by that function
 
-// One that was used so lately is not worth a round trip of its own to see that it works.
+// A connection used this recently is not worth a round trip of its own to check it.
 constexpr std::chrono::seconds kLately{1};
 
 }  // namespace
@@ -37,25 +37,29 @@ class UserPool::Lent final : public Lease {
     }
     QueryResult query(const std::string& sql, const std::vector<Parameter>& parameters,
                       ClientWatch* watch) override {
-        return run(watch, /* is_last */ false, [&](Connection& connection, const Escort& escort) {
-            return connection.query(sql, parameters, watch, escort);
-        });
+        return run(watch, /* is_last */ false,
+                   [&](Connection& connection, const PipelinedCommands& pipelined) {
+                       return connection.query(sql, parameters, watch, pipelined);
+                   });
     }
     QueryResult last_query(const std::string& sql, const std::vector<Parameter>& parameters,
                            ClientWatch* watch) override {
-        return run(watch, /* is_last */ true, [&](Connection& connection, const Escort& escort) {
-            return connection.query(sql, parameters, watch, escort);
-        });
+        return run(watch, /* is_last */ true,
+                   [&](Connection& connection, const PipelinedCommands& pipelined) {
+                       return connection.query(sql, parameters, watch, pipelined);
+                   });
     }
     RowStream rows(const RowQuery& query, ClientWatch* watch) override {
-        return run(watch, /* is_last */ false, [&](Connection& connection, const Escort& escort) {
-            return connection.rows(query, watch, escort);
-        });
+        return run(watch, /* is_last */ false,
+                   [&](Connection& connection, const PipelinedCommands& pipelined) {
+                       return connection.rows(query, watch, pipelined);
+                   });
     }
     RowStream last_rows(const RowQuery& query, ClientWatch* watch) override {
-        return run(watch, /* is_last */ true, [&](Connection& connection, const Escort& escort) {
-            return connection.rows(query, watch, escort);
-        });
+        return run(watch, /* is_last */ true,
+                   [&](Connection& connection, const PipelinedCommands& pipelined) {
+                       return connection.rows(query, watch, pipelined);
+                   });
     }
     bool await_notification(int milliseconds, ClientWatch* watch) override {
         return pooled_->connection.await_notification(milliseconds, watch);
@@ -64,14 +68,14 @@ class UserPool::Lent final : public Lease {
 
    private:
     template <typename Send>
-    std::invoke_result_t<Send, Connection&, const Escort&> run(ClientWatch* watch, bool is_last,
-                                                               const Send& send) {
+    std::invoke_result_t<Send, Connection&, const PipelinedCommands&>
+    run(ClientWatch* watch, bool is_last, const Send& send) {
         while (true) {
-            Escort escort{nullptr, {}, is_last};
-            if (!std::exchange(pooled_->has_standing, true))
-                escort = {kCheckLogIn, {pool_.user_}, is_last};
+            PipelinedCommands pipelined{nullptr, {}, is_last};
+            if (!std::exchange(pooled_->is_login_checked, true))
+                pipelined = {kCheckLogIn, {pool_.user_}, is_last};
             try {
-                return send(pooled_->connection, escort);
+                return send(pooled_->connection, pipelined);
             } catch (const NotBegun& refusal) {
                 pool_.close(std::move(pooled_));
                 if (refusal.why.sqlstate == kMayNotLogIn) pool_.refuse();
@@ -90,25 +94,25 @@ std::unique_ptr<Lease> UserPool::lease(ClientWatch* watch) {
     return std::make_unique<Lent>(*this, find(watch));
 }
 
-/// A connection that can take a statement.
+/// Returns a usable connection.
 UserPool::OwnedPooled UserPool::find(ClientWatch* watch) {
     while (true) {
         OwnedPooled pooled = take(watch);
         if (!pooled) return log_in_again();
         if (Clock::now() - pooled->logged_in > users_.options_.reauthenticate) {
-            // Its place is kept for the one that follows it.
+            // Its slot is kept for its replacement.
             pooled.reset();
             return log_in_again();
         }
-        const Standing standing = prepare(*pooled, watch);
-        if (standing == Standing::kGood) return pooled;
+        const LoginCheck login_check = prepare(*pooled, watch);
+        if (login_check == LoginCheck::kGood) return pooled;
         close(std::move(pooled));
-        if (standing == Standing::kRefused) refuse();
-        if (standing == Standing::kAbandoned) throw ClientGone{};
+        if (login_check == LoginCheck::kRefused) refuse();
+        if (login_check == LoginCheck::kAbandoned) throw ClientGone{};
     }
 }
 
-/// A connection that rests, or a null that stands for the right to open one.
+/// An idle connection, or null for the right to open one.
 UserPool::OwnedPooled UserPool::take(ClientWatch* watch) {
     const auto deadline = Clock::now() + users_.options_.connection_wait;
     constexpr std::chrono::milliseconds kLook{100};
@@ -141,7 +145,7 @@ UserPool::OwnedPooled UserPool::take(ClientWatch* watch) {
     }
 }
 
-/// In the place of a connection that take() has given out.
+/// Replaces a connection returned by take().
 UserPool::OwnedPooled UserPool::log_in_again() {
     try {
         Secret password;
@@ -162,26 +166,26 @@ UserPool::OwnedPooled UserPool::log_in_again() {
     }
 }
 
-UserPool::Standing UserPool::prepare(Pooled& pooled, ClientWatch* watch) {
+UserPool::LoginCheck UserPool::prepare(Pooled& pooled, ClientWatch* watch) {
     try {
         pooled.connection.finish_reset();
-        pooled.has_standing = Clock::now() - pooled.last_used > kLately;
-        if (pooled.has_standing) (void)pooled.connection.query(kCheckLogIn, {user_}, watch);
-        return Standing::kGood;
+        pooled.is_login_checked = Clock::now() - pooled.last_used > kLately;
+        if (pooled.is_login_checked) (void)pooled.connection.query(kCheckLogIn, {user_}, watch);
+        return LoginCheck::kGood;
     } catch (const ClientGone&) {
-        return Standing::kAbandoned;
+        return LoginCheck::kAbandoned;
     } catch (const DatabaseError& error) {
-        return error.sqlstate == kMayNotLogIn ? Standing::kRefused
-                                              : Standing::kBroken;  // while it rested
+        return error.sqlstate == kMayNotLogIn ? LoginCheck::kRefused
+                                              : LoginCheck::kBroken;  // broken while idle
     }
 }
 
 void UserPool::refuse() {
     log_event(LogLevel::kWarning, "tokens revoked",
-              {{"user", user_}, {"message", "the user may no longer log in"}});
+              {{"user", user_}, {"message", "the user is no longer permitted to log in"}});
     users_.tokens_.revoke_user(user_);
     forget();
-    throw ApiError(kUnauthorized, "the user may no longer log in");
+    throw ApiError(kUnauthorized, "the user is no longer permitted to log in");
 }
 
 void UserPool::give_back(OwnedPooled pooled) {
@@ -205,7 +209,7 @@ void UserPool::give_back(OwnedPooled pooled) {
         returned_.notify_one();
 }
 
-/// Closes it, when there is one, and gives its place to others.
+/// Closes the connection, if any, and frees its slot.
 void UserPool::close(OwnedPooled pooled) {
     pooled.reset();
     --users_.open_;
@@ -223,7 +227,7 @@ bool UserPool::welcome(Secret password, LoggedIn connection) {
         is_changed = !password_.is_empty() && !password_.equals(password);
     }
     if (is_changed) {
-        // Nobody says that the former password is still right: whoever came with it must log in.
+        // The former password may no longer be valid: its tokens must be obtained again.
         log_event(LogLevel::kInfo, "tokens revoked",
                   {{"user", user_}, {"message", "the user has logged in with another password"}});
         users_.tokens_.revoke_user(user_);
@@ -290,10 +294,10 @@ std::unique_ptr<Users::Visit> Users::visit(const std::string& user) {
     return std::make_unique<Visit>(*this, *found->second);
 }
 
-/// A connection's place among all, until it is kept for good.
+/// A connection's slot in the global limit, until the connection is kept.
 class Users::Place {
    public:
-    /// Waits for it. Throws ApiError 500 when none becomes free.
+    /// Waits for a slot. Throws ApiError 500 if none becomes free.
     explicit Place(Users& users) : users_(users) {
         const auto deadline = UserPool::Clock::now() + users.options_.connection_wait;
         while (!users.reserve_connection()) {

@@ -1,4 +1,4 @@
-// What the gateway keeps of its users: their passwords and their connections.
+// The gateway's users: their passwords and database connections.
 #pragma once
 
 #include <atomic>
@@ -21,15 +21,16 @@ namespace epe::gateway {
 
 class Users;
 
-/// The connections of one user. They log in with the password that his last log-in brought, which
-/// is kept in memory for that and wiped when his last token ends.
+/// The connections of one user. They log in with the password of the user's last login, which is
+/// kept in memory for this purpose and wiped when the user's last token ends.
 ///
-/// A connection rests between requests, reset so that nothing of one is seen by the next. Each
-/// request's first statement runs only when the database says again that the user may log in: one
-/// that has rested for a while is asked before it is lent, since it may be broken, and then another
-/// takes its place; the others along with the statement. When its own log-in was a while ago a new
-/// connection takes its place, so that a new password, pg_hba.conf or a revoked CONNECT count as
-/// well. When either says no all of the user's tokens end.
+/// Between requests a connection is idle and reset, so that no session state passes from one
+/// request to the next. The first statement of each request runs only if the database confirms that
+/// the user may still log in. A connection that has been idle for a while is checked before it is
+/// lent, since it may be broken, and replaced if so; other connections are checked together with
+/// the statement. A connection that logged in a while ago is replaced by a new one, so that a
+/// changed password, pg_hba.conf or a revoked CONNECT take effect. If a check or a login is
+/// rejected, all of the user's tokens are revoked.
 class UserPool final : public Session {
    public:
     using Clock = std::chrono::steady_clock;
@@ -39,14 +40,14 @@ class UserPool final : public Session {
     const std::string& user() const override { return user_; }
     std::unique_ptr<Lease> lease(ClientWatch* watch) override;
 
-    /// After a log-in that brought a connection, whose place is reserved: the password that it
-    /// took. When it is another than before, the tokens that the former one brought end. True: the
-    /// connection is kept, and its place with it.
+    /// After a login that opened a connection with a reserved slot: records the password it used.
+    /// If the password differs from the former one, the tokens obtained with the former are
+    /// revoked. Returns true if the connection, and with it its slot, is kept.
     bool welcome(Secret password, LoggedIn connection);
-    /// Wipes the password and closes what rests.
+    /// Wipes the password and closes idle connections.
     void forget();
     void close_idle(Clock::time_point last_used_before);
-    /// Closes the one that has rested longest; false when none rests.
+    /// Closes the connection that has been idle longest; false if none is idle.
     bool close_one_idle();
 
    private:
@@ -57,31 +58,31 @@ class UserPool final : public Session {
         std::string schema;
         Clock::time_point logged_in;
         Clock::time_point last_used;
-        bool has_standing = true;  ///< the database has said so for this request
+        bool is_login_checked = true;  ///< confirmed by the database for this request
     };
     using OwnedPooled = std::unique_ptr<Pooled>;
 
     OwnedPooled find(ClientWatch* watch);
     OwnedPooled take(ClientWatch* watch);
     OwnedPooled log_in_again();
-    enum class Standing { kGood, kBroken, kRefused, kAbandoned };
-    Standing prepare(Pooled& pooled, ClientWatch* watch);
+    enum class LoginCheck { kGood, kBroken, kRefused, kAbandoned };
+    LoginCheck prepare(Pooled& pooled, ClientWatch* watch);
     void give_back(OwnedPooled pooled);
     void close(OwnedPooled pooled);
     [[noreturn]] void refuse();
 
     const std::string user_;
     Users& users_;
-    std::size_t visits_ = 0;  // requests that hold this object; guarded by Users
+    std::size_t visits_ = 0;  // requests that use this object; guarded by Users
 
     std::mutex mutex_;
     std::condition_variable returned_;
     Secret password_;
-    std::vector<OwnedPooled> idle_;  // the most recently used last
+    std::vector<OwnedPooled> idle_;  // most recently used last
     std::size_t open_ = 0;           // idle, lent and being opened
 };
 
-/// All users that have a token, or a request that runs. Safe from all threads.
+/// All users that have a token or a running request. Thread-safe.
 class Users {
    public:
     Users(const Options& options, Tokens& tokens)
@@ -101,12 +102,13 @@ class Users {
         UserPool& pool_;
     };
 
-    /// Nobody is let in but by the database. Throws as Login::log_in. The token is made while the
-    /// user is known, so that no sweep comes in between; nullopt: there are too many.
+    /// Only the database authenticates users. Throws as Login::log_in. The token is issued while
+    /// the user is registered, so that no sweep removes the user in between; nullopt: too many
+    /// tokens.
     std::optional<Tokens::Issued> log_in(const std::string& user, Secret password);
-    /// nullptr when the user is not known, since his tokens have ended.
+    /// nullptr if the user is unknown because its tokens have ended.
     std::unique_ptr<Visit> visit(const std::string& user);
-    /// Closes what has been idle, and forgets users without tokens.
+    /// Closes connections after their idle timeout, and removes users without tokens.
     void sweep();
 
     const Login& login() const { return login_; }
@@ -116,8 +118,8 @@ class Users {
    private:
     friend class UserPool;
     class Place;
-    /// Makes room for a connection, at the cost of an idle one of anybody's; false when all are in
-    /// use. To be called without any lock.
+    /// Makes room for a connection by closing an idle one of any user; false if all are in use.
+    /// Must be called without any lock held.
     bool reserve_connection();
 
     const Options& options_;

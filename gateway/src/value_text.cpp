@@ -5,7 +5,7 @@
 namespace epe::gateway {
 namespace {
 
-/// Takes a text apart from the front.
+/// Consumes a text from the front.
 class Scanner {
    public:
     explicit Scanner(std::string_view text) : rest_(text) {}
@@ -26,14 +26,14 @@ class Scanner {
     bool is_done() const { return rest_.empty(); }
 
    private:
-    /// Of a year; nothing that is computed from such numbers overflows.
+    /// A plausible year: later arithmetic cannot overflow.
     static constexpr std::int64_t kLargest = 999'999'999;
 
     std::string_view rest_;
 };
 
-/// Days from 1970-01-01 to a day of the proleptic Gregorian calendar. Years begin in March here, so
-/// that the leap day is the last one.
+/// Days from 1970-01-01 to a date in the proleptic Gregorian calendar. Years start in March here,
+/// so that the leap day is the last day of a year.
 std::int64_t days_from_civil(std::int64_t year, std::int64_t month, std::int64_t day) {
     constexpr std::int64_t kDaysOf400Years = 146097;
     constexpr std::int64_t kEpoch = 719468;  // from 0000-03-01 to 1970-01-01
@@ -60,14 +60,14 @@ std::optional<Civil> read_civil(Scanner& scanner) {
     return Civil{*year, *month, *day};
 }
 
-/// The rest of a date: " BC", where 1 BC is the year 0, or nothing.
+/// The rest of a date: " BC" (1 BC is year 0), or empty.
 std::optional<std::int64_t> finish_days(Scanner& scanner, Civil civil) {
     if (scanner.skip(" BC")) civil.year = 1 - civil.year;
     if (!scanner.is_done()) return std::nullopt;
     return days_from_civil(civil.year, civil.month, civil.day);
 }
 
-/// "HH:MM:SS" and what may be missing of it, in seconds.
+/// "HH:MM:SS" or a prefix of it, in seconds.
 std::optional<std::int64_t> read_clock(Scanner& scanner) {
     std::int64_t seconds = 0;
     for (const std::int64_t unit : {3600, 60, 1}) {

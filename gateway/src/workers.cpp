@@ -10,8 +10,8 @@ namespace epe::gateway {
 
 namespace {
 
-// Address space, of which only what is touched takes memory. httplib parses some headers with
-// std::regex, which recurses once a character: its longest line must fit.
+// Address space; only touched pages take memory. httplib parses some headers with std::regex, which
+// recurses once per character: the longest header line must fit.
 constexpr std::size_t kStackBytes = std::size_t{8} << 20;
 constexpr std::chrono::seconds kFreeFor{5};
 
@@ -24,10 +24,10 @@ void Workers::add(OwnedClient client) {
         added_.notify_one();
         return;
     }
-    // Without a thread of its own it waits for another's, when there is one.
+    // If no thread can be started, the client waits for an existing one, if any.
     if (start() || threads_ > 0) return;
     queue_.pop_back();
-    log_event(LogLevel::kError, "no thread for a client");
+    log_event(LogLevel::kError, "cannot start a thread for a client");
 }
 
 bool Workers::start() {
@@ -66,7 +66,7 @@ void Workers::run() {
         lock.lock();
     }
     --threads_;
-    // With the lock held: behind it this object may be gone.
+    // With the lock held: after it is released this object may be destroyed.
     ended_.notify_all();
 }
 

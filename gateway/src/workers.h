@@ -11,8 +11,8 @@
 
 namespace epe::gateway {
 
-/// Starts a thread when a client has a request and none is free; one that has been free for a while
-/// ends. There are at most as many as clients.
+/// Starts a thread when a client has a request and no thread is idle; a thread that has been idle
+/// for a while exits. There are at most as many threads as clients.
 class Workers {
    public:
     using OwnedClient = std::unique_ptr<ClientStream>;
@@ -20,11 +20,11 @@ class Workers {
 
     explicit Workers(Work work) : work_(std::move(work)) {}
 
-    /// The client is dropped when the system has no thread left for it.
+    /// The client is dropped if the system cannot start a thread for it.
     void add(OwnedClient client);
     /// Whether clients wait for a thread.
     bool has_queue() const;
-    /// Waits until no thread runs, that long at most. Nobody may add() any more.
+    /// Waits for all threads to exit, up to the given time. add() must not be called afterwards.
     bool await_end(std::chrono::steady_clock::duration patience);
 
    private:

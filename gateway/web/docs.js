@@ -1,11 +1,11 @@
-// Shows the operations of /openapi.json and lets the reader call them. The token lives in this
-// page's memory only: it is gone when the page is.
+// Shows the operations of /openapi.json and lets the reader call them. The token is kept only in
+// this page's memory.
 "use strict";
 
 let token = null;
 let openapi = null;
 
-/** An element with attributes and children (elements or texts). Texts are never taken for HTML. */
+/** An element with attributes and children (elements or texts). Texts are never parsed as HTML. */
 function make(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
@@ -42,7 +42,7 @@ function schemaTable(schema) {
   return make("table", {}, make("tbody", {}, ...rows));
 }
 
-/** A body to begin with: the required fields, empty. */
+/** An initial body: the required fields, empty. */
 function exampleBody(schema) {
   const whole = resolve(schema);
   const body = {};
@@ -152,7 +152,7 @@ function operationElement(path, method, operation) {
       make("span", { class: "path" }, path),
       make("span", { class: "summary" }, operation.summary)),
     content);
-  // Built when it is opened: there are many.
+  // Built when it is opened, because there are many.
   details.addEventListener("toggle", () => {
     if (content.childElementCount) return;
     if (operation.requestBody) {

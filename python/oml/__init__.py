@@ -6,8 +6,8 @@
         for name, score in cursor:
             ...
 
-Inside a script, statements run in the transaction and as the user of the call. One that fails is
-rolled back alone, so `DatabaseError` may be caught. On a client, call `connect()` first.
+Inside a script, statements run in the transaction and as the user of the call. Only the failed
+statement is rolled back, so `DatabaseError` may be caught. On a client, call `connect()` first.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ __all__ = [
     "progress",
 ]
 
-# Imported when first used: engines start with this package, and most scripts need little of it.
+# Imported on first use: engines start with this package, and most scripts need little of it.
 _LAZY = {
     "Boolean": "oml.core.boolean",
     "Bytes": "oml.core.bytes",

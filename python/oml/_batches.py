@@ -1,8 +1,8 @@
-"""Reads the batches of columns that `pyqsys.query_batches` returns.
+"""Parses the batches of columns returned by `pyqsys.query_batches`.
 
 A batch is a head of 64 bytes, a description of its columns, and their buffers, each at a multiple
 of 64 bytes; src/engine/packed_batch.h and src/engine/batch_codec.h define it. Buffers have Arrow's
-layout, except that truth values take a byte each.
+layout, except that booleans take one byte each.
 """
 
 from __future__ import annotations
@@ -57,19 +57,19 @@ class Column(NamedTuple):
     ----------
     kind, length, null_count : int
     validity : array of uint8 or None
-        A bit for each row, from the lowest on; None without NULLs.
+        One bit per row, lowest bit first; None without NULLs.
     values : array or None
-        Of fixed width, int32 codes of a dictionary, or bytes (uint8).
+        Values of fixed width, int32 codes of a dictionary, or bytes (uint8).
     offsets : array of int64 or None
     shapes : bool
-        Whether the lists have several dimensions.
+        Whether the lists have more than one dimension.
     children : list of Column
-        Of lists and structs, or the texts of a dictionary.
+        Children of lists and structs, or the texts of a dictionary.
     names : list of str
-        Of the fields of a struct.
+        Field names of a struct.
     has_dictionary : bool
     unusual_rows, unusual : array and Column, or None
-        The texts of values that numpy cannot hold, and their rows.
+        Rows and texts of the values that numpy cannot represent.
     """
 
     kind: int
@@ -87,12 +87,12 @@ class Column(NamedTuple):
 
 
 class _Reader:
-    """Reads one batch from `buffer`, of which it begins at `start`."""
+    """Parse one batch, which begins at offset `start` of `buffer`."""
 
     def __init__(self, buffer: Any, start: int) -> None:
         head = bytes(buffer[start : start + HEAD_SIZE])
         if len(head) < HEAD_SIZE or head[:6] != MAGIC:
-            raise DatabaseError("the server sent something else than a batch", "08P01")
+            raise DatabaseError("unexpected data instead of a batch", "08P01")
         self.size, described = struct.unpack_from("=QQ", head, 8)
         self._buffer = buffer
         self._description = bytes(buffer[start + HEAD_SIZE : start + HEAD_SIZE + described])
@@ -121,7 +121,7 @@ class _Reader:
     def columns(self) -> tuple[int, list[Column]]:
         length = self._number("q")
         if self._number("B"):
-            raise DatabaseError("the server sent a matrix instead of columns", "08P01")
+            raise DatabaseError("unexpected matrix instead of columns", "08P01")
         return length, [self._column(length) for _ in range(self._number("q"))]
 
     def _column(self, length: int) -> Column:
@@ -180,19 +180,19 @@ class _Reader:
 
 
 def read(buffer: Any) -> Iterator[tuple[int, list[Column]]]:
-    """Yield the row counts and columns of batches that stand one after the other."""
+    """Yield the row counts and columns of consecutive batches."""
     view = memoryview(buffer).cast("B")
     start = 0
     while start < len(view):
         reader = _Reader(view, start)
         if reader.size > len(view) - start:
-            raise DatabaseError("the server sent a part of a batch", "08P01")
+            raise DatabaseError("incomplete batch", "08P01")
         yield reader.columns()
         start += reader.size
 
 
 def is_null(column: Column) -> Any:
-    """Return an array that is true at the NULLs, None without any."""
+    """Return a mask that is true at NULLs, or None if there are none."""
     if column.kind == NULL:
         return numpy.ones(column.length, bool)
     if column.validity is None:
@@ -210,6 +210,7 @@ def fetch(sql: str, use_decimal: bool, consume: Callable[[Any], None]) -> None:
         The query failed, or the server's extension is older than the package: SQLSTATE 0A000.
     """
     connection: Any = _session.connection()
+    # The text is part of the statement, so logs and pg_stat_activity show it.
     text = _session.quote_literal(sql)
     call = f"SELECT pyqsys.query_batches({text}, {'true' if use_decimal else 'false'})"
     if connection.is_embedded:
@@ -238,7 +239,7 @@ def texts_of(column: Column) -> list[str]:
 
 
 def _slices(column: Column, load: Callable[[bytes], Any] | None) -> list[Any]:
-    """The values of a column of bytes; without `load` as texts. What a NULL gives is any."""
+    """The values of a column of bytes; texts if `load` is None. Values at NULLs are undefined."""
     data = column.values.tobytes()
     ends = column.offsets.tolist()
     if load is None:
@@ -297,7 +298,7 @@ def cut(column: Column, first: int, last: int) -> Column:
 
 
 class _Texts:
-    """Makes Python values of columns of bytes."""
+    """Converts columns of bytes to Python values."""
 
     def __init__(self, load: Callable[[bytes], Any] | None) -> None:
         self._load = load
@@ -386,7 +387,7 @@ class _Joined:
 
 
 class _Collector:
-    """Collects the values of a column over all batches."""
+    """Accumulates the values of a column over all batches."""
 
     def __init__(self, kind: int, load: Callable[[bytes], Any] | None, is_nullable: bool) -> None:
         self._kind = kind
@@ -405,7 +406,7 @@ class _Collector:
         self._length = 0
 
     def add(self, column: Column) -> None:
-        """Take a column; its memory is copied."""
+        """Append a column; its memory is copied."""
         if column.kind not in (self._kind, NULL):
             raise DatabaseError("a column changed its type between two batches", "08P01")
         null = is_null(column)
@@ -424,7 +425,7 @@ class _Collector:
         self._length += column.length
 
     def finish(self) -> Any:
-        """Return what a column of a frame is made of."""
+        """Return the data and mask of a column of a frame."""
         values = self._values.finish()
         if self._texts is not None:
             if self._is_text:
@@ -477,12 +478,12 @@ class _Collector:
 
 
 class FrameReader:
-    """Makes the columns of a frame from batches.
+    """Builds the columns of a frame from batches.
 
     Parameters
     ----------
     columns : list of (kind, loader or None)
-        What the columns hold; a loader makes the value of a text's bytes.
+        Kind of each column; the loader converts the bytes of a text to its value.
     is_nullable : bool
         Whether numbers, truth values and texts are of pandas' nullable dtypes.
     """
@@ -496,14 +497,14 @@ class FrameReader:
         self.rows = 0
 
     def add(self, buffer: Any) -> None:
-        """Take some batches, of bytes."""
+        """Append the batches of a buffer."""
         for length, columns in read(buffer):
             self.add_columns(length, columns)
 
     def add_columns(self, length: int, columns: list[Column]) -> None:
-        """Take the columns of a batch."""
+        """Append the columns of a batch."""
         if len(columns) != len(self._columns):
-            raise DatabaseError("the server sent other columns than the query has", "08P01")
+            raise DatabaseError("the columns received differ from those of the query", "08P01")
         self.rows += length
         for collector, column in zip(self._columns, columns):
             collector.add(column)
@@ -513,7 +514,7 @@ class FrameReader:
         return [column.finish() for column in self._columns]
 
 
-#: SQL type without modifiers -> kind of its columns; other types travel as texts.
+#: SQL type without modifiers -> kind of its columns; all other types are transferred as text.
 KINDS = {
     "boolean": BOOL,
     "smallint": INT16,

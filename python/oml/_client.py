@@ -1,7 +1,7 @@
-"""The connection of a client: psycopg's, spoken to as an engine's connection is.
+"""The connection of a client: psycopg's, with the interface of an engine's connection.
 
-Statements go through psycopg's libpq wrapper with the same texts of parameters that an engine
-sends, and what comes back is read by the same rules, so that code runs the same in both places.
+Statements are sent through psycopg's libpq wrapper with the parameter texts that an engine would
+send, and results are read by the same rules, so that code behaves the same in both places.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from oml._targets import Target
 
 Result = TypeVar("Result")
 
-# How values must be printed to be read again; a script may have changed it.
+# Output formats that values are parsed from; a script may have changed the settings.
 _STYLES = {b"DateStyle": (b"ISO", "ISO, MDY"), b"IntervalStyle": (b"postgres", "postgres")}
 _LONG_BYTES = 1 << 20
 _ROWS = {pq.ExecStatus.TUPLES_OK, pq.ExecStatus.SINGLE_TUPLE}
@@ -35,7 +35,7 @@ _FAILED = {pq.ExecStatus.FATAL_ERROR, pq.ExecStatus.BAD_RESPONSE}
 
 
 def open_connection(target: Target) -> ClientConnection:
-    """Connect as libpq does: what is not given comes from its environment.
+    """Connect as libpq does: parameters not given are taken from its environment.
 
     Raises
     ------
@@ -54,14 +54,14 @@ def open_connection(target: Target) -> ClientConnection:
         failure = DatabaseError(str(error).strip(), error.sqlstate or "08001")
     except ValueError:  # the error would quote the text
         failure = DatabaseError(
-            "a connection parameter has a null character, or one that UTF-8 does not have", "08001"
+            "a connection parameter contains a null character or invalid UTF-8", "08001"
         )
-    raise failure  # without the frames that know the password
+    raise failure  # without frames whose variables contain the password
 
 
 def _connect(target: Target) -> psycopg.Connection[Any]:
     if any("\0" in str(value) for value in target.values()):
-        raise ValueError  # libpq would take what stands before it for all
+        raise ValueError  # libpq would truncate the value there
     text = conninfo.make_conninfo("", **target)
     return psycopg.connect(
         text, autocommit=True, client_encoding="UTF8", fallback_application_name="oml"
@@ -69,9 +69,9 @@ def _connect(target: Target) -> psycopg.Connection[Any]:
 
 
 def _show_notice(diagnostic: Any) -> None:
-    """Print what a script printed; the server's warnings become Python's."""
+    """Print output of a script; warnings of the server become Python warnings."""
     message = diagnostic.message_primary or ""
-    if diagnostic.sqlstate == "00EPE":  # how far a call is: for oml.embed
+    if diagnostic.sqlstate == "00EPE":  # progress of a call: for oml.embed
         return
     if diagnostic.severity_nonlocalized == "WARNING":
         warnings.warn_explicit(message, UserWarning, "PostgreSQL", 0)
@@ -85,7 +85,7 @@ class ClientConnection:
     Attributes
     ----------
     psycopg : psycopg.Connection
-        What it stands on.
+        The underlying connection.
     """
 
     is_embedded = False
@@ -102,7 +102,7 @@ class ClientConnection:
 
     @property
     def place(self) -> str:
-        """Which database, on which server, as whom: for messages."""
+        """Database, server and user, for messages."""
         info = self.psycopg.info
         return f'to database "{info.dbname}" on {info.host}:{info.port} as "{info.user}"'
 
@@ -111,7 +111,7 @@ class ClientConnection:
     def query(
         self, sql: str, parameters: Sequence[Any] = ()
     ) -> tuple[list[tuple[str, str]] | None, list[tuple[Any, ...]], int]:
-        """Run one statement; `parameters` stand for $1, $2, ...
+        """Run one statement; `parameters` are the values of $1, $2, ...
 
         Raises
         ------
@@ -142,7 +142,7 @@ class ClientConnection:
         self._send(sql, parameters, result_format)
         result = self._finish()
         if result.status in _COPIES:
-            raise DatabaseError("COPY to or from the client is no statement for query()", "0A000")
+            raise DatabaseError("query() does not support COPY to or from the client", "0A000")
         return result
 
     def _send(
@@ -150,7 +150,7 @@ class ClientConnection:
     ) -> None:
         command = sql.encode()
         if b"\0" in command:
-            raise DatabaseError("a statement of SQL cannot contain a null character", "22021")
+            raise DatabaseError("an SQL statement cannot contain a null character", "22021")
         values: list[bytes | None] = []
         types: list[int] = []
         formats: list[int] = []
@@ -162,11 +162,11 @@ class ClientConnection:
                 formats.append(pq.Format.BINARY)
                 continue
             if text is not None and "\0" in text:
-                raise DatabaseError("a parameter of SQL cannot contain a null character", "22021")
+                raise DatabaseError("an SQL parameter cannot contain a null character", "22021")
             values.append(None if text is None else text.encode())
             types.append(_values.PARAMETER_TYPES[type_name])
             formats.append(pq.Format.TEXT)
-        # Of much that waits to be sent libpq moves the rest after each piece, unless it may block.
+        # In nonblocking mode libpq would move the unsent rest of a large message after each piece.
         is_long = sum(len(value) for value in values if value is not None) > _LONG_BYTES
         try:
             if is_long:
@@ -182,7 +182,7 @@ class ClientConnection:
 
     @contextlib.contextmanager
     def _exclusive(self) -> Iterator[None]:
-        """Have the connection alone; Ctrl-C cancels on the server."""
+        """Lock the connection; Ctrl-C cancels the statement on the server."""
         if self.psycopg.closed:
             raise DatabaseError("the connection is closed: call oml.connect()", "08003")
         with self.psycopg.lock:
@@ -192,7 +192,7 @@ class ClientConnection:
                 yield
             except psycopg.Error as error:
                 failure = DatabaseError(str(error).strip(), error.sqlstate or "08006")
-            except BaseException:  # KeyboardInterrupt, or what a caller's function raised
+            except BaseException:  # KeyboardInterrupt, or an exception of the caller's function
                 self._cancel_and_drain()
                 raise
             else:
@@ -206,7 +206,7 @@ class ClientConnection:
                     self._execute(f"SET {name.decode()} TO {value}")
 
     def _wait(self, is_writing: bool = False) -> None:
-        """Wait for the socket, in a way that signals interrupt."""
+        """Wait for the socket; signals can interrupt the wait."""
         poll = select.poll() if hasattr(select, "poll") else None
         if poll is None:  # Windows
             select.select([self._pgconn.socket], [self._pgconn.socket] if is_writing else [], [])
@@ -226,7 +226,7 @@ class ClientConnection:
         return pgconn.get_result()
 
     def _finish(self) -> Any:
-        """Return the result of a statement that is over, unless it is an error."""
+        """Return the result of a completed statement; raise if it is an error."""
         result = self._await_result()
         if result.status in _COPIES:
             self._cancel_and_drain()
@@ -236,9 +236,10 @@ class ClientConnection:
         return _checked(result)
 
     def _cancel_and_drain(self) -> None:
-        """Cancel what runs and read its answers, so that the connection is of use again.
+        """Cancel the running statement and read its results, so that the connection can be
+        reused.
 
-        A second Ctrl-C meanwhile gives the connection up.
+        A second Ctrl-C meanwhile closes the connection.
         """
         if self._pgconn.transaction_status != pq.TransactionStatus.ACTIVE:
             return
@@ -255,9 +256,9 @@ class ClientConnection:
             raise
 
     def run_cancellable(self, function: Callable[[psycopg.Connection[Any]], Result]) -> Result:
-        """Call a function with psycopg's connection; Ctrl-C cancels what it runs on the server.
+        """Call a function with psycopg's connection; Ctrl-C cancels its statement on the server.
 
-        KeyboardInterrupt flies on when the server has answered and the connection is free.
+        KeyboardInterrupt propagates when the server has responded and the connection is idle.
         """
         try:
             return function(self.psycopg)
@@ -305,7 +306,7 @@ class ClientConnection:
         ]
 
     def _column_type(self, oid: int) -> _values.ColumnType:
-        """Return how a type is read; the catalog knows what is not built in."""
+        """Return the reader of a type; types that are not built in are looked up in the catalog."""
         if oid not in self._types:
             self._types[oid] = self._look_up_type(oid)
         return self._types[oid]
@@ -357,14 +358,14 @@ class ClientConnection:
             ]
 
     def column_type(self, oid: int) -> _values.ColumnType:
-        """Return how a type's texts are read."""
+        """Return the readers of column texts."""
         if oid not in self._types:
             with self._exclusive():
                 return self._column_type(oid)
         return self._types[oid]
 
     def copy_out(self, sql: str, consume: Callable[[list[bytes]], None]) -> None:
-        """Run COPY ... TO STDOUT and hand its messages on, a list of some at a time.
+        """Run COPY ... TO STDOUT and pass its messages on, in lists of several.
 
         Raises
         ------
@@ -380,7 +381,7 @@ class ClientConnection:
     def fetch_each(
         self, sql: str, parameters: Sequence[Any], consume: Callable[[bytes], None]
     ) -> None:
-        """Run a query of one bytea column and hand its values on as they arrive.
+        """Run a query of one bytea column and pass its values on as they arrive.
 
         Raises
         ------
@@ -402,7 +403,7 @@ class ClientConnection:
                 _checked(failed)
 
     def has_batches(self) -> bool:
-        """Return whether the server sends batches of columns: its extension is 1.1 or later."""
+        """Return whether the server supports batches of columns: extension version 1.1 or later."""
         if self._has_batches is None:
             asked = (
                 "SELECT pg_catalog.has_function_privilege("
@@ -413,7 +414,7 @@ class ClientConnection:
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
-        """Run statements that count together or not at all."""
+        """Run statements atomically."""
         is_outer = self._pgconn.transaction_status == pq.TransactionStatus.IDLE
         self.query("BEGIN" if is_outer else "SAVEPOINT oml_statements")
         try:
@@ -429,7 +430,7 @@ class ClientConnection:
         with self._exclusive():
             self._send(sql, ())
             self._start(pq.ExecStatus.COPY_IN)
-            # When the server refuses amid the data, its answer says why.
+            # If the server rejects the data, its error response gives the reason.
             with contextlib.suppress(psycopg.Error):
                 for block in blocks:
                     self._put(functools.partial(self._pgconn.put_copy_data, block))
@@ -437,7 +438,7 @@ class ClientConnection:
             self._finish()
 
     def _start(self, wanted: pq.ExecStatus) -> None:
-        """Read the answer to COPY, which must be that the data can flow."""
+        """Read the response to COPY, which must start the data transfer."""
         result = self._await_result()
         if result.status in _FAILED:
             while self._await_result() is not None:
@@ -445,7 +446,7 @@ class ClientConnection:
             _checked(result)
         if result.status != wanted:
             self._cancel_and_drain()
-            raise DatabaseError("this is no COPY to or from the client", "42601")
+            raise DatabaseError("expected COPY FROM STDIN or COPY TO STDOUT", "42601")
 
     def _put(self, put: Callable[[], int]) -> None:
         while not put():
@@ -459,8 +460,8 @@ class ClientConnection:
     # ------------------------------------------------------------------------------ clean-up
 
     def discard(self, statement: str) -> None:
-        """Run a statement when the connection is free; whether it succeeds does not matter."""
-        if os.getpid() != self._process:  # a forked child's copy
+        """Run a statement when the connection is idle; errors are ignored."""
+        if os.getpid() != self._process:  # copy in a forked child
             return
         self._discarded.append(statement)
         if not self.psycopg.closed and self.psycopg.lock.acquire(blocking=False):
@@ -476,7 +477,7 @@ class ClientConnection:
 
     @property
     def is_closed(self) -> bool:
-        """Whether it cannot be used any more."""
+        """Whether the connection is unusable."""
         return bool(self.psycopg.closed)
 
     def close(self) -> None:
@@ -485,7 +486,7 @@ class ClientConnection:
 
 
 def _checked(result: Any) -> Any:
-    """Return a result that is no error."""
+    """Return a result that is not an error."""
     if result.status not in _FAILED:
         return result
 

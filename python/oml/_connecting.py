@@ -1,4 +1,4 @@
-"""connect() and its relatives."""
+"""connect() and related functions."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 
 class Connection:
-    """A connection after the Python DB-API: what connect() returns.
+    """A Python DB-API connection, returned by connect().
 
-    Every statement is committed by itself, or with a script's call. As a context manager it is
-    closed at the end of the block.
+    Every statement is committed separately; within a script, with the script's call. As a context
+    manager the connection is closed at the end of the block.
     """
 
     def __init__(self, made: _session.Connection | None = None) -> None:
@@ -27,7 +27,7 @@ class Connection:
 
     @property
     def closed(self) -> bool:
-        """Whether it has ended; never inside an engine."""
+        """Whether the connection has been closed; always False inside an engine."""
         meant = self._meant()
         return not _session.is_embedded() and (meant is None or meant.is_closed)
 
@@ -38,13 +38,13 @@ class Connection:
         return Cursor()
 
     def commit(self) -> None:
-        """Do nothing: there is nothing to commit, or the call decides."""
+        """Do nothing: statements are committed automatically, or with the script's call."""
 
     def rollback(self) -> None:
-        """Do nothing: a failed statement is rolled back already."""
+        """Do nothing: a failed statement has already been rolled back."""
 
     def close(self) -> None:
-        """Disconnect; inside an engine nothing happens."""
+        """Disconnect; a no-op inside an engine."""
         meant = self._meant()
         if meant is None or meant is _session.current():
             disconnect()
@@ -84,13 +84,13 @@ def connect(
     Parameters
     ----------
     user, password, host, port : str, optional
-        What is missing comes from libpq's environment, .pgpass and service files. A first argument
-        that is a connection string, a URL or an object is `dsn`.
+        Parameters not given are taken from libpq's environment variables, .pgpass and service
+        files. If `user` is a connection string, a URL or an object, it is used as `dsn`.
     service_name, sid : str, optional
-        The database's name; one of them at most.
+        The database name; at most one of them.
     dsn : str, sqlalchemy.URL or sqlalchemy.Engine, optional
         A connection string of libpq, `"host=db dbname=lab"`, or a URL, `"postgresql://db/lab"` or
-        `"postgresql+psycopg://db/lab"`. The other arguments come before what it says.
+        `"postgresql+psycopg://db/lab"`. Other arguments take precedence over its parameters.
     encoding, nencoding, automl
         Accepted for compatibility and not used.
     **parameters
@@ -99,13 +99,13 @@ def connect(
     Returns
     -------
     Connection
-        Closed at the end of a `with` block; without one, when the next connection is made.
+        Closed at the end of a `with` block; without one, when the next connection is opened.
 
     Raises
     ------
     DatabaseError
-        The connection failed. Inside an engine, where there always is a connection, this call
-        changes nothing, and fails when it names another database or user.
+        The connection failed. Inside an engine, which always has a connection, this call has no
+        effect, and fails if it names another database or user.
     ImportError
         psycopg or libpq is not installed.
 
@@ -128,7 +128,7 @@ def connect(
     }
     from oml._targets import Hidden
 
-    # From here on tracebacks that show variables show no password.
+    # From here on, tracebacks that show variables do not show passwords.
     target = Hidden({name: value for name, value in given.items() if value not in (None, "")})
     user = password = dsn = given = parameters = None  # type: ignore[assignment]
     return _connect(target)
@@ -149,16 +149,16 @@ def _connect(given: Hidden) -> Connection:
 
 
 def _target(given: Hidden) -> Target:
-    """The parameters of libpq that the arguments of connect() mean."""
+    """The libpq parameters that correspond to the arguments of connect()."""
     from oml._targets import Hidden, Target, looks_like_dsn, parse
 
     names = [name for name in ("service_name", "sid", "dbname") if name in given.reveal()]
     if len(names) > 1:
-        raise ValueError(f"give a {names[0]} or a {names[1]}, not both")
+        raise ValueError(f"specify either {names[0]} or {names[1]}, not both")
     arguments = Hidden(dict(given.reveal()))
     if looks_like_dsn(Hidden(arguments.reveal().get("user"))):
         if "dsn" in arguments.reveal():
-            raise ValueError("give a user or a connection string as first argument, not both")
+            raise ValueError("specify either a user or a connection string, not both")
         arguments.reveal()["dsn"] = arguments.reveal().pop("user")
     dsn = Hidden(arguments.reveal().pop("dsn", ""))
     for name in names:
@@ -167,7 +167,7 @@ def _target(given: Hidden) -> Target:
 
 
 def _import_psycopg() -> None:
-    """Fail with what to install, when psycopg or libpq is missing."""
+    """Raise an error with installation instructions if psycopg or libpq is missing."""
     try:
         import psycopg  # noqa: F401
 
@@ -181,8 +181,8 @@ def _import_psycopg() -> None:
     elif "libpq" in reason or "pq wrapper" in reason:
         message = (
             "psycopg is installed, but not libpq, PostgreSQL's client library: "
-            f"{install} has one, and so has this package with its extra, oml-epe[binary]; "
-            "or install libpq itself, as with apt install libpq5, dnf install libpq or "
+            f"{install} includes it, as does this package with its extra, oml-epe[binary]; "
+            "or install libpq itself, for example with apt install libpq5, dnf install libpq or "
             f"brew install libpq ({reason.splitlines()[0]})"
         )
     else:
@@ -191,7 +191,7 @@ def _import_psycopg() -> None:
 
 
 def _check_same(wanted: Target) -> None:
-    """Fail unless what connect() names is the connection that the script has."""
+    """Raise an error if the arguments of connect() differ from the script's connection."""
     import socket
 
     sql = "SELECT current_database(), current_user, session_user, current_setting('port')"
@@ -206,7 +206,7 @@ def _check_same(wanted: Target) -> None:
     )
     if not is_same:
         raise DatabaseError(
-            f'a script has the connection of its call, to database "{database}" as "{user}",'
+            f'a script uses the connection of its call, to database "{database}" as "{user}",'
             " and cannot connect to another",
             "0A000",
             hint="Call oml.connect() without arguments, or not at all.",
@@ -214,12 +214,12 @@ def _check_same(wanted: Target) -> None:
 
 
 def disconnect(cleanup: bool = True) -> None:
-    """End the connection; nothing happens without one, and inside an engine.
+    """Close the connection; a no-op without one, and inside an engine.
 
     Parameters
     ----------
     cleanup : bool
-        Accepted for compatibility: temporary objects go with the connection in any case.
+        Accepted for compatibility: temporary objects are always dropped with the connection.
     """
     current = _session.current()
     _session.set_client(None)
@@ -228,7 +228,7 @@ def disconnect(cleanup: bool = True) -> None:
 
 
 def isconnected(check_automl: bool = False) -> bool:
-    """Whether there is a connection: always, while a script runs in an engine.
+    """Whether there is a connection; always True while a script runs in an engine.
 
     Parameters
     ----------
@@ -242,7 +242,7 @@ def isconnected(check_automl: bool = False) -> bool:
 
 
 def check_embed() -> bool:
-    """Whether the database of the connection can run scripts: extension oml_epe is there."""
+    """Whether the connected database can run scripts, that is, has the extension oml_epe."""
     sql = "SELECT EXISTS (SELECT FROM pg_catalog.pg_extension WHERE extname = 'oml_epe')"
     return bool(_session.connection().query(sql)[1][0][0])
 

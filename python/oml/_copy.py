@@ -1,9 +1,9 @@
 """Query results on a client: batches of columns, or COPY in binary format from older servers.
 
-COPY is read a block of rows at a time. A row of that format is a count of fields, 16 bits, and for
-each field its length, 32 bits and -1 for NULL, and its bytes; all of it big-endian. Blocks whose
-rows are equally long are one numpy array; in others the fields are found column by column, for all
-rows at once.
+COPY is parsed one block of rows at a time. A row consists of a count of fields (16 bits) and, for
+each field, its length (32 bits, -1 for NULL) and its bytes, all big-endian. A block whose rows have
+equal lengths is viewed as one numpy array; in other blocks the fields are located column by column,
+for all rows at once.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ _SIGNATURE = b"PGCOPY\n\xff\r\n\0"
 _HEADER_SIZE = len(_SIGNATURE) + 8
 _TRAILER = b"\xff\xff"
 
-#: Days and microseconds from 1970-01-01 to 2000-01-01, PostgreSQL's first.
+#: Days and microseconds from 1970-01-01 to 2000-01-01, PostgreSQL's epoch.
 _EPOCH_DAYS = 10957
 _EPOCH_MICROSECONDS = _EPOCH_DAYS * 86_400_000_000
 _DAY = 86_400_000_000
-#: What Python's dates hold: years 1 to 9999.
+#: The range of Python's dates: years 1 to 9999.
 _FIRST_DAY, _LAST_DAY = -719162, 2932896
 
 
 class _Nulls:
-    """Which rows of a column are NULL, over all blocks."""
+    """The null mask of a column, over all blocks."""
 
     def __init__(self) -> None:
         self._blocks: list[Any] = []
@@ -53,7 +53,7 @@ class _Nulls:
 
 
 class _FixedColumn:
-    """Collects the values of a column of fixed width."""
+    """Accumulates the values of a column of fixed width."""
 
     def __init__(self, dtype: str, finish: Callable[[Any, _Nulls], Any]) -> None:
         self.dtype = numpy.dtype(dtype)
@@ -63,12 +63,12 @@ class _FixedColumn:
         self._nulls = _Nulls()
 
     def add_fields(self, fields: Any) -> None:
-        """Take the values of a block without NULLs."""
+        """Append the values of a block without NULLs."""
         self._parts.append(fields.astype(self._native))
         self._nulls.add(len(fields), None)
 
     def add(self, buffer: Any, starts: Any, lengths: Any) -> None:
-        """Take the values at some places of a block; a length of -1 is NULL."""
+        """Append the values at given offsets of a block; a length of -1 is NULL."""
         is_null = lengths < 0
         if (lengths[~is_null] != self.dtype.itemsize).any():
             raise DatabaseError("a value of COPY has an unexpected length", "08P01")
@@ -93,14 +93,14 @@ class _FixedColumn:
 
 
 class _BytesColumn:
-    """Collects the values of a column of any width."""
+    """Accumulates the values of a column of variable width."""
 
     dtype = None
 
     def __init__(self, load: Callable[[bytes], Any], is_text: bool = False) -> None:
         self._load = load
         self._is_text = is_text
-        # Equal texts share one object where that pays.
+        # Equal texts share one object if that saves memory.
         self._seen: dict[bytes, Any] | None = {} if is_text else None
         self._values: list[Any] = []
 
@@ -159,7 +159,7 @@ def _bools(values: Any, nulls: _Nulls) -> Any:
 
 def _uuids(values: Any, nulls: _Nulls) -> Any:
     mask = nulls.mask()
-    # Trailing zeros are cut off numpy's bytes.
+    # numpy strips trailing zeros from bytes.
     fields = [bytes(field).ljust(16, b"\0") for field in values.tolist()]
     return _pull.uuids([None if null else f for f, null in zip(fields, mask.tolist())])
 
@@ -209,7 +209,7 @@ def _timestamps(values: Any, nulls: _Nulls, is_utc: bool) -> Any:
 def _intervals(values: Any, nulls: _Nulls) -> Any:
     mask = nulls.mask()
     days = values["days"].astype("i8")
-    # Beyond what 64 bits of microseconds hold, or with months: PostgreSQL's text.
+    # Intervals beyond 64 bits of microseconds, or with months: PostgreSQL's text.
     is_large = numpy.abs(values["us"] / _DAY + days) > 106_751_990
     unusual = ((values["months"] != 0) | is_large) & ~mask
     spans = (values["us"] + numpy.where(unusual | mask, 0, days) * _DAY).view("m8[us]")
@@ -225,7 +225,7 @@ def _intervals(values: Any, nulls: _Nulls) -> Any:
 
 
 def _jsonb(data: bytes) -> Any:
-    return json.loads(data[1:])  # after the version
+    return json.loads(data[1:])  # after the version byte
 
 
 _FIXED: dict[int, tuple[Any, Callable[[Any, _Nulls], Any]]] = {
@@ -247,12 +247,12 @@ _NUMERIC = 1700
 
 
 def _printed(item: str) -> str:
-    """The value as PostgreSQL prints it, which is not always its cast to text."""
+    """The value as printed by PostgreSQL, which can differ from its cast to text."""
     return f"CASE WHEN {item} IS DISTINCT FROM NULL THEN pg_catalog.format('%s', {item}) END"
 
 
 def _column_of(client: ClientConnection, oid: int, name: str) -> tuple[str, Any]:
-    """What COPY reads of a column, and what collects its values."""
+    """The SQL expression of a column for COPY, and the collector of its values."""
     item = f"q.{quote_identifier(name)}"
     if oid in _FIXED:
         return item, _FixedColumn(*_FIXED[oid])
@@ -274,7 +274,7 @@ def pull_frame(client: ClientConnection, sql: str) -> pandas.DataFrame:
     """Return the rows of a query without parameters as a frame."""
     described = client.describe(sql)
     if len({name for name, _ in described}) < len(described) or not described:
-        raise ValueError("the columns of a frame need names of their own")
+        raise ValueError("column names must be unique")
     if client.has_batches():
         return _pull_batches(client, sql, described)
     return _pull_copy(client, sql, described)
@@ -318,7 +318,7 @@ def _pull_copy(
 
 
 class _BlockReader:
-    """Cuts blocks of whole rows into the values of columns."""
+    """Splits blocks of whole rows into the values of columns."""
 
     def __init__(self, columns: Sequence[Any]) -> None:
         self.rows = 0
@@ -332,7 +332,7 @@ class _BlockReader:
             self._row_type = numpy.dtype(fields)
 
     def add(self, rows: list[bytes]) -> None:
-        """Take messages of COPY: each is one row."""
+        """Append COPY messages: each is one row."""
         if self._is_first and rows:
             self._is_first = False
             extension = int.from_bytes(rows[0][_HEADER_SIZE - 4 : _HEADER_SIZE], "big")
@@ -361,7 +361,7 @@ class _BlockReader:
         places = numpy.cumsum(sizes) - sizes
         counts = numpy.ndarray((len(block) - 1,), ">i2", block, strides=(1,))
         if (counts[places] != len(self._columns)).any():
-            raise DatabaseError("COPY sent something else than rows", "08P01")
+            raise DatabaseError("unexpected data in COPY", "08P01")
         lengths_at = numpy.ndarray((len(block) - 3,), ">i4", block, strides=(1,))
         places += 2
         for column in self._columns:

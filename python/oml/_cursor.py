@@ -1,4 +1,4 @@
-"""Cursors after the Python DB-API."""
+"""Python DB-API cursors."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from oml._errors import DatabaseError
 
 
 class Cursor:
-    """Runs statements and gives out their rows, after the Python DB-API.
+    """A Python DB-API cursor: runs statements and fetches their rows.
 
     Attributes
     ----------
     description : list of tuple or None
-        (name, SQL type, None, None, None, None, None) a column; None without rows.
+        One tuple (name, SQL type, None, None, None, None, None) per column; None without rows.
     rowcount : int
         Rows returned or affected by the last statement, -1 before the first.
     arraysize : int
-        What fetchmany() takes by default.
+        Default number of rows for fetchmany().
     """
 
     arraysize = 1
@@ -32,7 +32,8 @@ class Cursor:
         self._is_closed = False
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> Cursor:
-        """Run one statement; `parameters` stand for $1, $2, ... Returns the cursor itself."""
+        """Run one statement; `parameters` are the values of $1, $2, ... Returns the cursor
+        itself."""
         if self._is_closed:
             raise DatabaseError("the cursor is closed", "24000")
         self.description = None
@@ -67,7 +68,7 @@ class Cursor:
         return self._fetch(len(self._rows or ()))
 
     def close(self) -> None:
-        """Forget the result; the cursor runs nothing any more."""
+        """Close the cursor and discard the result."""
         self._rows = None
         self._is_closed = True
 

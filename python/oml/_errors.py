@@ -1,4 +1,4 @@
-"""What goes wrong."""
+"""Exceptions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ class DatabaseError(Exception):
     Attributes
     ----------
     sqlstate, detail, hint, context : str
-        As PostgreSQL reported them; empty where it did not.
+        As reported by PostgreSQL; empty if not reported.
     """
 
     def __init__(
@@ -23,13 +23,13 @@ class DatabaseError(Exception):
 
 
 class ScriptError(DatabaseError, RuntimeError):
-    """A script failed in an engine. Its cause shows the engine's traceback.
+    """A script failed in an engine. `__cause__` contains the engine's traceback.
 
     Attributes
     ----------
     output : str
-        What it had printed, on a client. Empty in a script, past which the lines of what it calls
-        go to the client.
+        The output printed before the failure, on a client. Empty within a script: there, output of
+        nested calls is sent to the client directly.
     """
 
     def __init__(
@@ -46,11 +46,11 @@ class ScriptError(DatabaseError, RuntimeError):
 
 
 class RemoteTraceback(Exception):
-    """The cause of a ScriptError: its text is the traceback of the engine."""
+    """The cause of a ScriptError: its message is the engine's traceback."""
 
     def __str__(self) -> str:
         return f'\n"""\n{self.args[0]}\n"""'
 
 
 ScriptError.__module__ = "oml"
-DatabaseError.__module__ = "oml"  # where users find it
+DatabaseError.__module__ = "oml"  # public module

@@ -1,7 +1,7 @@
-"""Takes the rows of COPY ... TO STDOUT out of libpq.
+"""Reads the rows of COPY ... TO STDOUT from libpq.
 
-libpq hands out one row at a time. psycopg's C implementation is quick at that; of the one in
-Python the three calls of libpq below are all that is needed, without its layers.
+libpq returns one row at a time. psycopg's C implementation is fast enough. For its pure Python
+implementation this module calls the three libpq functions directly, which avoids psycopg's layers.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ _BLOCK_BYTES = 8 << 20
 
 
 def read(pgconn: Any, wait: Callable[[], None], consume: Callable[[list[bytes]], None]) -> None:
-    """Hand all rows to a function, many at a time.
+    """Pass all rows to a function, in lists of several.
 
     Parameters
     ----------
     pgconn : psycopg.pq.PGconn
-        In the middle of COPY OUT.
+        A connection in COPY OUT state.
     wait : function
-        Waits until there is something to read.
+        Waits until data can be read.
     consume : function
         Takes a list of rows.
     """
@@ -63,11 +63,11 @@ def _through_psycopg(pgconn: Any) -> _Take:
 
 
 def _library() -> Any:
-    """The libpq that psycopg uses; None when that is not sure."""
+    """The libpq loaded by psycopg; None if it cannot be determined."""
     name = ctypes.util.find_library("pq")
     if name is None:
         return None
-    # These calls only move memory: the GIL need not be let go.
+    # These calls only copy memory, so the GIL is kept.
     library = ctypes.PyDLL(name)
     if library.PQlibVersion() != pq.version():
         return None
@@ -108,6 +108,6 @@ def _direct(pgconn: Any) -> _Take | None:
                     raise errors.OperationalError(f"receiving data failed: {text}")
         return True
 
-    # What place points to must outlive this function.
+    # The memory that `place` points to must outlive this function.
     take.cell = cell  # type: ignore[attr-defined]
     return take

@@ -1,4 +1,4 @@
-"""Granting scripts and datastores to others."""
+"""Granting scripts and datastores to other roles."""
 
 from __future__ import annotations
 
@@ -19,49 +19,49 @@ def _call(function: str, name: str, typ: str, user: str | None) -> None:
 def _check_type(typ: str) -> str:
     folded = str(typ).lower()
     if folded not in _TYPES:
-        raise ValueError(f"typ is 'datastore' or 'pyqscript', not {typ!r}")
+        raise ValueError(f"typ must be 'datastore' or 'pyqscript', not {typ!r}")
     return folded
 
 
 def grant(name: str, typ: str = "datastore", user: str | None = None) -> None:
-    """Let others read a datastore, or read and run a script, of the current user's.
+    """Grant a role read access to a datastore or script of the current user.
 
     Parameters
     ----------
     name : str
         The datastore or script.
     typ : {'datastore', 'pyqscript'}
-        Which of the two.
+        Type of the object.
     user : str, optional
-        A role; without, everybody.
+        A role; PUBLIC by default.
 
     Raises
     ------
     DatabaseError
-        SQLSTATE 42704: there is none, or no such role; 55000: the datastore is not grantable.
+        SQLSTATE 42704: the object or role does not exist; 55000: the datastore is not grantable.
     """
     _call("pyqgrant", name, _check_type(typ), user)
 
 
 def revoke(name: str, typ: str = "datastore", user: str | None = None) -> None:
-    """Take back what grant() gave; a UserWarning when it had not.
+    """Revoke access granted by grant(); a UserWarning if it had not been granted.
 
     Parameters
     ----------
     name : str
         The datastore or script.
     typ : {'datastore', 'pyqscript'}
-        Which of the two.
+        Type of the object.
     user : str, optional
-        A role; without, whoever has it.
+        A role; by default all roles that have been granted access.
 
     Raises
     ------
     DatabaseError
-        SQLSTATE 42704: there is no such datastore, script or role.
+        SQLSTATE 42704: the datastore, script or role does not exist.
     """
     typ = _check_type(typ)
-    everybody = user is None or user.lower() == "public"
+    is_public = user is None or user.lower() == "public"
     rows = _session.connection().query(
         "SELECT current_user::pg_catalog.text,"
         " (SELECT r.rolname::pg_catalog.text FROM pg_catalog.pg_roles AS r"
@@ -74,7 +74,7 @@ def revoke(name: str, typ: str = "datastore", user: str | None = None) -> None:
         (typ, name, user),
     )[1]
     me, role, grantees = rows[0]
-    grantee = "PUBLIC" if everybody else role
+    grantee = "PUBLIC" if is_public else role
     is_granted = len(grantees) > 0 if user is None else grantee in list(grantees)
     if not is_granted and grantee is not None and _exists(name, typ):
         warnings.warn(

@@ -1,4 +1,4 @@
-"""What a script says of itself while it runs as a job."""
+"""Progress and comments reported by a script that runs as a job."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ __all__ = ["output_comments", "progress"]
 
 
 def output_comments(text: str) -> None:
-    """Add a line to the comments of the job that is running.
+    """Add a line to the comments of the running job.
 
-    Shown by `pyq_jobs` at once, and kept with the job. Nothing happens in a synchronous call.
+    Shown by `pyq_jobs` at once, and stored with the job. A no-op in a synchronous call.
     """
     connection().query("SELECT pyqsys.note_progress(NULL, $1)", (str(text),))
 
 
 def progress(fraction: float, text: str | None = None) -> None:
-    """Tell how far the running job is.
+    """Report the progress of the running job.
 
     Parameters
     ----------
     fraction : float
         From 0 to 1; shown by `pyq_jobs` at once.
     text : str, optional
-        A line for the comments.
+        A line to add to the comments.
     """
     note = None if text is None else str(text)
     connection().query("SELECT pyqsys.note_progress($1, $2)", (float(fraction), note))

@@ -1,4 +1,4 @@
-"""What oml.ds.dir() and oml.script.dir() have in common."""
+"""Common code of oml.ds.dir() and oml.script.dir()."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ if TYPE_CHECKING:
 
 
 class Listing(NamedTuple):
-    """How objects of one sort are listed.
+    """How one type of object is listed.
 
     Attributes
     ----------
     grant_type, argument : str
-        What grants call the sort, and what the argument is called that says which are wanted.
+        The type's name in grants, and the name of the argument that selects the objects.
     view : str
-        Of what may be read, as l.
+        The view of readable objects, with alias l.
     columns : dict of str to str
-        Names in the result, the first being the object's, and their SQL.
+        Column names of the result, the object's name first, and their SQL expressions.
     owner : str
-        SQL of the owner.
+        SQL expression of the owner.
     conditions : dict of str to str
-        Which are wanted, and their SQL.
+        Values of the selecting argument, and their SQL conditions.
     """
 
     grant_type: str
@@ -39,12 +39,12 @@ class Listing(NamedTuple):
     def read(
         self, kind: str, name: str | Sequence[str] | None, regex_match: bool
     ) -> pandas.DataFrame:
-        """Return the objects of a kind, or with 'grant' to whom they are granted.
+        """Return the objects of a kind, or with 'grant' the grants of the user's objects.
 
         Raises
         ------
         ValueError
-            There is no such kind.
+            The kind is unknown.
         """
         import pandas
 
@@ -76,7 +76,7 @@ class Listing(NamedTuple):
 
 
 def is_meant(name: str, wanted: Sequence[str], regex_match: bool) -> bool:
-    """Whether a name is one of some, or matches one of some regular expressions."""
+    """Whether a name is in a list, or matches one of some regular expressions."""
     if regex_match:
         return any(re.search(pattern, name) for pattern in wanted)
     return name in wanted

@@ -1,4 +1,4 @@
-"""Python values as SQL parameters, for the connection of an engine: texts, and bytes as bytes."""
+"""Python values as SQL parameters of an engine's connection: texts, and bytes as bytes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Written = Union[tuple[Text, str], tuple[Text, str, Union[str, None]]]
 
 
 def plain_value(value: Any) -> Any:
-    """The plain Python value that one of numpy, pandas or an Enum stands for."""
+    """The plain Python value of a numpy, pandas or Enum value."""
     if isinstance(value, enum.Enum):
         return plain_value(value.value)
     pandas = sys.modules.get("pandas")
@@ -30,20 +30,20 @@ def plain_value(value: Any) -> Any:
         dtype = getattr(value, "dtype", None)
         if getattr(dtype, "kind", "") in ("M", "m"):
             code = getattr(dtype, "str", "")
-            if code[4:6] in ("ns", "ps", "fs", "as"):  # tolist() would make integers of them
+            if code[4:6] in ("ns", "ps", "fs", "as"):  # tolist() returns integers
                 value = value.astype(f"{code[1:4]}us]")
         return value.tolist()
     return value
 
 
-_ARRAY = "anyarray"  # an array of what the statement asks for
+_ARRAY = "anyarray"  # an array of the type the statement expects
 
 
 def _list(values: Any) -> Written:
     text: str | None
     try:
         text = _json(values)
-    except Exception:  # what JSON cannot hold
+    except Exception:  # values that JSON cannot represent
         text = None
     return _array_text(values), _ARRAY, text
 
@@ -80,7 +80,7 @@ def _array_text(values: Iterable[Any]) -> str:
 
 
 def _float_text(value: float) -> str:
-    """All digits, in PostgreSQL's words: an array of texts gets them as they stand."""
+    """All digits, as PostgreSQL writes them: arrays of texts keep them unchanged."""
     if not math.isfinite(value):
         return "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"
     text = repr(value).removesuffix(".0")
@@ -95,7 +95,7 @@ def _integer(value: int) -> Written:
 
 
 def _datetime(value: Any) -> Written:
-    """Nanoseconds are cut off. A naive time means UTC where a timestamptz is asked for."""
+    """Nanoseconds are truncated. A naive time is taken as UTC if a timestamptz is expected."""
     if hasattr(value, "nanosecond"):
         value = value.to_pydatetime(warn=False)
     text = value.isoformat()
@@ -117,7 +117,7 @@ def _timedelta(value: datetime.timedelta) -> Written:
 
 
 def _json(value: Any) -> str:
-    """JSON as in results: numpy's scalars, dates and Decimals are their values."""
+    """JSON as in results: numpy scalars, dates and Decimals are converted to their values."""
     try:
         runtime = importlib.import_module("_oml_epe_runtime.render")
     except ImportError:  # outside an engine
@@ -127,7 +127,7 @@ def _json(value: Any) -> str:
 
 
 def _client_json(value: Any) -> str:
-    """The same for the values that a client is likely to have."""
+    """The same for the value types common on a client."""
     value = plain_value(value)
     if isinstance(value, dict):
         pairs = (f"{json.dumps(_json_key(key))}:{_client_json(own)}" for key, own in value.items())
@@ -158,7 +158,7 @@ def _json_key(key: Any) -> str:
 
 _writers: tuple[
     tuple[Any, Callable[[Any], Written]], ...
-] = (  # the first that fits: bool before int, datetime before date
+] = (  # the first match counts: bool before int, datetime before date
     (str, lambda value: (str(value), "")),
     (bool, lambda value: ("true" if value else "false", "boolean")),
     (int, _integer),
@@ -177,10 +177,10 @@ _writers: tuple[
 
 
 def parameter(value: Any) -> Written:
-    """(text or bytes or None, SQL type) of a value; no type lets PostgreSQL infer it.
+    """(text or bytes or None, SQL type) of a value; without a type PostgreSQL infers it.
 
-    A third text is for a statement that asks for another type: timestamptz instead of timestamp,
-    hstore instead of jsonb, json or jsonb instead of an array.
+    The optional third item is the text for a statement that expects another type: timestamptz
+    instead of timestamp, hstore instead of jsonb, json or jsonb instead of an array.
     """
     value = plain_value(value)
     if value is None:
@@ -188,4 +188,4 @@ def parameter(value: Any) -> Written:
     for types, write in _writers:
         if isinstance(value, types):
             return write(value)
-    raise TypeError(f"a parameter of SQL cannot be a {type(value).__name__}")
+    raise TypeError(f"an SQL parameter cannot be a {type(value).__name__}")

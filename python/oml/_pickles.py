@@ -1,10 +1,10 @@
-"""Pickles of objects of any size: in parts, which are cut into pieces.
+"""Pickles of objects of any size: composed of parts, stored in pieces.
 
-An object is a pickle of protocol 5 and the buffers that it leaves outside: the memory of arrays,
-which is neither copied when it is saved nor when it is loaded. The last part says in JSON which
-versions of Python and packages the object was written with; an older oml ignores it. Pickle,
-buffers and versions, the parts, follow each other, each at a multiple of 64 bytes; what is stored
-is that, cut into pieces.
+An object consists of a pickle of protocol 5 and its out-of-band buffers: the memory of arrays,
+which is copied neither when saving nor when loading. The last part is a JSON object with the
+versions of Python and packages that wrote the object; older versions of oml ignore it. The parts
+(pickle, buffers and versions) are concatenated, each at a multiple of 64 bytes, and the result is
+stored in pieces.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def _padding(size: int) -> int:
 
 
 def dump(value: Any) -> list[memoryview]:
-    """Return the parts of an object; they look at its memory, which must not change meanwhile."""
+    """Return the parts of an object; they reference its memory, which must not change meanwhile."""
     parts: list[memoryview] = []
 
     def keep_outside(buffer: pickle.PickleBuffer) -> bool:
@@ -63,11 +63,11 @@ def dump(value: Any) -> list[memoryview]:
 
 
 class _Pickler(_portable.Pickler):
-    """Refuses what only this program knows: others could not load it by its name."""
+    """Rejects objects that only this program defines: others could not import them by name."""
 
     def reducer_override(self, value: Any) -> Any:
         if isinstance(value, (type, types.FunctionType)) and _is_local(value):
-            raise pickle.PicklingError(f"{value!r} is defined here only")
+            raise pickle.PicklingError(f"{value!r} is defined only in this program")
         return super().reducer_override(value)
 
 
@@ -80,7 +80,7 @@ def _is_local(value: Any) -> bool:
 def _dump_by_value(
     value: Any, file: Any, keep_outside: Any, cause: Exception
 ) -> _portable.Packages:
-    """Pickle functions and classes of a script or program with what they are made of."""
+    """Pickle functions and classes of a script or program by value."""
 
     def is_script(module: str) -> bool:
         return module.startswith("oml_epe_script.")
@@ -118,12 +118,12 @@ def cut(parts: Iterable[memoryview], most: int) -> Iterator[memoryview | bytearr
 
 
 def compress(piece: memoryview | bytearray) -> bytes:
-    """Return a piece as it is stored when compression is asked for."""
+    """Return a piece in compressed form."""
     return zlib.compress(piece, 1)
 
 
 def decompress(pieces: Iterable[bytes]) -> bytearray:
-    """Return the pieces that compress() made, one after the other."""
+    """Return the concatenated pieces made by compress()."""
     memory = bytearray()
     for piece in pieces:
         memory += zlib.decompress(piece)
@@ -131,7 +131,7 @@ def decompress(pieces: Iterable[bytes]) -> bytearray:
 
 
 def load(sizes: Sequence[int], memory: Any) -> Any:
-    """Make the object of parts of these sizes; its arrays go on using the memory."""
+    """Load an object from parts of these sizes; its arrays keep using the memory."""
     whole = memoryview(memory)
     parts = []
     end = 0
@@ -139,7 +139,7 @@ def load(sizes: Sequence[int], memory: Any) -> Any:
         parts.append(whole[end : end + size])
         end += size + _padding(size)
     if not parts or end > whole.nbytes:
-        raise EOFError("the pickle is not complete")
+        raise EOFError("the pickle is incomplete")
     try:
         return _portable.loads(parts[0], parts[1:])
     except _portable.NOT_OF_VERSIONS:
@@ -152,7 +152,7 @@ def load(sizes: Sequence[int], memory: Any) -> Any:
 
 
 def _written_with(parts: Sequence[memoryview]) -> dict[str, str]:
-    """The versions in the last part; objects that version 1.0.0 has stored have none."""
+    """The versions in the last part; objects stored by version 1.0.0 have none."""
     if len(parts) > 1:
         with contextlib.suppress(ValueError):
             found = json.loads(bytes(parts[-1]))

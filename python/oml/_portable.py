@@ -3,7 +3,7 @@
 numpy and pandas pickle their objects by the names of private functions, which move from version to
 version. `dumps()` writes arrays as dtype, shape and memory, and frames as labelled columns, so that
 any version that has the dtypes can rebuild them; everything else is an ordinary pickle of protocol
-5. `loads()` reads these pickles and ordinary ones, and finds what numpy has moved.
+5. `loads()` reads these pickles and ordinary ones, and resolves names that numpy has moved.
 
 The functions named rebuild_* are part of the format: pickles name them. The format of an array and
 of a numpy scalar names numpy's public classes only.
@@ -24,12 +24,12 @@ from typing import Any
 
 from oml._errors import DatabaseError
 
-#: Package by module, where their names differ.
+#: Package by module, if their names differ.
 _PACKAGES_OF_MODULES = {"sklearn": "scikit-learn", "PIL": "pillow"}
 _NEVER_NAMED = frozenset(("builtins", "oml", "_oml_epe", "_oml_epe_runtime", "__main__"))
 _MOST_VERSIONS = 16
-_SMALL = 1 << 17  # bytes that are rather copied
-_MOST_AT_ONCE = 8 << 20  # bytes that are read between looks at interrupts
+_SMALL = 1 << 17  # bytes; smaller buffers are copied
+_MOST_AT_ONCE = 8 << 20  # bytes that are read between checks for interrupts
 _NULLABLE = re.compile(r"(U?Int|Float)\d+Dtype|BooleanDtype")
 
 
@@ -42,7 +42,7 @@ def python_version() -> str:
 
 
 def version_of(module: str) -> str | None:
-    """Return the version of the package that a top-level module belongs to, None if unknown."""
+    """Return the version of the package of a top-level module, None if unknown."""
     loaded = sys.modules.get(module)
     found = getattr(loaded, "__version__", None)
     if isinstance(found, str):
@@ -63,8 +63,8 @@ def _package(name: str) -> str:
     return "Python" if name == "python" else _PACKAGES_OF_MODULES.get(name, name)
 
 
-#: Errors of loading a pickle that no version is to blame for: its objects have used the database,
-#: or there is too little memory.
+#: Errors of loading a pickle that are not due to versions: an object used the database while being
+#: loaded, or memory is exhausted.
 NOT_OF_VERSIONS = (DatabaseError, MemoryError)
 
 
@@ -74,13 +74,13 @@ def explain_failure(error: BaseException, sender: dict[str, str]) -> tuple[str, 
     Parameters
     ----------
     error : BaseException
-        What loading it raised.
+        The error raised by loading.
     sender : dict of str to str
-        Versions where it was written, "python" among them; empty if they are not known.
+        Versions of the writer, "python" among them; empty if unknown.
     """
     what = f"{type(error).__name__}: {error}"
     if not sender:
-        return what, "Both sides need the libraries of its classes, in versions that fit."
+        return what, "Both sides need compatible versions of the libraries that define its classes."
     here: dict[str, str] = {"python": python_version()}
     lacking = []
     for name in sender:
@@ -96,13 +96,13 @@ def explain_failure(error: BaseException, sender: dict[str, str]) -> tuple[str, 
     )
     if lacking:
         packages = ", ".join(map(_package, lacking))
-        return message, f"Install {packages} where it is loaded, or use another env_name."
+        return message, f"Install {packages} on the loading side, or use another env_name."
     differing = [name for name in here if here[name] != sender.get(name)]
     if differing:
         names = ", ".join(map(_package, differing))
         return message, (
-            f"Use the same versions of {names} on both sides: choose an environment with them "
-            "by env_name, or install them where it is loaded."
+            f"Use the same versions of {names} on both sides: choose an environment that has them "
+            "by env_name, or install them on the loading side."
         )
     return message, "Both sides have the same versions: the class cannot load its own pickle."
 
@@ -111,7 +111,7 @@ def explain_failure(error: BaseException, sender: dict[str, str]) -> tuple[str, 
 
 
 class Packages:
-    """The packages of the objects that were written: top-level modules."""
+    """The packages of the pickled objects: top-level modules."""
 
     def __init__(self) -> None:
         self.names: set[str] = set()
@@ -131,7 +131,7 @@ class Packages:
 
 
 class Pickler(pickle.Pickler):
-    """Writes arrays and frames in the portable form.
+    """Pickles arrays and frames in the portable form.
 
     Attributes
     ----------
@@ -187,16 +187,16 @@ def dump_by_value(
     ----------
     value : Any
     file : file object
-        Gets the pickle.
+        Receives the pickle.
     is_local : callable
-        Whether the other side cannot import the module of this name.
+        Whether the other side cannot import a module of the given name.
     buffer_callback : callable, optional
         As for pickle.Pickler.
 
     Raises
     ------
     ModuleNotFoundError
-        There is no cloudpickle.
+        cloudpickle is not installed.
     """
     cloudpickle: Any = importlib.import_module("cloudpickle")
     packages = Packages()
@@ -248,7 +248,7 @@ def _reduce_random(numpy: Any, value: Any, kind: type) -> Any:
 
 
 def _dtype_form(dtype: Any) -> Any:
-    """A text for a plain dtype, which is shorter, else the dtype itself."""
+    """The type string of a plain dtype, which is shorter, otherwise the dtype itself."""
     if dtype.kind in "biufcmMSU" and dtype.names is None and not dtype.metadata:
         return dtype.str
     return dtype
@@ -293,24 +293,24 @@ def _reduce_scalar(numpy: Any, value: Any, kind: type) -> Any:
         return made, ("NaT" if numpy.isnat(value) else int(value.view("i8")), step)
     if value.dtype.hasobject:
         return NotImplemented
-    # long double, records: the only element of an array without dimensions
+    # long double, records: the element of a zero-dimensional array
     return operator.getitem, (numpy.asarray(value), ())
 
 
 def _sized(numpy: Any, dtype: Any) -> Any:
-    """The class of a size, not of a C type: which of them is which depends on the platform."""
+    """The class for a size instead of a C type, whose size depends on the platform."""
     return getattr(numpy, dtype.newbyteorder("=").name)
 
 
 # -------------------------------------------------------------------------------------- pandas
 #
-# A column is a tuple of its kind and what it is made of, an index likewise; both hold plain values
+# A column is a tuple of its kind and its contents, and so is an index; contents are plain values
 # and arrays, which are pickled as above.
 
 
 def _reduce_pandas(value: Any, kind: type) -> Any:
     pandas: Any = sys.modules.get("pandas")
-    if pandas is None or not hasattr(pandas, "DataFrame"):  # it is just being imported
+    if pandas is None or not hasattr(pandas, "DataFrame"):  # pandas is being imported
         return NotImplemented
     if kind is pandas.DataFrame:
         columns = [_column(value.iloc[:, place].array) for place in range(value.shape[1])]
@@ -335,7 +335,7 @@ def _reduce_pandas(value: Any, kind: type) -> Any:
 
 
 def _zone(tz: Any) -> Any:
-    """The name of a time zone if it has one, else the object."""
+    """The name of a time zone if it has one, otherwise the object."""
     for attribute in ("key", "zone"):
         name = getattr(tz, attribute, None)
         if isinstance(name, str):
@@ -344,7 +344,7 @@ def _zone(tz: Any) -> Any:
 
 
 def _texts(values: Any) -> tuple[Any, bytes, Any]:
-    """Lengths, UTF-8 and NULLs of texts, NULL being anything that is no str."""
+    """Lengths, UTF-8 bytes and NULLs of texts; any value that is not a str counts as NULL."""
     import numpy
 
     missing = numpy.fromiter((not isinstance(v, str) for v in values), "?", len(values))
@@ -354,7 +354,7 @@ def _texts(values: Any) -> tuple[Any, bytes, Any]:
 
 
 def _has_str_dtype() -> bool:
-    """Whether pandas keeps texts in a dtype of their own."""
+    """Whether pandas stores texts in a string dtype."""
     import pandas
 
     return int(pandas.__version__.split(".")[0]) >= 3
@@ -374,7 +374,7 @@ def _column(array: Any) -> tuple[Any, ...]:
     name = type(dtype).__name__
     if isinstance(dtype, numpy.dtype) or name in ("NumpyEADtype", "PandasDtype"):
         plain = numpy.asarray(array)
-        # Before pandas 3 objects are how texts are kept.
+        # Before pandas 3 texts are stored as objects.
         is_text = plain.dtype == object and not _has_str_dtype() and _is_text(plain)
         return "objects of str" if is_text else "numpy", plain
     if name == "DatetimeTZDtype":
@@ -431,12 +431,12 @@ def _index(index: Any) -> tuple[Any, ...]:
 
 
 def _own(array: Any) -> Any:
-    """An array that can be written to, as pandas expects of its own."""
+    """A writable array, as pandas expects."""
     return array if array.flags.writeable else array.copy()
 
 
 def _supported(array: Any) -> Any:
-    """Times in a unit that this version of pandas has."""
+    """Times in a unit that this version of pandas supports."""
     import pandas
 
     if array.dtype.kind not in "mM" or int(pandas.__version__.split(".")[0]) >= 2:
@@ -449,7 +449,7 @@ def _supported(array: Any) -> Any:
 
 
 def rebuild_random(kind: str, state: dict[str, Any]) -> Any:
-    """Return a generator of random numbers in a state."""
+    """Return a random number generator with the given state."""
     import numpy
 
     bits = getattr(numpy.random, state["bit_generator"])()
@@ -497,7 +497,7 @@ def rebuild_array(column: tuple[Any, ...]) -> Any:
         return pandas.arrays.SparseArray(parts[0], fill_value=parts[1])
     if kind == "other":
         return parts[0]
-    raise ValueError(f'"{kind}" is a kind of column that this version of oml does not know')
+    raise ValueError(f'"{kind}" is a kind of column unknown to this version of oml')
 
 
 def _rebuild_texts(missing_as: str, lengths: Any, data: bytes, missing: Any) -> Any:
@@ -521,7 +521,7 @@ def _rebuild_texts(missing_as: str, lengths: Any, data: bytes, missing: Any) -> 
         return pandas.array(values, dtype="string")
     if _has_str_dtype():
         return pandas.array(values, dtype="str")
-    return values  # what this version makes of texts itself
+    return values  # the dtype this version uses for texts
 
 
 def _rebuild_arrow(data: bytes) -> Any:
@@ -541,7 +541,7 @@ def _rebuild_arrow(data: bytes) -> Any:
 def _rebuild_periods(ordinals: Any, frequency: str) -> Any:
     import pandas
 
-    # pandas 2.2 writes hours and shorter in lower case, and months and longer otherwise.
+    # pandas 2.2 writes hours and shorter units in lower case, and renamed months and longer units.
     for name in (frequency, frequency.upper(), frequency.lower()):
         try:
             dtype = pandas.PeriodDtype(name)
@@ -552,7 +552,7 @@ def _rebuild_periods(ordinals: Any, frequency: str) -> Any:
 
 
 def _kept_dtype(array: Any) -> Any:
-    """The dtype to ask pandas for, so that it leaves objects as they are."""
+    """The dtype to pass to pandas, so that it keeps objects unchanged."""
     import numpy
 
     return object if isinstance(array, numpy.ndarray) and array.dtype.kind == "O" else None
@@ -602,7 +602,7 @@ def rebuild_frame(
     import pandas
 
     rows = rebuild_index(index)
-    # By number, since labels may be equal.
+    # By position, since labels may be equal.
     arrays = {}
     for place, column in enumerate(columns):
         array = rebuild_array(column)
@@ -663,7 +663,7 @@ def _numpy_core(module: str) -> str:
 
 
 def _moved_in_pandas(module: str, name: str) -> tuple[str, str] | None:
-    """Where pandas itself looks for a class of an older version."""
+    """pandas' own mapping for classes of older versions."""
     if not module.startswith("pandas."):
         return None
     try:
@@ -676,10 +676,10 @@ def _moved_in_pandas(module: str, name: str) -> tuple[str, str] | None:
 
 
 class _Reader(io.RawIOBase):
-    """Bytes in pieces, as a file; a large pickle is not copied as a whole.
+    """A file object over bytes in pieces; a large pickle is not copied as a whole.
 
-    Reading from a file, the unpickler comes back to Python now and then, where the statement can
-    be cancelled.
+    While reading from a file, the unpickler regularly calls back into Python, where the statement
+    can be cancelled.
     """
 
     def __init__(self, pieces: Iterable[Any]) -> None:
@@ -704,20 +704,20 @@ class _Reader(io.RawIOBase):
 
 
 def load_pieces(pieces: Iterable[Any], buffers: Iterable[Any] = ()) -> Any:
-    """Load a pickle that dumps(), or Python's own pickle, has made.
+    """Load a pickle made by dumps() or by Python's own pickle.
 
     Parameters
     ----------
     pieces : iterable of bytes-like
-        The pickle, cut anywhere.
+        The pickle, split at any positions.
     buffers : iterable of bytes-like
-        The memory that was left outside.
+        The out-of-band buffers.
     """
     return Unpickler(io.BufferedReader(_Reader(pieces), 1 << 16), buffers=buffers).load()
 
 
 def loads(data: Any, buffers: Iterable[Any] = ()) -> Any:
-    """Load a pickle that is one piece; see load_pieces()."""
+    """Load a pickle from a single piece; see load_pieces()."""
     if memoryview(data).nbytes < _SMALL:
         return Unpickler(io.BytesIO(data), buffers=buffers).load()
     return load_pieces([data], buffers)

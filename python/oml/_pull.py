@@ -211,7 +211,7 @@ class Chunks(Iterator[pandas.DataFrame]):
         self._is_at_end = True
         if self._is_open:
             self._is_open = False
-            with contextlib.suppress(DatabaseError):  # it went with its transaction or connection
+            with contextlib.suppress(DatabaseError):  # closed with its transaction or connection
                 self._connection.query(f"CLOSE {self._cursor}")
 
     def _fetch(self) -> bool:
@@ -261,7 +261,7 @@ class Chunks(Iterator[pandas.DataFrame]):
         return make_frame(self._query.names, reader.finish(), reader.rows)
 
 
-#: SQLSTATEs of a server whose extension is older than the package, and of queries that lock rows.
+#: SQLSTATEs raised by servers with an older extension, and by queries that lock rows.
 NO_BATCHES = {"42883", "0A000", "22023"}
 
 
@@ -273,7 +273,7 @@ def make_frame(names: list[str], columns: list[Any], length: int) -> pandas.Data
 
 
 def objects(values: Sequence[Any]) -> Any:
-    """Return an array of objects, whatever they are."""
+    """Return an array of objects, unconverted."""
     array = numpy.empty(len(values), dtype=object)
     for index, value in enumerate(values):
         array[index] = value
@@ -281,7 +281,7 @@ def objects(values: Sequence[Any]) -> Any:
 
 
 def texts(values: Sequence[str | None]) -> Any:
-    """Return pandas' column of texts: objects, from version 3 on str."""
+    """Return pandas' column of texts: object, from version 3 on str."""
     return text_column(objects(values))
 
 
@@ -304,12 +304,12 @@ def text_column(array: Any, is_nullable: bool = False) -> Any:
     return pandas.Series(array, dtype=dtype) if isinstance(dtype, pandas.StringDtype) else array
 
 
-#: Whole numbers up to here are doubles without a loss.
+#: Integers up to this size are represented exactly as doubles.
 _LAST_EXACT = 2**53
 
 
 def integers(values: Any, null: Any) -> Any:
-    """Return whole numbers; those beside a NULL are doubles, or objects where that loses digits."""
+    """Return integers; with NULLs they become doubles, or objects if that would lose digits."""
     if null is None:
         return values
     if (
@@ -325,7 +325,7 @@ def integers(values: Any, null: Any) -> Any:
 
 
 def truths(values: Any, null: Any) -> Any:
-    """Return truth values; those beside a NULL are objects."""
+    """Return booleans; with NULLs they become objects."""
     if null is None:
         return values
     array = values.astype(object)
@@ -334,7 +334,7 @@ def truths(values: Any, null: Any) -> Any:
 
 
 def point_objects(values: Any, is_utc: bool) -> Any:
-    """Return Python's dates, times or spans, None for NaT."""
+    """Return Python dates, times or timedeltas, None for NaT."""
     array = _or_none(values)
     if is_utc:
         for index, value in enumerate(array):
@@ -344,7 +344,7 @@ def point_objects(values: Any, is_utc: bool) -> Any:
 
 
 def column_of_values(values: Sequence[Any], sql_type: str) -> Any:
-    """Return what a column of a frame is made of."""
+    """Return the contents of a column of a frame."""
     has_null = any(value is None for value in values)
     if sql_type in _NUMBERS:
         if sql_type == "numeric" or (has_null and _NUMBERS[sql_type] in ("f4", "f8")):
@@ -357,7 +357,7 @@ def column_of_values(values: Sequence[Any], sql_type: str) -> Any:
         return numpy.array(values, dtype=bool)
     if any(isinstance(value, str) for value in values):
         is_text = all(value is None or isinstance(value, str) for value in values)
-        # Some dates and times are texts because Python does not know them.
+        # Some dates and times are texts because Python cannot represent them.
         return texts(values) if is_text and sql_type not in _OBJECTS else objects(values)
     if sql_type in _TEXTS:
         return texts(values)
@@ -374,7 +374,7 @@ def column_of_values(values: Sequence[Any], sql_type: str) -> Any:
 
 
 def _scaled(values: Any, unit: str) -> Any:
-    """The values in another unit, None when one does not fit."""
+    """The values in another unit, None if a value does not fit."""
     scaled = values.astype(f"{values.dtype.kind}8[{unit}]")
     return scaled if (scaled.astype(values.dtype) == values)[~numpy.isnat(values)].all() else None
 
@@ -412,7 +412,7 @@ def uuids(values: Sequence[bytes | None]) -> Any:
     return objects([None if value is None else uuid.UUID(bytes=value) for value in values])
 
 
-# ------------------------------------------------------- what Python's dates and times cannot hold
+# ------------------------------------------ values outside the range of Python's dates and times
 
 _MICROSECONDS = 1_000_000
 

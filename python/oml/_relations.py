@@ -1,4 +1,4 @@
-"""Data in and out of the database: sync(), create(), push(), drop(), dir()."""
+"""Transfers data to and from the database: sync(), create(), push(), drop(), dir()."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from oml.core._sql import quote, quote_relation
 from oml.core.frame import DataFrame
 from oml.core.series import Series
 
-#: pg_class.relkind of what a proxy can read.
+#: pg_class.relkind of relations that a proxy can read.
 _READABLE = "'r', 'p', 'f', 'v', 'm'"
 
 
 def _find(name: str, schema: str | None) -> tuple[str, str, str]:
-    """Return schema, name and kind of a relation: named as given, else folded to lower case."""
+    """Return schema, name and kind of a relation: an exact match, otherwise folded to lower
+    case."""
     for candidate in dict.fromkeys((name, name.lower())):
         sql = (
             "SELECT n.nspname::text, c.relname::text, c.relkind::text FROM pg_catalog.pg_class c "
@@ -29,7 +30,7 @@ def _find(name: str, schema: str | None) -> tuple[str, str, str]:
             found: tuple[str, str, str] = rows[0]
             return found
     place = f' in schema "{schema}"' if schema is not None else ""
-    raise DatabaseError(f'there is no table or view "{name}"{place}', "42P01")
+    raise DatabaseError(f'table or view "{name}" does not exist{place}', "42P01")
 
 
 @overload
@@ -56,26 +57,26 @@ def sync(
     view: str | None = None,
     query: str | None = None,
 ) -> DataFrame | dict[str, DataFrame]:
-    """Return a proxy of what is in the database.
+    """Return a proxy of a table, view or query.
 
     Parameters
     ----------
     schema : str, optional
-        Of the table or view; the search path's by default.
+        Schema of the table or view; by default the search path is used.
     regex_match : bool
-        The name is a regular expression, which names contain.
+        The name is a regular expression that is searched for in names.
     table, view, query : str
-        One of them: a name, matched as it is and else in lower case, or a SELECT.
+        Exactly one of them: a name, matched exactly or else in lower case, or a SELECT.
 
     Returns
     -------
     DataFrame, or dict of name to DataFrame with `regex_match`
-        The columns are those of now, the rows those of when they are read.
+        Columns are determined now; rows are read when they are used.
 
     Raises
     ------
     DatabaseError
-        There is no such thing (42P01), or the user may not read it (42501).
+        The relation does not exist (42P01), or the user lacks the privilege to read it (42501).
 
     Examples
     --------
@@ -83,10 +84,10 @@ def sync(
     >>> tables = oml.sync("lab", regex_match=True, table="^iris_")  # doctest: +SKIP
     """
     if sum(name is not None for name in (table, view, query)) != 1:
-        raise ValueError("name one of table, view and query")
+        raise ValueError("specify one of table, view and query")
     if query is not None:
         if schema is not None or regex_match:
-            raise ValueError("a query goes with neither schema nor regex_match")
+            raise ValueError("query cannot be combined with schema or regex_match")
         return DataFrame._from_query(query.strip().rstrip(";"))
     name = table if table is not None else view
     assert name is not None
@@ -121,26 +122,27 @@ def create(
 
     Parameters
     ----------
-    x : pandas.DataFrame, list of tuples of one size, or data with `__arrow_c_stream__`
-        The columns of a list are COL1, COL2, ... Arrow data keeps its types; it takes pyarrow.
+    x : pandas.DataFrame, list of tuples of equal length, or data with `__arrow_c_stream__`
+        The columns of a list of tuples are named COL1, COL2, ... Arrow data keeps its types; this
+        requires pyarrow.
     table : str
-        A new table; its name and those of its columns are kept as given, capitals too.
+        Name of a new table. This name and the column names are used unchanged, including capitals.
     oranumber : bool
-        False: whole and decimal numbers become double precision too (BINARY_DOUBLE, there). Not
-        for columns that `dbtypes` names, and not used with `append`.
+        False: integers and decimals become double precision too (BINARY_DOUBLE in Oracle). Ignored
+        for columns in `dbtypes`, and with `append`.
     dbtypes : dict of column to SQL type, or list of SQL types of all columns, optional
-        Instead of the types that the values suggest: bigint, double precision, numeric, text,
+        Overrides the types inferred from the values: bigint, double precision, numeric, text,
         bytea, boolean, date, timestamp, timestamptz, interval, uuid, jsonb. Oracle's names are
-        understood. Not used with `append`.
+        accepted. Ignored with `append`.
     append : bool
-        Add to a table that exists, by the names of the columns.
+        Append to an existing table; columns are matched by name.
 
     Raises
     ------
     ValueError
-        A column has no values, or values of several kinds, and `dbtypes` does not name it.
+        A column has no values or values of several types, and is not in `dbtypes`.
     DatabaseError
-        The table exists, SQLSTATE 42P07, or does not with `append`.
+        The table exists (SQLSTATE 42P07), or with `append` does not exist.
 
     Examples
     --------
@@ -170,7 +172,7 @@ def create(
 def push(x: Any, oranumber: bool = True, dbtypes: dict[str, str] | list[str] | None = None) -> Any:
     """Write local data to a temporary table and return its proxy.
 
-    The table is dropped with its last proxy, and at the session's end.
+    The table is dropped with its last proxy, or at the end of the session.
 
     Parameters
     ----------
@@ -180,7 +182,7 @@ def push(x: Any, oranumber: bool = True, dbtypes: dict[str, str] | list[str] | N
 
     Returns
     -------
-    DataFrame, or a column where `x` is one
+    DataFrame, or a column if `x` is one
     """
     is_column = _writing.is_column(x)
     data = _writing.read(x, dbtypes, oranumber)
@@ -197,23 +199,23 @@ def drop(table: str | None = None, view: str | None = None, model: str | None = 
     Raises
     ------
     DatabaseError
-        There is none of that name, SQLSTATE 42P01; or something depends on it.
+        The relation does not exist (SQLSTATE 42P01), or other objects depend on it.
     """
     if sum(name is not None for name in (table, view, model)) != 1:
-        raise ValueError("name one of table, view and model")
+        raise ValueError("specify one of table, view and model")
     if model is not None:
-        raise DatabaseError(f'there is no model "{model}" in the database', "42704")
+        raise DatabaseError(f'model "{model}" does not exist in the database', "42704")
     name = table if table is not None else view
     assert name is not None
     schema, found, kind = _find(name, None)
     kinds = {"v": "VIEW", "m": "MATERIALIZED VIEW", "f": "FOREIGN TABLE"}
     statement = kinds.get(kind, "TABLE")
     if (table is None) != (kind in "vm"):
-        raise DatabaseError(f'"{name}" is no {"table" if table else "view"}', "42809")
+        raise DatabaseError(f'"{name}" is not a {"table" if table else "view"}', "42809")
     _session.connection().query(f"DROP {statement} {quote_relation(found, schema)}")
 
 
 def dir() -> list[str]:
-    """Return the names that the caller's module has for proxies."""
+    """Return the names of the proxies in the caller's module."""
     names = sys._getframe(1).f_globals
     return sorted(name for name, value in names.items() if isinstance(value, (DataFrame, Series)))

@@ -1,6 +1,6 @@
-"""The connection that everything in this package speaks through.
+"""The connection used by all functions of this package.
 
-Inside an engine there is always one: that of the calling statement. Outside, connect() makes it.
+Inside an engine it is the connection of the calling statement. On a client connect() opens it.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ try:
 except ImportError:
     _oml_epe = None
 
-#: The columns of a result as (name, SQL type), None for a statement without rows; its rows; how
-#: many rows it returned or affected.
+#: The columns of a result as (name, SQL type), None for a statement without rows; the rows; and the
+#: number of rows returned or affected.
 Answer = tuple["list[tuple[str, str]] | None", "list[tuple[Any, ...]]", int]
 
 
 class Connection(Protocol):
-    """What the package needs of a connection.
+    """The interface of connections that the package uses.
 
     Attributes
     ----------
@@ -37,35 +37,35 @@ class Connection(Protocol):
 
     @property
     def place(self) -> str:
-        """Which database, on which server, as whom: for messages."""
+        """Database, server and user, for messages."""
         ...
 
     def query(self, sql: str, parameters: Sequence[Any] = ()) -> Answer:
-        """Run one statement; `parameters` stand for $1, $2, ...
+        """Run one statement; `parameters` are the values of $1, $2, ...
 
         Raises
         ------
         DatabaseError
-            The statement failed and was rolled back alone.
+            The statement failed; only its own changes were rolled back.
         """
         ...
 
     def discard(self, statement: str) -> None:
-        """Run a statement when the connection is free; whether it succeeds does not matter."""
+        """Run a statement when the connection is idle; errors are ignored."""
         ...
 
     @property
     def is_closed(self) -> bool:
-        """Whether it cannot be used any more."""
+        """Whether the connection is unusable."""
         ...
 
     def close(self) -> None:
-        """End the session; nothing happens in an engine."""
+        """End the session; a no-op in an engine."""
         ...
 
 
 class EmbeddedConnection:
-    """The connection of the statement that runs the script: its transaction and its user."""
+    """The connection of the statement that runs the script, in its transaction and as its user."""
 
     is_embedded = True
     place = "of the running script"
@@ -75,7 +75,7 @@ class EmbeddedConnection:
         return answer
 
     def fetch_bytes(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
-        """Run a query of one bytea column; return its values, one after the other, as one buffer.
+        """Run a query of one bytea column; return its concatenated values as one buffer.
 
         The memory is writable, and is not copied.
         """
@@ -106,20 +106,21 @@ class EmbeddedConnection:
         pass
 
 
-_discarded: list[str] = []  # statements; only those that an engine still has to run
+_discarded: list[str] = []  # statements not yet run by an engine
 
 
 def _drop_discarded() -> None:
     while _discarded:
-        # Gone already, in use, or in a transaction that only reads: the session's end drops it.
+        # Already dropped, in use, or in a read-only transaction: the end of the session drops it.
         with contextlib.suppress(_oml_epe.Error):
             _oml_epe.execute(_discarded.pop(0), [])
 
 
 def discard(made_by: Connection, statement: str) -> None:
-    """Run a statement that drops what a proxy left behind: now, or before the next statement.
+    """Run a statement that drops an object left by a proxy: now, or before the next statement.
 
-    Proxies die at any time, also amid a statement: this only notes what is to be done.
+    Proxies may be collected at any time, even during a statement: then the statement is only
+    queued.
     """
     if made_by.is_embedded:
         _discarded.append(statement)
@@ -136,12 +137,12 @@ def is_embedded() -> bool:
 
 
 def is_backend() -> bool:
-    """Whether this process is the server's: what runs here has the server's rights."""
+    """Whether this process is a server process, whose code has the server's privileges."""
     return _oml_epe is not None and bool(_oml_epe.is_backend())
 
 
 def is_sandboxed() -> bool:
-    """Whether this process is an engine that is completely confined."""
+    """Whether this process is a fully sandboxed engine."""
     return _oml_epe is not None and bool(_oml_epe.is_sandboxed())
 
 
@@ -151,17 +152,17 @@ def connection() -> Connection:
     Raises
     ------
     DatabaseError
-        There is none: SQLSTATE 08003.
+        There is no connection: SQLSTATE 08003.
     """
     if _oml_epe is not None:
         return EmbeddedConnection()
     if _client is None:
-        raise DatabaseError("there is no connection: call oml.connect()", "08003")
+        raise DatabaseError("not connected: call oml.connect()", "08003")
     return _client
 
 
 def current() -> Connection | None:
-    """Return the connection of a client, None without one and in an engine."""
+    """Return the client connection; None without one and in an engine."""
     return _client
 
 
@@ -172,12 +173,12 @@ def set_client(made: Connection | None) -> None:
 
 
 def quote_identifier(name: str) -> str:
-    """Return a name as it stands in SQL, always quoted."""
+    """Return a name as an SQL identifier, always quoted."""
     return '"' + name.replace('"', '""') + '"'
 
 
 def quote_literal(text: str) -> str:
-    """Return a text as it stands in SQL, whatever standard_conforming_strings says."""
+    """Return a text as an SQL literal, independent of standard_conforming_strings."""
     quoted = text.replace("'", "''")
     if "\\" not in text:
         return f"'{quoted}'"

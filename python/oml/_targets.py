@@ -1,4 +1,4 @@
-"""What connect() connects to: arguments, connection strings and URLs, with hidden passwords."""
+"""Targets of connect(): arguments, connection strings and URLs, with hidden passwords."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from oml._errors import DatabaseError
 
-#: "postgresql", and as SQLAlchemy writes it, "postgresql+psycopg".
+#: Schemes: "postgresql", and SQLAlchemy's "postgresql+psycopg".
 _SCHEME = re.compile(r"postgres(?:ql)?(?:\+\w+)?")
 _ANY_URL = re.compile(r"\w[\w+.-]*://")
 _PAIR = re.compile(r"\s*[a-z_]+\s*=")
@@ -20,7 +20,7 @@ _ONE_PAIR = re.compile(
 
 
 class Hidden:
-    """A value that shows itself in no message and no traceback.
+    """A value that does not appear in messages and tracebacks.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ class Hidden:
 
 
 class Target(Mapping[str, Any]):
-    """Parameters of libpq by name. Nothing shows the password."""
+    """Parameters of libpq by name. repr() and str() hide the password."""
 
     def __init__(self, parameters: Mapping[str, Any]) -> None:
         self._parameters = {
@@ -64,7 +64,7 @@ class Target(Mapping[str, Any]):
 
 
 def looks_like_dsn(argument: Hidden) -> bool:
-    """Whether connect()'s first argument is no user's name."""
+    """Whether connect()'s first argument is not a user name."""
     value = argument.reveal()
     if isinstance(value, str):
         return bool(_ANY_URL.match(value) or _PAIR.match(value))
@@ -72,16 +72,16 @@ def looks_like_dsn(argument: Hidden) -> bool:
 
 
 class _MalformedError(Exception):
-    """With the message and the hint. It stays in here: the frames that it passed know passwords."""
+    """Holds message and hint. Must not leave this module: its frames contain passwords."""
 
 
 _URL_HINT = (
-    "In a URL the characters :/?#[]@% of a user's name or password are percent-encoded, by "
+    "In a URL, percent-encode the characters :/?#[]@% of a user name or password, by "
     "urllib.parse.quote(password, safe='')."
 )
 _PAIRS_HINT = (
-    "Values with blanks are quoted, as in password='a b'; "
-    "' and \\ are written \\' and \\\\ in them."
+    "Quote values that contain spaces, as in password='a b'; "
+    "write ' and \\ as \\' and \\\\ in them."
 )
 
 
@@ -91,9 +91,9 @@ def parse(dsn: Hidden) -> Target:
     Raises
     ------
     DatabaseError
-        It is malformed: SQLSTATE 08001. The message does not quote it.
+        The target is malformed: SQLSTATE 08001. The message does not quote it.
     TypeError
-        It is something else.
+        `dsn` has another type.
     """
     try:
         return Target(_parse(dsn.reveal()))
@@ -109,14 +109,14 @@ def _parse(dsn: Any) -> dict[str, Any]:
     if hasattr(value, "drivername") and hasattr(value, "database"):
         return _of_sqlalchemy(value)
     message = (
-        "dsn is a connection string of libpq, a URL, or an engine or URL of SQLAlchemy's, not "
+        "dsn must be a connection string of libpq, a URL, or an engine or URL of SQLAlchemy's, not "
     )
     raise TypeError(message + type(dsn).__name__)
 
 
 def _of_sqlalchemy(url: Any) -> dict[str, Any]:
     if not _SCHEME.fullmatch(str(url.drivername)):
-        raise _MalformedError(f'a URL of "{url.drivername}" is not one of PostgreSQL', "")
+        raise _MalformedError(f'"{url.drivername}" is not a PostgreSQL URL scheme', "")
     found = {
         "user": url.username,
         "password": url.password,
@@ -133,22 +133,22 @@ def _of_sqlalchemy(url: Any) -> dict[str, Any]:
 
 
 def _parse_url(text: str) -> dict[str, Any]:
-    """As libpq does, but the password ends at the last @."""
+    """As libpq does, except that the password ends at the last @."""
 
     def malformed(reason: str) -> _MalformedError:
         return _MalformedError(f"the connection URL is malformed: {reason}", _URL_HINT)
 
     scheme, _, rest = text.partition("://")
     if not _SCHEME.fullmatch(scheme):
-        raise _MalformedError(f'a URL of "{scheme}" is not one of PostgreSQL', "")
+        raise _MalformedError(f'"{scheme}" is not a PostgreSQL URL scheme', "")
     if "#" in rest:
-        raise malformed("it has a fragment, after #")
+        raise malformed("it contains a fragment, after #")
     if re.search(r"%(?![0-9A-Fa-f]{2})|%00", rest):
         raise malformed("% is not followed by two hexadecimal digits")
     place, _, query = rest.partition("?")
     authority, _, database = place.partition("/")
     if re.search("[/@]", database):
-        raise malformed("its path is not the name of a database")
+        raise malformed("its path is not a database name")
     users, _, hosts = authority.rpartition("@")
     user, _, password = users.partition(":")
     found = {"user": user, "password": password, "dbname": database}
@@ -168,7 +168,7 @@ def _parse_url(text: str) -> dict[str, Any]:
 
 
 def _with_query(found: dict[str, Any], pairs: list[tuple[str, str]]) -> dict[str, Any]:
-    """Add the parameters of a query; several hosts are a list, as SQLAlchemy writes them."""
+    """Add the parameters of a query string; several hosts are a list, in SQLAlchemy's syntax."""
     several = [value.partition(":") for name, value in pairs if name == "host"]
     if len(several) > 1:
         pairs = [(name, value) for name, value in pairs if name != "host"]
@@ -179,13 +179,13 @@ def _with_query(found: dict[str, Any], pairs: list[tuple[str, str]]) -> dict[str
 
 
 def _parse_pairs(text: str) -> dict[str, Any]:
-    """The parameters of "host=db dbname='my lab'", by libpq's rules."""
+    """Parse "host=db dbname='my lab'", by libpq's rules."""
     found: dict[str, Any] = {}
     position = 0
     while text[position:].strip():
         match = _ONE_PAIR.match(text, position)
         if match is None:
-            message = "the connection string is malformed: it is a list of name=value"
+            message = "the connection string is malformed: expected a list of name=value"
             raise _MalformedError(message, _PAIRS_HINT)
         name, quoted, bare = match.groups()
         found[name] = re.sub(r"(?s)\\(.)", r"\1", bare if quoted is None else quoted)

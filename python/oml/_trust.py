@@ -1,8 +1,8 @@
-"""Whose code may run in this process.
+"""Roles whose code may run in this process.
 
-Unpickling runs code, too. Inside the server it would have the rights of the server's account, so
-there only what trusted roles (superusers, members of pyqadmin) have stored is run or unpickled. A
-client's computer is its user's own business.
+Unpickling also runs code. Inside the server that code would have the privileges of the server's
+operating system account, so only objects stored by trusted roles (superusers, members of pyqadmin)
+are run or unpickled there. A client may load objects of any owner.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from oml._errors import DatabaseError
 
 
 def require(is_trusted: bool, what: str, owner: str) -> None:
-    """Raise DatabaseError 42501 when `what` of role `owner` may not run here."""
+    """Raise DatabaseError 42501 if `what`, owned by role `owner`, may not run here."""
     if is_trusted or not _session.is_embedded() or _session.is_sandboxed():
         return
     if _session.is_backend():
-        hint = "A sandboxed engine may do it: SET oml_epe.engine = 'process'."
+        hint = "Use a sandboxed engine: SET oml_epe.engine = 'process'."
     else:
         sql = "SELECT pg_catalog.current_setting('oml_epe.sandbox')"
-        if _session.connection().query(sql)[1][0][0] == "preferred":  # a superuser has said so
+        if _session.connection().query(sql)[1][0][0] == "preferred":  # set by a superuser
             return
-        hint = "The sandbox is not complete: pyq_sandbox_status() shows why."
+        hint = "The sandbox is incomplete: pyq_sandbox_status() shows the reason."
     raise DatabaseError(
         f"{what} may not run here", "42501", f'Role "{owner}", which owns it, is not trusted.', hint
     )

@@ -1,6 +1,6 @@
-"""PostgreSQL's texts as Python values, for the connection of a client.
+"""Converts PostgreSQL's texts to Python values, for the connection of a client.
 
-What comes out is what scripts get inside an engine: docs/reference/types.md.
+The values are those that scripts get inside an engine: docs/reference/types.md.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ Loader = Callable[[bytes], Any]
 
 
 class ColumnType(NamedTuple):
-    """How a type's texts are read.
+    """How the texts of a type are read.
 
     Attributes
     ----------
     load : function of bytes
     dtype : str
-        Of a numpy array of such values.
+        dtype of a numpy array of such values.
     """
 
     load: Loader
@@ -88,7 +88,7 @@ def _offset(groups: tuple[str | None, ...]) -> datetime.timedelta:
     return datetime.timedelta(seconds=-east if sign == "-" else east)
 
 
-# What Python's types cannot hold is PostgreSQL's text.
+# Values that Python's types cannot represent remain PostgreSQL's text.
 
 
 def _date(data: bytes) -> Any:
@@ -164,7 +164,7 @@ _TEXT = ColumnType(_text, "O")
 _INTEGER = ColumnType(int, "i8")
 _JSON = ColumnType(json.loads, "O")
 
-#: By the OIDs of built-in types; everything else is looked up.
+#: By OID of built-in types; all other types are looked up.
 BUILT_IN = {
     16: ColumnType(_bool, "?"),
     17: ColumnType(_bytes, "O"),
@@ -191,12 +191,12 @@ BUILT_IN = {
     2278: _TEXT,
     2950: ColumnType(_uuid, "O"),
     3802: _JSON,
-    # These two are arrays by their layout, not by their text.
+    # These two have the layout of arrays, but not their text format.
     22: _TEXT,
     30: _TEXT,
 }
 
-#: Names of the most usual types without modifiers, as format_type prints them.
+#: Names of the most common types without modifiers, as printed by format_type.
 NAMES = {
     16: "boolean",
     17: "bytea",
@@ -220,7 +220,7 @@ NAMES = {
     3802: "jsonb",
 }
 
-#: OIDs of what parameter_text() names.
+#: OIDs of the types that parameter_text() returns.
 PARAMETER_TYPES = {
     "": 0,
     "anyarray": 0,
@@ -246,7 +246,8 @@ PARAMETER_TYPES = {
 
 
 def array_loader(element: ColumnType, delimiter: str = ",") -> Loader:
-    """Return the loader of arrays of a type: numpy arrays, nested lists when one is NULL."""
+    """Return the loader of arrays of a type: numpy arrays, or nested lists if an element is
+    NULL."""
     load = _timestamp_utc if element.load is _timestamp_zone else element.load
     token = re.compile(
         rf'\s*([{{}}{re.escape(delimiter)}]|"(?:[^"\\]|\\.)*"|[^{{}}{re.escape(delimiter)}"]+)',
@@ -254,7 +255,7 @@ def array_loader(element: ColumnType, delimiter: str = ",") -> Loader:
     )
 
     def parse(text: str, values: list[Any]) -> list[int]:
-        """Append the elements, flat; return the sizes of the dimensions."""
+        """Append the elements to a flat list; return the sizes of the dimensions."""
         sizes: list[int] = []
         counts: list[int] = []
         depth = 0

@@ -1,4 +1,4 @@
-"""Local data on its way into tables."""
+"""Writes local data to tables."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from oml._parameters import plain_value
 from oml.core._source import managed_name
 from oml.core._sql import quote
 
-_ROWS = 10_000  # of a statement or a block of COPY
+_ROWS = 10_000  # per statement or block of COPY
 
 
 class Data(NamedTuple):
@@ -31,11 +31,11 @@ class Data(NamedTuple):
     ----------
     names : list of str
     columns : list
-        numpy arrays of numbers or truth values without NULLs, or lists of Python values.
+        numpy arrays of numbers or booleans without NULLs, or lists of Python values.
     natural : list of str
-        The SQL types of the values; "text" where there are none.
+        The SQL types of the values; "text" if there are no values.
     types : list of str
-        The SQL types that the columns get.
+        The SQL types of the target columns.
     length : int
     """
 
@@ -48,7 +48,7 @@ class Data(NamedTuple):
 
 # -------------------------------------------------------------------------------- reading values
 
-_KINDS = (  # the first that fits: bool before int, datetime before date
+_KINDS = (  # the first match counts: bool before int, datetime before date
     (str, "text"),
     (bool, "boolean"),
     (int, "bigint"),
@@ -87,7 +87,7 @@ def _plain_values(values: Any) -> list[Any]:
 def _infer(values: Sequence[Any], name: str) -> str:
     kinds = {_kind(value) for value in values if value is not None}
     if not kinds:
-        raise ValueError(f'column "{name}" has no values: name its type in dbtypes')
+        raise ValueError(f'column "{name}" has no values: specify its type in dbtypes')
     if kinds <= set(_NUMBERS):
         if kinds == {"bigint"} and any(
             not -(2**63) <= value < 2**63 for value in values if value is not None
@@ -96,8 +96,8 @@ def _infer(values: Sequence[Any], name: str) -> str:
         return max(kinds, key=_NUMBERS.index)
     if len(kinds) > 1:
         raise ValueError(
-            f'column "{name}" has values of several kinds ({", ".join(sorted(kinds))}): '
-            "name its type in dbtypes"
+            f'column "{name}" has values of several types ({", ".join(sorted(kinds))}): '
+            "specify its type in dbtypes"
         )
     (kind,) = kinds
     if kind not in {known for _, known in _KINDS} | {"timestamptz"}:
@@ -152,7 +152,7 @@ def _texts_of(values: Any) -> list[Any] | None:
 
 
 def _as_named(plain: list[Any]) -> tuple[list[Any], str]:
-    """Values of any kinds, to be cast from their texts by the server."""
+    """Values of any type, to be cast from text by the server."""
     try:
         return plain, _infer(plain, "")
     except ValueError:
@@ -192,26 +192,26 @@ def _named_columns(x: Any) -> tuple[list[str], list[Any], int]:
 
 
 def _unwrapped(column: pandas.Series[Any]) -> Any:
-    """A numpy array of a column, unless pandas' own type says more."""
+    """A numpy array of a column, unless its pandas dtype carries more information."""
     if isinstance(column.dtype, (numpy.dtype, pandas.DatetimeTZDtype)):
         return column.array if isinstance(column.dtype, pandas.DatetimeTZDtype) else column.values
     return column.astype(object).to_numpy()
 
 
 def read(x: Any, dbtypes: dict[str, str] | list[str] | None, has_numbers: bool = True) -> Data:
-    """Take local data apart.
+    """Extract the columns of local data.
 
     Parameters
     ----------
     x, dbtypes
         See oml.create().
     has_numbers : bool
-        Whether whole and decimal numbers have columns of their own types, not of doubles.
+        Whether integers and decimals keep their own types instead of becoming doubles.
 
     Raises
     ------
     ValueError
-        A column's type cannot be told, or `dbtypes` does not fit.
+        The type of a column cannot be determined, or `dbtypes` does not match.
     """
     if _arrow.is_stream(x):
         given = list(_arrow.columns_of(x))
@@ -220,7 +220,7 @@ def read(x: Any, dbtypes: dict[str, str] | list[str] | None, has_numbers: bool =
         given = None
         names, raw, length = _named_columns(x)
     if not names:
-        raise ValueError("there are no columns")
+        raise ValueError("the data has no columns")
     if len(set(names)) < len(names):
         raise ValueError("two columns have the same name")
     wanted: dict[str, str] = {}
@@ -228,10 +228,10 @@ def read(x: Any, dbtypes: dict[str, str] | list[str] | None, has_numbers: bool =
         wanted = dbtypes
         unknown = set(wanted) - set(names)
         if unknown:
-            raise ValueError(f"dbtypes names no column of the data: {', '.join(sorted(unknown))}")
+            raise ValueError(f"dbtypes contains unknown columns: {', '.join(sorted(unknown))}")
     elif dbtypes is not None:
         if len(dbtypes) != len(names):
-            raise ValueError("dbtypes has not one type for each column")
+            raise ValueError("dbtypes must contain one type per column")
         wanted = dict(zip(names, dbtypes))
     if given is not None:
         natural = [each.natural for each in given]
@@ -267,12 +267,12 @@ _ORACLE_TYPES = (
 
 
 def checked_type(text: str) -> str:
-    """Return an SQL type that a caller named, and nothing but a type.
+    """Return an SQL type given by the caller; reject anything else.
 
     Raises
     ------
     DatabaseError
-        The text names no type.
+        The text is not a type name.
     """
     bare = " ".join(text.split())
     for pattern, replacement in _ORACLE_TYPES:
@@ -283,15 +283,15 @@ def checked_type(text: str) -> str:
             else:
                 bare = match.expand(replacement)
             break
-    # PostgreSQL's parser of type names takes nothing else, and says what is wrong.
+    # PostgreSQL's type name parser accepts only a type name, and raises an error otherwise.
     rows = _session.connection().query("SELECT pg_catalog.to_regtype($1) IS NOT NULL", (bare,))[1]
     if not rows[0][0]:
-        raise DatabaseError(f'there is no type "{text}"', "42704")
+        raise DatabaseError(f'type "{text}" does not exist', "42704")
     return bare
 
 
 def target_types(data: Data, relation: str) -> list[str]:
-    """Return the types that the columns have in a table.
+    """Return the types of the target columns in a table.
 
     Raises
     ------
@@ -307,7 +307,7 @@ def target_types(data: Data, relation: str) -> list[str]:
 
 
 def write(data: Data, relation: str, types: list[str], is_new: bool) -> None:
-    """Write all rows to a table, or none; make it first where it is new."""
+    """Write all rows to a table, or none; create the table first if it is new."""
     definition = ", ".join(f"{quote(name)} {kind}" for name, kind in zip(data.names, types))
     create = f"CREATE TABLE {relation} ({definition})" if is_new else None
     connection: Any = _session.connection()
@@ -349,11 +349,11 @@ def _is_same_type(natural: str, target: str) -> bool:
 
 
 def _cast(value: str, natural: str, target: str) -> str:
-    """An explicit cast; booleans and numbers go by way of integers."""
+    """An explicit cast; numbers are cast to boolean through integer, and vice versa."""
     if natural == "boolean" and target not in ("boolean", "text"):
         value = f"({value})::int"
     elif natural == "timestamp" and _SYNONYMS["timestamptz"] in (target, _SYNONYMS.get(target)):
-        value = f"({value} AT TIME ZONE 'UTC')"  # a naive time is taken as UTC
+        value = f"({value} AT TIME ZONE 'UTC')"  # a naive time is UTC
     return f"CAST({value} AS {target})"
 
 
@@ -540,7 +540,7 @@ def _block(columns: list[Any], kinds: list[str]) -> bytes:
 
 
 def _values(column: Any, kind: str) -> list[Any]:
-    """The values as Python's, None where there is none."""
+    """The values as Python objects, None where missing."""
     if not isinstance(column, numpy.ndarray):
         return list(column)
     listed: list[Any] = column.tolist()

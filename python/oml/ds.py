@@ -3,8 +3,8 @@
     oml.ds.save({"model": model}, "models", description="of today", append=True)
     oml.ds.load("models", objs=["model"], to_globals=False)["model"]
 
-A store belongs to the role that saves it. Saving is part of the transaction; several sessions and
-engines may append to one store at the same time.
+A datastore belongs to the role that saves it. Saving is part of the transaction; several sessions
+and engines may append to one datastore at the same time.
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ class _Store(NamedTuple):
 
 def _check_name(name: Any, kind: str) -> None:
     if not isinstance(name, str):
-        raise TypeError(f"the name of {kind} is a str, not {type(name).__name__}")
+        raise TypeError(f"the name of {kind} must be a str, not {type(name).__name__}")
     if not 0 < len(name) <= _NAME_LENGTH:
-        raise ValueError(f"the name of {kind} has 1 to {_NAME_LENGTH} characters")
+        raise ValueError(f"the name of {kind} must have 1 to {_NAME_LENGTH} characters")
 
 
 def _measures(value: Any) -> dict[str, Any]:
-    """Class, length, rows and columns of an object as the views show them."""
+    """Class, length, rows and columns of an object, as shown by the views."""
     cls = type(value)
     path = f"{cls.__module__}.{cls.__qualname__}"
     shown = {"class": cls.__qualname__, "length": 1, "nrow": 1, "ncol": 1}
@@ -62,7 +62,7 @@ def _measures(value: Any) -> dict[str, Any]:
 
 
 class _Rows:
-    """A proxy of a temporary table, which goes with its session: the rows themselves."""
+    """For a proxy of a temporary table, which ends with its session, the rows themselves."""
 
     def __init__(self, proxy: Any) -> None:
         self._frame = proxy.pull()
@@ -79,7 +79,7 @@ def _push(frame: Any, types: dict[str, str]) -> Any:
 
 
 def _lasting(value: Any) -> Any:
-    """What to pickle in place of an object."""
+    """The object to pickle in place of a given one."""
     path = f"{type(value).__module__}.{type(value).__qualname__}"
     return _Rows(value) if path == "oml.core.frame.DataFrame" and value._is_temporary else value
 
@@ -116,26 +116,27 @@ def save(
     name : str
         The datastore: 1 to 128 characters, case-sensitive.
     description : str
-        What the store is for; ignored when `append` adds to one.
+        Description of the datastore; ignored when `append` adds to an existing one.
     grantable : bool, optional
-        Whether others may be allowed to read it, by oml.grant(); ignored like the description.
+        Whether read access can be granted to other roles by oml.grant(); ignored like
+        `description`.
     overwrite : bool
-        Replace the store if there is one.
+        Replace an existing datastore.
     append : bool
-        Add to the store if there is one; objects replace those of the same name.
+        Add to an existing datastore; objects replace those with the same name.
     compression : bool
-        Compress the pickles: for objects that are not arrays of numbers.
+        Compress the pickles; not useful for arrays of numbers.
 
     Raises
     ------
     DatabaseError
-        SQLSTATE 42710: there is such a store, and neither `overwrite` nor `append` is true.
+        SQLSTATE 42710: the datastore exists, and neither `overwrite` nor `append` is true.
     """
     _check_name(name, "a datastore")
     if overwrite and append:
         raise ValueError("overwrite and append exclude each other")
     if not isinstance(objs, Mapping):
-        raise TypeError(f"objs is a dict of names and objects, not {type(objs).__name__}")
+        raise TypeError(f"objs must be a dict of names and objects, not {type(objs).__name__}")
     for each in objs:
         _check_name(each, "an object")
     connection = _session.connection()
@@ -145,7 +146,7 @@ def save(
             "42710",
             hint="Pass append=True to add to it, or overwrite=True to replace it.",
         )
-    # Whatever cannot be pickled fails before anything is written.
+    # Pickling errors are raised before anything is written.
     pickled = {each: _pickles.dump(_lasting(value)) for each, value in objs.items()}
     records = [
         {"name": each, "object": str(uuid.uuid4()), "is_compressed": bool(compression)}
@@ -170,9 +171,9 @@ def save(
 
 @contextlib.contextmanager
 def _together(connection: Any, records: Sequence[Mapping[str, Any]]) -> Any:
-    """Make the statements of a save a whole, on a connection that can; else tidy up after them.
+    """Make the statements of a save atomic if the connection supports it; otherwise clean up.
 
-    They are seen all at once either way, when the last of them adds the objects to the store.
+    In both cases the objects become visible together, when the last statement adds them.
     """
     if hasattr(connection, "transaction"):
         with connection.transaction():
@@ -194,7 +195,7 @@ def _together(connection: Any, records: Sequence[Mapping[str, Any]]) -> Any:
 
 
 def _names(name: str | None = None) -> list[str]:
-    """Names of the current user's stores: all, or the one of that name if there is one."""
+    """Names of the current user's datastores: all, or only the given one if it exists."""
     sql = "SELECT d.name FROM pyqsys.readable_datastores AS d WHERE d.is_own"
     if name is None:
         rows = _session.connection().query(sql)[1]
@@ -205,13 +206,14 @@ def _names(name: str | None = None) -> list[str]:
 
 
 def _find(name: str, owner: str | None) -> _Store:
-    """The store that the current user means; ValueError when there is none that he may read."""
+    """The datastore with this name; ValueError if the current user has no such readable
+    datastore."""
     if not isinstance(name, str) or not name:
         raise ValueError("the name of the datastore is missing")
     if owner is None:
         condition, parameters = "d.is_own", (name,)
     else:
-        # Roles are found as they are written, else folded as identifiers are.
+        # Role names are matched exactly, or else folded like identifiers.
         condition = (
             "d.owner_name OPERATOR(pg_catalog.=) ANY"
             " (ARRAY[$2::pg_catalog.text, pg_catalog.lower($2::pg_catalog.text)])"
@@ -225,12 +227,12 @@ def _find(name: str, owner: str | None) -> _Store:
     rows.sort(key=lambda row: row[1] != owner)
     if not rows:
         whose = "" if owner is None else f' of role "{owner}"'
-        raise ValueError(f'there is no datastore "{name}"{whose} that you own or may read')
+        raise ValueError(f'datastore "{name}"{whose} does not exist or is not readable by you')
     return _Store(*rows[0])
 
 
 def _memory(store: _Store, number: uuid.UUID, is_compressed: bool) -> Any:
-    """All bytes of an object, writable."""
+    """All bytes of an object, in writable memory."""
     connection: Any = _session.connection()
     sql = (
         "SELECT p.data FROM pyqsys.readable_pieces AS p"
@@ -259,23 +261,22 @@ def load(
     ----------
     name : str
         The datastore.
-    objs : str or list of str, optional
+    Names of objects; all by default.
         Names of objects; without, all.
-    owner : str, optional
-        Whose datastore; without, the current user's. **Unpickling runs code of the owner's** with
-        your rights.
+    Owner of the datastore; the current user by default. **Unpickling runs code of the owner** with
+    your privileges.
     to_globals : bool
         Bind the objects to their names in the caller's global namespace.
 
     Returns
     -------
     list of str, or dict
-        The names that were bound; with `to_globals` false a dict of the objects by name.
+        The names that were bound; if `to_globals` is false, a dict of the objects by name.
 
     Raises
     ------
     ValueError
-        There is no such datastore that you may read, or no such object in it.
+        The datastore does not exist or is not readable, or it has no such object.
     DatabaseError
         SQLSTATE 42501: the owner is not trusted, and the script runs inside the server.
     """
@@ -332,36 +333,36 @@ _LISTING = Listing(
 def dir(
     name: str | Sequence[str] | None = None, regex_match: bool = False, dstype: str = "user"
 ) -> pandas.DataFrame:
-    """Return what datastores there are.
+    """List datastores.
 
     Parameters
     ----------
     name : str or list of str, optional
-        Names, or a regular expression that is searched for in them; without, all.
+        Names, or a regular expression that is searched for in names; all by default.
     regex_match : bool
         Whether `name` is a regular expression.
     dstype : {'user', 'private', 'grantable', 'all', 'granted', 'grant'}
-        The current user's stores; of these those that cannot or can be granted; all that the user
-        may read; those that others have granted; or to whom the user has granted his.
+        The current user's datastores; those of them that cannot or can be granted; all readable
+        ones; those granted by other roles; or the roles to which the user's datastores are granted.
 
     Returns
     -------
     pandas.DataFrame
-        datastore_name, object_count, size (bytes), date, description; for 'all' and 'granted' with
-        the owner before them; for 'grant' datastore_name and grantee.
+        datastore_name, object_count, size (bytes), date, description; for 'all' and 'granted'
+        preceded by the owner; for 'grant' datastore_name and grantee.
     """
     return _LISTING.read(dstype, name, regex_match)
 
 
 def describe(name: str, owner: str | None = None) -> pandas.DataFrame:
-    """Return what objects a datastore has.
+    """List the objects of a datastore.
 
     Parameters
     ----------
     name : str
         The datastore.
     owner : str, optional
-        Whose; without, the current user's.
+        Owner of the datastore; the current user by default.
 
     Returns
     -------
@@ -371,7 +372,7 @@ def describe(name: str, owner: str | None = None) -> pandas.DataFrame:
     Raises
     ------
     ValueError
-        There is no such datastore that you may read.
+        The datastore does not exist or is not readable.
     """
     import pandas
 
@@ -392,7 +393,7 @@ def describe(name: str, owner: str | None = None) -> pandas.DataFrame:
 def _pairs(
     name: str | Sequence[str], objs: str | Sequence[str] | None, regex_match: bool
 ) -> list[tuple[str, list[str] | None]]:
-    """What to delete: names or patterns of stores, each with those of objects."""
+    """The objects to delete: names or patterns of datastores, each with those of objects."""
     names = [name] if isinstance(name, str) else list(name)
     if objs is None:
         return [(each, None) for each in names]
@@ -402,7 +403,7 @@ def _pairs(
     if not regex_match:
         raise ValueError("objects are deleted from one datastore at a time")
     if len(names) != len(wanted):
-        raise ValueError("name and objs have to be of the same length")
+        raise ValueError("name and objs must have the same length")
     return [(each, [pattern]) for each, pattern in zip(names, wanted)]
 
 
@@ -418,16 +419,16 @@ def delete(
     name : str or list of str
         Names of datastores.
     objs : str or list of str, optional
-        Names of objects of the one datastore; without, the datastores go whole. Objects that are
-        not there are no error.
+        Names of objects of the one datastore; by default whole datastores are deleted. Objects that
+        do not exist are ignored.
     regex_match : bool
-        Names are regular expressions, searched for in the names of stores and of objects. A list of
-        stores and a list of objects of the same length are taken in pairs.
+        Names are regular expressions that are searched for in the names of datastores and objects.
+        A list of datastores and a list of objects of equal length are matched in pairs.
 
     Raises
     ------
     ValueError
-        There is no such datastore, or the arguments do not fit together.
+        A datastore does not exist, or the arguments are inconsistent.
     """
     pairs = _pairs(name, objs, regex_match)
     known = _names()
@@ -435,7 +436,7 @@ def delete(
     for store, patterns in pairs:
         stores = [each for each in known if is_meant(each, [store], regex_match)]
         if not stores:
-            raise ValueError(f"there is no datastore {store!r} of yours")
+            raise ValueError(f"you have no datastore {store!r}")
         for each in stores:
             names = patterns
             if patterns is not None and regex_match:

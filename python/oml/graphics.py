@@ -1,4 +1,4 @@
-"""Graphics of columns: computed in the database, drawn by matplotlib where the call is made."""
+"""Plots of columns: computed in the database, drawn locally by matplotlib."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _pyplot() -> Any:
 
 
 def _columns(x: Any) -> list[NumericSeries]:
-    """The columns of numbers that are drawn: of a frame, a column, or a list of columns."""
+    """The numeric columns to draw: of a frame, a column, or a list of columns."""
     columns: list[Any]
     if isinstance(x, BaseFrame):
         columns = [x._series(name) for name in x.columns]
@@ -48,7 +48,7 @@ def _query(column: NumericSeries, items: Sequence[str], condition: str = "") -> 
 
 
 def _value(column: NumericSeries) -> str:
-    """The value to be drawn: neither missing nor infinite."""
+    """The value to draw: neither missing nor infinite."""
     value = f"({column._present})::pg_catalog.float8"
     if column._IS_INTEGER:
         return value
@@ -59,13 +59,13 @@ def _value(column: NumericSeries) -> str:
 
 
 def _edges(columns: list[NumericSeries], bins: Any, range_: Any) -> Any:
-    """The edges of the bins, common to all columns, as numpy.histogram() chooses them."""
+    """The bin edges, common to all columns, as chosen by numpy.histogram()."""
     import numpy
 
     if not isinstance(bins, (int, str, numpy.integer)):
         edges = numpy.asarray([float(edge) for edge in bins])
         if len(edges) < 2 or (numpy.diff(edges) < 0).any():
-            raise ValueError("the edges of bins are two at least, in ascending order")
+            raise ValueError("bins must contain at least two edges in ascending order")
         return edges
     found = [_shape(column, range_) for column in columns]
     counted = [shape for shape in found if shape[0]]
@@ -81,12 +81,12 @@ def _edges(columns: list[NumericSeries], bins: Any, range_: Any) -> Any:
         if int(numpy.__version__.split(".")[0]) >= 2 and all(c._IS_INTEGER for c in columns):
             bins = min(bins, max(1, math.ceil(last - first)))  # no bin is narrower than 1
     if not 1 <= bins <= _MOST_BINS:
-        raise ValueError(f"the number of bins is from 1 to {_MOST_BINS}")
+        raise ValueError(f"the number of bins must be from 1 to {_MOST_BINS}")
     return numpy.histogram_bin_edges([], int(bins), (first, last))
 
 
 def _shape(column: NumericSeries, range_: Any) -> tuple[int, float, float, float, float]:
-    """Number, least and greatest value, standard deviation and interquartile range."""
+    """Count, minimum, maximum, standard deviation and interquartile range."""
     value = _value(column)
     quartile = "pg_catalog.percentile_cont({0}) WITHIN GROUP (ORDER BY {1})"
     condition = ""
@@ -110,7 +110,7 @@ def _shape(column: NumericSeries, range_: Any) -> tuple[int, float, float, float
 
 
 def _bins(rule: str, shape: tuple[int, float, float, float, float], width: float) -> int:
-    """The number of bins that one of numpy's rules makes of a column."""
+    """The number of bins that one of numpy's rules chooses for a column."""
     count, least, greatest, deviation, spread = shape
     width = width or greatest - least
     sturges = math.log2(count) + 1
@@ -122,7 +122,7 @@ def _bins(rule: str, shape: tuple[int, float, float, float, float], width: float
         return math.ceil(float(numbers[rule]))
     if rule not in widths:
         rules = ", ".join(sorted([*numbers, *widths]))
-        raise ValueError(f'there is no rule "{rule}" for bins, but {rules}')
+        raise ValueError(f'unknown rule "{rule}" for bins; use one of {rules}')
     if rule == "auto":
         by_rule = min(by_spread, width / sturges) if by_spread else width / sturges
     else:
@@ -131,7 +131,7 @@ def _bins(rule: str, shape: tuple[int, float, float, float, float], width: float
 
 
 def _counts(column: NumericSeries, edges: Any) -> Any:
-    """How many values each bin has; the last one includes its right edge."""
+    """The number of values in each bin; the last bin includes its right edge."""
     import numpy
 
     value = _value(column)
@@ -163,37 +163,37 @@ def hist(
     ax: Any = None,
     **kwargs: Any,
 ) -> Any:
-    """Draw a histogram of columns, whose values are counted in the database.
+    """Draw a histogram of columns; values are counted in the database.
 
     Parameters
     ----------
     x : column, DataFrame or list of columns
-        Columns of numbers; missing and infinite values are left out.
+        Numeric columns; missing and infinite values are ignored.
     bins : int, list of edges, or str, optional
-        As for matplotlib.pyplot.hist(), whose default holds. Of numpy's rules "auto", "fd", "rice",
-        "scott", "sqrt" and "sturges".
+        As for matplotlib.pyplot.hist(), with the same default. Of numpy's rules "auto", "fd",
+        "rice", "scott", "sqrt" and "sturges" are supported.
     range : (float, float), optional
-        The least and the greatest value to be drawn.
+        The minimum and maximum value to draw.
     density, cumulative : bool
         As for matplotlib.pyplot.hist().
     weights : optional
         Not supported.
     ax : matplotlib.axes.Axes, optional
-        Where to draw; the current axes by default.
+        Target axes; the current axes by default.
     **kwargs
-        Of matplotlib.pyplot.hist(): color, label, histtype, edgecolor, ...
+        Passed to matplotlib.pyplot.hist(): color, label, histtype, edgecolor, ...
 
     Returns
     -------
     n, bins, patches
-        As of matplotlib.pyplot.hist().
+        As returned by matplotlib.pyplot.hist().
 
     Examples
     --------
     >>> oml.graphics.hist(iris["petal_width"], bins=10, color="red")  # doctest: +SKIP
     """
     if weights is not None:
-        raise TypeError("oml.graphics.hist() has no weights")
+        raise TypeError("oml.graphics.hist() does not support weights")
     columns = _columns(x)
     pyplot = _pyplot()
     wanted = pyplot.rcParams["hist.bins"] if bins is None else bins
@@ -216,17 +216,17 @@ def hist(
 
 
 def _whiskers(whis: Any) -> tuple[str, Any]:
-    """How long whiskers are: ("range", a factor) or ("percentiles", two of them)."""
+    """The definition of whiskers: ("range", factor) or ("percentiles", two numbers)."""
     if isinstance(whis, (int, float)) and not isinstance(whis, bool):
         return "range", float(whis)
     low, high = whis
     if not 0 <= low <= high <= 100:
-        raise ValueError("whis is a number, or two percentiles")
+        raise ValueError("whis must be a number or two percentiles")
     return "percentiles", (float(low) / 100, float(high) / 100)
 
 
 def _statistics(column: NumericSeries, whis: Any, autorange: bool, has_fliers: bool) -> Any:
-    """What matplotlib.axes.Axes.bxp() draws of a column."""
+    """The statistics of a column that matplotlib.axes.Axes.bxp() draws."""
     value = _value(column)
     kind, how = _whiskers(whis)
     shares = [0.25, 0.5, 0.75, *(how if kind == "percentiles" else ())]
@@ -260,7 +260,7 @@ def _statistics(column: NumericSeries, whis: Any, autorange: bool, has_fliers: b
     least = q1 if least is None or least > q1 else float(least)
     greatest = q3 if greatest is None or greatest < q3 else float(greatest)
     fliers: list[float] = []
-    if has_fliers:  # equal ones lie on each other
+    if has_fliers:  # equal values are drawn once
         outside = f" AND ({value} < {literal(least)} OR {value} > {literal(greatest)})"
         fliers = [float(row[0]) for row in _query(column, [f"DISTINCT {value}"], outside)]
     margin = 1.57 * spread / math.sqrt(count)
@@ -290,32 +290,33 @@ def boxplot(
     ax: Any = None,
     **kwargs: Any,
 ) -> Any:
-    """Draw a box for each column, with quartiles and whiskers computed in the database.
+    """Draw a box for each column; quartiles and whiskers are computed in the database.
 
-    Values beyond the whiskers are fetched, each once; missing and infinite values are left out.
+    Distinct values beyond the whiskers are fetched; missing and infinite values are ignored.
 
     Parameters
     ----------
     x : DataFrame, column or list of columns
-        Columns of numbers.
+        Numeric columns.
     notch, vert, whis, autorange
         As for matplotlib.pyplot.boxplot(). `bootstrap`, `usermedians` and `conf_intervals` are not
         supported.
     sym : str, optional
-        "" leaves out the values beyond the whiskers.
+        "" omits the values beyond the whiskers.
     labels : list of str, optional
-        Of the boxes; without them they are numbered.
+        Labels of the boxes; by default they are numbered.
     showfliers : bool, optional
         Whether to draw values beyond the whiskers.
     ax : matplotlib.axes.Axes, optional
-        Where to draw; the current axes by default.
+        Target axes; the current axes by default.
     **kwargs
-        Of matplotlib.axes.Axes.bxp(): positions, widths, patch_artist, showmeans, meanline, ...
+        Passed to matplotlib.axes.Axes.bxp(): positions, widths, patch_artist, showmeans, meanline,
+        ...
 
     Returns
     -------
     dict
-        As of matplotlib.pyplot.boxplot(): boxes, medians, whiskers, caps, fliers, means.
+        As returned by matplotlib.pyplot.boxplot(): boxes, medians, whiskers, caps, fliers, means.
 
     Examples
     --------
@@ -333,7 +334,7 @@ def boxplot(
     if tick_labels is not None:
         names = [str(label) for label in tick_labels]
         if len(names) != len(columns):
-            raise ValueError("labels has not one text for each column")
+            raise ValueError("labels must contain one text per column")
     has_fliers = chosen(showfliers, "showfliers") and sym != ""
     drawn = [
         {**_statistics(column, chosen(whis, "whiskers"), autorange, has_fliers), "label": name}

@@ -1,4 +1,4 @@
-// The one error type of the project: everything PostgreSQL can say about a failure.
+// The error type of the project: all fields that PostgreSQL can report for a failure.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +8,7 @@
 
 namespace epe {
 
-/// SQLSTATEs that we raise ourselves (docs/reference/errors.md, "SQLSTATE").
+/// SQLSTATEs that the extension raises itself (docs/reference/errors.md, "SQLSTATE").
 namespace sqlstate {
 inline constexpr const char* kScriptFailed = "38000";
 inline constexpr const char* kInvalidArgument = "22023";
@@ -38,23 +38,23 @@ inline constexpr const char* kTooManyEngines = "53400";
 inline constexpr const char* kInternal = "XX000";
 }  // namespace sqlstate
 
-/// A failure that is not the script's own doing: a job may try again.
+/// A failure not caused by the script: a job may retry.
 enum class EngineFailure : std::uint8_t {
     kNone,
-    kNotStarted,  ///< nothing of the call has run in the engine
+    kNotStarted,  ///< the engine has not started to run the call
     kDied,
 };
 
-/// One failure, whole. Empty strings stand for absent fields.
+/// A failure with all its fields. Empty strings mean absent fields.
 struct ErrorReport {
     std::string sqlstate = sqlstate::kInternal;
     std::string message;  ///< primary: lower-case, no full stop
     std::string detail;   ///< sentences
     std::string hint;     ///< sentences
     std::string context;  ///< lines, innermost first
-    /// Name of the module that a script could not import, as Python has it; from untrusted code.
+    /// Name of the module that a script could not import, from Python's exception; untrusted input.
     std::string missing_module;
-    // The rest is filled only for errors that came from PostgreSQL.
+    // The remaining fields are filled only for errors raised by PostgreSQL.
     std::string detail_log;
     std::string schema_name;
     std::string table_name;
@@ -70,7 +70,7 @@ struct ErrorReport {
     EngineFailure engine_failure = EngineFailure::kNone;
 };
 
-/// A failure on its way to PostgreSQL. Thrown by every layer but by no leaf.
+/// A failure on its way to PostgreSQL. Every layer may throw it, except leaves.
 class Error : public std::exception {
    public:
     Error(const char* state, std::string message, std::string hint = {}) {

@@ -13,8 +13,8 @@ bool is_between(unsigned char byte, unsigned char first, unsigned char last) noe
     return byte >= first && byte <= last;
 }
 
-/// Bytes of the character of two to four bytes at `at`, 0 when there is none. Unicode's table of
-/// well-formed byte sequences: only the second byte's range depends on the first.
+/// Length (2 to 4) of the multibyte character at `at`, 0 if invalid. Unicode's table of well-formed
+/// byte sequences: only the second byte's range depends on the first.
 std::size_t character_size(const unsigned char* at, std::size_t left) noexcept {
     const unsigned char lead = at[0];
     if (is_between(lead, 0xC2, 0xDF)) return left >= 2 && is_between(at[1], 0x80, 0xBF) ? 2 : 0;
@@ -56,7 +56,7 @@ bool is_text(std::string_view text) noexcept {
                 continue;
             }
         }
-        // Up to the end of these eight bytes one by one, else each would be looked at eight times.
+        // Byte by byte up to the end of these eight bytes, else each would be checked eight times.
         for (int i = 0; i < 8 && left > 0; ++i) {
             const std::size_t size = is_between(*at, kLeast, 0x7F) ? 1 : character_size(at, left);
             if (size == 0) return false;

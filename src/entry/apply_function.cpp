@@ -1,6 +1,6 @@
-// pyqsys.apply and pyqsys.submit, which the package oml calls. They run stored scripts and ones
-// that come with the call, with pickled arguments: at once, with results pickled or in the columns
-// of a row type; or as a job.
+// pyqsys.apply and pyqsys.submit, which package oml calls. They run stored scripts, and scripts
+// that are part of the call, with pickled arguments: synchronously, with results pickled or in the
+// columns of a row type; or as a job.
 #include <algorithm>
 #include <array>
 #include <string>
@@ -18,8 +18,8 @@ namespace {
 
 using epe::EvalFunction;
 
-/// The order of the arguments of pyqsys.apply, after the first two; and from the second on, of
-/// pyqsys.submit.
+/// Positions of the arguments of pyqsys.apply after the first two, and of pyqsys.submit from the
+/// second on.
 enum Argument : std::uint8_t {
     kScriptName,
     kScriptOwner,
@@ -82,7 +82,7 @@ epe::Request read_request(const epe::pg::FunctionCall& call, int first,
 EPE_FUNCTION(epe_apply) {
     const epe::Request request = read_request(call, kApplyFirst, read_arguments(call, kApplyFirst));
     if (request.controls.is_async)
-        throw epe::Error(epe::sqlstate::kUnsupported, "pyqsys.apply submits no jobs",
+        throw epe::Error(epe::sqlstate::kUnsupported, "pyqsys.apply cannot submit jobs",
                          "Call pyq_eval, pyq_table_eval, pyq_row_eval, pyq_group_eval or "
                          "pyq_index_eval with \"oml_async_flag\".");
     auto target = epe::pg::ResultTarget::from_row_type(call, kOutputRow);

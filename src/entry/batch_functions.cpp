@@ -1,4 +1,4 @@
-// The SQL functions by which package oml moves rows as columns: pyqsys.query_batches and
+// The SQL functions through which package oml transfers rows as columns: pyqsys.query_batches and
 // pyqsys.batch_rows.
 #include <algorithm>
 #include <memory>
@@ -20,8 +20,8 @@ namespace {
 using epe::Error;
 using epe::pg::FunctionCall;
 
-/// The rows of a query as packed batches of at most kMostRows rows and, but for the last row,
-/// kMostBytes bytes.
+/// The rows of a query as packed batches of at most kMostRows rows and kMostBytes bytes; a batch
+/// exceeds the bytes by its last row at most.
 class QueryBatches final : public epe::pg::ByteSeries {
    public:
     explicit QueryBatches(const epe::Request& request)
@@ -63,17 +63,17 @@ epe::Batch unpack(const std::string& bytes) {
     } catch (const epe::engine::ProtocolError& error) {
         epe::ErrorReport report;
         report.sqlstate = "22P03";  // invalid_binary_representation
-        report.message = "the bytes are no batch of rows";
+        report.message = "the value is not a batch of rows";
         report.detail = error.report().message;
         throw Error(std::move(report));
     }
 }
 
-/// Such texts are for Python; the conversions of results know nothing of them.
+/// Such texts are for Python; the conversions of results do not support them.
 void refuse_unusual(const epe::Column& column) {
     if (column.unusual != nullptr)
         throw Error(epe::sqlstate::kUnsupported,
-                    "a batch with infinite or far dates cannot become rows",
+                    "cannot convert a batch with infinite or out-of-range dates to rows",
                     "Send the values of the column as texts.");
     for (const epe::Column& child : column.children) refuse_unusual(child);
 }

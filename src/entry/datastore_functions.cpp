@@ -1,4 +1,4 @@
-// The SQL functions of datastores, and of grants on datastores and scripts.
+// The SQL functions of datastores, and the functions that grant datastores and scripts.
 #include "core/error.h"
 #include "pg/boundary/function_call.h"
 #include "pg/catalog/datastore.h"

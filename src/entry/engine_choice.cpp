@@ -1,4 +1,4 @@
-// Which engine a request takes.
+// Chooses the engine of a request.
 #include "entry/engine_choice.h"
 
 #include <algorithm>
@@ -22,8 +22,8 @@ using pg::EngineSettings;
 
 constexpr std::int64_t kLongestWait = std::int64_t{1} << 32;  // milliseconds
 
-/// By the flag and the service level (compatibility.md, SQL-50 and SQL-51); oml_parallel, which is
-/// ours, is limited as HIGH is.
+/// Combines the flag and the service level (compatibility.md, SQL-50 and SQL-51); the number in
+/// oml_parallel, an addition to Oracle's arguments, is limited to that of HIGH.
 int wanted_engines(const Request& request, const EngineSettings& settings) {
     const bool can_be_parallel = request.function == EvalFunction::kRow ||
                                  request.function == EvalFunction::kGroup ||
@@ -66,7 +66,7 @@ engine::EngineOptions engine_options(const std::string& environment) {
     options.session_role = pg::session_role();
     options.most_engines_of_role = settings.most_engines_of_role;
     options.database = pg::current_database();
-    // The supervisor does so, too, unless it has died meanwhile.
+    // The supervisor checks this too, unless it has died meanwhile.
     pg::at_process_end([]() noexcept { engine::EngineSession::current().end_engines(); });
     return options;
 }

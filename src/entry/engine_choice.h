@@ -1,4 +1,4 @@
-// Which engine a request takes: the backend's own, or processes, and with which limits.
+// Chooses the engine of a request: the backend's own or processes, and their limits.
 #pragma once
 
 #include <memory>
@@ -17,14 +17,14 @@ engine::EngineOptions engine_options(const std::string& environment);
 engine::ServerPython server_python();
 
 struct EngineRules {
-    bool is_trusted = false;  ///< the script together with its arguments
-    bool is_job = false;      ///< never in this process, and a free engine is waited for
+    bool is_trusted = false;  ///< the script and its arguments
+    bool is_job = false;      ///< never in this process; waits for a free engine
     bool is_apart = false;    ///< never in this process
 };
 
 /// The engine for a script. Trusted ones run in the backend, unless the request asks for several
-/// engines or another environment, or the setting oml_epe.engine says 'process', or it is a job;
-/// others always in processes (trust.md, "The rule"). `host` and `waiter` must outlive it.
+/// engines or another environment, or the setting oml_epe.engine is 'process', or it is a job;
+/// others always run in processes (trust.md, "The rule"). `host` and `waiter` must outlive it.
 std::unique_ptr<Engine> choose_engine(const Request& request, EngineRules rules, Host& host,
                                       Waiter& waiter);
 

@@ -1,5 +1,5 @@
-// The SQL functions that look at engines. Those that return rows return them as JSON, of which
-// sql/oml_epe.sql makes columns.
+// The SQL functions that show engines. The set-returning ones return JSON, which sql/oml_epe.sql
+// splits into columns.
 #include <nlohmann/json.hpp>
 #include <string>
 
@@ -28,7 +28,7 @@ std::string to_text(const Json& json) {
     return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-/// What a role may not see is null, as in pg_stat_activity.
+/// Columns that the role has no privilege to see are null, as in pg_stat_activity.
 Json to_json(const EngineRow& row) {
     Json json;
     json["pid"] = row.pid;

@@ -1,6 +1,7 @@
-// The background worker that keeps the supervisor of the engines alive. It does nothing else: the
-// death of a child of the postmaster by a signal restarts the whole server, so whatever runs users'
-// code, or talks to what does, is further down. So is the REST gateway.
+// The engine launcher: a background worker that keeps the supervisor of the engines running. It
+// does nothing else: if a child of the postmaster dies by a signal, the whole server restarts, so
+// processes that run user code, or communicate with such processes, are its descendants. So is the
+// REST gateway.
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -30,7 +31,7 @@ namespace {
 using epe::engine::Channel;
 using epe::pg::WorkerEvent;
 
-constexpr const char* kEntry = "epe_keeper_main";
+constexpr const char* kEntry = "epe_engine_launcher_main";
 constexpr long kRetryMilliseconds = 1000;
 constexpr std::int64_t kTooSoonNanoseconds = 1'000'000'000;
 
@@ -46,7 +47,7 @@ void configure(Channel& supervisor) {
 }
 
 /// Ends a supervisor whose connection has been closed, and returns its wait status. One that does
-/// not go by itself must hold up neither the server's shutdown nor its own successor.
+/// not end by itself must not block the server's shutdown or its own successor.
 int await_end(pid_t supervisor) {
     constexpr int kTries = 200;
     constexpr long kTryMilliseconds = 10;
@@ -63,9 +64,9 @@ int await_end(pid_t supervisor) {
 }
 
 struct SupervisorEnd {
-    bool has_served = false;  ///< it has started well
+    bool has_served = false;  ///< it has started successfully
     int status = 0;           ///< of wait()
-    bool must_stop = false;   ///< the worker must end, too
+    bool must_stop = false;   ///< the worker must end too
 };
 
 bool has_greeted(Channel& supervisor) {
@@ -88,14 +89,14 @@ SupervisorEnd keep_one(const std::string& folder, int listener) {
         const bool is_alive = supervisor.receive();
         if (has_greeted(supervisor)) end.has_served = true;
         if (event != WorkerEvent::kStop && is_alive) continue;
-        supervisor.close();  // it ends its engines and goes
+        supervisor.close();  // it ends its engines and exits
         end.status = await_end(launched.pid);
         end.must_stop = event == WorkerEvent::kStop;
         return end;
     }
 }
 
-/// Tells the sessions that wait for a supervisor that there is none.
+/// Reports to the sessions that wait for a supervisor that there is none.
 void turn_away(int listener, const std::string& why) {
     while (true) {
         epe::engine::Descriptor connection(
@@ -142,7 +143,7 @@ void keep() {
     const epe::engine::Descriptor listener = epe::engine::listen_at(epe::pg::supervisor_socket());
     const std::string folder = epe::engine::owner_folder(epe::pg::engine_folder());
     keep_supervisors(folder, listener.get());
-    // A supervisor that was killed has left engines, and the next one may not have existed.
+    // A supervisor that was killed has left engines, and possibly there is no next one.
     epe::engine::end_owner(folder);
 }
 
@@ -150,13 +151,13 @@ void keep() {
 
 namespace epe {
 
-void register_keeper() noexcept { pg::register_worker("oml_epe engine keeper", kEntry); }
+void register_engine_launcher() noexcept { pg::register_worker("oml_epe engine launcher", kEntry); }
 
 }  // namespace epe
 
 extern "C" {
-EPE_EXPORT void epe_keeper_main(std::uintptr_t argument);
-void epe_keeper_main(std::uintptr_t) {
+EPE_EXPORT void epe_engine_launcher_main(std::uintptr_t argument);
+void epe_engine_launcher_main(std::uintptr_t) {
     epe::pg::start_worker();
     try {
         keep();

@@ -1,9 +1,9 @@
-// The background worker that keeps the supervisor of the engines alive.
+// The engine launcher: a background worker that keeps the supervisor of the engines running.
 #pragma once
 
 namespace epe {
 
-/// Has effect only while the library is loaded by shared_preload_libraries. A leaf.
-void register_keeper() noexcept;
+/// Registers it; no-op unless the library is being loaded by shared_preload_libraries. A leaf.
+void register_engine_launcher() noexcept;
 
 }  // namespace epe

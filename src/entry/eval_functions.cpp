@@ -1,4 +1,4 @@
-// The SQL functions that run scripts: pyq_eval and its four sisters.
+// The SQL functions that run scripts: pyq_eval and the other four eval functions.
 #include <string>
 
 #include "core/request/request.h"
@@ -53,7 +53,7 @@ void eval_by_format(const FunctionCall& call, const ArgumentOrder& order) {
     const epe::Request request = epe::make_request(order.function, raw);
     const epe::OutputFormat format = epe::parse_output_format(call.text(order.output));
     if (request.controls.is_async) {
-        (void)epe::pg::mapped_columns(format);  // it must be right, though nobody needs it yet
+        (void)epe::pg::mapped_columns(format);  // validated now, used by pyq_job_result()
         epe::submit_job(call, request, raw);
         return;
     }

@@ -1,4 +1,4 @@
-// The SQL functions that the REST gateway calls beside those of everybody.
+// The SQL functions for the REST gateway only.
 #include "core/error.h"
 #include "core/request/request.h"
 #include "pg/backend/session.h"

@@ -1,4 +1,4 @@
-// The triggers that guard the tables of the extension.
+// Triggers that guard the extension's tables.
 #include "pg/boundary/function_call.h"
 #include "pg/catalog/table_guard.h"
 

@@ -1,4 +1,4 @@
-// The SQL functions about jobs.
+// The SQL functions of jobs.
 #include <nlohmann/json.hpp>
 #include <string>
 
@@ -27,7 +27,7 @@ epe::jobs::JobId job_argument(const FunctionCall& call) {
     return epe::jobs::parse_job_id(*text);
 }
 
-/// A finished job; whatever else it is, is an error.
+/// A finished job; throws for any other state.
 epe::jobs::JobRecord finished_job(const FunctionCall& call) {
     epe::jobs::JobRecord job = epe::jobs::find_job(job_argument(call));
     if (job.is_pending())
@@ -38,8 +38,8 @@ epe::jobs::JobRecord finished_job(const FunctionCall& call) {
     return job;
 }
 
-/// The stored pickles of a job are to be loaded outside of an engine for stored results: as the
-/// results of a synchronous call, only by the role that asked for them.
+/// The caller will unpickle the stored results outside of an engine for stored results: allowed
+/// under the rules of a synchronous call, for the role that submitted the job only.
 void check_may_load(const epe::jobs::JobRecord& job, bool is_trusted_only) {
     const std::string subject = "the results of job \"" + std::string(job.id.text) + "\"";
     if (job.owner != epe::pg::current_role())
@@ -125,4 +125,4 @@ EPE_FUNCTION(epe_job_slots) {
 }
 
 // (fraction, note)
-EPE_FUNCTION(epe_note_progress) { epe::jobs::say(call.float64(0), call.text(1)); }
+EPE_FUNCTION(epe_note_progress) { epe::jobs::report_progress(call.float64(0), call.text(1)); }

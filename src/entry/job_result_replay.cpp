@@ -1,13 +1,12 @@
-// Gives the stored result of a job in the format that is asked for.
+// Returns the stored result of a job in the requested format.
 //
-// What a call returned is stored as a pickle. A built-in function is called once for each of them
-// with its pieces and returns the object; so every format is made from it as in a synchronous
-// call. The calls are calls over rows, of job_data, whatever the job's own were over.
+// Results of calls are stored as pickles. A built-in function is called once for each with its
+// pieces and returns the object, so that every format is rendered as in a synchronous call. The
+// calls are calls over rows, of job_data, for any kind of job.
 //
-// A pickle is code, and nothing proves who wrote a row of a table. So it is loaded in an engine
-// process, whoever owns the job, in one that serves nothing but stored results of that owner, and
-// it gets no SQL: neither the server's process nor the rights of the role that asks are within its
-// reach.
+// A pickle is code, and the author of a table's row cannot be verified. So it is loaded in an
+// engine process, for every owner, one that serves only stored results of that owner, without SQL:
+// it cannot reach the server's process or use the rights of the calling role.
 #include "entry/job_result_replay.h"
 
 #include <memory>
@@ -33,7 +32,7 @@ constexpr const char* kReplayScript = "from _oml_epe_runtime.pickles import rest
                                       "    return restore(pieces['data'], figures)\n";
 constexpr std::uint64_t kReplayVersion = 1;
 
-/// A call for every stored one, small ones many at a time.
+/// One call per stored result; small ones share a batch.
 class StoredCut final : public Cut {
    public:
     StoredCut(InputSource& source, std::vector<jobs::StoredCall> calls)
@@ -73,7 +72,7 @@ class StoredCut final : public Cut {
     std::size_t next_ = 0;
 };
 
-/// What a stored result may ask of PostgreSQL while it is loaded.
+/// PostgreSQL's services for a stored result while it is loaded.
 class LoadingHost final : public Host {
    public:
     explicit LoadingHost(Host& host) : host_(host) {}
@@ -82,10 +81,10 @@ class LoadingHost final : public Host {
     HostResult execute(const std::string&, const std::vector<HostParameter>&) override {
         throw Error(sqlstate::kInsufficientPrivilege,
                     "a stored result may not run SQL while it is loaded",
-                    "Return values that hold what they need.");
+                    "Return values that contain all the data they need.");
     }
     void check_interrupts() override { host_.check_interrupts(); }
-    void watch(const Asker& asker) override { host_.watch(asker); }
+    void watch(const Requester& requester) override { host_.watch(requester); }
     void unwatch() noexcept override { host_.unwatch(); }
 
    private:

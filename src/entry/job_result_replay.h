@@ -1,4 +1,4 @@
-// Gives the stored result of a job in the format that is asked for.
+// Returns the stored result of a job in the requested format.
 #pragma once
 
 #include "jobs/store.h"
@@ -9,9 +9,10 @@ class ResultTarget;
 
 namespace epe {
 
-/// Runs calls that give back what those of the job returned. They run in an engine process, without
-/// SQL; it must be sandboxed unless all that made the result is trusted. With `always_gives_row`,
-/// 'PNG' has a row for a call that drew nothing, as if the job had asked for it.
+/// Runs calls that return the results of the job's calls. They run in an engine process, without
+/// SQL; it must be sandboxed unless everything the result was made from is trusted. With
+/// `always_gives_row`, 'PNG' returns a row for a call that drew nothing, as if the job had asked
+/// for it.
 void replay_result(const jobs::JobRecord& job, const pg::ResultTarget& target,
                    bool always_gives_row = false);
 

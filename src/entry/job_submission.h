@@ -11,12 +11,12 @@ class FunctionCall;
 
 namespace epe {
 
-/// Checks all that can be checked before the job runs, submits it in the current transaction and
-/// gives the row with its URL (compatibility.md, SQL-55).
+/// Validates everything possible before the job runs, submits it in the current transaction and
+/// returns the row with its URL (compatibility.md, SQL-55).
 void submit_job(const pg::FunctionCall& call, const Request& request, const RawArguments& raw);
 
-/// Checks and submits a request with its source and pickled arguments; returns the ID. It may not
-/// read temporary tables, which are the session's (Error 0A000).
+/// Validates and submits a request with its source and pickled arguments; returns the ID. It must
+/// not read temporary tables, which belong to the session (Error 0A000).
 std::string submit_request(const Request& request, const RawArguments& raw);
 
 /// The URL of a job.

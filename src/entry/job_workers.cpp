@@ -1,4 +1,5 @@
-// The bodies of the background workers of jobs: what src/jobs does, with requests to run.
+// The main functions of the background workers of jobs: src/jobs, with a function that runs
+// requests.
 #include "entry/job_workers.h"
 
 #include <exception>

@@ -1,11 +1,11 @@
-// What the session's last call of an eval function took.
+// Statistics of the session's last call of an eval function.
 #pragma once
 
 #include "core/pipeline/call_stats.h"
 
 namespace epe {
 
-/// Keeps what pyq_last_call() shows.
+/// Stores what pyq_last_call() returns.
 void remember_call(const CallStats& stats) noexcept;
 
 }  // namespace epe

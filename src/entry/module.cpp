@@ -1,4 +1,4 @@
-// What PostgreSQL calls when it loads the library.
+// The functions that PostgreSQL calls when it loads the library.
 #include "entry/engine_launcher.h"
 #include "entry/job_workers.h"
 #include "pg/backend/call_hints.h"
@@ -10,7 +10,7 @@ EPE_EXPORT void _PG_init();
 void _PG_init() {
     epe::pg::define_settings();
     epe::pg::install_call_hints();
-    epe::register_keeper();
+    epe::register_engine_launcher();
     epe::register_job_workers();
 }
 }

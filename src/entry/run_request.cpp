@@ -24,12 +24,12 @@ namespace epe {
 
 namespace {
 
-/// How many of the requests that are running now, each called by the SQL of the one before, are
-/// not trusted.
+/// Number of untrusted requests among those that are running, each of which was called by the SQL
+/// of the one before.
 int untrusted_depth = 0;
 
-/// While it lives, what an untrusted script asks for in the name of the caller is not taken for
-/// the caller's own.
+/// While it lives, requests of an untrusted script in the name of the caller do not count as the
+/// caller's own.
 class UntrustedRun {
    public:
     explicit UntrustedRun(bool is_untrusted) noexcept : count_(is_untrusted ? 1 : 0) {
@@ -71,13 +71,13 @@ bool is_all_trusted(const Request& request, const Script& script) {
     report.sqlstate = sqlstate::kInsufficientPrivilege;
     report.message = "the results of script \"" + script.owner + "." + script.name +
                      "\" may not be unpickled in the server's process";
-    report.detail = "The script or its arguments are of a role that is not trusted.";
+    report.detail = "The script or its arguments belong to a role that is not trusted.";
     report.hint = "Run the calling script in a process of its own: SET oml_epe.engine = 'process'.";
     throw Error(std::move(report));
 }
 
-/// Says in which environment a module is missing, and which ones have it. Every role may run
-/// scripts in all of them, and so find out by itself.
+/// Hints at the environment in which a module is missing, and at those that have it. This discloses
+/// nothing: every role may run scripts in all of them.
 void explain_missing_module(ErrorReport& report, const std::string& environment) {
     if (report.missing_module.empty()) return;
     const std::string name = environment.empty() ? engine::kDefaultEnvironment : environment;
@@ -95,7 +95,7 @@ void explain_missing_module(ErrorReport& report, const std::string& environment)
     report.missing_module.clear();
 }
 
-/// Tells the client now and then how many calls are done.
+/// Reports progress to the client periodically.
 class ProgressSink final : public ResultSink {
    public:
     explicit ProgressSink(ResultSink& sink) : sink_(sink) {}

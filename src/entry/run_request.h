@@ -9,28 +9,28 @@ class ResultTarget;
 
 namespace epe {
 
-/// What the caller may insist on.
+/// Options of the caller.
 struct RunRules {
-    /// Fail with Error 42501 unless script and arguments are of trusted roles: the caller wants to
-    /// unpickle the results where only those may be (trust.md, "Pickles").
+    /// Fail with Error 42501 unless script and arguments come from trusted roles: the caller will
+    /// unpickle the results where only those are allowed (trust.md, "Pickles").
     bool only_trusted = false;
-    bool shows_progress = false;  ///< tell the client how many calls are done
-    bool is_job = false;  ///< in engine processes, whose turn is waited for as long as it takes
+    bool shows_progress = false;   ///< tell the client how many calls are done
+    bool is_job = false;           ///< in engine processes, waiting without limit for a free one
     bool is_by_untrusted = false;  ///< an untrusted script has submitted the job
 };
 
-/// Finds the script, reads the input, runs the calls and gives their results to the sink, in the
-/// shape. Returns whether all that they are made of is trusted.
+/// Finds the script, reads the input, runs the calls and passes their results to the sink, in the
+/// shape. Returns whether everything they are made from is trusted.
 bool run_request(const Request& request, const OutputShape& shape, ResultSink& sink,
                  const RunRules& rules);
 
 /// Finds the script, reads the input, runs the calls and fills `target`.
 void run_request(const Request& request, const pg::ResultTarget& target, const RunRules& rules);
 
-/// Whether an untrusted script is running, which asks for what is asked for now.
+/// Whether the current call was made by a running untrusted script.
 bool is_in_untrusted_run() noexcept;
 
-/// Looks up and analyses what run_request() would, and runs nothing. Throws what it would throw.
+/// Looks up and analyses the same as run_request(), and runs nothing. Throws the same errors.
 void check_request(const Request& request);
 
 }  // namespace epe

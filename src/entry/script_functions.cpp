@@ -50,7 +50,8 @@ EPE_FUNCTION(epe_script_create) {
     epe::pg::require_valid_script(script);
     if (script.is_global) epe::pg::require_trusted_user();
     const auto host = epe::pg::make_host();
-    if (epe::pg::is_trusted_user())  // or the text must not even reach Python's compiler here
+    // otherwise the text must not even reach Python's compiler in this process
+    if (epe::pg::is_trusted_user())
         epe::py::check_script(name, source, *host, epe::pg::interrupt_flags());
     else
         check_in_process(name, source, *host);

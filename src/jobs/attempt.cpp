@@ -1,4 +1,4 @@
-// An attempt at a job in its worker, and what becomes of it.
+// One attempt at a job in its worker, and its outcome.
 #include <algorithm>
 #include <memory>
 #include <utility>
@@ -24,16 +24,16 @@ constexpr std::size_t kLongestComment = std::size_t{64} << 10;
 const ClaimedJob* current = nullptr;
 bool has_libraries = false;
 
-Said& said() {
+JobProgress& reported_progress() {
     // Not destroyed (architecture.md, "Ownership").
-    static Said* one = std::make_unique<Said>().release();
+    static JobProgress* one = std::make_unique<JobProgress>().release();
     return *one;
 }
 
 /// The job is done, but a session that has cancelled or deleted it keeps its row locked.
 class RowIsLocked final : public std::exception {};
 
-/// Names the job while it runs.
+/// Shows the job's name while it runs.
 class CurrentJob {
    public:
     explicit CurrentJob(const ClaimedJob& job) noexcept { current = &job; }
@@ -58,10 +58,10 @@ Outcome outcome_of(const ClaimedJob& job, ErrorReport error) {
     } else if (is_lost && job.attempt <= job.request.retries) {
         state = "queued";
     }
-    return {state, std::move(error), said()};
+    return {state, std::move(error), reported_progress()};
 }
 
-/// Does something again while a lock of another session is in its way, until `may_wait` says no.
+/// Retries while another session's lock conflicts, until `may_wait` returns false.
 template <typename Attempt, typename MayWait>
 Recorded retry(Attempt attempt, MayWait may_wait) {
     while (true) {
@@ -70,7 +70,7 @@ Recorded retry(Attempt attempt, MayWait may_wait) {
     }
 }
 
-/// The row of the job is changed soon, or by a look when it is free: the worker does not wait.
+/// The job's row is updated soon, or by a later look: the worker does not wait for its lock.
 void record(const ClaimedJob& job, const Outcome& outcome) {
     const std::uint32_t database = pg::current_database();
     const std::int64_t end = now_nanoseconds() + std::int64_t{kLockMilliseconds} * 1'000'000;
@@ -83,31 +83,32 @@ void record(const ClaimedJob& job, const Outcome& outcome) {
     if (recorded == Recorded::kYes && outcome.state == "queued") announce(database, job.owner, 1);
     if (recorded != Recorded::kLocked) return;
     (void)in_own_transaction([&] {
-        put_off_outcome(job, outcome);
+        defer_outcome(job, outcome);
         return true;
     });
     want_look_later(database);
 }
 
-/// Marks the row as finished. While a session that has cancelled or deleted the job keeps it
-/// locked, and may still roll back, the transaction waits, as long as nothing else waits for the
-/// worker. False: the session has committed.
+/// Marks the row as finished. While a session that has cancelled or deleted the job, and may still
+/// roll back, holds the row's lock, the transaction waits, unless the worker is needed elsewhere.
+/// False: the session has committed.
 bool finish(const ClaimedJob& job, bool is_trusted) {
-    const Recorded recorded = retry([&] { return finish_job(job, is_trusted, said()); },
-                                    [] {
-                                        nap(kNapMilliseconds);
-                                        return !is_needed();
-                                    });
+    const Recorded recorded =
+        retry([&] { return finish_job(job, is_trusted, reported_progress()); },
+              [] {
+                  nap(kNapMilliseconds);
+                  return !is_needed();
+              });
     if (recorded == Recorded::kLocked) throw RowIsLocked();
     return recorded == Recorded::kYes;
 }
 
-/// Everything that the job is, in one transaction.
+/// Runs the job in one transaction.
 void attempt(const ClaimedJob& job, RunJob run) {
-    said() = Said{};
+    reported_progress() = JobProgress{};
     (void)in_job_transaction([&] {
-        // Since before the claim was committed.
-        if (stop_wish() != Stop::kNo || (has_missed_stop() && is_stopped(job)))
+        // A stop may have arrived since before the commit of the claim.
+        if (requested_stop() != Stop::kNo || (has_missed_stop() && is_stopped(job)))
             throw Error(sqlstate::kQueryCanceled, "job was cancelled");
         if (!has_libraries) load_libraries();
         has_libraries = true;
@@ -121,8 +122,8 @@ void attempt(const ClaimedJob& job, RunJob run) {
     });
 }
 
-/// When the server starts, the supervisor of the engines may be late, or be an earlier server's
-/// last: an engine that has not started is asked for again. Returns nothing when the job has
+/// After a start of the server, the supervisor of the engines may be late, or may still be the
+/// earlier server's: retries if the engine has not started. Returns nothing when the job has
 /// finished.
 std::optional<Outcome> try_job(const ClaimedJob& job, RunJob run) {
     constexpr int kTries = 10;
@@ -132,8 +133,8 @@ std::optional<Outcome> try_job(const ClaimedJob& job, RunJob run) {
             attempt(job, run);
             return std::nullopt;
         } catch (const RowIsLocked&) {
-            // What it has written is rolled back. If the session rolls back too, it runs again.
-            return Outcome{"queued", {}, said()};
+            // Its writes are rolled back. If the session rolls back too, the job runs again.
+            return Outcome{"queued", {}, reported_progress()};
         } catch (const Error& error) {
             if (error.report().engine_failure != EngineFailure::kNotStarted || tries == 1 ||
                 has_timed_out())
@@ -169,8 +170,8 @@ bool run_job(const ClaimedJob& job, RunJob run) {
     }
 }
 
-void say(std::optional<double> fraction, const std::optional<std::string>& line) {
-    Said& now = said();
+void report_progress(std::optional<double> fraction, const std::optional<std::string>& line) {
+    JobProgress& now = reported_progress();
     if (fraction) now.fraction = std::clamp(*fraction, 0.0, 1.0);
     if (line) {
         now.comment += (now.comment.empty() ? "" : "\n") + *line;

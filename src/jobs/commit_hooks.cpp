@@ -1,4 +1,4 @@
-// What a session tells the launcher and the workers when its transaction ends.
+// Notifies the launcher and the workers when a session's transaction ends.
 #include "jobs/commit_hooks.h"
 
 #include "jobs/queues.h"
@@ -20,7 +20,7 @@ namespace {
 
 enum class NoteKind : std::uint8_t { kSubmission, kStop, kLook };
 
-/// What is to be told when the transaction commits.
+/// A notification for the commit of the transaction.
 struct Note {
     Note* next;
     SubTransactionId subtransaction;
@@ -32,7 +32,7 @@ struct Note {
 
 bool is_registered = false;
 Note* notes = nullptr;         // in TopTransactionContext, the latest first
-bool has_rolled_back = false;  // a stop: rows that were locked for it are free again
+bool has_rolled_back = false;  // after a rollback of a stop, rows locked for it are free again
 bool has_changed_settings = false;
 ProcessUtility_hook_type previous_utility = nullptr;
 
@@ -52,8 +52,8 @@ void on_transaction(XactEvent event, void*) noexcept {
         has_stops = has_stops || each->kind == NoteKind::kStop;
     }
     if (is_commit && has_changed_settings) forget_caps();
-    if (is_commit && has_notes) tell_change();
-    // Workers pass over a queued job while its row is locked; and changes may wait for it.
+    if (is_commit && has_notes) announce_change();
+    // Workers skip a queued job while its row is locked; changes may wait for the row too.
     if (has_stops && event == XACT_EVENT_ABORT) want_look(MyDatabaseId);
     if (has_stops && is_commit) {
         if (has_rolled_back)
@@ -68,7 +68,7 @@ void on_transaction(XactEvent event, void*) noexcept {
 
 void on_subtransaction(SubXactEvent event, SubTransactionId own, SubTransactionId parent,
                        void*) noexcept {
-    // Those of one subtransaction are the latest when it ends.
+    // The notes of one subtransaction are the latest ones when it ends.
     for (Note* each = notes; each != nullptr && each->subtransaction == own; each = each->next) {
         if (event == SUBXACT_EVENT_COMMIT_SUB) each->subtransaction = parent;
         if (event != SUBXACT_EVENT_ABORT_SUB) continue;
@@ -94,7 +94,7 @@ Note& add_note(NoteKind kind) noexcept {
     return *note;
 }
 
-/// ALTER ROLE, DATABASE ... SET may change how many jobs a role may run.
+/// ALTER ROLE or DATABASE ... SET may change the maximum number of a role's jobs.
 bool is_setting_change(const PlannedStmt* statement) noexcept {
     const Node* node = statement->utilityStmt;
     return node != nullptr && (IsA(node, AlterRoleSetStmt) || IsA(node, AlterDatabaseSetStmt));
@@ -116,7 +116,7 @@ void on_utility(EPE_UTILITY_PARAMETERS) noexcept {
         previous_utility(EPE_UTILITY_ARGUMENTS);
     else
         standard_ProcessUtility(EPE_UTILITY_ARGUMENTS);
-    // Whether it submitted or deleted jobs, or changed settings, is not known.
+    // Whether it submitted or deleted jobs, or changed settings, is unknown.
     if (is_commit && has_shared_state()) {
         want_look(MyDatabaseId);
         forget_caps();

@@ -1,9 +1,9 @@
 // The background worker that starts job workers.
 //
-// It is told by a latch: of databases that want a worker, of slots that are free. It looks through
-// all databases once, at its start, which is when the server may write: so jobs that waited or ran
-// when the server stopped are seen to, and on a standby after its promotion. Later it only sends a
-// worker to the databases that have the extension now and then, to remove old jobs.
+// Its latch is set when databases want a worker or slots become free. It scans all databases once,
+// at its start, which is when the server accepts writes: so jobs that waited or ran when the server
+// stopped are handled, and on a standby after its promotion. Later it only sends a worker
+// periodically to the databases that have the extension, to remove old jobs.
 #include "jobs/launcher.h"
 
 #include <algorithm>
@@ -51,11 +51,10 @@ bool has_complained = false;
 constexpr int kRetryMilliseconds = 1000;
 constexpr int kClosedMilliseconds = 5000;
 constexpr int kLongestNapMilliseconds = 3'600'000;
-/// Old jobs are removed when they are late by this part of the retention.
+/// Old jobs are removed once they exceed the retention by this fraction of it.
 constexpr int kRetentionParts = 20;
 
-/// Calls `visit` for each database, and with whether it can be connected to; with `only`, for that
-/// one.
+/// Calls `visit` for each database, with whether it accepts connections; with `only`, for that one.
 template <typename Visit>
 void visit_databases(Oid only, Visit visit) noexcept {
     StartTransactionCommand();
@@ -75,7 +74,7 @@ void visit_databases(Oid only, Visit visit) noexcept {
 
 enum class Access : std::uint8_t { kNone, kClosed, kOpen };
 
-/// Whether a database is there, and lets processes connect.
+/// Whether a database exists and accepts connections.
 Access access_to(Oid database) noexcept {
     Access access = Access::kNone;
     visit_databases(database,
@@ -83,7 +82,7 @@ Access access_to(Oid database) noexcept {
     return access;
 }
 
-/// Slots of workers that never came up are free again.
+/// Frees the slots of workers that did not start.
 void release_dead_workers() noexcept {
     for (int slot = 0; slot < pg::kMostJobs; ++slot) {
         if (started[slot] == nullptr) continue;
@@ -125,7 +124,7 @@ bool start_worker(int slot, const Assignment& assignment) noexcept {
     return false;
 }
 
-/// Starts what may start; returns how long to wait for what may not yet, `nap` at most.
+/// Starts the workers that may start; returns how long to wait for the others, `nap` at most.
 int start_workers(int nap) noexcept {
     const int most = pg::job_settings().most_jobs;
     Assignment wanted{};
@@ -133,13 +132,13 @@ int start_workers(int nap) noexcept {
     while (next_wanted(wanted, nap)) {
         const Access access = access_to(wanted.database);
         if (access == Access::kNone) forget_database(wanted.database);
-        if (access == Access::kClosed) put_off(wanted);
+        if (access == Access::kClosed) postpone(wanted);
         if (access != Access::kOpen) {
             nap = std::min(nap, kClosedMilliseconds);
             continue;
         }
         const int slot = take_slot(wanted, most);
-        if (slot < 0) continue;  // the end of a worker wakes us
+        if (slot < 0) continue;  // the end of a worker wakes the launcher
         if (!start_worker(slot, wanted)) {
             give_back(slot);
             return std::min(nap, kRetryMilliseconds);
@@ -170,7 +169,7 @@ void wait_a_while(int milliseconds) noexcept {
                     PG_WAIT_EXTENSION);
     ResetLatch(MyLatch);
     CHECK_FOR_INTERRUPTS();
-    if (ShutdownRequestPending) proc_exit(1);  // 0: not to be started again
+    if (ShutdownRequestPending) proc_exit(1);  // 0 would prevent the restart
     if (!ConfigReloadPending) return;
     ConfigReloadPending = 0;
     ProcessConfigFile(PGC_SIGHUP);
@@ -204,7 +203,7 @@ void launch() noexcept {
     TimestampTz last_look = GetCurrentTimestamp();
     while (true) {
         release_dead_workers();
-        if (take_scan_wish()) look_at_all();
+        if (take_scan_request()) look_at_all();
         const int nap = nap_milliseconds();
         if (TimestampDifferenceExceeds(last_look, GetCurrentTimestamp(), nap)) {
             last_look = GetCurrentTimestamp();

@@ -3,11 +3,11 @@
 
 namespace epe::jobs {
 
-/// Registers it when pg::may_register_workers(). `function` and `worker_function` are the
-/// C symbols of the launcher's body and of the workers'.
+/// Registers it when pg::may_register_workers(). `function` and `worker_function` are the C symbols
+/// of the main functions of the launcher and of the workers.
 void register_launcher(const char* function, const char* worker_function) noexcept;
 
-/// Its body. It runs nobody's code and no query: it reads pg_database, and waits.
+/// Its main function. It runs no user code and no query: it reads pg_database, and waits.
 void launch() noexcept;
 
 }  // namespace epe::jobs

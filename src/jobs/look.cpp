@@ -1,5 +1,5 @@
-// A worker that looks at the tables of the jobs of a database, and runs nothing but statements of
-// our own: no role's code.
+// A look: a worker checks the job tables of a database. It runs only the extension's own
+// statements, no user code.
 #include <vector>
 
 #include "jobs/owner_sql.h"
@@ -22,14 +22,14 @@ void look(std::uint32_t database) {
             has_changes = look_at_jobs(queues);
             return true;
         });
-        // After the commit: a worker that was woken before would not see the jobs, and go.
+        // After the commit: a worker that was woken earlier would not see the jobs, and exit.
         for (const QueuedJobs& each : queues) note_queued({database, each.role}, each.count);
         note_look(database, is_ours, has_changes);
     } catch (const Error& error) {
         if (error.report().sqlstate != kLockNotAvailable) throw;
-        has_changes = true;  // a session has locked a whole table
+        has_changes = true;  // a session has locked the whole table
     }
-    tell_change();
+    announce_change();
     if (has_changes) want_look_later(database);
 }
 

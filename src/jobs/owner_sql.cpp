@@ -1,4 +1,4 @@
-// SQL of our own over the tables of the jobs.
+// Runs SQL statements over the job tables with their owner's rights.
 #include "jobs/owner_sql.h"
 
 #include <cstdio>
@@ -73,7 +73,7 @@ SPIPlanPtr plan_of(const char* sql, const View* views, int count) noexcept {
 }
 
 SPIPlanPtr execute(const char* sql, SPIPlanPtr kept, const View* views, int count,
-                   Sees sees) noexcept {
+                   Visibility visibility) noexcept {
     if (SPI_connect() != SPI_OK_CONNECT) elog(ERROR, "SPI_connect failed");
     SPIPlanPtr plan = kept != nullptr ? kept : plan_of(sql, views, count);
     const std::size_t slots = static_cast<std::size_t>(count) + 1;
@@ -83,7 +83,7 @@ SPIPlanPtr execute(const char* sql, SPIPlanPtr kept, const View* views, int coun
         nulls[i] = views[i].is_null ? 'n' : ' ';
         if (!views[i].is_null) values[i] = datum_of(views[i]);
     }
-    const bool is_latest = sees == Sees::kLatest;
+    const bool is_latest = visibility == Visibility::kLatest;
     const int code = is_latest ? SPI_execute_snapshot(plan, values, nulls, GetLatestSnapshot(),
                                                       InvalidSnapshot, true, false, 0)
                                : SPI_execute_plan(plan, values, nulls, false, 0);
@@ -92,9 +92,9 @@ SPIPlanPtr execute(const char* sql, SPIPlanPtr kept, const View* views, int coun
 }
 
 SPIPlanPtr execute_guarded(const char* sql, SPIPlanPtr kept, const View* views, int count,
-                           Sees sees) {
+                           Visibility visibility) {
     try {
-        return guarded([=]() noexcept { return execute(sql, kept, views, count, sees); });
+        return guarded([=]() noexcept { return execute(sql, kept, views, count, visibility); });
     } catch (pg::PgError& error) {
         pg::add_update_hint(error);
         throw;
@@ -134,8 +134,8 @@ std::vector<Row> take_rows() {
     return rows;
 }
 
-/// Every statement has its index, and plans are kept: one that is made while the tables are almost
-/// empty must be as good when they are not.
+/// Every statement has its index, and plans are cached: a plan made while the tables are almost
+/// empty must be good for large ones too.
 int set_own_settings() noexcept {
     const int level = NewGUCNestLevel();
     char limit[16];
@@ -161,7 +161,8 @@ LockTimeout::~LockTimeout() { lock_timeout = outer_; }
 
 bool is_running_own() noexcept { return own_statements > 0; }
 
-std::vector<Row> run(const char* sql, const std::vector<Parameter>& parameters, Sees sees) {
+std::vector<Row> execute_sql(const char* sql, const std::vector<Parameter>& parameters,
+                             Visibility visibility) {
     // Never destroyed: processes may end without unwinding.
     static auto* plans = std::make_unique<std::map<const char*, SPIPlanPtr>>().release();
     std::vector<View> views;
@@ -176,7 +177,7 @@ std::vector<Row> run(const char* sql, const std::vector<Parameter>& parameters, 
     const OwnStatement own;
     const pg::OwnerRights rights;
     const int level = guarded([]() noexcept { return set_own_settings(); });
-    SPIPlanPtr plan = execute_guarded(sql, kept, first, count, sees);
+    SPIPlanPtr plan = execute_guarded(sql, kept, first, count, visibility);
     if (kept == nullptr) plans->emplace(sql, plan);
     std::vector<Row> rows = take_rows();
     guarded([=]() noexcept {

@@ -1,4 +1,4 @@
-// SQL of our own over the tables of the jobs.
+// Runs SQL statements over the job tables with their owner's rights.
 #pragma once
 
 #include <cstdint>
@@ -34,14 +34,14 @@ struct Parameter {
 
 using Row = std::vector<std::optional<std::string>>;
 
-enum class Sees : std::uint8_t {
-    kTransaction,  ///< what the transaction sees, and may change it
-    kLatest,       ///< what is committed now, whatever the isolation level; only reads
+enum class Visibility : std::uint8_t {
+    kTransaction,  ///< a snapshot of the transaction; may write
+    kLatest,       ///< the latest committed state, at any isolation level; read-only
 };
 
 inline constexpr const char* kLockNotAvailable = "55P03";
 
-/// While it lives, statements of run() wait for a lock at most that long, else error
+/// While it lives, statements of execute_sql() wait for a lock at most that long, else error
 /// kLockNotAvailable.
 class LockTimeout {
    public:
@@ -54,14 +54,14 @@ class LockTimeout {
     int outer_;
 };
 
-/// Whether a statement of run() is under way in this process.
+/// Whether a statement of execute_sql() is running in this process.
 bool is_running_own() noexcept;
 
-/// Runs one statement with the rights of the owner of the extension's tables, with pg_catalog
-/// alone on the search path, and returns its rows, values as text in UTF-8, of bytea as bytes.
-/// `sql` is a literal: its plan is kept by its address. Throws PgError.
-std::vector<Row> run(const char* sql, const std::vector<Parameter>& parameters,
-                     Sees sees = Sees::kTransaction);
+/// Runs one statement with the rights of the owner of the extension's tables, with pg_catalog alone
+/// on the search path, and returns its rows: values as text in UTF-8, bytea as bytes. `sql` is a
+/// literal: the plan cache uses its address as the key. Throws PgError.
+std::vector<Row> execute_sql(const char* sql, const std::vector<Parameter>& parameters,
+                             Visibility visibility = Visibility::kTransaction);
 
 /// The text of an array with these elements.
 std::string array_text(const std::vector<std::string>& elements);

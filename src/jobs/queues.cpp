@@ -1,4 +1,4 @@
-// What is shared: the queues and the databases that have work.
+// Shared state: the queues, and the databases that have work.
 #include "jobs/queues.h"
 
 #include "jobs/shared_state_internal.h"
@@ -16,7 +16,7 @@ TimestampTz after(int milliseconds) noexcept {
 }
 
 void want_worker(Queue& queue) noexcept {
-    want(queue.wish);
+    want(queue.demand);
     wake_launcher();
 }
 
@@ -59,12 +59,13 @@ Queue* find_queue(Oid database, Oid role, bool may_add) noexcept {
         if (each.database == database && each.role == role) return &each;
         if (OidIsValid(each.database)) continue;
         free_place = &each;
-        break;  // those behind have never been used
+        break;  // the rest has never been used
     }
     if (!may_add) return nullptr;
     if (free_place == nullptr) {
         for (Queue& each : state.queues)
-            if (each.queued == 0 && !each.wish.is_wanted && !has_workers(each)) free_place = &each;
+            if (each.queued == 0 && !each.demand.is_wanted && !has_workers(each))
+                free_place = &each;
     }
     if (free_place == nullptr) return nullptr;
     *free_place = Queue{};
@@ -89,16 +90,16 @@ bool wake_worker(Oid database, Oid role) noexcept {
     return false;
 }
 
-void want(Wish& wish) noexcept { wish.is_wanted = true; }
+void want(Demand& demand) noexcept { demand.is_wanted = true; }
 
-void delay(Wish& wish) noexcept {
+void delay(Demand& demand) noexcept {
     constexpr int kMostSeconds = 10;
-    ++wish.failures;
-    wish.is_wanted = true;
-    wish.due = wish.failures == 1 ? 0 : after(Min(wish.failures - 1, kMostSeconds) * 1000);
+    ++demand.failures;
+    demand.is_wanted = true;
+    demand.due = demand.failures == 1 ? 0 : after(Min(demand.failures - 1, kMostSeconds) * 1000);
 }
 
-// ------------------------------------------------------------------------------------ the queues
+// ------------------------------------------------------------------------------------ queues
 
 void announce(std::uint32_t database, std::uint32_t role, std::int64_t jobs) noexcept {
     const Locked lock;
@@ -123,7 +124,7 @@ void note_empty(const Assignment& queue, std::uint64_t version) noexcept {
     Queue* found = find_queue(queue.database, queue.role, false);
     if (found == nullptr || found->version != version) return;
     found->queued = 0;
-    found->wish = Wish{};
+    found->demand = Demand{};
 }
 
 void note_queued(const Assignment& queue, std::int64_t jobs) noexcept {
@@ -141,8 +142,7 @@ void note_queued(const Assignment& queue, std::int64_t jobs) noexcept {
     if (!wake_worker(queue.database, queue.role)) want_worker(*found);
 }
 
-// --------------------------------------------------------------------------- jobs at a time, a
-// role
+// ------------------------------------------------------------------ jobs at a time per role
 
 void note_cap(const Assignment& queue, int most) noexcept {
     const Locked lock;
@@ -176,7 +176,7 @@ int default_cap() noexcept {
     return shared_state()->default_cap;
 }
 
-// --------------------------------------------------------------------------------- the databases
+// -------------------------------------------------------------------------------- databases
 
 void want_look(std::uint32_t database) noexcept {
     const Locked lock;
@@ -217,8 +217,8 @@ void forget_database(std::uint32_t database) noexcept {
     if (place != nullptr) *place = Database{};
     for (Queue& each : shared_state()->queues) {
         if (each.database != database) continue;
-        each.queued = 0;  // its place is free for another one
-        each.wish = Wish{};
+        each.queued = 0;  // its entry can be reused
+        each.demand = Demand{};
     }
 }
 

@@ -1,4 +1,4 @@
-// Whether a role may still do what its jobs were submitted for: log in to this database.
+// Checks whether a role still has the right that its jobs need: to log in to this database.
 #pragma once
 
 #include <cstdint>
@@ -9,10 +9,10 @@ namespace epe::jobs {
 
 enum class Right : std::uint8_t { kMay, kNoRole, kNoLogin, kExpired, kNoConnect };
 
-/// A leaf: reads catalogs, and may raise. LOGIN, VALID UNTIL, and CONNECT on the current database,
-/// which superusers do not need.
+/// A leaf: reads catalogs, and may raise. Checks LOGIN, VALID UNTIL, and CONNECT on the current
+/// database, which superusers do not need.
 Right right_of(std::uint32_t role) noexcept;
-/// Whether the current database lets processes connect (datallowconn). A leaf as well.
+/// Whether the current database accepts connections (datallowconn). A leaf as well.
 bool is_database_open() noexcept;
 
 /// The error of a job whose owner has lost the right; SQLSTATE 28000.

@@ -1,4 +1,4 @@
-// What is shared: which queue or look gets the next worker, and which worker makes room for it.
+// Shared state: which queue or look gets the next worker, and which worker makes room for it.
 #include "jobs/queues.h"
 #include "jobs/shared_state_internal.h"
 
@@ -20,7 +20,7 @@ bool is_capped(const Queue& queue) noexcept {
     return queue.is_cap_known && queue.cap > 0 && count_workers(queue.role) >= queue.cap;
 }
 
-/// Where it is not known how many workers the role may have, one at a time finds out.
+/// If the role's maximum is unknown, one worker at a time looks it up.
 bool is_being_asked(const Queue& queue) noexcept {
     if (queue.is_cap_known) return false;
     for (const Slot& slot : shared_state()->slots)
@@ -28,11 +28,11 @@ bool is_being_asked(const Queue& queue) noexcept {
     return false;
 }
 
-/// True for the first time in a round that something is wanted and due.
-bool take_turn(Wish& wish, TimestampTz now, int& milliseconds) noexcept {
-    if (!wish.is_wanted || wish.round == shared_state()->round) return false;
-    if (wish.due > now) {
-        const auto left = static_cast<int>((wish.due - now) / 1000) + 1;
+/// True once per round for an entry that is wanted and due.
+bool take_turn(Demand& demand, TimestampTz now, int& milliseconds) noexcept {
+    if (!demand.is_wanted || demand.round == shared_state()->round) return false;
+    if (demand.due > now) {
+        const auto left = static_cast<int>((demand.due - now) / 1000) + 1;
         milliseconds = Min(milliseconds, left);
         return false;
     }
@@ -48,7 +48,7 @@ std::uint64_t role_served(Oid role) noexcept {
     return served;
 }
 
-/// Whether the one queue comes before the other.
+/// Whether the first queue comes before the second.
 bool is_before(const Queue& left, const Queue& right) noexcept {
     if (left.role == right.role) return left.served < right.served;
     const int left_workers = count_workers(left.role);
@@ -57,13 +57,12 @@ bool is_before(const Queue& left, const Queue& right) noexcept {
     return role_served(left.role) < role_served(right.role);
 }
 
-/// Asks a worker that waits to end. With `only_role`, one of that role's; of another queue in any
-/// case.
+/// Asks an idle worker to end. With `is_capped`, one of the same role; never one of this queue.
 void ask_for_room(const Assignment& wanted, bool is_capped) noexcept {
     Slot* best = nullptr;
     for (Slot& slot : shared_state()->slots) {
         if (slot.state != SlotState::kWaiting) continue;
-        if (slot.must_yield) return;  // room is being made
+        if (slot.must_yield) return;  // a worker is ending already
         if (slot.is_woken || (is_capped && slot.role != wanted.role)) continue;
         if (slot.database == wanted.database && slot.role == wanted.role) continue;
         best = &slot;
@@ -73,10 +72,10 @@ void ask_for_room(const Assignment& wanted, bool is_capped) noexcept {
     SetLatch(best->latch);
 }
 
-Wish* wish_of(const Assignment& wanted) noexcept {
+Demand* demand_of(const Assignment& wanted) noexcept {
     if (OidIsValid(wanted.role)) {
         Queue* queue = find_queue(wanted.database, wanted.role, false);
-        return queue == nullptr ? nullptr : &queue->wish;
+        return queue == nullptr ? nullptr : &queue->demand;
     }
     Database* database = find_database(wanted.database, false);
     return database == nullptr ? nullptr : &database->look;
@@ -85,7 +84,7 @@ Wish* wish_of(const Assignment& wanted) noexcept {
 /// Whether it is fair that the slot's worker makes room for a blocked queue.
 bool may_claim(const Queue& queue, const Slot& slot) noexcept {
     const bool is_own = queue.database == slot.database && queue.role == slot.role;
-    if (!queue.wish.is_blocked || is_own) return false;
+    if (!queue.demand.is_blocked || is_own) return false;
     const int own_workers = count_workers(slot.role);
     if (queue.role == slot.role) {
         const int of_queue = count_workers(queue.database, queue.role);
@@ -128,13 +127,13 @@ void attach_launcher() noexcept {
     const Locked lock;
     shared_state()->launcher = MyLatch;
     shared_state()->wants_scan = true;
-    // Of an earlier launcher, which cannot see to them any more: a worker that comes up now finds
-    // its slot gone, or taken, and ends.
+    // The slot of an earlier launcher, which cannot manage it any more: a worker that starts now
+    // finds its slot gone, or taken, and ends.
     for (Slot& slot : shared_state()->slots)
         if (slot.state == SlotState::kStarting) slot = Slot{};
 }
 
-bool take_scan_wish() noexcept {
+bool take_scan_request() noexcept {
     const Locked lock;
     const bool wants_scan = shared_state()->wants_scan;
     shared_state()->wants_scan = false;
@@ -160,11 +159,11 @@ bool next_wanted(Assignment& wanted, int& milliseconds) noexcept {
     Queue* best = nullptr;
     for (Queue& each : state.queues) {
         if (!OidIsValid(each.database)) break;
-        if (!take_turn(each.wish, now, milliseconds)) continue;
+        if (!take_turn(each.demand, now, milliseconds)) continue;
         if (best == nullptr || is_before(each, *best)) best = &each;
     }
     if (best == nullptr) return false;
-    best->wish.round = state.round;
+    best->demand.round = state.round;
     wanted = {best->database, best->role};
     return true;
 }
@@ -172,8 +171,8 @@ bool next_wanted(Assignment& wanted, int& milliseconds) noexcept {
 int take_slot(const Assignment& wanted, int most) noexcept {
     const Locked lock;
     SharedState& state = *shared_state();
-    Wish* wish = wish_of(wanted);
-    if (wish == nullptr) return -1;
+    Demand* demand = demand_of(wanted);
+    if (demand == nullptr) return -1;
     Queue* queue =
         OidIsValid(wanted.role) ? find_queue(wanted.database, wanted.role, false) : nullptr;
     if (queue != nullptr && is_being_asked(*queue)) return -1;  // then the launcher is woken
@@ -187,12 +186,12 @@ int take_slot(const Assignment& wanted, int most) noexcept {
     }
     const bool is_over = queue != nullptr && is_capped(*queue);
     if (is_over || free_slot < 0 || taken >= most) {
-        wish->is_blocked = true;
+        demand->is_blocked = true;
         ask_for_room(wanted, is_over);
         return -1;
     }
-    wish->is_wanted = false;
-    wish->is_blocked = false;
+    demand->is_wanted = false;
+    demand->is_blocked = false;
     Slot& slot = state.slots[free_slot];
     slot = Slot{};
     slot.state = SlotState::kStarting;
@@ -202,12 +201,12 @@ int take_slot(const Assignment& wanted, int most) noexcept {
     return free_slot;
 }
 
-void put_off(const Assignment& wanted) noexcept {
+void postpone(const Assignment& wanted) noexcept {
     constexpr int kMilliseconds = 5000;
     const Locked lock;
-    Wish* wish = wish_of(wanted);
-    if (wish != nullptr)
-        wish->due = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), kMilliseconds);
+    Demand* demand = demand_of(wanted);
+    if (demand != nullptr)
+        demand->due = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), kMilliseconds);
 }
 
 void limit_workers(int most) noexcept {
@@ -231,8 +230,8 @@ void give_back(int slot) noexcept {
     const Locked lock;
     Slot& given = shared_state()->slots[slot];
     if (given.state != SlotState::kStarting) return;
-    Wish* wish = wish_of({given.database, given.role});
-    if (wish != nullptr) want(*wish);
+    Demand* demand = demand_of({given.database, given.role});
+    if (demand != nullptr) want(*demand);
     given = Slot{};
 }
 

@@ -1,4 +1,4 @@
-// The settings of a session, to give them to the job that it submits.
+// The settings of a session, for the job that it submits.
 #include "jobs/session_settings.h"
 
 #include <algorithm>
@@ -22,7 +22,7 @@ namespace {
 constexpr const char* kAlways[] = {"search_path",   "TimeZone",           "DateStyle",
                                    "IntervalStyle", "extra_float_digits", "bytea_output",
                                    "row_security"};
-// A job has a time limit of its own, no client, and its role once and for all.
+// A job has a time limit of its own, no client, and a fixed role.
 constexpr const char* kNever[] = {"application_name",
                                   "client_encoding",
                                   "client_min_messages",
@@ -64,8 +64,9 @@ bool is_wanted(const config_generic& setting) noexcept {
            setting.source == PGC_S_SESSION;
 }
 
-/// Before the name of a setting that no loaded library knows. Whether the user may set it shows
-/// only when one does: in a session its value is then checked again, and so it must be in the job.
+/// Precedes the name of a setting that no loaded library has defined. Whether the user may set it
+/// is checked only when a library defines it, in a session together with its value; the job must do
+/// the same.
 constexpr char kUnknownMark = '?';
 
 struct Setting {
@@ -74,7 +75,7 @@ struct Setting {
     bool is_unknown;
 };
 
-/// Up to `room` of them; returns how many there are.
+/// At most `room` of them; returns their total number.
 int list_settings(Setting* into, int room) noexcept {
     int count = 0;
     config_generic** settings = all_settings(&count);
@@ -109,7 +110,7 @@ void apply_settings(const std::vector<std::string>& settings) {
         const bool is_unknown = settings[i].front() == kUnknownMark;
         const char* name = settings[i].c_str() + (is_unknown ? 1 : 0);
         const char* value = settings[i + 1].c_str();
-        // The others were the session's own: whoever set them had the right to.
+        // The others were set in the session, which had the right to set them.
         pg::guarded([=]() noexcept {
             const GucContext rights = is_unknown && !superuser() ? PGC_USERSET : PGC_SUSET;
             (void)set_config_option(name, value, rights, PGC_S_SESSION, GUC_ACTION_LOCAL, true,

@@ -1,4 +1,4 @@
-// The settings of a session, to give them to the job that it submits.
+// The settings of a session, for the job that it submits.
 #pragma once
 
 #include <string>
@@ -6,13 +6,13 @@
 
 namespace epe::jobs {
 
-/// Names and values, in turn: what bears on names and texts in any case, and all else that the
-/// session, its role or its database has set, custom parameters included; but for limits of time,
-/// roles, and what is about the client.
+/// Settings to replay in the worker, as alternating names and values: always those that affect name
+/// resolution and text output, and all others that the session, its role or its database has set,
+/// custom parameters included; except timeouts, roles, and client settings.
 std::vector<std::string> session_settings();
 
-/// Makes them hold until the transaction ends. Throws PgError for one that the server knows no
-/// more.
+/// Applies them until the end of the transaction. Throws PgError for a setting that the server no
+/// longer has.
 void apply_settings(const std::vector<std::string>& settings);
 
 }  // namespace epe::jobs

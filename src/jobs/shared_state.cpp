@@ -1,4 +1,4 @@
-// What is shared: its place in memory, and waiting for a change.
+// Shared state: its allocation, and waiting for a change.
 #include "jobs/shared_state.h"
 
 #include <new>
@@ -70,7 +70,7 @@ void reserve_shared_state() noexcept {
 
 bool has_shared_state() noexcept { return state != nullptr; }
 
-void tell_change() noexcept { ConditionVariableBroadcast(&state->changed); }
+void announce_change() noexcept { ConditionVariableBroadcast(&state->changed); }
 
 void prepare_to_wait() noexcept { ConditionVariablePrepareToSleep(&state->changed); }
 

@@ -1,14 +1,14 @@
-// What the launcher, the job workers and the sessions that submit jobs share in memory.
+// Shared memory of the launcher, the job workers and the sessions that submit jobs.
 //
-// Tables hold what must survive; this holds what is true of the processes of now: which roles have
-// queued jobs in which databases (queues.h), and what each worker does. It exists only with
+// Tables hold the durable state; this holds the state of the running processes: which roles have
+// queued jobs in which databases (queues.h), and the activity of each worker. It exists only with
 // shared_preload_libraries, and is empty after every start of the server, a restart after a crash
-// included. One lock guards it all and is held for moments. Everything here is a leaf and raises
-// nothing.
+// included. One lock protects all of it and is held briefly. All functions here are leaves and
+// raise no error.
 //
-// A job's row says "running" only while the slot of a live worker names the job, or a committed
-// row of pyqsys.job_changes has its outcome: the name is put into the slot before the transaction
-// that says "running" commits, and taken away after the one that records what became of it. A
+// A job's row has state "running" only while the slot of a live worker contains the job's ID, or a
+// committed row of pyqsys.job_changes has its outcome: the ID is stored in the slot before the
+// transaction that sets "running" commits, and removed after the one that records the outcome. A
 // running row with neither is lost.
 #pragma once
 
@@ -16,51 +16,52 @@
 
 namespace epe::jobs {
 
-inline constexpr int kIdSize = 37;  ///< a UUID as text, with its end
+inline constexpr int kIdSize = 37;  ///< a UUID as text, with its terminator
 
 /// A job's ID, as text, in plain memory.
 struct JobId {
     char text[kIdSize];
 };
 
-/// Why a worker shall stop its job.
+/// Reason to stop the worker's job.
 enum class Stop : std::uint8_t { kNo, kCancelled };
 
-/// To be called when the library is loaded; nothing happens unless that is by the postmaster.
+/// To be called when the library is loaded; no-op unless the postmaster loads it.
 void reserve_shared_state() noexcept;
 bool has_shared_state() noexcept;
 
-// --------------------------------------------------------------------------------- the workers
+// ------------------------------------------------------------------------------------ workers
 
-/// What a worker is started for.
+/// The purpose of a worker.
 struct Assignment {
     std::uint32_t database;
-    std::uint32_t role;  ///< whose jobs it runs, for all its life; 0: it looks at the tables
+    /// runs the jobs of this role, for its whole life; 0: it looks at the tables
+    std::uint32_t role;
 };
 
 /// The calling process is the worker of a slot, until it ends; false when the slot has been taken
 /// back meanwhile.
 bool attach_worker(int slot, Assignment& assignment) noexcept;
-/// Whether the worker must end before it takes another job. With `is_slice_over`, also when a
-/// queue that has less than its share waits for room.
+/// Whether the worker must end before its next job. With `is_slice_over`, also when a queue below
+/// its share waits for room.
 bool must_end(bool is_slice_over) noexcept;
 /// Whether a queued job, or a queue without a worker, waits for this worker.
 bool is_needed() noexcept;
-/// About to look for a job: until begin_job() a session's stop does not find it here.
+/// Before the search for a job: until begin_job(), a session's stop does not find it here.
 void begin_claim() noexcept;
 /// Whether any job was stopped since then.
 bool has_missed_stop() noexcept;
-/// About to run, or to have run, a job: see the head of the file.
+/// Before a job runs, or after it: see the head of the file.
 void begin_job(const JobId& job) noexcept;
 void end_job() noexcept;
-Stop stop_wish() noexcept;
+Stop requested_stop() noexcept;
 /// The worker waits; announce() may wake it. False when it must end.
 bool begin_waiting() noexcept;
-/// Ends the wait. With `is_leaving`, true means that the worker must go: nothing will be given to
-/// it any more.
+/// Ends the wait. With `is_leaving`, true means that the worker must end: it is not assigned
+/// anything any more.
 bool end_waiting(bool is_leaving) noexcept;
-/// Ends the worker's slot in good order; else its queue counts a failure, and its database is
-/// looked at.
+/// Ends the worker's slot normally; without this call, its queue counts a failure, and its database
+/// gets a look.
 void leave() noexcept;
 
 // ---------------------------------------------------------------------------- running jobs
@@ -69,28 +70,28 @@ void leave() noexcept;
 bool is_running(const JobId& job) noexcept;
 /// Stops the job if a worker has it.
 void stop_job(const JobId& job) noexcept;
-/// The jobs that workers of the database have, one by one: the index goes on; false at the end.
+/// Iterates over the jobs that workers of the database have; false at the end.
 bool next_running(std::uint32_t database, int& index, JobId& job) noexcept;
 
-/// What a running job says of itself. Texts are UTF-8, the last lines where there are many.
+/// Progress reported by a running job. Texts are UTF-8; only the last lines are kept.
 struct Progress {
     JobId job;
     std::uint32_t role;
-    double fraction;  ///< negative: not said
+    double fraction;  ///< negative: not reported
     char comment[2048];
 };
-/// Of the calling worker's job; nothing outside one.
+/// Sets the progress of the calling worker's job; no-op outside of a job.
 void note_progress(double fraction, const char* comment) noexcept;
 bool next_progress(int& index, Progress& progress) noexcept;
 
 // ------------------------------------------------------------------------------------- waiting
 
-/// A job has changed its state: processes in wait_for_change() look again.
-void tell_change() noexcept;
-/// Between these two no change is missed.
+/// A job has changed its state: wakes the processes in wait_for_change().
+void announce_change() noexcept;
+/// No change between these two calls is missed.
 void prepare_to_wait() noexcept;
 void end_wait() noexcept;
-/// Returns after a change, a signal, or so many milliseconds. May raise: interrupts.
+/// Returns after a change, a signal, or that many milliseconds. May raise: interrupts.
 void wait_for_change(long milliseconds) noexcept;
 
 }  // namespace epe::jobs

@@ -24,20 +24,20 @@ struct Slot {
     Oid role;  // InvalidOid: it looks at the tables
     int pid;
     Latch* latch;
-    bool is_new;      // it has not looked yet how many workers its role may have
+    bool is_new;      // it has not looked up its role's maximum number of workers yet
     bool is_woken;    // out of kWaiting
-    bool must_yield;  // before its next job, whatever the shares are
+    bool must_yield;  // before its next job, regardless of the shares
     bool is_leaving;
     bool has_missed_stop;
     Stop stop;
     Progress progress;  // progress.job is empty without a job
 };
 
-/// What wants a worker, and how its workers fare.
-struct Wish {
+/// A queue or database that wants a worker, and the failures of its workers.
+struct Demand {
     bool is_wanted;
-    bool is_blocked;  // no slot could be had
-    int failures;     // of workers, one after the other
+    bool is_blocked;  // no slot was available
+    int failures;     // consecutive failures of its workers
     TimestampTz due;  // 0: at once
     std::uint64_t round;
 };
@@ -45,7 +45,7 @@ struct Wish {
 struct Queue {
     Oid database;  // InvalidOid: free
     Oid role;
-    Wish wish;
+    Demand demand;
     std::int64_t queued;  // about
     std::uint64_t version;
     std::uint64_t served;
@@ -55,9 +55,9 @@ struct Queue {
 
 struct Database {
     Oid oid;  // InvalidOid: free
-    Wish look;
+    Demand look;
     bool has_extension;
-    bool has_changes;  // that wait for the locks of their rows
+    bool has_changes;  // changes wait for row locks there
     int late_looks;
 };
 
@@ -90,18 +90,18 @@ class Locked {
 
 // All of these with the lock held.
 
-/// Null when there is none, or no room for one more; then everything wants a look.
+/// Null when it does not exist and the table is full; then every database gets a look.
 Database* find_database(Oid oid, bool may_add) noexcept;
 Queue* find_queue(Oid database, Oid role, bool may_add) noexcept;
 void wake_launcher() noexcept;
-/// Whether a worker of the queue that waits could be woken.
+/// Whether an idle worker of the queue could be woken.
 bool wake_worker(Oid database, Oid role) noexcept;
-/// A worker has failed, or nobody can connect: the next one starts a little later.
-void delay(Wish& wish) noexcept;
-void want(Wish& wish) noexcept;
+/// A worker has failed, or the database accepts no connections: delays the next worker.
+void delay(Demand& demand) noexcept;
+void want(Demand& demand) noexcept;
 int count_workers(Oid role) noexcept;
 int count_workers(Oid database, Oid role) noexcept;
-/// How many of what is blocked could fairly be given the slot.
+/// Number of blocked entries that could fairly be given the slot.
 int count_claims(const Slot& slot) noexcept;
 
 }  // namespace epe::jobs

@@ -1,4 +1,4 @@
-// The rows of the jobs, as sessions see and change them.
+// The rows of jobs as sessions read and change them.
 #include "jobs/store.h"
 
 #include <algorithm>
@@ -50,21 +50,21 @@ ErrorReport read_error(const std::optional<std::string>& text) {
     return report;
 }
 
-/// A job that the role itself submits needs its right to log in; so does what that job submits. A
-/// role that others act for, by SET ROLE or SECURITY DEFINER, may never have had it.
+/// A job that the role itself submits requires its right to log in; so do jobs submitted by that
+/// job. A role that is assumed by SET ROLE or SECURITY DEFINER may never have had it.
 bool needs_login() {
     if (const auto* current = current_job()) return current->request.needs_login;
     if (GetSessionUserId() == GetUserId()) return true;
     return pg::guarded([role = GetUserId()]() noexcept { return right_of(role) == Right::kMay; });
 }
 
-/// Locks a job's row; false when that would have to wait.
+/// Locks a job's row; false when it would have to wait.
 bool lock_soon(const JobId& id) {
     constexpr int kMilliseconds = 100;
     const LockTimeout limit(kMilliseconds);
     try {
         return pg::in_subtransaction([&] {
-            run(kLockJob, {id.text});
+            execute_sql(kLockJob, {id.text});
             return true;
         });
     } catch (const Error& error) {
@@ -73,8 +73,8 @@ bool lock_soon(const JobId& id) {
     }
 }
 
-void put_off(const JobId& id, const char* state, const std::optional<std::string>& error) {
-    run(kPutOffChange, {id.text, std::nullopt, state, error, std::nullopt, std::nullopt});
+void postpone(const JobId& id, const char* state, const std::optional<std::string>& error) {
+    execute_sql(kDeferChange, {id.text, std::nullopt, state, error, std::nullopt, std::nullopt});
     look_at_commit();
 }
 
@@ -133,8 +133,9 @@ JobId parse_job_id(const std::string& text) {
         lower += each;
     }
     if (!is_uuid)
-        throw Error(sqlstate::kUndefinedObject, "job \"" + text + "\" does not exist",
-                    "The ID of a job is the UUID at the end of the URL that its submission gave.");
+        throw Error(
+            sqlstate::kUndefinedObject, "job \"" + text + "\" does not exist",
+            "The ID of a job is the UUID at the end of the URL that its submission returned.");
     return job_id(lower);
 }
 
@@ -147,14 +148,14 @@ JobId submit(const JobRequest& request) {
     const std::string settings = array_text(request.settings);
     Parameter pickled = Parameter::bytes(request.pickled);
     pickled.is_null = request.pickled.empty();
-    const std::vector<Row> rows =
-        run(kInsertJob,
-            {std::int64_t{GetUserId()}, request.retries, request.timeout_seconds, settings,
-             static_cast<std::int64_t>(request.function), arguments.input_name,
-             arguments.parameters, optional_parameter(arguments.row_count), arguments.group_columns,
-             arguments.order_columns, optional_parameter(arguments.times), arguments.script_name,
-             arguments.script_owner, arguments.environment, needs_login() ? "true" : "false",
-             request.source, pickled, request.is_by_untrusted ? "true" : "false"});
+    const std::vector<Row> rows = execute_sql(
+        kInsertJob,
+        {std::int64_t{GetUserId()}, request.retries, request.timeout_seconds, settings,
+         static_cast<std::int64_t>(request.function), arguments.input_name, arguments.parameters,
+         optional_parameter(arguments.row_count), arguments.group_columns, arguments.order_columns,
+         optional_parameter(arguments.times), arguments.script_name, arguments.script_owner,
+         arguments.environment, needs_login() ? "true" : "false", request.source, pickled,
+         request.is_by_untrusted ? "true" : "false"});
     announce_at_commit(GetUserId());
     return job_id(rows.front().front().value_or(""));
 }
@@ -163,8 +164,8 @@ JobRecord find_job(const JobId& id, bool is_latest) {
     const Oid user = GetUserId();
     const bool is_super = pg::guarded([]() noexcept { return superuser(); });
     const std::vector<Row> rows =
-        run(kFindJob, {id.text, std::int64_t{user}, is_super ? "true" : "false"},
-            is_latest ? Sees::kLatest : Sees::kTransaction);
+        execute_sql(kFindJob, {id.text, std::int64_t{user}, is_super ? "true" : "false"},
+                    is_latest ? Visibility::kLatest : Visibility::kTransaction);
     if (rows.empty())
         throw Error(sqlstate::kUndefinedObject,
                     "job \"" + std::string(id.text) + "\" does not exist");
@@ -186,10 +187,10 @@ bool delete_job(const JobId& id) {
     (void)find_job(id);
     stop_at_commit(id);
     if (!lock_soon(id)) {
-        put_off(id, "deleted", std::nullopt);
+        postpone(id, "deleted", std::nullopt);
         return true;
     }
-    return !run(kDeleteJob, {id.text}).empty();
+    return !execute_sql(kDeleteJob, {id.text}).empty();
 }
 
 bool cancel_job(const JobId& id) {
@@ -200,15 +201,15 @@ bool cancel_job(const JobId& id) {
     if (has_ended) return false;
     stop_at_commit(id);
     if (!lock_soon(id)) {
-        put_off(id, "cancelled", error_text(error));
+        postpone(id, "cancelled", error_text(error));
         return true;
     }
-    return !run(kCancelJob, {id.text, error_text(error)}).empty();
+    return !execute_sql(kCancelJob, {id.text, error_text(error)}).empty();
 }
 
 std::vector<StoredCall> stored_calls(const JobId& id) {
     std::vector<StoredCall> calls;
-    for (const Row& row : run(kStoredCalls, {id.text}))
+    for (const Row& row : execute_sql(kStoredCalls, {id.text}))
         calls.push_back({number_of(row[0]), row[1], number_of(row[2]), number_of(row[3])});
     return calls;
 }

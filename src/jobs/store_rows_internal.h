@@ -1,4 +1,4 @@
-// Between rows of the tables and C++ values.
+// Conversions between rows of the tables and C++ values.
 #pragma once
 
 #include "jobs/owner_sql.h"
@@ -6,7 +6,7 @@
 
 namespace epe::jobs {
 
-/// How many columns EPE_REQUEST_COLUMNS are.
+/// The number of columns in EPE_REQUEST_COLUMNS.
 inline constexpr std::size_t kRequestColumns = 19;
 
 JobId job_id(const std::string& text);

@@ -38,7 +38,7 @@ inline constexpr char kStoredCalls[] =
     "SELECT call, name, count(*), sum(octet_length(data)) FROM pyqsys.job_results"
     " WHERE job = $1::uuid GROUP BY call, name ORDER BY call";
 
-inline constexpr char kPutOffChange[] =
+inline constexpr char kDeferChange[] =
     "INSERT INTO pyqsys.job_changes (job, attempt, state, error, progress, comment)"
     " VALUES ($1::uuid, $2::int, $3, $4::text[], $5::float8, $6)";
 
@@ -62,7 +62,7 @@ inline constexpr char kDropChange[] =
 inline constexpr char kLostJobs[] = "SELECT id, attempts, started < pg_postmaster_start_time()"
                                     " FROM pyqsys.jobs WHERE state = 'running'";
 
-/// $3 the error. No row: the job has an outcome, or its row is locked.
+/// $3 is the error. No row: the job has an outcome, or its row is locked.
 inline constexpr char kEndLostJob[] =
     "WITH lost AS (SELECT id FROM pyqsys.jobs"
     " WHERE id = $1::uuid AND state = 'running' AND attempts = $2::int AND NOT EXISTS ("
@@ -103,8 +103,8 @@ inline constexpr char kHasRow[] = "SELECT 1 FROM pyqsys.jobs WHERE id = $1::uuid
 inline constexpr char kHasJob[] =
     "SELECT 1 FROM pyqsys.jobs WHERE id = $1::uuid AND state <> 'cancelled'";
 
-/// The oldest queued job of a role; not one that a session has cancelled or deleted, and whose row
-/// it could not lock.
+/// The oldest queued job of a role, excluding jobs that a session has cancelled or deleted without
+/// being able to lock the row.
 #define EPE_NEXT_JOB(columns, condition)                                                 \
     "SELECT " columns " FROM pyqsys.jobs AS q"                                           \
     " WHERE q.state = 'queued' AND q.owner = $1::oid AND q.number > $2::bigint"          \
@@ -118,7 +118,7 @@ inline constexpr char kRefuseJob[] =
     " error = $2::text[], pickled = NULL WHERE id = $1::uuid RETURNING id)"
     " SELECT pg_notify('pyq_job', id || ' failed') FROM done";
 
-/// $3: also those whose owner must have the right to log in.
+/// $3: include jobs whose owner must have the right to log in.
 inline constexpr char kClaimJob[] =
     "WITH done AS (UPDATE pyqsys.jobs AS j SET state = 'running', started = clock_timestamp(),"
     " finished = NULL, error = NULL, attempts = j.attempts + 1"
@@ -128,7 +128,7 @@ inline constexpr char kClaimJob[] =
                                              ", j.number) SELECT done.*, pg_notify('pyq_job', "
                                              "done.id || ' running') FROM done";
 
-/// No row: another session has ended the job, or keeps its row locked.
+/// No row: another session has ended the job, or holds the row's lock.
 inline constexpr char kFinishJob[] =
     "WITH done AS (UPDATE pyqsys.jobs SET state = 'finished', finished = clock_timestamp(),"
     " trusted = $3::boolean, progress = $4::float8, comment = $5, pickled = NULL"

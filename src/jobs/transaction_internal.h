@@ -5,7 +5,7 @@
 
 namespace epe::jobs {
 
-/// Ends the transaction that has been begun as `body` does. An error rolls it back and flies on.
+/// Runs `body` and commits the current transaction. An error rolls it back and is rethrown.
 template <typename Body>
 auto in_begun_transaction(Body body) {
     try {

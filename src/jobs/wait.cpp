@@ -18,7 +18,7 @@ std::string look(const JobId& id) {
     if (job.is_pending() && job.is_own_change)
         throw Error(sqlstate::kNotInState,
                     "job \"" + std::string(id.text) +
-                        "\" starts when the transaction that submits it has committed");
+                        "\" cannot start before the transaction that submitted it commits");
     return job.is_pending() ? std::string() : job.state;
 }
 
@@ -29,7 +29,7 @@ std::string wait_for_job(const JobId& id, std::optional<std::int64_t> millisecon
     const std::int64_t limit =
         std::min(milliseconds.value_or(kLongestMilliseconds), kLongestMilliseconds);
     const std::int64_t end = now_nanoseconds() + limit * 1'000'000;
-    // An error on the way ends the transaction, and with it the wait.
+    // An error while waiting ends the transaction, and with it the wait.
     pg::guarded([]() noexcept { prepare_to_wait(); });
     std::string state = look(id);
     while (state.empty()) {

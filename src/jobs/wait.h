@@ -9,8 +9,8 @@
 
 namespace epe::jobs {
 
-/// Returns the state of the job, when it has ended or after so many milliseconds. Throws Error
-/// 42704 when it is not to be seen (any more), 55000 when it cannot start before the current
+/// Returns the state of the job when it has ended or after that many milliseconds. Throws Error
+/// 42704 when it is not visible (any more), 55000 when it cannot start before the current
 /// transaction ends.
 std::string wait_for_job(const JobId& id, std::optional<std::int64_t> milliseconds);
 

@@ -17,19 +17,19 @@ namespace epe::jobs {
 
 namespace {
 
-/// How long a worker without a job stays, which saves the next one its start. DROP DATABASE waits
-/// five seconds for it to go.
+/// How long an idle worker stays, to save the next job the start of a worker. DROP DATABASE waits
+/// five seconds for it to end.
 constexpr long kIdleMilliseconds = 2000;
-/// How long it runs jobs, after the first, before it makes room for a queue that has less than its
-/// share: this long, or twice as long as it took to come up and run the first, if that is more ...
+/// Time for further jobs after the first before the worker makes room for a queue below its share:
+/// this long, or twice the time of its start and first job, if that is more ...
 constexpr std::int64_t kSliceNanoseconds = 200'000'000;
-/// ... and no longer when the first job took this long.
+/// ... and none when the first job took this long.
 constexpr std::int64_t kLongJobNanoseconds = 1'000'000'000;
-/// A role's next job is looked for behind its last: where a transaction is held open somewhere, the
-/// entries of all jobs that are done stand before it in the index. It is looked for from the
-/// beginning that often while jobs come in ...
+/// The search for a role's next job begins after its last one: where a transaction is held open
+/// somewhere, the index still has the entries of all completed jobs before it. It begins at the
+/// start this often while jobs arrive ...
 constexpr std::int64_t kNewLookNanoseconds = 50'000'000;
-/// ... and that often in any case, for jobs whose number is lower.
+/// ... and this often in any case, for jobs with lower numbers.
 constexpr std::int64_t kAnyLookNanoseconds = 1'000'000'000;
 
 enum class Found : std::uint8_t { kJob, kNothing, kLocked, kClosed };
@@ -53,12 +53,12 @@ class RoleWorker {
     Assignment queue_;
     RunJob run_;
     std::optional<ClaimedJob> job_{};
-    std::int64_t began_ = now_nanoseconds();  // its turn
+    std::int64_t began_ = now_nanoseconds();  // the start of its slice
     std::int64_t slice_end_ = 0;              // 0: its first job has not ended
     std::int64_t number_ = -1;
     std::uint64_t seen_version_ = 0;
     std::int64_t looked_at_ = 0;
-    bool is_closed_ = false;  // nothing more may run in this process
+    bool is_closed_ = false;  // this process may run nothing more
 };
 
 bool RoleWorker::must_go() {
@@ -75,7 +75,7 @@ int RoleWorker::look_up_cap() const {
     return setting ? std::max(0, std::atoi(setting->c_str())) : default_cap();
 }
 
-/// The settings of the role that name libraries, which its first job loads.
+/// The role's settings that name libraries, which its first job loads.
 void RoleWorker::find_libraries() {
     (void)in_own_transaction([&] {
         if (!has_extension()) return false;
@@ -86,7 +86,7 @@ void RoleWorker::find_libraries() {
     });
 }
 
-/// Looks with `find(number)` for a job behind the last one, or from the beginning.
+/// Searches with `find(number)` for a job after the last one, or from the start.
 template <typename Find>
 auto RoleWorker::find_next(Find find) {
     const std::uint64_t version = queue_version(queue_);
@@ -99,8 +99,8 @@ auto RoleWorker::find_next(Find find) {
     return find(number_);
 }
 
-/// Jobs of a role that has lost its right fail, as far as they need it. One that needs none is
-/// claimed by itself.
+/// Jobs of a role that has lost the right to log in fail if they need it; jobs that do not need it
+/// are claimed.
 void RoleWorker::refuse(Right right) {
     while (auto found = find_next([&](std::int64_t& number) {
                auto job = next_job(queue_.role, number);
@@ -116,7 +116,8 @@ void RoleWorker::refuse(Right right) {
     }
 }
 
-/// The next job, unless the role has lost the right to it: then it fails, and the next one counts.
+/// Claims the next job. If the role has lost the right that it needs, it fails, and the search
+/// continues.
 Found RoleWorker::claim() {
     job_.reset();
     begin_claim();
@@ -133,11 +134,11 @@ Found RoleWorker::claim() {
     return Found::kJob;
 }
 
-/// One job, if there is one.
+/// Runs one job, if there is one.
 bool RoleWorker::run_next() {
     const Found found = in_own_transaction([&] { return claim(); });
     if (found == Found::kLocked) want_look_later(queue_.database);
-    tell_change();
+    announce_change();
     is_closed_ = found == Found::kClosed;
     if (found != Found::kJob) return false;
     is_closed_ = !run_job(*job_, run_);
@@ -148,11 +149,11 @@ bool RoleWorker::run_next() {
             took >= kLongJobNanoseconds ? now : now + std::max(kSliceNanoseconds, 2 * took);
     }
     end_job();
-    tell_change();
+    announce_change();
     return true;
 }
 
-/// Whether there may be something to do again; false: the worker must go.
+/// Waits for further jobs; false: the worker must end.
 bool RoleWorker::wait_for_work() {
     if (!begin_waiting()) return false;
     const bool is_over = !wait_for_latch(kIdleMilliseconds);
@@ -184,7 +185,7 @@ void work(int slot, RunJob run) {
             RoleWorker(assignment, run).serve();
         leave();
     } catch (const std::exception& error) {
-        // The job that it may have had is seen to by a look.
+        // A look handles the job that it may have had.
         log_failure(error.what());
     }
 }

@@ -10,14 +10,14 @@
 
 namespace epe::jobs {
 
-/// How long recording an outcome waits for the lock of the job's row, and a look for any lock.
+/// Lock timeout for recording an outcome, and for a look.
 inline constexpr int kLockMilliseconds = 200;
 
-/// Looks at the tables of the jobs of the database.
+/// Checks the job tables of the database.
 void look(std::uint32_t database);
 
-/// Runs a claimed job and records its outcome; nothing of the job is left in the session. False
-/// when that fails: then the process must end.
+/// Runs a claimed job, records its outcome, and resets the session. False on failure: then the
+/// process must end.
 bool run_job(const ClaimedJob& job, RunJob run);
 
 }  // namespace epe::jobs

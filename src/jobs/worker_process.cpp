@@ -1,4 +1,4 @@
-// What a job worker needs of PostgreSQL as a process.
+// The PostgreSQL process of a job worker.
 #include "jobs/worker_process_internal.h"
 
 #include <csignal>
@@ -87,8 +87,8 @@ void watch_statements() noexcept {
     ProcessUtility_hook = on_utility;
 }
 
-/// Settings of roles and databases that would end a worker, or keep it from recording outcomes. A
-/// job has a limit of its own.
+/// Overrides settings of roles and databases that would end a worker, or prevent it from recording
+/// outcomes. A job has a limit of its own.
 void override_settings() noexcept {
     static constexpr const char* kSettings[][2] = {
         {"statement_timeout", "0"},
@@ -106,7 +106,7 @@ void override_settings() noexcept {
                                 true, 0, false);
 }
 
-/// What monitoring shows, and what pg_terminate_backend() asks.
+/// The role for monitoring, and for pg_terminate_backend().
 void show_role(Oid role) noexcept {
     MyProc->roleId = role;
     volatile PgBackendStatus* entry = MyBEEntry;
@@ -126,7 +126,7 @@ void accept_cancels() noexcept {
 }
 
 void begin() noexcept {
-    QueryCancelPending = 0;  // one that came for what is over already
+    QueryCancelPending = 0;  // a cancel for a job that has ended
     SetCurrentStatementStartTimestamp();
     StartTransactionCommand();
 }
@@ -148,7 +148,7 @@ void connect_worker(std::uint32_t database, std::uint32_t role) {
         override_settings();
         own_role = role;
         if (!OidIsValid(role)) return;
-        // Without a session of its own the role needs no right to log in here: right_of() is asked
+        // A background worker bypasses the check of the right to log in here: right_of() is called
         // before each job.
         show_role(role);
         SetSessionAuthorization(role, false);
@@ -159,7 +159,7 @@ void connect_worker(std::uint32_t database, std::uint32_t role) {
 
 void begin_own_transaction() {
     guarded([]() noexcept {
-        // A cancel is meant for a job, and must not undo what is recorded of it.
+        // A cancel is meant for a job, and must not undo its record.
         if (OidIsValid(own_role)) HOLD_CANCEL_INTERRUPTS();
         begin();
         XactIsoLevel = XACT_READ_COMMITTED;
@@ -210,7 +210,7 @@ void abort_transaction() noexcept {
             pgstat_report_activity(STATE_IDLE, nullptr);
         });
     } catch (const Error&) {
-        proc_exit(1);  // nothing in here can be relied on any more
+        proc_exit(1);  // the state of this process is unreliable
     }
 }
 

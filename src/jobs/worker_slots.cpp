@@ -1,4 +1,4 @@
-// What is shared: the slots of the workers.
+// Shared state: the slots of the workers.
 #include <signal.h>
 
 #include <algorithm>
@@ -28,16 +28,16 @@ bool has_job(const Slot& slot, const JobId& job) noexcept {
 
 Assignment own_queue() noexcept { return {own->database, own->role}; }
 
-/// With the lock held: what the end of the worker leaves to be done.
+/// Called with the lock held: clean-up at the end of a worker.
 void note_end(bool is_failure) noexcept {
     const bool is_look = !OidIsValid(own->role);
     Queue* queue = is_look ? nullptr : find_queue(own->database, own->role, true);
     Database* database = find_database(own->database, is_failure);
     if (!is_failure) {
-        if (queue != nullptr && queue->queued > 0) want(queue->wish);
+        if (queue != nullptr && queue->queued > 0) want(queue->demand);
         return;
     }
-    if (queue != nullptr) delay(queue->wish);
+    if (queue != nullptr) delay(queue->demand);
     if (database == nullptr) return;
     if (is_look) {
         delay(database->look);
@@ -47,7 +47,7 @@ void note_end(bool is_failure) noexcept {
     database->look.due = 0;
 }
 
-/// However the worker ends, but by a crash of the server.
+/// At every end of a worker, except in a crash of the server.
 void release_slot(int, Datum) noexcept {
     if (own == nullptr) return;
     const Locked lock;
@@ -129,9 +129,9 @@ void begin_job(const JobId& job) noexcept {
     if (queue == nullptr) return;
     queue->served = ++shared_state()->clock;
     if (queue->queued == 0 || --queue->queued == 0) return;
-    // There is more than this worker can do.
-    if (queue->wish.is_wanted || wake_worker(own->database, own->role)) return;
-    want(queue->wish);
+    // There are more jobs than for this worker.
+    if (queue->demand.is_wanted || wake_worker(own->database, own->role)) return;
+    want(queue->demand);
     wake_launcher();
 }
 
@@ -139,14 +139,14 @@ void end_job() noexcept {
     const Locked lock;
     Queue* queue = find_queue(own->database, own->role, false);
     if (queue != nullptr) {
-        queue->wish.failures = 0;
-        queue->wish.due = 0;
+        queue->demand.failures = 0;
+        queue->demand.due = 0;
     }
     own->progress = Progress{};
     own->stop = Stop::kNo;
 }
 
-Stop stop_wish() noexcept {
+Stop requested_stop() noexcept {
     const Locked lock;
     return own->stop;
 }
@@ -156,7 +156,7 @@ bool begin_waiting() noexcept {
     if (own->must_yield) return false;
     own->state = SlotState::kWaiting;
     own->is_woken = false;
-    wake_launcher();  // it may want the room
+    wake_launcher();  // the launcher may need the slot
     return true;
 }
 
@@ -180,7 +180,7 @@ bool is_running(const JobId& job) noexcept {
                        [&](const Slot& slot) { return has_job(slot, job); });
 }
 
-/// With the lock held, so that the signal cannot hit the worker's next job.
+/// Called with the lock held, so that the signal cannot reach the worker's next job.
 void stop_job(const JobId& job) noexcept {
     const Locked lock;
     for (Slot& slot : shared_state()->slots) {
@@ -216,7 +216,7 @@ void note_progress(double fraction, const char* comment) noexcept {
     if (size > kMost) {
         comment += size - kMost;
         size = kMost;
-        while ((*comment & 0xC0) == 0x80) {  // not amid a character
+        while ((*comment & 0xC0) == 0x80) {  // not within a character
             ++comment;
             --size;
         }

@@ -1,4 +1,4 @@
-// The rows of the jobs, as workers change them.
+// The transitions of jobs that workers make.
 #include "core/batch/batch.h"
 #include "jobs/owner_sql.h"
 #include "jobs/queues.h"
@@ -32,7 +32,7 @@ std::string text_at(const Column& column, std::int64_t row) {
 
 std::int64_t integer_at(const Column& column, std::int64_t row) {
     if (column.type.kind != Kind::kInt64)
-        throw Error(sqlstate::kInternal, "stored result is of another shape");
+        throw Error(sqlstate::kInternal, "stored result has an unexpected shape");
     return column.values.as<std::int64_t>()[row];
 }
 
@@ -41,7 +41,7 @@ ErrorReport lost_error(bool is_of_earlier_server) {
     error.sqlstate = sqlstate::kServerLost;
     error.message = is_of_earlier_server ? "the server stopped while the job ran"
                                          : "the job's worker ended while the job ran";
-    error.hint = "Submit it again; with \"oml_retries\" it is run again by itself.";
+    error.hint = "Submit it again; with \"oml_retries\" it is retried automatically.";
     return error;
 }
 
@@ -49,37 +49,38 @@ ErrorReport lost_error(bool is_of_earlier_server) {
 bool make_change(const Row& row) {
     const JobId id = job_id(row[1].value_or(""));
     if (row[7] == "t") {
-        const std::vector<Row> locked = run(kTryLockJob, {id.text});
-        if (locked.empty()) return run(kHasRow, {id.text}).empty();
+        const std::vector<Row> locked = execute_sql(kTryLockJob, {id.text});
+        if (locked.empty()) return execute_sql(kHasRow, {id.text}).empty();
         if (row[3] == "deleted") {
-            run(kDeleteJob, {id.text});
+            execute_sql(kDeleteJob, {id.text});
             stop_job(id);
         } else {
             const bool is_made =
-                !run(kMakeChange, {id.text, row[2], row[3], row[4], row[5], row[6]}).empty();
+                !execute_sql(kMakeChange, {id.text, row[2], row[3], row[4], row[5], row[6]})
+                     .empty();
             if (is_made && !row[2]) stop_job(id);
         }
     }
-    run(kDropChange, {row[0], id.text});
+    execute_sql(kDropChange, {row[0], id.text});
     return true;
 }
 
 bool make_changes() {
     bool is_left = false;
-    for (const Row& row : run(kChanges, {}))
+    for (const Row& row : execute_sql(kChanges, {}))
         if (!make_change(row)) is_left = true;
     return is_left;
 }
 
-/// Returns whether one is left, whose row is locked.
+/// Returns whether changes remain, whose rows are locked.
 bool mark_lost_jobs() {
     bool is_left = false;
-    for (const Row& row : run(kLostJobs, {})) {
+    for (const Row& row : execute_sql(kLostJobs, {})) {
         const JobId id = job_id(row[0].value_or(""));
         if (is_running(id)) continue;
         const std::string error = error_text(lost_error(row[2] == "t"));
-        if (run(kEndLostJob, {id.text, row[1], error}).empty() &&
-            !run(kIsLost, {id.text, row[1]}).empty())
+        if (execute_sql(kEndLostJob, {id.text, row[1], error}).empty() &&
+            !execute_sql(kIsLost, {id.text, row[1]}).empty())
             is_left = true;
     }
     return is_left;
@@ -89,23 +90,23 @@ void stop_deleted_jobs() {
     int index = 0;
     JobId id{};
     while (next_running(MyDatabaseId, index, id)) {
-        if (run(kHasJob, {id.text}, Sees::kLatest).empty()) stop_job(id);
+        if (execute_sql(kHasJob, {id.text}, Visibility::kLatest).empty()) stop_job(id);
     }
 }
 
-std::optional<std::string> fraction(const Said& said) {
-    if (said.fraction < 0) return std::nullopt;
-    return std::to_string(said.fraction);
+std::optional<std::string> fraction(const JobProgress& progress) {
+    if (progress.fraction < 0) return std::nullopt;
+    return std::to_string(progress.fraction);
 }
 
-std::optional<std::string> comment(const Said& said) {
-    if (said.comment.empty()) return std::nullopt;
-    return pg::storable(said.comment);
+std::optional<std::string> comment(const JobProgress& progress) {
+    if (progress.comment.empty()) return std::nullopt;
+    return pg::storable(progress.comment);
 }
 
 }  // namespace
 
-/// With the tables that this version has: until ALTER EXTENSION UPDATE, jobs wait.
+/// Uses the tables of this version: until ALTER EXTENSION UPDATE, jobs wait.
 bool has_extension() {
     return pg::guarded([]() noexcept {
         const Oid schema = get_namespace_oid("pyqsys", true);
@@ -119,8 +120,8 @@ bool look_at_jobs(std::vector<QueuedJobs>& queues) {
     const bool has_lost = mark_lost_jobs();
     stop_deleted_jobs();
     const std::int64_t retention = pg::job_settings().retention_seconds;
-    if (retention > 0) run(kPurge, {retention});
-    for (const Row& row : run(kCountQueued, {})) {
+    if (retention > 0) execute_sql(kPurge, {retention});
+    for (const Row& row : execute_sql(kCountQueued, {})) {
         const auto role = static_cast<std::uint32_t>(std::stoul(row[0].value_or("0")));
         queues.push_back({role, std::stoll(row[1].value_or("0"))});
     }
@@ -128,7 +129,7 @@ bool look_at_jobs(std::vector<QueuedJobs>& queues) {
 }
 
 std::optional<NextJob> next_job(std::uint32_t role, std::int64_t number) {
-    const std::vector<Row> rows = run(kNextJob, {std::int64_t{role}, number});
+    const std::vector<Row> rows = execute_sql(kNextJob, {std::int64_t{role}, number});
     if (rows.empty()) return std::nullopt;
     const Row& row = rows.front();
     return NextJob{job_id(row[0].value_or("")), std::stoll(row[1].value_or("0")), row[2] == "t"};
@@ -136,31 +137,31 @@ std::optional<NextJob> next_job(std::uint32_t role, std::int64_t number) {
 
 std::optional<ClaimedJob> claim_job(std::uint32_t role, bool may_log_in, std::int64_t& number) {
     const std::vector<Row> rows =
-        run(kClaimJob, {std::int64_t{role}, number, may_log_in ? "true" : "false"});
+        execute_sql(kClaimJob, {std::int64_t{role}, number, may_log_in ? "true" : "false"});
     if (rows.empty()) return std::nullopt;
     number = std::stoll(rows.front()[kRequestColumns].value_or("0"));
     return read_job(rows.front());
 }
 
 void refuse_job(const NextJob& job, const ErrorReport& error) {
-    run(kRefuseJob, {job.id.text, error_text(error)});
+    execute_sql(kRefuseJob, {job.id.text, error_text(error)});
 }
 
 std::optional<std::string> role_setting(std::uint32_t role, const char* name) {
     const std::vector<Row> rows =
-        run(kRoleSetting, {std::int64_t{MyDatabaseId}, std::int64_t{role}, name});
+        execute_sql(kRoleSetting, {std::int64_t{MyDatabaseId}, std::int64_t{role}, name});
     if (rows.empty()) return std::nullopt;
     return rows.front()[0];
 }
 
 std::string pickled_arguments(const JobId& id) {
-    std::vector<Row> rows = run(kPickledArguments, {id.text});
+    std::vector<Row> rows = execute_sql(kPickledArguments, {id.text});
     if (rows.empty()) return {};
     return std::move(rows.front().front()).value_or("");
 }
 
 bool is_stopped(const ClaimedJob& job) {
-    return run(kIsRunning, {job.id.text, job.attempt}).empty();
+    return execute_sql(kIsRunning, {job.id.text, job.attempt}).empty();
 }
 
 bool lock_table_now() {
@@ -170,36 +171,36 @@ bool lock_table_now() {
     });
 }
 
-Recorded finish_job(const ClaimedJob& job, bool is_trusted, const Said& said) {
+Recorded finish_job(const ClaimedJob& job, bool is_trusted, const JobProgress& progress) {
     if (!lock_table_now()) return Recorded::kLocked;
-    if (!run(kFinishJob, {job.id.text, job.attempt, is_trusted ? "true" : "false", fraction(said),
-                          comment(said)})
+    if (!execute_sql(kFinishJob, {job.id.text, job.attempt, is_trusted ? "true" : "false",
+                                  fraction(progress), comment(progress)})
              .empty())
         return Recorded::kYes;
-    return run(kIsRunning, {job.id.text, job.attempt}).empty() ? Recorded::kEnded
-                                                               : Recorded::kLocked;
+    return execute_sql(kIsRunning, {job.id.text, job.attempt}).empty() ? Recorded::kEnded
+                                                                       : Recorded::kLocked;
 }
 
 Recorded record_outcome(const ClaimedJob& job, const Outcome& outcome) {
     if (!lock_table_now()) return Recorded::kLocked;
-    if (run(kTryLockJob, {job.id.text}).empty())
-        return run(kHasRow, {job.id.text}).empty() ? Recorded::kEnded : Recorded::kLocked;
-    run(kMakeChange, {job.id.text, job.attempt, outcome.state, error_text(outcome.error),
-                      fraction(outcome.said), comment(outcome.said)});
+    if (execute_sql(kTryLockJob, {job.id.text}).empty())
+        return execute_sql(kHasRow, {job.id.text}).empty() ? Recorded::kEnded : Recorded::kLocked;
+    execute_sql(kMakeChange, {job.id.text, job.attempt, outcome.state, error_text(outcome.error),
+                              fraction(outcome.progress), comment(outcome.progress)});
     return Recorded::kYes;
 }
 
-void put_off_outcome(const ClaimedJob& job, const Outcome& outcome) {
-    run(kPutOffChange, {job.id.text, job.attempt, outcome.state, error_text(outcome.error),
-                        fraction(outcome.said), comment(outcome.said)});
+void defer_outcome(const ClaimedJob& job, const Outcome& outcome) {
+    execute_sql(kDeferChange, {job.id.text, job.attempt, outcome.state, error_text(outcome.error),
+                               fraction(outcome.progress), comment(outcome.progress)});
 }
 
 void StoredResultSink::add(CallResult result) {
     const Batch& batch = result.batch;
     for (std::int64_t row = 0; row < batch.length; ++row) {
         const std::string data = text_at(batch.columns[3], row);
-        run(kInsertResult, {job_.text, result.call_number, result.call_name,
-                            integer_at(batch.columns[2], row), Parameter::bytes(data)});
+        execute_sql(kInsertResult, {job_.text, result.call_number, result.call_name,
+                                    integer_at(batch.columns[2], row), Parameter::bytes(data)});
     }
 }
 

@@ -1,6 +1,6 @@
-// Fuzz target: any batch that the backend accepts, handed to an Arrow library.
+// Fuzz target: exports any batch that the backend accepts to an Arrow library.
 //
-// What comes out is read as a consumer reads it, by the rules of the Arrow C data interface.
+// The output is read like by a consumer, under the rules of the Arrow C data interface.
 #include <cstdint>
 #include <cstring>
 #include <optional>
@@ -107,7 +107,7 @@ void consume(ArrowArrayStream& stream) {
     ArrowArray end{};
     require(stream.get_next(&stream, &end) == 0 && end.release == nullptr, "one batch");
     stream.release(&stream);
-    // Both live on without the stream, and children without their parent.
+    // Both outlive the stream, and children outlive their parent.
     read(schema, array);
     array.release(&array);
     schema.release(&schema);
@@ -131,7 +131,7 @@ void run(std::string_view input) {
         return;
     }
     consume(stream);
-    [[maybe_unused]] static volatile std::uint64_t kept;  // so that nothing is optimised away
+    [[maybe_unused]] static volatile std::uint64_t kept;  // prevents optimising the reads away
     kept = sum;
 }
 

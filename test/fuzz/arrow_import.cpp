@@ -1,7 +1,7 @@
 // Fuzz target: the import of other libraries' Arrow streams: formats, counts, pointers, buffers.
 //
-// An input is a program that builds a tree of arrays: a byte chooses a format, further ones what
-// of it is changed. Zeroes, and an input that ends, make a sound array of two rows.
+// An input is a program that builds a tree of arrays: a byte selects a format, further bytes select
+// the modifications. Zeroes, and the end of the input, make a sound array of two rows.
 #include <algorithm>
 #include <array>
 #include <cstddef>
@@ -174,7 +174,7 @@ void Builder::build(ArrowSchema& schema, ArrowArray& array, int depth) {
     schema.name = pointer(memory_.keep_text(name));
     schema.flags = number(2);
     if (byte() >= 128) schema.metadata = static_cast<const char*>(bytes(byte()));
-    // Functions are called as they are: only their absence is a case.
+    // Function pointers are called unchecked: only a missing one is tested.
     schema.release = byte() < 230 ? epe::test::release_schema : nullptr;
     array.length = number(2);
     array.offset = number(0);
@@ -188,9 +188,9 @@ void Builder::build(ArrowSchema& schema, ArrowArray& array, int depth) {
     add_children(shape, schema, array, depth);
 }
 
-/// What is taken over can be read, and taken over again.
+/// Imported data can be read, and imported again.
 void check_table(epe::ArrowTable&& table) {
-    [[maybe_unused]] static volatile std::uint64_t kept;  // so that nothing is optimised away
+    [[maybe_unused]] static volatile std::uint64_t kept;  // prevents optimising the reads away
     std::int64_t rows = 0;
     for (const epe::ArrowNode& chunk : table.chunks) {
         kept = epe::test::ArrowWalk(chunk).sum();

@@ -1,4 +1,4 @@
-// What targets that read text from a user may throw.
+// Allowed exceptions of targets that read text from a user.
 #pragma once
 
 #include <string>

@@ -17,7 +17,7 @@ using epe::Column;
 using epe::Kind;
 using epe::fuzz::require;
 
-/// Touches every byte that a reader of the server may touch, in the way that readers do it.
+/// Reads every byte that a reader of the server may access, in the same way.
 class Reader {
    public:
     void read(const Column& column, std::int64_t row) {
@@ -84,7 +84,7 @@ class Reader {
     std::uint64_t sum_ = 0;
 };
 
-/// What is accepted can be sent on, and is accepted again.
+/// An accepted batch can be sent on, and is accepted again.
 void check_again(const Batch& batch) {
     const epe::engine::BatchEncoder encoder(batch, 0, batch.length);
     epe::engine::WireWriter description;
@@ -107,7 +107,7 @@ void read_batch(const Batch& batch) {
         for (std::int64_t row = 0; row < batch.length; ++row) reader.read(column, row);
         reader.read_unusual(column);
     }
-    [[maybe_unused]] static volatile std::uint64_t kept;  // so that nothing is optimised away
+    [[maybe_unused]] static volatile std::uint64_t kept;  // prevents optimising the reads away
     kept = reader.sum();
     check_again(batch);
 }

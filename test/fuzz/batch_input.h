@@ -1,5 +1,5 @@
-// Batches as fuzz targets take them: the size of the description in two bytes, the description,
-// and the data.
+// Batches as inputs of fuzz targets: the size of the description in two bytes, the description, and
+// the data.
 #pragma once
 
 #include <algorithm>
@@ -15,7 +15,8 @@ namespace epe::fuzz {
 
 struct BatchInput {
     std::string_view description;
-    std::vector<std::byte> data;  ///< of exactly that size, so that ASan sees a byte too many
+    /// of exactly that size, so that ASan detects an overread by one byte
+    std::vector<std::byte> data;
 };
 
 inline std::optional<BatchInput> split_batch(std::string_view input) {
@@ -40,7 +41,7 @@ inline std::optional<Batch> copied_batch(const BatchInput& input) {
     }
 }
 
-/// Rows that a target looks at. Without any data there may be 2^40 of them.
+/// Maximum number of rows that a target reads. Without any data there may be 2^40 of them.
 inline constexpr std::int64_t kMostRowsToRead = 10000;
 
 inline std::int64_t most_rows(const Column& column) {

@@ -1,7 +1,7 @@
 // Fuzz target: frames on a socket, arriving in pieces, with descriptors that may be missing.
 //
-// The first byte says whether descriptors are taken and how many are attached, the second how long
-// the pieces are. The frames that come out are compared with a second reading of the same bytes.
+// The first byte selects whether descriptors are accepted and how many are attached, the second the
+// length of the pieces. The received frames are compared with a second parse of the same bytes.
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -31,7 +31,7 @@ struct Expected {
     std::string body;
 };
 
-/// Complete frames of a stream, up to the first that is refused. `has_error`: there is one.
+/// Complete frames of a stream, up to the first invalid one. `has_error`: there is one.
 std::vector<Expected> frames_of(std::string_view stream, bool takes_descriptors,
                                 std::size_t attached, bool& has_error) {
     constexpr std::size_t kHeader = 8;

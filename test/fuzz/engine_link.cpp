@@ -1,6 +1,6 @@
-// Fuzz target: an engine that reads what its backend says: arenas, messages, rows.
+// Fuzz target: an engine that reads messages of its backend: arenas, messages, rows.
 //
-// The first byte says how the arena looks that is passed with each message that brings one.
+// The first byte selects the arena that is passed with each message that needs one.
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -30,7 +30,7 @@ Descriptor make_memory(std::uint8_t form) {
     return memory;
 }
 
-/// What an engine does with the rows behind a message.
+/// An engine's processing of the rows after a message.
 void take_rows(EngineLink& link, const Message& message) {
     try {
         WireReader from(message.body);
@@ -51,7 +51,7 @@ void run(std::string_view input) {
             const epe::fuzz::RawMessage message = epe::fuzz::next_message(bytes);
             epe::fuzz::send_message(backend, message,
                                     {memory.get(), memory.get(), memory.get(), memory.get()});
-            // An arena is no message of its own: one that always is follows.
+            // wait() does not return for an arena: send a message that it returns.
             backend.put(ToEngine::kEnd, WireWriter());
             require(backend.flush(), "the socket takes a message");
             for (bool is_end = false; !is_end;) {

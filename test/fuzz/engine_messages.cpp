@@ -1,8 +1,8 @@
-// Fuzz target: a whole request of a backend against what its engines send, after their greeting or
-// in its place. It must come to an end, with results in order or an Error.
+// Fuzz target: a whole request of a backend with arbitrary messages of its engines, after their
+// greeting or instead of it. It must end, with results in order or an Error.
 //
-// No process is started: while the backend waits, the target plays the supervisor, and sends the
-// input as each engine that the backend asks for.
+// No process is started: while the backend waits, the target acts as the supervisor, and sends the
+// input as each engine that the backend requests.
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 
@@ -56,7 +56,7 @@ class Peers final : public epe::Waiter {
 
     void wait_readable(int descriptor, std::int64_t) override {
         constexpr int kMostWaits = 100000;
-        require(++waits_ < kMostWaits, "the backend waits for ever");
+        require(++waits_ < kMostWaits, "the backend waits forever");
         serve();
         for (Descriptor& engine : engines_) drain(engine);
         pollfd polled{descriptor, POLLIN, 0};
@@ -79,7 +79,7 @@ class Peers final : public epe::Waiter {
         started.number(id);
         started.number(std::int32_t{1});
         supervisor_.put(FromSupervisor::kStarted, started, {process_.get()});
-        // Some inputs hold their connection open: the exit alone says that they are gone.
+        // Some inputs hold their connection open: only the exit report shows that they are gone.
         (void)send(socket.get(), input_.data(), input_.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
         if (input_.size() % 16 != 0) (void)shutdown(socket.get(), SHUT_WR);
         engines_.push_back(std::move(socket));
@@ -89,7 +89,7 @@ class Peers final : public epe::Waiter {
         exited.text("");
         supervisor_.put(FromSupervisor::kExited, exited);
     }
-    /// Reads what the backend sends, so that it is never stopped by that.
+    /// Reads the messages of the backend, so that it never blocks on them.
     static void drain(Descriptor& engine) {
         char bytes[4096];
         while (recv(engine.get(), bytes, sizeof(bytes), MSG_DONTWAIT) > 0) {
@@ -98,12 +98,12 @@ class Peers final : public epe::Waiter {
 
     std::string_view input_;
     Channel supervisor_{};
-    Descriptor process_{eventfd(0, EFD_CLOEXEC)};  // signals to it come to nothing
+    Descriptor process_{eventfd(0, EFD_CLOEXEC)};  // signals to it have no effect
     std::list<Descriptor> engines_{};
     int waits_ = 0;
 };
 
-/// What PostgreSQL would do with results.
+/// A sink in place of PostgreSQL's.
 void read(const epe::CallResult& result) {
     require(result.call_number >= 1 && result.call_number <= 3, "call number");
     require(result.call_name == std::to_string(result.call_number), "name of a call");
@@ -113,7 +113,7 @@ void read(const epe::CallResult& result) {
 }
 
 EngineOptions options_of(std::string_view input) {
-    static std::uint32_t last_role = 1U << 20U;  // so that no request gets another one's engines
+    static std::uint32_t last_role = 1U << 20U;  // so that requests never share engines
     EngineOptions options;
     options.program = "/nowhere/oml_epe_engine";
     options.folder = "/nowhere";

@@ -1,4 +1,4 @@
-// What targets that read a client's text may throw.
+// Allowed exceptions of targets that read a client's text.
 #pragma once
 
 #include "api_error.h"

@@ -15,7 +15,7 @@ using namespace epe::gateway;
 using epe::fuzz::attempt;
 using epe::fuzz::require;
 
-/// What SQL is given must be what was read here.
+/// The values passed to SQL must be the values parsed here.
 void check_request(const std::string& text, RunKind kind, ApiVersion version) {
     attempt([&] {
         const RunRequest request = read_run_request(text, kind, version);

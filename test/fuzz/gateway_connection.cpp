@@ -1,8 +1,7 @@
-// Fuzz target: what a client sends on a connection, whole requests one behind the other, through
-// httplib and the gateway's own code, up to the database, which is not there.
+// Fuzz target: bytes of a client on a connection, consecutive requests, through httplib and the
+// gateway's own code, up to the database, which is unavailable.
 //
-// Whatever comes, the answer is one that a client can read, and a 500 only says that there is no
-// database.
+// For every input, a client can parse the response, and a 500 only reports the missing database.
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <unistd.h>

@@ -1,7 +1,7 @@
 // Fuzz target: heads and bodies in chunks, before httplib reads them.
 //
-// The first byte chooses which, and how the bytes are cut: that must make no difference. Chunks
-// that are taken are compared with a second reading by the grammar of RFC 9112.
+// The first byte selects one of the two, and how the bytes are split, which must not change the
+// result. Accepted chunks are compared with a second parse by the grammar of RFC 9112.
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -32,7 +32,7 @@ std::optional<std::size_t> body_length(std::string_view text) {
         std::size_t size = 0;
         const std::size_t first = at;
         while (at < text.size() && hex_digit(text[at])) {
-            if (size > text.size()) return std::nullopt;  // longer than what there is
+            if (size > text.size()) return std::nullopt;  // longer than the input
             size = size * 16 + *hex_digit(text[at++]);
         }
         const std::size_t line_end = text.find("\r\n", at);
@@ -73,7 +73,7 @@ void check_head(std::string_view text) {
         require(!scanner.take('\n'), "a refused head is taken again");
         return;
     }
-    // What a proxy could read otherwise: bare line feeds, folded lines, spaces before the colon.
+    // Ambiguous for a proxy: bare line feeds, folded lines, spaces before the colon.
     const std::string_view head = text.substr(0, text.find("\r\n\r\n"));
     for (std::size_t at = 0; at < head.size(); ++at) {
         require(head[at] != '\0', "zero byte");

@@ -1,5 +1,5 @@
-// Fuzz target: results of scripts on their way to clients: JSON as CSV and Arrow, values in
-// PostgreSQL's text form, and header Accept, which chooses between them.
+// Fuzz target: the conversion of results for clients: JSON to CSV and Arrow, values in PostgreSQL's
+// text form, and header Accept, which selects the format.
 #include <string>
 #include <string_view>
 

@@ -1,7 +1,7 @@
 // Fuzz target: JSON results of an engine's calls, joined into one text.
 //
-// The first byte chooses the function, the second the size of pieces; texts follow, each behind a
-// byte of flags and its size. Engines may send anything; from JSON comes JSON.
+// The first byte selects the function, the second the size of pieces; texts follow, each after a
+// byte of flags and its size. Engines may send any bytes; valid JSON must result in valid JSON.
 #include <cstddef>
 #include <cstdint>
 #include <nlohmann/json.hpp>
@@ -72,7 +72,7 @@ void run(std::string_view input) {
             const bool is_null = (flags & 12U) == 12;
             all_are_json =
                 all_are_json && (is_null || (epe::is_clean_utf8(text) && Json::accept(text)));
-            // A frame's text is an array of records; an engine may say so of any text.
+            // A frame's text is an array of records; an engine may set the flag for any text.
             result.add(result_of(++number, flags, text));
         } while (!bytes.is_empty() && !has_one_call);
         const epe::CallResult whole = result.finish();

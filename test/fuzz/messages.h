@@ -1,5 +1,5 @@
-// Messages as fuzz targets take them: a type, a number of descriptors, and a body, one behind the
-// other. The target frames them itself, so that none waits for bytes that never come.
+// Messages as inputs of fuzz targets: a type, a number of descriptors, and a body, one after the
+// other. The target frames them itself, so that no frame waits for missing bytes.
 #pragma once
 
 #include <cstdint>

@@ -34,7 +34,7 @@ void run(std::string_view input) {
                 for (const char each : *parameter.bytes) sum += static_cast<unsigned char>(each);
         [[maybe_unused]] static volatile std::uint64_t kept;  // so that the loop is not removed
         kept = sum;
-        // What the backend has accepted travels back as it is.
+        // Parameters that the backend has accepted are encoded again unchanged.
         if (!epe::engine::has_bytes(parameters)) return;
         const epe::Batch again = epe::engine::batch_of_bytes(parameters);
         require(again.columns.size() == batch->columns.size(), "number of binary parameters");

@@ -1,5 +1,5 @@
-// Lets a fuzz target hand bytes to a private member function that reads messages, in place of a
-// process that would have to be started for each input.
+// Lets a fuzz target pass bytes to a private member function that reads messages, instead of
+// starting a process for each input.
 //
 //     namespace epe::fuzz {
 //     struct Handle { using Type = void (Session::*)(Frame&); friend Type member(Handle); };
@@ -10,7 +10,7 @@
 
 namespace epe::fuzz {
 
-/// An explicit instantiation may name private members; the friend hands out what it was given.
+/// An explicit instantiation may name private members; the friend function returns its argument.
 template <typename Tag, typename Tag::Type kMember>
 struct PrivateMember {
     friend typename Tag::Type member(Tag) { return kMember; }

@@ -1,6 +1,6 @@
 // Fuzz target: the bodies of the messages between a backend and its engines, in both directions.
 //
-// The first byte chooses the message. A body that is read must be written again as it was.
+// The first byte selects the message. A parsed body must be serialized to the same bytes.
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -36,7 +36,7 @@ void check_request(std::string_view body) {
     require(writer.bytes() == taken, "a request changes when it is written again");
 }
 
-/// Texts of reports are cut when they are long; SQLSTATE and texts must fit PostgreSQL.
+/// Long texts of reports are truncated; SQLSTATE and texts must be valid for PostgreSQL.
 void check_report(std::string_view body) {
     WireReader reader(body);
     const epe::ErrorReport report = read_report(reader);

@@ -1,4 +1,4 @@
-// Keeps the log of a fuzzed program away: a line for each input.
+// Suppresses the log of a fuzzed program, one line per input.
 #pragma once
 
 #include <fcntl.h>
@@ -9,7 +9,7 @@
 
 namespace epe::fuzz {
 
-/// Drops what is written to standard error while it lives. Reports of sanitizers still come out.
+/// Discards standard error while it lives. Reports of sanitizers are still printed.
 class QuietLog {
    public:
     QuietLog() {

@@ -1,6 +1,6 @@
 // Replays the corpora of all fuzz targets as unit tests, and mutations of them.
 //
-// The mutations are a small part of what tools/fuzz does, but always the same, and need no clang.
+// The mutations are a small, deterministic part of those of tools/fuzz, and need no clang.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -40,7 +40,7 @@ std::vector<Input> corpus_of(const Target& target) {
 }
 
 void run(const Target& target, const std::string& input) {
-    // A copy of exactly that size, so that ASan sees a read of one byte too many.
+    // A copy of exactly that size, so that ASan detects an overread by one byte.
     const std::vector<char> exact(input.begin(), input.end());
     target.run({exact.data(), exact.size()});
 }
@@ -88,7 +88,7 @@ TEST_P(FuzzCorpus, IsHandledWithMutations) {
     constexpr int kRounds = 1000;
     const std::vector<Input> corpus = corpus_of(GetParam());
     ASSERT_FALSE(corpus.empty());
-    std::mt19937 random(20240229);  // always the same mutations
+    std::mt19937 random(20240229);  // deterministic mutations
     for (int round = 0; round < kRounds; ++round) {
         const Input& input = corpus[random() % corpus.size()];
         SCOPED_TRACE(input.name);
@@ -99,7 +99,8 @@ TEST_P(FuzzCorpus, IsHandledWithMutations) {
 INSTANTIATE_TEST_SUITE_P(Targets, FuzzCorpus, testing::ValuesIn(targets()),
                          [](const auto& target) { return std::string(target.param.name); });
 
-/// A corpus without a target, or a target that was not linked, would be skipped silently.
+/// Without this check, a corpus without a target, or a target that is not linked, would be skipped
+/// silently.
 TEST(FuzzCorpora, EachBelongsToATarget) {
     for (const auto& folder : std::filesystem::directory_iterator(kCorpora)) {
         if (!folder.is_directory()) continue;

@@ -1,4 +1,4 @@
-// Fuzz target: a backend that reads what the supervisor says of its engines.
+// Fuzz target: a backend that reads the supervisor's messages about its engines.
 #include <sys/eventfd.h>
 
 #include <cstdint>
@@ -43,7 +43,7 @@ void run(std::string_view input) {
     std::list<EngineProcess>& engines = session.*member(epe::fuzz::EnginesMember());
     for (std::uint64_t id = 1; id <= kEngines; ++id) engines.emplace_back(id, "", EngineOptions());
     Channel supervisor(std::move(theirs), Receives::kDescriptors);
-    const Descriptor process(eventfd(0, EFD_CLOEXEC));  // signals to it come to nothing
+    const Descriptor process(eventfd(0, EFD_CLOEXEC));  // signals to it have no effect
     epe::fuzz::Bytes bytes(input);
     try {
         while (!bytes.is_empty()) {
@@ -56,7 +56,7 @@ void run(std::string_view input) {
     for (const EngineProcess& engine : engines)
         if (engine.exit) {
             (void)describe_exit(engine.exit);
-            // A script can write there; it goes on to PostgreSQL.
+            // A script can write there; the text is passed to PostgreSQL.
             require(epe::is_clean_utf8(readable_stack(engine.exit->stack)), "stack of an engine");
         }
     supervisor.close();

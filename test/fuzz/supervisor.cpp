@@ -1,4 +1,4 @@
-// Fuzz target: a supervisor that reads what backends, its owner and its zygotes say.
+// Fuzz target: a supervisor that reads messages of backends, its owner and its zygotes.
 //
 // A message of the input goes to one of the three. No process is started: the one zygote is a
 // record with a socket, and pidfds are descriptors that take no signals.
@@ -60,7 +60,7 @@ using namespace epe::engine;
 using epe::fuzz::RawMessage;
 using epe::fuzz::require;
 
-/// An empty folder that lives as long as the program: nothing in it or beside it is a process's.
+/// An empty folder with the lifetime of the program, without records of other processes.
 const std::string& folder() {
     struct Made {
         std::string top = std::filesystem::temp_directory_path() / "epe_fuzz_XXXXXX";
@@ -148,7 +148,7 @@ void run(std::string_view input) {
                 const epe::fuzz::QuietLog quiet;
                 (house.supervisor.*member(epe::fuzz::ServeClient()))(house.client_descriptor);
             }
-            // What it answers is read, so that its queue does not grow.
+            // Its answers are read, so that its queue does not grow.
             (void)house.client.receive();
             for (Frame frame; house.client.next(frame);) frame.descriptors.clear();
         }

@@ -1,4 +1,4 @@
-// A fuzz target: a function that is given arbitrary bytes and must neither crash nor break a
+// A fuzz target: a function that takes arbitrary bytes and must neither crash nor violate a
 // property that it checks.
 //
 // The same source is built twice. With EPE_FUZZING it is a libFuzzer program (tools/fuzz). Without
@@ -17,8 +17,8 @@ namespace epe::fuzz {
 
 using Run = void (*)(std::string_view input);
 
-/// Whether the unit tests mutate the corpus as well. The targets of which test/unit has mutations
-/// of their own, or which are slow, are only replayed.
+/// Whether the unit tests mutate the corpus as well. Targets that have mutations of their own in
+/// test/unit, or are slow, are only replayed.
 enum class Mutations : std::uint8_t { kNone, kBytes };
 
 struct Target {
@@ -43,14 +43,14 @@ struct Registration {
     }
 };
 
-/// Aborts when a property does not hold, which is a finding.
+/// Aborts when a property does not hold: a finding.
 inline void require(bool condition, const char* what) {
     if (condition) return;
     std::fprintf(stderr, "fuzz target: %s\n", what);
     std::abort();
 }
 
-/// Takes the parts of an input from its front; what is missing is zero or empty.
+/// Reads the parts of an input from its front; missing bytes are zero or empty.
 class Bytes {
    public:
     explicit Bytes(std::string_view bytes) noexcept : bytes_(bytes) {}
@@ -80,8 +80,8 @@ class Bytes {
 
 }  // namespace epe::fuzz
 
-/// Stands once in each target's source, behind its function. `name` is the source's name as well,
-/// and that of the corpus in test/fuzz.
+/// Used once in each target's source, after its function. `name` is the name of the source and of
+/// the corpus in test/fuzz.
 #ifdef EPE_FUZZING
 // NOLINTBEGIN(readability-identifier-naming): libFuzzer's names
 #define EPE_FUZZ_TARGET(name, run, mutations)                                           \

@@ -2,7 +2,7 @@
 
 Each has what pip installs today for one minor version of Python; `system` is the Python that also
 runs the tests, with the distribution's packages. `require(name)` returns the interpreter or skips
-the running test, saying what is missing. Environments are made once, below build/.
+the running test with the reason. Environments are created once, below build/.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def _find_python(version: str) -> str | None:
 
 
 def _output(*command: str) -> str:
-    """What a command printed; nothing when it failed."""
+    """The output of a command; empty if it failed."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
     except OSError:

@@ -42,7 +42,7 @@ with_server = _load_with_server()
 
 
 class Server:
-    """The server under test: how to connect to it, and what its log says.
+    """The server under test: its connection parameters and its log.
 
     Attributes
     ----------
@@ -79,7 +79,7 @@ class Server:
             return connection.info.port
 
     def read_new_log(self) -> str:
-        """Return what was logged since the last call."""
+        """Return the log lines since the last call."""
         with self.log_path.open("rb") as log:
             log.seek(self._read_until)
             text = log.read()
@@ -210,7 +210,7 @@ _role_numbers = itertools.count(1)
 def make_role(server: Server, database: str) -> Iterator[Callable[..., str]]:
     """A function that makes a login role, `make_role("analyst", "IN ROLE pyqadmin")`.
 
-    It returns the role's name, which is unique; the role and what it owns go after the test.
+    It returns the role's name, which is unique; role and objects are dropped after the test.
     """
     made = []
 
@@ -239,7 +239,7 @@ def make_role(server: Server, database: str) -> Iterator[Callable[..., str]]:
 
 @pytest.fixture(scope="module")
 def shared_scene(server: Server, database: str) -> Iterator[sandbox_support.Scene]:
-    """What scripts of a module's tests attack."""
+    """The target of attacks by scripts of a module's tests."""
 
     def open_connection(user: str | None = None) -> psycopg.Connection[Any]:
         return server.connect(database, user)

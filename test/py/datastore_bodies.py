@@ -105,7 +105,7 @@ def measures() -> None:
 
 
 def modes() -> None:
-    """Worked case 17: what save refuses, and what it replaces."""
+    """Worked case 17: errors and replacements of save."""
     import threading
 
     import oml
@@ -130,7 +130,7 @@ def modes() -> None:
     oml.ds.save({}, "empty")
     assert oml.ds.load("empty") == []
     assert oml.ds.describe("empty").empty
-    # what cannot be pickled leaves nothing behind
+    # a failed save leaves no objects
     fails(TypeError, oml.ds.save, {"good": 1, "bad": threading.Lock()}, "bad")
     assert "bad" not in oml.ds.dir()["datastore_name"].tolist()
 

@@ -1,4 +1,4 @@
-"""What tests see of engine processes, the zygotes they come from and the supervisor, in /proc."""
+"""Observes engine processes, their zygotes and the supervisor, in /proc."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 from psycopg import Connection
 from sessions import SAFETY_SECONDS
 
-REACHED = 7003  # class of the advisory locks by which a script's calls say that they are under way
+REACHED = 7003  # class of the advisory locks by which calls report that they run
 
-# What scripts start with: reached() tells other sessions that a call is where it shall be stopped.
+# Preamble of scripts: reached() shows other sessions that a call has reached the stop position.
 PRELUDE = f"""
 import ctypes, itertools, os, signal, sys, threading, time
 import numpy as np
@@ -66,7 +66,7 @@ def descendants(pid: int) -> list[Process]:
 
 
 def descriptors(pid: int) -> list[str]:
-    """What a process has open beside files: "socket", "memfd:oml_epe", "pipe", ..."""
+    """Open descriptors of a process other than files: "socket", "memfd:oml_epe", "pipe", ..."""
     found = []
     for number in os.listdir(f"/proc/{pid}/fd"):
         try:
@@ -80,7 +80,7 @@ def descriptors(pid: int) -> list[str]:
 
 
 def wait_for(what: str, condition: Callable[[], Any]) -> Any:
-    """Wait until a condition holds; return what it returned."""
+    """Wait until a condition holds; return its value."""
     deadline = time.monotonic() + SAFETY_SECONDS
     while True:
         value = condition()
@@ -90,7 +90,7 @@ def wait_for(what: str, condition: Callable[[], Any]) -> Any:
         time.sleep(0.002)
 
 
-class EngineHouse:
+class EngineMonitor:
     """The engines of one server, seen from outside and by an observing session."""
 
     def __init__(self, observer: Connection[Any]) -> None:
@@ -138,7 +138,7 @@ class EngineHouse:
         )
 
     def has_reached(self, backend: int | None = None, number: int | None = None) -> bool:
-        """Whether a call has said so: of a backend or any, by a number or any."""
+        """Whether reached() was called, of a given or any backend, with a given or any number."""
         return bool(
             self._one(
                 "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted"
@@ -154,7 +154,7 @@ class EngineHouse:
         return descendants(self.postmaster)
 
     def wait_until_in_script(self, engine: int, function: str) -> None:
-        """Wait until an engine is in that function itself, not in what it has called; or stopped.
+        """Wait until an engine is in that function itself, not in a callee; or is stopped.
 
         A C function counts as part of the Python function that has called it.
         """
@@ -174,7 +174,7 @@ class EngineHouse:
         return sorted(str(each) for each in self.data.glob("pgsql_tmp_oml_epe/*/*"))
 
     def footprint(self) -> dict[str, Any]:
-        """What supervisor, zygote and disk hold: equal before and after, when nothing is left."""
+        """Resources of supervisor, zygote and disk: equal before and after, if nothing leaks."""
         return {
             "supervisor": descriptors(self.supervisor().pid),
             "zygote": descriptors(self.zygote().pid),
@@ -182,7 +182,7 @@ class EngineHouse:
             "folders": len(self.folders()),
         }
 
-    def footprint_of_nothing(self) -> dict[str, Any]:
+    def empty_footprint(self) -> dict[str, Any]:
         """The footprint beside which only the observer is connected, once it is so."""
         wait_for(
             "no other session",

@@ -2,7 +2,7 @@
 """Two Python environments for the tests of `env_name`: `current` and `other`.
 
 Run as a program it makes them, once, below build/ (like optional_packages.py, which says where)
-and prints the folder to give to the server as oml_epe.environments_dir; it prints nothing when
+and prints the folder for oml_epe.environments_dir; it has no output when
 PyPI is out of reach. In a test, `require("current")` skips unless the server was given it.
 """
 
@@ -19,7 +19,7 @@ from optional_packages import PIP_INSTALL, find_home, run
 
 
 class Environment(NamedTuple):
-    """What to put into an environment: its description and pip's requirements."""
+    """The contents of an environment: its description and pip's requirements."""
 
     description: str
     packages: tuple[str, ...]
@@ -33,11 +33,11 @@ ENVIRONMENTS = {
         ("pandas", "numpy>=2", "pyarrow", "polars", "six==1.17.0")
         + ("pytest", "hypothesis", "matplotlib", "scikit-learn"),
     ),
-    "other": Environment("Nothing but an older six", ("six==1.16.0",)),
+    "other": Environment("Only an older six", ("six==1.16.0",)),
 }
-# Names the folder the server was given; set by whoever starts the server.
+# Names the folder the server was given; set by the program that starts the server.
 VARIABLE = "EPE_ENVIRONMENTS"
-# Written last, and holds what was asked for: an environment without it is made anew.
+# Written last, and holds what was asked for: an environment without it is recreated.
 STAMP = "made-for-tests"
 
 

@@ -33,12 +33,12 @@ API = "/oml/api/py-scripts"
 TOKEN_PATH = "/omlusers/api/oauth2/v1/token"
 REVOKE_PATH = "/omlusers/api/oauth2/v1/revoke"
 HTTP_TIMEOUT_SECONDS = 60  # never reached, unless something hangs
-SECRET_LENGTH = 8  # a shorter password may stand in any log
+SECRET_LENGTH = 8  # a shorter password may occur in any log by chance
 IRIS = Path(__file__).resolve().parents[2] / "tools" / "demo-data" / "iris.csv"
 
 
 class Answer:
-    """What came back: `status`, `headers` (names in any case) and the body."""
+    """A response: `status`, `headers` (names in any case) and the body."""
 
     def __init__(self, response: http.client.HTTPResponse) -> None:
         self.status = response.status
@@ -119,7 +119,7 @@ class Gateway:
         return [json.loads(line) for line in whole.splitlines()]
 
     def check(self) -> None:
-        """Fail when the process has died, or its log holds what it should not."""
+        """Fail if the process has died, or its log contains secrets or unexpected errors."""
         ended = self.process.poll()
         assert ended is None, f"the gateway ended with {ended}: {self.log_path.read_text()[-3000:]}"
         self.check_log()
@@ -155,7 +155,7 @@ class Gateway:
         headers: Mapping[str, str] | None = None,
         token: str = "",
     ) -> Answer:
-        """Make one request. A body that is neither bytes nor None goes as JSON."""
+        """Make one request. A body that is neither bytes nor None is sent as JSON."""
         wanted = {"Authorization": f"Bearer {token}"} if token else {}
         if body is not None and not isinstance(body, bytes):
             body = json.dumps(body).encode()
@@ -186,7 +186,7 @@ class Gateway:
 
 
 class User:
-    """A role of the database who talks to a gateway; logs in when a token is first needed."""
+    """A database role that uses a gateway; logs in when a token is first needed."""
 
     def __init__(self, gateway: Gateway, name: str, password: str) -> None:
         self.gateway = gateway
@@ -233,7 +233,7 @@ class User:
         return urllib.parse.urlsplit(answer.headers["Location"]).path
 
     def wait_for_job(self, path: str) -> Answer:
-        """Poll a job until it has ended; return the answer that said so."""
+        """Poll a job until it has ended; return the final response."""
 
         def poll() -> Answer | None:
             answer = self.get(path)
@@ -266,7 +266,7 @@ def conninfo_of(server: Server, database: str) -> str:
 def session_gateway(
     server: Server, database: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Gateway]:
-    # The limits on job times are for tests as they are for everybody.
+    # The limits on job times also apply to tests.
     started = Gateway(tmp_path_factory.mktemp("gateway"), conninfo_of(server, database))
     yield started
     assert started.stop() == 0
@@ -320,7 +320,7 @@ def user(make_user: Callable[..., User]) -> User:
 
 @pytest.fixture
 def store(make_script: Callable[..., str]) -> Callable[[str, str], str]:
-    """A function that stores a global script, which everybody may run."""
+    """A function that stores a global script, which all roles may run."""
     return lambda name, source: make_script(name, source, True)
 
 
@@ -340,7 +340,7 @@ def sql_as(server: Server, database: str) -> Iterator[Callable[[User], psycopg.C
 
 @pytest.fixture(scope="session")
 def iris(server: Server, database: str) -> str:
-    """A table of the 150 flowers for everybody to read, its columns in capitals."""
+    """A table of the 150 flowers, readable by all roles, with column names in capitals."""
     with server.connect(database) as connection:
         connection.execute(
             'CREATE TABLE iris ("SEPAL_LENGTH" float8, "SEPAL_WIDTH" float8,'

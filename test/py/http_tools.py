@@ -14,7 +14,7 @@ from pathlib import Path
 import optional_packages
 import pytest
 
-# Names of the programs, and what holds them.
+# Names of the programs, and the packages that contain them.
 PROGRAMS = {
     "openapi-spec-validator": "openapi-spec-validator>=0.7",
     "jsonschema": "jsonschema>=4.20",
@@ -24,7 +24,7 @@ PROGRAMS = {
 
 @functools.cache
 def require(name: str) -> Path:
-    """Return the program of that name; skip the running test when it cannot be had."""
+    """Return the program of that name; skip the running test if it is not available."""
     venv = optional_packages.find_home() / "http-tools"
     found = venv / "bin" / name
     if not found.exists():

@@ -1,4 +1,4 @@
-"""A mix of all kinds of calls, and what it leaves in the processes that serve them.
+"""A mix of all kinds of calls, and its effect on the processes that serve them.
 
 Used by test_mixed_calls.py, a short run with bounds, and by bench/flat.py, a run of 100 000 calls.
 """
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import psycopg
-from engine_support import EngineHouse, descriptors, wait_for
+from engine_support import EngineMonitor, descriptors, wait_for
 from psycopg import Connection
 
 SCRIPTS = {
@@ -50,7 +50,7 @@ EXPECTED_STATES = ("38000", "22012", "42704", "22023")
 
 
 class Call(NamedTuple):
-    """One statement of the mix, how often it is made in a round, and what it gives."""
+    """One statement of the mix, its frequency per round, and its expected result."""
 
     times: int
     statement: str
@@ -123,7 +123,7 @@ class Mix:
 
     def __init__(self, connect: Callable[[], Connection[Any]]) -> None:
         self.observer = connect()
-        self.house = EngineHouse(self.observer)
+        self.monitor = EngineMonitor(self.observer)
         self.sessions = {engine: connect() for engine in ENGINES}
         for name, source in SCRIPTS.items():
             self.observer.execute("SELECT pyq_script_create(%s, %s, false, true)", (name, source))
@@ -140,7 +140,7 @@ class Mix:
             session.close()
 
     def run_round(self) -> None:
-        """Make CALLS_PER_ROUND calls, and require of each what it should give."""
+        """Make CALLS_PER_ROUND calls, and check each result."""
         for session in self.sessions.values():
             for call in MIX:
                 for _ in range(call.times):
@@ -174,14 +174,14 @@ class Mix:
         self.observer.execute("SELECT pyq_delete_job(%s)", (job,))
 
     def processes(self) -> Iterator[tuple[str, int]]:
-        """What serves the two sessions, and the supervisor and its zygotes."""
+        """The processes of the two sessions, the supervisor and its zygotes."""
         for engine, session in self.sessions.items():
             pid = session.info.backend_pid
             yield f"backend ({engine})", pid
-            for number in self.house.engines(pid):
+            for number in self.monitor.engines(pid):
                 yield "engines", number
-        yield "supervisor", self.house.supervisor().pid
-        for zygote in self.house.named("epe_zygote"):
+        yield "supervisor", self.monitor.supervisor().pid
+        for zygote in self.monitor.named("epe_zygote"):
             yield "zygotes", zygote.pid
 
     def sample(self) -> Sample:

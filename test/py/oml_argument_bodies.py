@@ -1,6 +1,6 @@
 """Further bodies for test_oml_proxies: arguments of Oracle's that change little in PostgreSQL.
 
-As a script they stand in one text with oml_bodies, hence the one import.
+As a script they are joined with oml_bodies into one text, hence the one import.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def missing_keys(pandas: Any) -> None:
             p, q = a[[*names, "l"]], b[[*names, "r"]]
             found = p.merge(q, on=key, how=how, suffixes=("", ""))
             assert pairs(found) == pairs(wanted), (key, how)
-            # Without keys that are missing there is nothing but what SQL says.
+            # Without keys that are missing only SQL's rules apply.
             wanted = one.dropna(subset=names).merge(other.dropna(subset=names), on=key)
             found = p.merge(q, on=key, how="inner", nvl=False, suffixes=("", ""))
             assert pairs(found) == pairs(wanted), (key, how)

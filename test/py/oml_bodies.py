@@ -1,4 +1,4 @@
-"""What package `oml` does the same inside an engine and on a client: run by test_oml_proxies.
+"""Behaviour of package `oml` common to engines and clients: run by test_oml_proxies.
 
 The whole text is also stored as a script, whose last function runs the one that is named. All
 objects are made in the current transaction or dropped again.
@@ -714,7 +714,7 @@ def order_head_tail(pandas: Any) -> None:
     assert proxy.tail(2)["ID"].pull() == [6, 5] and proxy.tail(99).shape == (6, 5)
     assert proxy.head(0).shape == (0, 5) and proxy["ID"].tail(1).pull() == [5]
     assert proxy["x"].sort_values(ascending=False).head(2).pull() == [float("inf"), 1e300]
-    # The last sorting counts first, the earlier ones for what is equal.
+    # The last sort has precedence; earlier ones order equal rows.
     twice = proxy.sort_values("ID").sort_values("grp")
     assert twice["ID"].pull() == [3, 4, 6, 1, 2, 5]
     fails(ValueError, proxy.sort_values, ["ID", "x"], ascending=[True])

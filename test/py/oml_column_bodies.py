@@ -1,7 +1,7 @@
-"""Further bodies for test_oml_proxies: what columns of each class can do.
+"""Further bodies for test_oml_proxies: methods of columns of each class.
 
-The oracles are pandas, numpy and Python. As a script they stand in one text with oml_bodies, hence
-the one import.
+The oracles are pandas, numpy and Python. As scripts they are joined with oml_bodies,
+hence the one import.
 """
 
 from __future__ import annotations

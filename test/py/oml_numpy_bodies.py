@@ -1,7 +1,7 @@
 """Further bodies for test_oml_proxies: operators and functions of numpy and pandas on columns.
 
-The oracles are numpy and pandas. As a script they stand in one text with oml_bodies, hence the one
-import.
+The oracles are numpy and pandas. As scripts they are joined with oml_bodies,
+hence the one import.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def reflected_operators(pandas: Any) -> None:
                     same_values(right.pull(), numpy_of(function, local, plain_scalar), what)
                     wanted = numpy_of(function, plain_scalar, local)
                     if name in whole and isinstance(left, oml.Integer):
-                        wanted = wanted.where(local != 0)  # no whole number stands for it
+                        wanted = wanted.where(local != 0)  # integers cannot represent it
                     same_values(left.pull(), wanted, (*what, "left"))
             for left_name, right_name in (("i", "j"), ("f", "g"), ("i", "g"), ("g", "j")):
                 got = function(proxy[left_name], proxy[right_name])
@@ -111,7 +111,7 @@ def reflected_operators(pandas: Any) -> None:
 
 
 def numpy_of(function: Any, left: Any, right: Any) -> Any:
-    """What numpy makes of floats, with -0.0 as PostgreSQL has it where it divides: as zero."""
+    """numpy's result for floats, with -0.0 treated as zero in divisions, as in PostgreSQL."""
     import operator
 
     import numpy

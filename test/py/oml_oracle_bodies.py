@@ -1,6 +1,6 @@
 """Further bodies for test_oml_proxies: results that Oracle's published notebooks show.
 
-As a script they stand in one text with oml_bodies, hence the one import.
+As a script they are joined with oml_bodies into one text, hence the one import.
 """
 
 from __future__ import annotations

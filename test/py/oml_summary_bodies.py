@@ -1,6 +1,7 @@
-"""Further bodies for test_oml_proxies: what proxies sum up, replace, round and turn.
+"""Further bodies for test_oml_proxies: aggregates, replace, round and pivots of proxies.
 
-The oracle is pandas. As a script they stand in one text with oml_bodies, hence the one import.
+The oracle is pandas. As scripts they are joined with oml_bodies,
+hence the one import.
 """
 
 from __future__ import annotations
@@ -114,7 +115,7 @@ def running_sums(pandas: Any) -> None:
             found = proxy[column].cumsum(ascending).pull()
             wanted = pandas.Series([None if pandas.isna(v) else v for v in summed], dtype=object)
             pandas.testing.assert_series_equal(pandas.Series(found, dtype=object), wanted)
-    # The rows are those of the moment, and int4 would overflow.
+    # The rows are the current ones, and int4 would overflow.
     execute("CREATE TABLE both_sums AS SELECT 2147483647 AS i, true AS oml_position")
     sums = oml.sync(table="both_sums").cumsum("i")
     execute("INSERT INTO both_sums VALUES (2147483647, true)")

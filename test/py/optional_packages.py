@@ -43,7 +43,7 @@ def require(package: str) -> None:
 
 
 def install() -> Path | None:
-    """Install what is missing and return the directory that holds the packages."""
+    """Install missing packages and return the directory that contains them."""
     venv = find_home() / "optional-packages"
     python = venv / "bin" / "python"
     try:
@@ -65,7 +65,7 @@ def install() -> Path | None:
 
 
 def run(*command: str) -> None:
-    """Run a command that must succeed, what it prints going to stderr."""
+    """Run a command that must succeed, with its output on stderr."""
     subprocess.run(command, check=True, stdout=sys.stderr, stdin=subprocess.DEVNULL)
 
 
@@ -77,7 +77,7 @@ def _can_import(python: Path, package: str) -> bool:
 def find_home() -> Path:
     """Return build/ if the server's user can read it, else a public temporary directory."""
     BUILD.mkdir(exist_ok=True)
-    # Only under root does the server run as somebody else.
+    # Only when started by root does the server run as another user.
     if os.geteuid() != 0 or all(path.stat().st_mode & 0o001 for path in (BUILD, *BUILD.parents)):
         return BUILD
     note = BUILD / "optional-packages.path"

@@ -195,7 +195,7 @@ _TIMES: dict[str, str | None] = {
     "year": None,
 }
 
-#: Class -> what it has beyond SERIES.
+#: Class -> names beyond SERIES.
 CLASSES: dict[str, dict[str, str | None]] = {
     "Boolean": {"__and__": None, "__invert__": None, "__or__": None, "all": "", "any": ""},
     "Bytes": {"len": ""},

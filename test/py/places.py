@@ -72,7 +72,7 @@ _TOKENS = re.compile(r"""'[^']*'|"[^"]*"|\bpyq_(?:\w+_)?eval\(|[()]""")
 
 
 def name_environment(query: str, environment: str) -> str:
-    """Return the query with `env_name` given to every call of a script that stands in it."""
+    """Return the query with `env_name` passed to every call of a script in it."""
     return "".join(_pieces(query, f", env_name => '{environment}')"))
 
 

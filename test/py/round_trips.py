@@ -1,4 +1,4 @@
-"""A client of its own Python: sends values to an engine and compares what comes back.
+"""A client with another Python: sends values to an engine and compares the results.
 
     round_trips.py DSN [ENVIRONMENT]
 
@@ -171,7 +171,7 @@ def same_array(sent: Any, got: Any) -> None:
 
 
 def same_random(sent: Any, got: Any) -> None:
-    # What came back must go on as the one that was sent, which has not been used.
+    # The returned generator must continue like the one that was sent, which has not been used.
     assert got.bytes(64) == sent.bytes(64)
 
 

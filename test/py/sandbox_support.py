@@ -1,4 +1,4 @@
-"""What the tests of attacks share: a script that does what it is told, and the scene around it."""
+"""Shared code of the attack tests: a script that runs given code, and its environment."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from typing import Any
 import psycopg
 from psycopg import Connection, sql
 
-# Runs `code` and tells what came of it: "done" with the value of `result`, else the exception.
+# Runs `code` and returns the outcome: "done" with the value of `result`, else the exception.
 ATTACK = '''
 def attack(code, values):
     import ctypes, errno, json, os, sys
@@ -84,7 +84,7 @@ def texts(*ends, values=b"abcd"):
 
 @dataclass
 class Outcome:
-    """What came of an attempt inside the engine."""
+    """The outcome of an attempt inside the engine."""
 
     done: str | None = None
     error: str | None = None
@@ -148,7 +148,7 @@ def children_of(pid: int) -> set[int]:
 
 
 class Listeners:
-    """Sockets that nobody is to reach: TCP and UDP on the loopback, Unix by path and by name."""
+    """Sockets that no engine may reach: TCP and UDP on the loopback, Unix by path and by name."""
 
     def __init__(self, folder: Path) -> None:
         self.path = str(folder / "listener")
@@ -182,13 +182,13 @@ class Listeners:
                 each.accept()
             except BlockingIOError:
                 continue
-            raise AssertionError(f"somebody connected to {each}")
+            raise AssertionError(f"an engine connected to {each}")
         for each in (self.udp, self.datagram):
             try:
                 data = each.recv(100)
             except BlockingIOError:
                 continue
-            raise AssertionError(f"somebody sent {data!r} to {each}")
+            raise AssertionError(f"an engine sent {data!r} to {each}")
 
     def close(self) -> None:
         for each in self._all():
@@ -308,7 +308,7 @@ class Scene:
 
     @contextmanager
     def waiting(self, call: Callable[[], Outcome], outcome: list[Any]) -> Iterator[None]:
-        """Make a call of the attacker meanwhile; what comes of it is put into `outcome`."""
+        """Make a call of the attacker meanwhile; its outcome is stored in `outcome`."""
 
         def run() -> None:
             try:
@@ -341,7 +341,7 @@ class Scene:
         self.wait_until(lambda: not is_alive(pid))
 
     def assert_unharmed(self) -> None:
-        """Nothing has happened to anything but the engine itself."""
+        """Only the engine itself is affected."""
         for name, pid in self.pids.items():
             assert is_alive(pid), f"{name} is gone"
         for path, before in self.files.items():

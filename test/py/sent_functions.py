@@ -1,4 +1,4 @@
-"""A client that sends functions of each kind: sent_functions.py DSN; prints what failed as JSON."""
+"""A client that sends functions of each kind: sent_functions.py DSN; prints failures as JSON."""
 
 from __future__ import annotations
 
@@ -96,11 +96,11 @@ RUNS: list[tuple[Callable[..., Any], Any]] = [
     (annotated, [np.float64(1)]),
     (uses_helper, 25),
 ]
-#: What cannot be written down, and what the error names.
+#: Functions that cannot be sent as source, and the names in the error.
 REFUSED: dict[Any, str] = {
     uses_class: '"Local"',
     uses_loop: '"LOOP"',
-    make_closure(): '"inside" of the function around it',
+    make_closure(): '"inside" of the enclosing function',
     (lambda: 1): "lambda",
     len: "builtin_function_or_method",
 }

@@ -1,4 +1,4 @@
-"""Statements that run beside the test, and waiting for what other sessions see."""
+"""Statements that run in the background of a test, and waiting for the state of other sessions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SAFETY_SECONDS = 20  # never reached, unless something hangs
 
 
 class Background(threading.Thread):
-    """Runs a statement on a thread of its own and keeps what came of it: rows or an error."""
+    """Runs a statement on a separate thread and stores its outcome: rows or an error."""
 
     def __init__(self, connection: Connection[Any], statement: str) -> None:
         super().__init__(daemon=True)

@@ -7,7 +7,7 @@ The triggers are the different ways in which a stop reaches the code: a signal t
 (pg_terminate_backend; DROP DATABASE ... WITH (FORCE) and idle_session_timeout use the same), a
 client that is gone (no signal at all), a job in a background worker without a client
 (pyq_cancel_job), and the end of the server (pg_ctl stop -m fast), where the supervisor of the
-engines ends at the same time. A client of the REST API that goes away is a pg_cancel_backend.
+engines ends at the same time. The disconnection of a REST client is a pg_cancel_backend.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import psycopg
-from engine_support import PRELUDE, EngineHouse, read_process, wait_for
+from engine_support import PRELUDE, EngineMonitor, read_process, wait_for
 from psycopg import Connection
 from sessions import Background
 
@@ -176,7 +176,7 @@ LONGEST_TIMEOUT_MS = 60_000
 
 
 class Stopped(NamedTuple):
-    """What a stop left: the statement's error or the job's state, and how long it took."""
+    """The result of a stop: the statement's error or the job's state, and the time it took."""
 
     milliseconds: float
     error: BaseException | None = None
@@ -197,7 +197,7 @@ class Scene:
     def __init__(self, connect: Callable[[], Connection[Any]], observer: Connection[Any]) -> None:
         self.connect = connect
         self.observer = observer
-        self.house = EngineHouse(observer)
+        self.monitor = EngineMonitor(observer)
 
     def store(self, kind: str) -> None:
         """Store the script `hang` of a kind, and one that ends at once."""
@@ -225,7 +225,7 @@ class Scene:
         """Run the statement until the code is where it is to be stopped."""
         running = Background(session, STATEMENT)
         pid = session.info.backend_pid
-        self.house.wait_until_reached(pid)
+        self.monitor.wait_until_reached(pid)
         return running, pid
 
 
@@ -250,7 +250,7 @@ def by_timeout(scene: Scene, session: Connection[Any]) -> Stopped:
         running = Background(session, STATEMENT)
         has_reached = False
         while running.is_alive():
-            has_reached = has_reached or scene.house.has_reached(session.info.backend_pid)
+            has_reached = has_reached or scene.monitor.has_reached(session.info.backend_pid)
             running.join(0.002)
         taken = 1000 * (time.monotonic() - start)
         error = running.result()
@@ -276,12 +276,12 @@ def by_job_cancel(scene: Scene, session: Connection[Any]) -> Stopped:
     row = session.execute(ASYNC).fetchone()  # type: ignore[call-overload]
     assert row is not None
     job = row[0][-36:]
-    wait_for("the job is under way", scene.house.has_reached)
+    wait_for("the job is under way", scene.monitor.has_reached)
     start = time.monotonic()
     assert session.execute("SELECT pyq_cancel_job(%s)", (job,)).fetchone() == (True,)
     ended = session.execute("SELECT pyq_job_wait(%s, '20 s')", (job,)).fetchone()
     taken = 1000 * (time.monotonic() - start)
-    wait_for("no engine", lambda: not scene.house.has_reached())
+    wait_for("no engine", lambda: not scene.monitor.has_reached())
     session.execute("SELECT pyq_delete_job(%s)", (job,))
     assert ended is not None
     return Stopped(taken, None, ended[0])
@@ -301,10 +301,10 @@ ENDS_SESSION = ("pg_terminate_backend", "disconnect")
 def fast_shutdown(server: Any, connect: Callable[[], Connection[Any]], kinds: list[str]) -> Stopped:
     """Run all kinds at once, stop the server, and require that no process of it is left.
 
-    `server` is a with_server.PrivateServer; the code runs under a name of its own for each kind.
+    `server` is a with_server.PrivateServer; the code of each kind runs under a separate name.
     """
     observer = connect()
-    house = EngineHouse(observer)
+    monitor = EngineMonitor(observer)
     running = []
     for number, kind in enumerate(kinds):
         body = KINDS[kind].replace("reached()", f"reached({number + 1})")
@@ -317,9 +317,9 @@ def fast_shutdown(server: Any, connect: Callable[[], Connection[Any]], kinds: li
         running.append(Background(session, statement))
     wait_for(
         "all are under way",
-        lambda: all(house.has_reached(number=each + 1) for each in range(len(kinds))),
+        lambda: all(monitor.has_reached(number=each + 1) for each in range(len(kinds))),
     )
-    tree = house.processes()
+    tree = monitor.processes()
     start = time.monotonic()
     was_polite = server.stop()
     taken = 1000 * (time.monotonic() - start)

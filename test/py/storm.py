@@ -9,7 +9,7 @@ others submit jobs, and pgbench runs. Afterwards the oracles are asked:
 
 * A call that was answered was answered right. A call that failed did so because its engine or its
   connection was attacked; never because there was no supervisor or no engine.
-* What a call wrote is there exactly if its commit was confirmed; at most once if that is not known.
+* The changes of a call exist exactly if its commit was confirmed; at most once if that is unknown.
 * Each submitted job has one outcome, and one effect exactly if that is "finished".
 * The sums of pgbench agree.
 * The server answers normally, knows every engine that runs, and starts no more than it may.
@@ -91,13 +91,13 @@ def work(tag, fails):
     return tag
 $$, true);
 """
-# What an error of a call may say when its engine was attacked.
+# Possible errors of a call when its engine was attacked.
 ENGINE_DEATHS = (
     "Python engine was terminated by signal 9",
     "Python engine was terminated by signal 15",
     "Python engine ended unexpectedly",
 )
-# What a lost connection, or a server that restarts, says: admin_shutdown, crash_shutdown,
+# Errors of a lost connection or a restarting server: admin_shutdown, crash_shutdown,
 # cannot_connect_now.
 LOST = ("57P01", "57P02", "57P03")
 
@@ -183,7 +183,7 @@ class Tree:
         if "oml_epe_gateway " in process.command:
             return "gateway"
         for words, name in (
-            ("oml_epe engine keeper", "keeper"),
+            ("oml_epe engine launcher", "keeper"),
             ("oml_epe job launcher", "launcher"),
             ("oml_epe job worker", "worker"),
             ("postgres: postgres ", "backend"),
@@ -518,7 +518,7 @@ class Storm:
         lost = calls - written.keys()
         doubled = {tag for tag, count in written.items() if count != 1}
         unknown = written.keys() - self.tried
-        for name, tags in (("lost", lost), ("doubled", doubled), ("of nobody", unknown)):
+        for name, tags in (("lost", lost), ("doubled", doubled), ("unknown", unknown)):
             if tags:
                 self.found.fault(f"writes {name}: {sorted(tags)[:10]}")
 
@@ -551,7 +551,7 @@ class Storm:
         if confirmed - tags:
             self.found.fault(f"jobs lost: {sorted(confirmed - tags)[:10]}")
         if effects.keys() - tags or tags - self.submitted:
-            self.found.fault("effects or jobs of nobody")
+            self.found.fault("effects or jobs without a call")
 
     def check_pgbench(self) -> None:
         sums = self.query(

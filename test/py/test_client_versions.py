@@ -45,7 +45,7 @@ def test_values_survive_the_round_trip(
 
 @pytest.mark.parametrize("client", client_environments.NAMES)
 def test_functions_find_their_way(conn: psycopg.Connection[Any], client: str) -> None:
-    """By value where that works, else by source; what cannot be sent is named."""
+    """By value if possible, otherwise by source; the error names objects that cannot be sent."""
     python = client_environments.require(client)
     assert _run(python, "sent_functions.py", conn) == {}
 

@@ -70,7 +70,7 @@ CREATE FUNCTION theirs_frame() RETURNS float8 LANGUAGE plpython3u AS $$
 
 @pytest.fixture(scope="module")
 def both(server: Any) -> Iterator[str]:
-    """A database of its own: plpython3u stays out of the way of the other tests."""
+    """A separate database, so that plpython3u does not affect other tests."""
     name = "epe_plpython"
     with server.connect() as admin:
         admin.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
@@ -163,7 +163,7 @@ def test_errors_of_one_do_not_reach_the_other(order, session):
 
 @ORDERS
 def test_nested_both_ways(order, session):
-    """Our script calls a function of theirs, which calls a script of ours, and so on."""
+    """A script calls a plpython function, which calls a script, and so on."""
     for start in order:
         start(session)
     call = "SELECT * FROM pyq_eval('{\"n\": 4}'::jsonb, NULL::int, 'ours')"
@@ -226,7 +226,7 @@ def test_time_out_of_ours_leaves_theirs_alone(order, session):
 
 @ORDERS
 def test_time_out_of_sql_inside_theirs(order, session):
-    """A cancel while SQL of a plpython function runs ends that function, after a call of ours."""
+    """A cancel while SQL of a plpython function runs ends it, after a call of a script."""
     for start in order:
         start(session)
     session.execute("SET statement_timeout = '100ms'")
@@ -295,7 +295,7 @@ def test_ours_starts_inside_theirs(session):
 
 
 def test_theirs_is_loaded_before_ours_starts(session):
-    """Nobody's Python runs yet; without preloading, not even our library is there."""
+    """No Python has been started yet; without preloading the library is not loaded either."""
     session.execute("LOAD 'plpython3'")
     try:
         start_ours(session)
@@ -307,7 +307,7 @@ def test_theirs_is_loaded_before_ours_starts(session):
 
 
 def test_a_script_cannot_reach_plpy_before_plpython_runs(session):
-    """The name that lets plpython3u start after us is no module of ours."""
+    """The name that lets plpython3u start after us is not a module of oml_epe."""
     session.execute(
         "SELECT pyq_script_create('imports', 'def imports():\n    import plpy\n    return 1\n',"
         " false, true)"
@@ -321,7 +321,7 @@ def test_a_script_cannot_reach_plpy_before_plpython_runs(session):
 
 @ORDERS
 def test_loop_of_theirs_inside_ours_can_be_stopped(order, session):
-    """Alone it could not: our handlers stand while our script waits for its SQL."""
+    """Interruptible only because our handlers are active while our script waits for SQL."""
     for start in order:
         start(session)
     session.execute(

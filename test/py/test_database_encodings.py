@@ -164,7 +164,7 @@ def test_jsonb_is_an_error(encoded):
 
 
 def test_long_json(encoded):
-    """Longer than what is converted at a time, with characters across its ends."""
+    """Longer than a conversion block, with characters across block boundaries."""
     encoding, connection = encoded
     for length in (8189, 8190, 8191, 8192, 100_003):
         text = TEXTS[encoding] + "x" * (length % 7) + "é" * 9000
@@ -221,16 +221,19 @@ def test_views_show_objects_of_databases_with_other_encodings(server, database, 
     encoding, connection = encoded
     name = TEXTS[encoding]
     options = "-c oml_epe.engine=process"
-    with server.connect(database) as holder, server.connect(database, options=options) as other:
-        holder.execute("SELECT pg_advisory_lock(77)")
+    with (
+        server.connect(database) as lock_session,
+        server.connect(database, options=options) as other,
+    ):
+        lock_session.execute("SELECT pg_advisory_lock(77)")
         other.execute("SELECT pyq_script_create(%s, %s, false, true)", (name, WAITING))
         pid = other.info.backend_pid
         running = Background(other, f"SELECT pyq_eval(NULL, NULL::int, '{name}')")
         query = f"SELECT script FROM pyq_engines WHERE backend_pid = {pid} AND state = 'busy'"
-        wait_for("a busy engine", lambda: bool(holder.execute(query).fetchone()))
-        [here] = holder.execute(query).fetchone()
+        wait_for("a busy engine", lambda: bool(lock_session.execute(query).fetchone()))
+        [here] = lock_session.execute(query).fetchone()
         assert name in here
         assert connection.execute(query).fetchone() == (escaped(here, encoding, "python"),)
-        holder.execute("SELECT pg_advisory_unlock(77)")
+        lock_session.execute("SELECT pg_advisory_unlock(77)")
         assert running.result() is None
         other.execute("SELECT pyq_script_drop(%s)", (name,))

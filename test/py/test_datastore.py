@@ -97,7 +97,7 @@ def attack():
 def test_hostile_pickle(
     connect: Connect, conn: psycopg.Connection[Any], make_role: Callable[..., str]
 ) -> None:
-    """An ordinary role's pickle is not unpickled in the server, whoever loads it."""
+    """An ordinary role's pickle is not unpickled in the server, whichever role loads it."""
     mallory = make_role("mallory")
     with connect(user=mallory) as hers:
         hers.execute("SELECT pyq_script_create('attack', %s)", (HOSTILE,))
@@ -143,7 +143,7 @@ def call():
 def test_unconfined_process_is_no_place_for_others(
     conn: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Only a complete sandbox counts; an engine without one says what is missing."""
+    """Only a complete sandbox counts; without one the error names the missing protection."""
     import oml
     from oml import _session, _trust
 
@@ -159,7 +159,7 @@ def test_unconfined_process_is_no_place_for_others(
     _trust.require(True, "x", "x")
     with pytest.raises(oml.DatabaseError) as failure:
         _trust.require(False, "x", "x")
-    assert "sandbox is not complete" in failure.value.hint
+    assert "sandbox is incomplete" in failure.value.hint
     answers.setting = "preferred"
     _trust.require(False, "x", "x")
     monkeypatch.setattr(_session, "is_backend", lambda: True)
@@ -185,19 +185,19 @@ def test_grants_between_users(client: Callable[..., Any], make_role: Callable[..
         assert granted[["owner", "datastore_name"]].values.tolist() == [[owner, "shared"]]
         assert oml.ds.dir().empty
         assert oml.ds.load("shared", owner=owner, to_globals=False) == {"a": [1, 2]}
-        with pytest.raises(ValueError, match="there is no datastore"):
+        with pytest.raises(ValueError, match='datastore "shared" does not exist'):
             oml.ds.load("shared")
-        with pytest.raises(ValueError, match="there is no datastore"):
+        with pytest.raises(ValueError, match="you have no datastore"):
             oml.ds.delete("shared")
     client(owner).revoke("shared")
-    with pytest.raises(ValueError, match="that you own or may read"):
+    with pytest.raises(ValueError, match="not readable by you"):
         client(reader).ds.load("shared", owner=owner)
 
 
 def test_failing_save_leaves_nothing(
     client: Callable[..., Any], conn: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also on a client, where every statement is a transaction of its own."""
+    """Also on a client, where every statement is a separate transaction."""
     oml = client()
     oml.ds.save({"a": 1}, "store")
     calls = []

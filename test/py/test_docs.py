@@ -1,12 +1,12 @@
-"""The documentation: its SQL runs as pasted into psql, its outputs are what psql shows.
+"""The documentation: its SQL runs as pasted into psql, and its outputs are those of psql.
 
 All ```sql blocks of a Markdown file run in order, in one psql session on a new database with the
 extension (which is left to a file that says CREATE EXTENSION itself).
 
 * `<!-- no-test -->` on the line before a block skips it.
 * A block with `-- ERROR` or `-- ERROR 42704` in it must fail, with that SQLSTATE; others must not.
-* A ```text block that follows is what psql prints, messages included. A line `...` in it stands
-  for any lines, `...` within a line for any text.
+* A ```text block that follows is the output of psql, messages included. A line `...` in it matches
+  any lines, `...` within a line any text.
 
 test_docs_shell.py runs the ```sh blocks.
 """
@@ -95,7 +95,7 @@ def normalize(output: str) -> str:
 
 
 def check_block(block: Block, output: str, sqlstate: str) -> str:
-    """Return what is wrong with a block that printed this; nothing when all is well."""
+    """Return the faults of a block that printed this; empty if there are none."""
     where = f"line {block.first_line}"
     expected = EXPECTED_ERROR.search(block.text)
     if expected is None and sqlstate != "00000":

@@ -3,7 +3,7 @@
 They find the database by the variables of libpq and the gateway where the pages say that it
 listens, USUAL_URL, which is replaced by where it does. A ```text block that follows is what a
 block prints, as in test_docs.py; of a ```json block the value counts, not how it is laid out, and
-the text "..." in it stands for any value.
+the text "..." in it matches any value.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def matches(expected: Any, found: Any) -> bool:
 
 
 def problem_of(block: Block, printed: str, url: str) -> str:
-    """Return what is wrong with a block that printed this; nothing when all is well."""
+    """Return the faults of a block that printed this; empty if there are none."""
     where = f"line {block.first_line}"
     if block.output is None:
         return f"{where}: prints\n{printed}" if printed.strip() else ""

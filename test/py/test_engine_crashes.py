@@ -1,4 +1,4 @@
-"""A script that kills its engine fails its statement, and nothing else."""
+"""A script that kills its engine fails only its own statement."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import places
 import psycopg
 import pytest
-from engine_support import PRELUDE, REACHED, EngineHouse, wait_for
+from engine_support import PRELUDE, REACHED, EngineMonitor, wait_for
 from psycopg import Connection
 from sessions import Background, wait_until
 
@@ -160,8 +160,8 @@ def observer(module_conn: Connection[Any]) -> Connection[Any]:
 
 
 @pytest.fixture(scope="module")
-def house(observer: Connection[Any]) -> EngineHouse:
-    return EngineHouse(observer)
+def monitor(observer: Connection[Any]) -> EngineMonitor:
+    return EngineMonitor(observer)
 
 
 @pytest.fixture
@@ -181,15 +181,15 @@ def patient():
 
 
 @pytest.fixture
-def neighbour(store: Any, connect: Any, house: EngineHouse) -> Iterator[Background]:
-    """Another session's call, which runs during the test and must notice nothing of it."""
-    house.observer.execute("SELECT pg_advisory_lock(%s, %s)", (REACHED, RELEASE))
+def concurrent_call(store: Any, connect: Any, monitor: EngineMonitor) -> Iterator[Background]:
+    """A call of another session, which runs during the test and must not be affected."""
+    monitor.observer.execute("SELECT pg_advisory_lock(%s, %s)", (REACHED, RELEASE))
     session = open_session(connect)
     running = Background(session, "SELECT * FROM pyq_eval(NULL, NULL::float8, 'patient')")
     # One lock is granted, the other waited for.
-    house.wait_until_reached(session.info.backend_pid)
+    monitor.wait_until_reached(session.info.backend_pid)
     yield running
-    house.observer.execute("SELECT pg_advisory_unlock(%s, %s)", (REACHED, RELEASE))
+    monitor.observer.execute("SELECT pg_advisory_unlock(%s, %s)", (REACHED, RELEASE))
     assert running.result() is None
     assert running.rows == [(45.0,)]
     assert_works(session)
@@ -213,7 +213,7 @@ def store_crash(store: Any, crash: Crash) -> None:
 
 
 @pytest.mark.parametrize("name", CRASHES)
-def test_crash(name, store, neighbour, connect, house):
+def test_crash(name, store, concurrent_call, connect, monitor):
     crash = CRASHES[name]
     store_crash(store, crash)
     session = open_session(connect)
@@ -232,7 +232,7 @@ def test_crash(name, store, neighbour, connect, house):
     if crash.detail is not None:
         assert diagnostics.message_detail == crash.detail
     assert_works(session)
-    wait_for("one engine", lambda: len(house.engines(session.info.backend_pid)) == 1)
+    wait_for("one engine", lambda: len(monitor.engines(session.info.backend_pid)) == 1)
 
 
 @pytest.mark.parametrize("degree", [1, 2, 4])
@@ -276,13 +276,13 @@ def test_caught_crash_leaves_the_transaction(store, connect):
     assert session.execute("SELECT array_agg(x ORDER BY x) FROM kept").fetchone() == ([1, 3],)
 
 
-def test_kill_from_outside(store, neighbour, connect, house):
+def test_kill_from_outside(store, concurrent_call, connect, monitor):
     store("hang", PRELUDE + "def hang():\n    reached(2)\n    time.sleep(600)\n")
     session = open_session(connect)
     pid = session.info.backend_pid
     running = Background(session, "SELECT * FROM pyq_eval(NULL, NULL::int, 'hang')")
-    house.wait_until_reached(pid)
-    (engine,) = house.engines(pid, "busy")
+    monitor.wait_until_reached(pid)
+    (engine,) = monitor.engines(pid, "busy")
     os.kill(engine, signal.SIGKILL)
     error = running.result()
     assert isinstance(error, psycopg.errors.ExternalRoutineException)
@@ -323,7 +323,7 @@ WAITS = {
 
 
 @pytest.mark.parametrize("name", WAITS)
-def test_kill_while_its_sql_waits(name, store, neighbour, connect, house):
+def test_kill_while_its_sql_waits(name, store, concurrent_call, connect, monitor):
     """It is noticed at once, not when the SQL has come to its end."""
     body, call = WAITS[name]
     store("within", PRELUDE + "def within():\n    time.sleep(600)\n")
@@ -331,14 +331,14 @@ def test_kill_while_its_sql_waits(name, store, neighbour, connect, house):
     session = open_session(connect)
     pid = session.info.backend_pid
     running = Background(session, call)
-    house.wait_until_reached(pid)
-    (engine,) = house.engines(pid, "busy")[:1]
+    monitor.wait_until_reached(pid)
+    (engine,) = monitor.engines(pid, "busy")[:1]
     if name == "call of another engine":
-        wait_for("two engines", lambda: len(house.engines(pid, "busy")) == 2)
-        (engine,) = set(house.engines(pid)) - {inner_engine(house, pid)}
+        wait_for("two engines", lambda: len(monitor.engines(pid, "busy")) == 2)
+        (engine,) = set(monitor.engines(pid)) - {inner_engine(monitor, pid)}
     else:
         wait_until(
-            house.observer,
+            monitor.observer,
             "wait_event IN ('advisory', 'PgSleep') FROM pg_stat_activity WHERE pid = %s",
             pid,
         )
@@ -348,11 +348,11 @@ def test_kill_while_its_sql_waits(name, store, neighbour, connect, house):
     assert error.diag.message_primary == "Python engine was terminated by signal 9 (Killed)"
     assert error.diag.context.splitlines()[0].startswith('script "postgres.waits"')
     assert_works(session)
-    wait_for("one engine", lambda: len(house.engines(pid)) == 1)
+    wait_for("one engine", lambda: len(monitor.engines(pid)) == 1)
 
 
-def inner_engine(house: EngineHouse, backend: int) -> int:
-    row = house.observer.execute(
+def inner_engine(monitor: EngineMonitor, backend: int) -> int:
+    row = monitor.observer.execute(
         "SELECT max(pid) FROM pyq_engines WHERE backend_pid = %s AND script = 'postgres.within'",
         (backend,),
     ).fetchone()
@@ -360,8 +360,8 @@ def inner_engine(house: EngineHouse, backend: int) -> int:
     return int(row[0])
 
 
-def test_cancel_while_its_sql_waits(store, connect, house):
-    """Nothing but the death of an engine is taken for it."""
+def test_cancel_while_its_sql_waits(store, connect, monitor):
+    """Only the death of an engine is reported as one."""
     store(
         "waits", PRELUDE + "def waits(n):\n    oml.cursor().execute('SELECT pg_sleep($1)', (n,))\n"
     )
@@ -374,23 +374,23 @@ def test_cancel_while_its_sql_waits(store, connect, house):
     session.execute(call, ('{"n": 0.5}',))  # longer than the watch's period
 
 
-def test_kill_of_an_idle_engine(store, connect, house):
+def test_kill_of_an_idle_engine(store, connect, monitor):
     """The session takes another one, as if nothing had been."""
     session = open_session(connect)
     pid = session.info.backend_pid
     for _ in range(5):
         assert_works(session)
-        (engine,) = house.engines(pid, "idle")
+        (engine,) = monitor.engines(pid, "idle")
         os.kill(engine, signal.SIGKILL)
-        wait_for("no engine", lambda: house.engines(pid) == [])
+        wait_for("no engine", lambda: monitor.engines(pid) == [])
     assert_works(session)
 
 
-def test_kill_of_an_idle_engine_that_the_session_cannot_have_noticed(store, connect, house):
+def test_kill_of_an_idle_engine_that_the_session_cannot_have_noticed(store, connect, monitor):
     session = open_session(connect)
     for _ in range(20):
         assert_works(session)
-        (engine,) = house.engines(session.info.backend_pid, "idle")
+        (engine,) = monitor.engines(session.info.backend_pid, "idle")
         os.kill(engine, signal.SIGKILL)
         try:
             assert_works(session)
@@ -400,11 +400,11 @@ def test_kill_of_an_idle_engine_that_the_session_cannot_have_noticed(store, conn
 
 
 @pytest.mark.parametrize("name", ["zygote", "supervisor"])
-def test_kill_of(name, neighbour, connect, house):
+def test_kill_of(name, concurrent_call, connect, monitor):
     """What runs goes on, and what comes gets its engine at once, from the next one."""
     session = open_session(connect)
     assert_works(session)
-    find = getattr(house, name)
+    find = getattr(monitor, name)
     old = find()
     os.kill(old.pid, signal.SIGKILL)
     assert_works(session)
@@ -413,7 +413,7 @@ def test_kill_of(name, neighbour, connect, house):
     assert not old.is_alive
 
 
-def test_kill_of_the_zygote_again_and_again(store, connect, house):
+def test_kill_of_the_zygote_again_and_again(store, connect, monitor):
     """Requests that it had are the next one's, however young that is."""
     sessions = [open_session(connect) for _ in range(4)]
     for _ in range(10):
@@ -421,11 +421,11 @@ def test_kill_of_the_zygote_again_and_again(store, connect, house):
             Background(session, "SELECT * FROM pyq_eval(NULL, NULL::int, 'fine')")
             for session in sessions
         ]
-        os.kill(house.zygote().pid, signal.SIGKILL)
+        os.kill(monitor.zygote().pid, signal.SIGKILL)
         for each in running:
             assert each.result() is None
             assert each.rows == [(1,)]
         for session in sessions:
-            for engine in house.engines(session.info.backend_pid):
+            for engine in monitor.engines(session.info.backend_pid):
                 os.kill(engine, signal.SIGKILL)
-        wait_for("no engines", lambda: not house.named("epe_engine"))
+        wait_for("no engines", lambda: not monitor.named("epe_engine"))

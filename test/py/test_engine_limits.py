@@ -11,7 +11,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from engine_support import PRELUDE, REACHED, EngineHouse, descriptors, read_process, wait_for
+from engine_support import PRELUDE, REACHED, EngineMonitor, descriptors, read_process, wait_for
 from psycopg import Connection, sql
 from sessions import Background
 
@@ -35,8 +35,8 @@ def observer(module_conn: Connection[Any]) -> Connection[Any]:
 
 
 @pytest.fixture(scope="module")
-def house(observer: Connection[Any]) -> EngineHouse:
-    return EngineHouse(observer)
+def monitor(observer: Connection[Any]) -> EngineMonitor:
+    return EngineMonitor(observer)
 
 
 @pytest.fixture
@@ -47,8 +47,8 @@ def store(make_script: Any) -> Any:
 
 
 @pytest.fixture
-def holder(observer: Connection[Any]) -> Iterator[Callable[[], None]]:
-    """Patient calls wait until this is called, or the test ends."""
+def release_lock(observer: Connection[Any]) -> Iterator[Callable[[], None]]:
+    """Holds a lock that patient calls wait for, until this is called or the test ends."""
     observer.execute("SELECT pg_advisory_lock(%s, %s)", (REACHED, RELEASE))
     is_held = True
 
@@ -63,10 +63,10 @@ def holder(observer: Connection[Any]) -> Iterator[Callable[[], None]]:
 
 
 @pytest.fixture
-def reload(observer: Connection[Any], house: EngineHouse) -> Iterator[Callable[..., None]]:
+def reload(observer: Connection[Any], monitor: EngineMonitor) -> Iterator[Callable[..., None]]:
     """A function that sets parameters for the server, `reload(max_engines=2)`, until the test ends.
 
-    Another preload, which makes for another zygote, shows when the supervisor has been told.
+    Another preload, which makes for another zygote, shows when the supervisor has the new settings.
     """
     numbers = iter(("colorsys", "fractions", "statistics", "bisect", "heapq"))
 
@@ -78,15 +78,15 @@ def reload(observer: Connection[Any], house: EngineHouse) -> Iterator[Callable[.
                     sql.Identifier("oml_epe", name), sql.Literal(str(value))
                 )
             )
-        old = house.zygote()
+        old = monitor.zygote()
         observer.execute("SELECT pg_reload_conf()")
-        wait_for("another zygote", lambda: not old.is_alive and house.zygote() != old)
+        wait_for("another zygote", lambda: not old.is_alive and monitor.zygote() != old)
 
     yield apply
     observer.execute("ALTER SYSTEM RESET ALL")
-    old = house.zygote()
+    old = monitor.zygote()
     observer.execute("SELECT pg_reload_conf()")
-    wait_for("the usual zygote", lambda: not old.is_alive and house.zygote() != old)
+    wait_for("the usual zygote", lambda: not old.is_alive and monitor.zygote() != old)
 
 
 @pytest.fixture
@@ -103,36 +103,36 @@ def backend(session: Connection[Any]) -> int:
     return session.info.backend_pid
 
 
-def wait_until_queued(house: EngineHouse, session: Connection[Any]) -> None:
-    wait_for("a queued request", lambda: house.engines(backend(session), "queued"))
+def wait_until_queued(monitor: EngineMonitor, session: Connection[Any]) -> None:
+    wait_for("a queued request", lambda: monitor.engines(backend(session), "queued"))
 
 
 # --------------------------------------------------------------------------------- the queue
 
 
-def test_a_second_session_waits_for_the_first(reload, store, holder, open_session, house):
+def test_a_second_session_waits_for_the_first(reload, store, release_lock, open_session, monitor):
     reload(max_engines=1)
     first, second = open_session(), open_session()
     running = Background(first, CALL_PATIENT)
-    house.wait_until_reached(backend(first))
+    monitor.wait_until_reached(backend(first))
     waiting = Background(second, CALL_FINE)
-    wait_until_queued(house, second)
-    assert len(house.named("epe_engine")) == 1
-    holder()
+    wait_until_queued(monitor, second)
+    assert len(monitor.named("epe_engine")) == 1
+    release_lock()
     assert running.result() is None
     assert waiting.result() is None
     assert (running.rows, waiting.rows) == ([(1,)], [(1,)])
     # The one engine goes to and fro: it is idle whenever the other session asks.
     for session in (first, second, first, second):
         assert session.execute(CALL_FINE).fetchone() == (1,)
-    assert house.engines(backend(first)) == []
+    assert monitor.engines(backend(first)) == []
 
 
-def test_waiting_ends_with_an_error(reload, store, holder, open_session, house):
+def test_waiting_ends_with_an_error(reload, store, release_lock, open_session, monitor):
     reload(max_engines=1)
     first, second = open_session(), open_session()
     running = Background(first, CALL_PATIENT)
-    house.wait_until_reached(backend(first))
+    monitor.wait_until_reached(backend(first))
     second.execute("SET oml_epe.engine_wait_timeout = '30ms'")
     with pytest.raises(psycopg.errors.ConfigurationLimitExceeded) as caught:
         second.execute(CALL_FINE)
@@ -141,69 +141,69 @@ def test_waiting_ends_with_an_error(reload, store, holder, open_session, house):
     assert diagnostics.message_primary == "no Python engine became free within 30 ms"
     assert "oml_epe.max_engines" in (diagnostics.message_detail or "")
     second.execute("RESET oml_epe.engine_wait_timeout")
-    wait_for("an empty queue", lambda: not house.engines(backend(second)))
-    holder()
+    wait_for("an empty queue", lambda: not monitor.engines(backend(second)))
+    release_lock()
     assert running.result() is None
     assert second.execute(CALL_FINE).fetchone() == (1,)
 
 
-def test_cancelling_a_request_that_waits(reload, store, holder, open_session, house):
+def test_cancelling_a_request_that_waits(reload, store, release_lock, open_session, monitor):
     reload(max_engines=1)
     first, second = open_session(), open_session()
     running = Background(first, CALL_PATIENT)
-    house.wait_until_reached(backend(first))
+    monitor.wait_until_reached(backend(first))
     waiting = Background(second, CALL_FINE)
-    wait_until_queued(house, second)
-    house.observer.execute("SELECT pg_cancel_backend(%s)", (backend(second),))
+    wait_until_queued(monitor, second)
+    monitor.observer.execute("SELECT pg_cancel_backend(%s)", (backend(second),))
     assert isinstance(waiting.result(), psycopg.errors.QueryCanceled)
-    wait_for("an empty queue", lambda: not house.engines(backend(second)))
-    holder()
+    wait_for("an empty queue", lambda: not monitor.engines(backend(second)))
+    release_lock()
     assert running.result() is None
     assert second.execute(CALL_FINE).fetchone() == (1,)
 
 
-def test_parallel_calls_do_with_fewer_engines(reload, store, holder, open_session, house):
+def test_parallel_calls_do_with_fewer_engines(reload, store, release_lock, open_session, monitor):
     reload(max_engines=2)
     first, second = open_session(), open_session()
     running = Background(first, CALL_PATIENT)
-    house.wait_until_reached(backend(first))
+    monitor.wait_until_reached(backend(first))
     rows = second.execute(
         """SELECT * FROM pyq_index_eval('{"oml_parallel": 4}', NULL::int, 50, 'fine')"""
     ).fetchall()
     assert rows == [(index,) for index in range(1, 51)]
     assert second.execute("SELECT engines FROM pyq_last_call()").fetchone() == (1,)
-    holder()
+    release_lock()
     assert running.result() is None
 
 
 def test_who_has_fewest_engines_is_served_first(
-    reload, store, make_script, holder, open_session, house
+    reload, store, make_script, release_lock, open_session, monitor
 ):
     """A parallel call that wants more does not keep a newcomer from its first."""
     reload(max_engines=2)
     make_script(
         "other", PATIENT.replace("patient", "other").replace(str(RELEASE), str(RELEASE + 1))
     )
-    house.observer.execute("SELECT pg_advisory_lock(%s, %s)", (REACHED, RELEASE + 1))
+    monitor.observer.execute("SELECT pg_advisory_lock(%s, %s)", (REACHED, RELEASE + 1))
     short, greedy, newcomer = (open_session() for _ in range(3))
     running = Background(short, CALL_PATIENT)
-    house.wait_until_reached(backend(short))
+    monitor.wait_until_reached(backend(short))
     wants_more = Background(
         greedy, """SELECT * FROM pyq_index_eval('{"oml_parallel": 2}', NULL::int, 4, 'other')"""
     )
-    house.wait_until_reached(backend(greedy))
-    wait_until_queued(house, greedy)
+    monitor.wait_until_reached(backend(greedy))
+    wait_until_queued(monitor, greedy)
     waiting = Background(newcomer, CALL_FINE)
-    wait_until_queued(house, newcomer)
-    holder()
+    wait_until_queued(monitor, newcomer)
+    release_lock()
     assert running.result() is None
     assert waiting.result() is None
-    house.observer.execute("SELECT pg_advisory_unlock(%s, %s)", (REACHED, RELEASE + 1))
+    monitor.observer.execute("SELECT pg_advisory_unlock(%s, %s)", (REACHED, RELEASE + 1))
     assert wants_more.result() is None
     assert wants_more.rows == [(index,) for index in range(1, 5)]
 
 
-def test_nested_calls(reload, store, open_session, house):
+def test_nested_calls(reload, store, open_session, monitor):
     store(
         "nested",
         """
@@ -220,7 +220,7 @@ def nested(depth):
     session = open_session()
     call = "SELECT * FROM pyq_eval(%s::jsonb, NULL::int, 'nested')"
     assert session.execute(call, (json.dumps({"depth": 2}),)).fetchone() == (3,)
-    # One more than there are: nobody could ever give one back.
+    # One more than the limit: no engine could ever become free.
     with pytest.raises(psycopg.errors.InsufficientResources, match="for a nested call"):
         session.execute(call, (json.dumps({"depth": 3}),))
     assert session.execute(call, (json.dumps({"depth": 2}),)).fetchone() == (3,)
@@ -270,40 +270,40 @@ def limited_role(make_role: Any, observer: Connection[Any]) -> Callable[..., str
 
 
 def test_sessions_of_a_role_share_its_limit(
-    store_for_all, limited_role, make_role, holder, open_session, house
+    store_for_all, limited_role, make_role, release_lock, open_session, monitor
 ):
     role = limited_role(1)
     first, second, other = open_session(role), open_session(role), open_session(make_role())
     running = Background(first, CALL_PATIENT)
-    house.wait_until_reached(backend(first))
+    monitor.wait_until_reached(backend(first))
     waiting = Background(second, CALL_FINE)
-    wait_until_queued(house, second)
+    wait_until_queued(monitor, second)
     # Roles without a limit, or with the same, are not held up.
     assert other.execute(CALL_FINE).fetchone() == (1,)
     assert open_session(limited_role(1)).execute(CALL_FINE).fetchone() == (1,)
-    assert house.engines(backend(second), "queued")
-    holder()
+    assert monitor.engines(backend(second), "queued")
+    release_lock()
     assert running.result() is None
     assert waiting.result() is None
     # An idle engine of the role's makes room.
     for session in (first, second, first, second):
         assert session.execute(CALL_FINE).fetchone() == (1,)
-    assert len(house.engines(backend(first)) + house.engines(backend(second))) <= 1
+    assert len(monitor.engines(backend(first)) + monitor.engines(backend(second))) <= 1
 
 
 def test_waiting_for_an_engine_of_the_role(
-    store_for_all, limited_role, holder, open_session, house
+    store_for_all, limited_role, release_lock, open_session, monitor
 ):
     role = limited_role(1)
     first, second = open_session(role), open_session(role)
     running = Background(first, CALL_PATIENT)
-    house.wait_until_reached(backend(first))
+    monitor.wait_until_reached(backend(first))
     second.execute("SET oml_epe.engine_wait_timeout = '30ms'")
     with pytest.raises(psycopg.errors.ConfigurationLimitExceeded) as caught:
         second.execute(CALL_FINE)
     assert '"oml_epe.max_engines_per_role" (1)' in (caught.value.diag.message_detail or "")
-    wait_for("an empty queue", lambda: not house.engines(backend(second)))
-    holder()
+    wait_for("an empty queue", lambda: not monitor.engines(backend(second)))
+    release_lock()
     assert running.result() is None
 
 
@@ -381,16 +381,16 @@ def test_nested_calls_count(store_for_all, limited_role, open_session):
 def wait_for_each_other(
     name: str,
     sessions: list[Connection[Any]],
-    holder: Callable[[], None],
-    house: EngineHouse,
+    release_lock: Callable[[], None],
+    monitor: EngineMonitor,
 ) -> None:
     """Each has an engine and needs one more: one call fails, so that the other can go on."""
     calls = []
     for number, session in enumerate(sessions, 1):
         argument = json.dumps({"depth": 1, "number": number})
         calls.append(Background(session, CALL_NESTED.replace("%s", f"'{argument}'")))
-        house.wait_until_reached(backend(session))
-    holder()
+        monitor.wait_until_reached(backend(session))
+    release_lock()
     errors = [call.result() for call in calls]
     failed = [error for error in errors if error is not None]
     # The first may have its second engine before the other asks.
@@ -403,21 +403,23 @@ def wait_for_each_other(
 
 
 def test_sessions_of_a_role_that_wait_for_each_other(
-    store_for_all, limited_role, holder, open_session, house
+    store_for_all, limited_role, release_lock, open_session, monitor
 ):
     role = limited_role(2)
     sessions = [open_session(role), open_session(role)]
-    wait_for_each_other("max_engines_per_role", sessions, holder, house)
+    wait_for_each_other("max_engines_per_role", sessions, release_lock, monitor)
 
 
-def test_sessions_that_wait_for_each_other(reload, store_for_all, holder, open_session, house):
+def test_sessions_that_wait_for_each_other(
+    reload, store_for_all, release_lock, open_session, monitor
+):
     reload(max_engines=2)
     sessions = [open_session(), open_session()]
-    wait_for_each_other("max_engines", sessions, holder, house)
+    wait_for_each_other("max_engines", sessions, release_lock, monitor)
 
 
 def test_the_role_that_has_logged_in_counts(
-    store_for_all, limited_role, make_role, holder, open_session, observer, house
+    store_for_all, limited_role, make_role, release_lock, open_session, observer, monitor
 ):
     """Neither SET ROLE nor a SECURITY DEFINER function gives a session engines of another role."""
     group = make_role("group")
@@ -428,15 +430,15 @@ def test_the_role_that_has_logged_in_counts(
     )
     first, second, third = (open_session(role) for _ in range(3))
     running = Background(first, CALL_PATIENT)
-    house.wait_until_reached(backend(first))
+    monitor.wait_until_reached(backend(first))
     second.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(group)))
     waiting = Background(second, CALL_FINE)
-    wait_until_queued(house, second)
+    wait_until_queued(monitor, second)
     also = Background(third, "SELECT fine_for_others()")
-    wait_until_queued(house, third)
+    wait_until_queued(monitor, third)
     # The group's own sessions have no limit.
     assert open_session(group).execute(CALL_FINE).fetchone() == (1,)
-    holder()
+    release_lock()
     for call in (running, waiting, also):
         assert call.result() is None
         assert call.rows == [(1,)]
@@ -444,12 +446,12 @@ def test_the_role_that_has_logged_in_counts(
 
 
 def test_jobs_count_for_their_role(
-    store_for_all, limited_role, holder, open_session, observer, house
+    store_for_all, limited_role, release_lock, open_session, observer, monitor
 ):
     role = limited_role(1)
     session = open_session(role)
     running = Background(session, CALL_PATIENT)
-    house.wait_until_reached(backend(session))
+    monitor.wait_until_reached(backend(session))
     submitting = open_session(role)
     row = submitting.execute(
         """SELECT value FROM pyq_eval('{"oml_async_flag": true}', 'JSON', 'fine')"""
@@ -458,33 +460,33 @@ def test_jobs_count_for_their_role(
     assert row is not None
     queued = "SELECT count(*) FROM pyq_engines WHERE state = 'queued'"
     wait_for("the job's request", lambda: observer.execute(queued).fetchone() == (1,))
-    holder()
+    release_lock()
     assert running.result() is None
     states = "SELECT state FROM pyq_jobs"
     wait_for("the end of the job", lambda: submitting.execute(states).fetchall() == [("finished",)])
 
 
-def test_idle_engines_are_retired(reload, store, open_session, house):
+def test_idle_engines_are_retired(reload, store, open_session, monitor):
     session = open_session()
     session.execute(CALL_FINE)
     held = descriptors(backend(session))
     reload(engine_idle_timeout=1)
-    wait_for("no idle engine", lambda: not house.engines(backend(session)))
+    wait_for("no idle engine", lambda: not monitor.engines(backend(session)))
     assert session.execute(CALL_FINE).fetchone() == (1,)
     assert descriptors(backend(session)) == held
 
 
-def test_another_preload(reload, store, holder, open_session, house):
+def test_another_preload(reload, store, release_lock, open_session, monitor):
     """It reaches engines that start from then on; the others work on."""
     store("has", "import sys\ndef has(name):\n    return int(name in sys.modules)\n")
     call = """SELECT * FROM pyq_eval('{"name": "colorsys"}', NULL::int, 'has')"""
     session = open_session()
     running = Background(session, CALL_PATIENT)
-    house.wait_until_reached(backend(session))
+    monitor.wait_until_reached(backend(session))
     assert open_session().execute(call).fetchone() == (0,)
     reload(preload="numpy,pandas,colorsys")
     assert open_session().execute(call).fetchone() == (1,)
-    holder()
+    release_lock()
     assert running.result() is None
     assert session.execute(call).fetchone() == (0,)
 
@@ -528,25 +530,25 @@ def test_settings_of_a_role(store, make_role, open_session, observer):
 
 
 @pytest.mark.parametrize("nice", [10, 3])
-def test_engines_are_nice(nice, store, open_session, house):
+def test_engines_are_nice(nice, store, open_session, monitor):
     session = open_session()
     session.execute(f"SET oml_epe.engine_nice = {nice}")
     session.execute(CALL_FINE)
-    (engine,) = house.engines(backend(session))
+    (engine,) = monitor.engines(backend(session))
     process = read_process(engine)
     assert process is not None
     assert process.niceness == nice
-    assert house.zygote().niceness == house.supervisor().niceness == 0
+    assert monitor.zygote().niceness == monitor.supervisor().niceness == 0
 
 
-def test_other_limits_take_another_engine(store, open_session, house):
+def test_other_limits_take_another_engine(store, open_session, monitor):
     session = open_session()
     session.execute(CALL_FINE)
     session.execute("SET oml_epe.engine_memory_limit = '1GB'")
     session.execute(CALL_FINE)
     session.execute("RESET oml_epe.engine_memory_limit")
     session.execute(CALL_FINE)
-    assert len(house.engines(backend(session), "idle")) == 2
+    assert len(monitor.engines(backend(session), "idle")) == 2
 
 
 MARKS = """
@@ -622,7 +624,7 @@ def resident(pid: int) -> int:
     return pages * os.sysconf("SC_PAGESIZE")
 
 
-def test_a_thousand_calls_leave_no_growth(store, open_session, house):
+def test_a_thousand_calls_leave_no_growth(store, open_session, monitor):
     session = open_session()
     rows = "SELECT i AS id, i::text AS word FROM generate_series(1, %s) AS i"
     store("size", "def size(dat):\n    return len(dat)\n")
@@ -634,12 +636,12 @@ def test_a_thousand_calls_leave_no_growth(store, open_session, house):
             assert session.execute(call, (rows % size,)).fetchone() == (size,)
 
     def measure() -> dict[str, Any]:
-        (engine,) = house.engines(backend(session), "idle")
+        (engine,) = monitor.engines(backend(session), "idle")
         pids = {
             "backend": backend(session),
             "engine": engine,
-            "supervisor": house.supervisor().pid,
-            "zygote": house.zygote().pid,
+            "supervisor": monitor.supervisor().pid,
+            "zygote": monitor.zygote().pid,
         }
         return {name: (pid, descriptors(pid), resident(pid)) for name, pid in pids.items()}
 
@@ -654,11 +656,11 @@ def test_a_thousand_calls_leave_no_growth(store, open_session, house):
 # ---------------------------------------------------------------------------------- the views
 
 
-def test_view_of_engines(store, holder, make_role, open_session, observer, house):
+def test_view_of_engines(store, release_lock, make_role, open_session, observer, monitor):
     other = make_role("other")
     session = open_session()
     running = Background(session, CALL_PATIENT)
-    house.wait_until_reached(backend(session))
+    monitor.wait_until_reached(backend(session))
     query = (
         "SELECT datname, rolname, environment, state, script, since <= now() + interval '1 minute',"
         " rows_in, rows_out, memory_bytes > 1000000 FROM pyq_engines WHERE backend_pid = %s"
@@ -669,9 +671,9 @@ def test_view_of_engines(store, holder, make_role, open_session, observer, house
     # Another role sees that there is an engine, not what it does.
     masked = open_session(other).execute(query, (backend(session),)).fetchall()
     assert masked == [(name, "postgres", "default", "busy", None, None, None, None, True)]
-    monitor = make_role("monitor", "IN ROLE pg_read_all_stats")
-    assert open_session(monitor).execute(query, (backend(session),)).fetchall() == seen
-    holder()
+    watcher = make_role("monitor", "IN ROLE pg_read_all_stats")
+    assert open_session(watcher).execute(query, (backend(session),)).fetchall() == seen
+    release_lock()
     assert running.result() is None
     ((_, _, _, state, script, *_),) = observer.execute(query, (backend(session),)).fetchall()
     assert (state, script) == ("idle", None)
@@ -710,7 +712,7 @@ STACKS = {
 
 
 @pytest.mark.parametrize("name", STACKS)
-def test_stack(name, make_script, open_session, observer, house):
+def test_stack(name, make_script, open_session, observer, monitor):
     body, found = STACKS[name]
     make_script(
         "hang",
@@ -718,8 +720,8 @@ def test_stack(name, make_script, open_session, observer, house):
     )
     session = open_session()
     running = Background(session, "SELECT * FROM pyq_eval(NULL, NULL::int, 'hang')")
-    house.wait_until_reached(backend(session))
-    (engine,) = house.engines(backend(session), "busy")
+    monitor.wait_until_reached(backend(session))
+    (engine,) = monitor.engines(backend(session), "busy")
 
     def stack() -> str | None:
         row = observer.execute("SELECT pyq_engine_stack(%s)", (engine,)).fetchone()
@@ -734,11 +736,13 @@ def test_stack(name, make_script, open_session, observer, house):
     assert isinstance(running.result(), psycopg.errors.ExternalRoutineException)
 
 
-def test_stack_of_others_and_of_none(store, holder, make_role, open_session, observer, house):
+def test_stack_of_others_and_of_none(
+    store, release_lock, make_role, open_session, observer, monitor
+):
     session = open_session()
     running = Background(session, CALL_PATIENT)
-    house.wait_until_reached(backend(session))
-    (engine,) = house.engines(backend(session), "busy")
+    monitor.wait_until_reached(backend(session))
+    (engine,) = monitor.engines(backend(session), "busy")
     ordinary = open_session(make_role("other"))
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         ordinary.execute("SELECT pyq_engine_stack(%s)", (engine,))
@@ -750,7 +754,7 @@ def test_stack_of_others_and_of_none(store, holder, make_role, open_session, obs
     os.kill(engine, signal.SIGSTOP)
     assert observer.execute("SELECT pyq_engine_stack(%s)", (engine,)).fetchone() == (None,)
     os.kill(engine, signal.SIGCONT)
-    holder()
+    release_lock()
     assert running.result() is None
     assert running.rows == [(1,)]
 

@@ -1,4 +1,4 @@
-"""Whatever an engine does, its statement can be stopped, and nothing is left of it.
+"""The statement of an engine can be stopped in any state, without leftovers.
 
 Run with -s, the module prints how long the stops took.
 """
@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import psycopg
 import pytest
-from engine_support import PRELUDE, EngineHouse, descriptors, read_process, wait_for
+from engine_support import PRELUDE, EngineMonitor, descriptors, read_process, wait_for
 from psycopg import Connection
 from sessions import Background
 
@@ -211,14 +211,14 @@ def observer(module_conn: Connection[Any]) -> Connection[Any]:
 
 
 @pytest.fixture(scope="module")
-def house(observer: Connection[Any]) -> EngineHouse:
-    return EngineHouse(observer)
+def monitor(observer: Connection[Any]) -> EngineMonitor:
+    return EngineMonitor(observer)
 
 
 @pytest.fixture(scope="module")
-def nothing(house: EngineHouse) -> dict[str, Any]:
+def empty_footprint(monitor: EngineMonitor) -> dict[str, Any]:
     """The footprint when no session but the observer's has engines."""
-    return house.footprint_of_nothing()
+    return monitor.empty_footprint()
 
 
 @pytest.fixture(scope="module")
@@ -259,19 +259,23 @@ def assert_works(session: Connection[Any]) -> None:
 
 
 def stop_and_measure(
-    session: Connection[Any], hang: Hang, house: EngineHouse, trigger: str, taken: dict[str, Any]
+    session: Connection[Any],
+    hang: Hang,
+    monitor: EngineMonitor,
+    trigger: str,
+    taken: dict[str, Any],
 ) -> BaseException | None:
     """Run the statement and stop it by an SQL function when it is under way."""
     running = Background(session, hang.statement)
     pid = session.info.backend_pid
-    house.wait_until_reached(pid, hang.calls)
-    engines = [read_process(engine) for engine in house.engines(pid, "busy")]
+    monitor.wait_until_reached(pid, hang.calls)
+    engines = [read_process(engine) for engine in monitor.engines(pid, "busy")]
     assert len(engines) >= hang.calls
     if hang.is_hard:
-        for engine in house.engines(pid, "busy"):
-            house.wait_until_in_script(engine, "hang")
+        for engine in monitor.engines(pid, "busy"):
+            monitor.wait_until_in_script(engine, "hang")
     start = time.monotonic()
-    house.observer.execute(f"SELECT {trigger}(%s)", (pid,))  # type: ignore[call-overload]
+    monitor.observer.execute(f"SELECT {trigger}(%s)", (pid,))  # type: ignore[call-overload]
     error = running.result()
     taken.setdefault(f"{trigger}{', killed' if hang.is_hard else ''}", []).append(
         1000 * (time.monotonic() - start)
@@ -281,28 +285,28 @@ def stop_and_measure(
     return error
 
 
-def test_cancel(hang, connect, house, nothing, latencies):
-    """A cancelled statement fails as such, and leaves nothing, however often it is repeated."""
+def test_cancel(hang, connect, monitor, empty_footprint, latencies):
+    """A cancelled statement fails as such and leaves no resources, however often it is repeated."""
     session = open_session(connect)
     pid = session.info.backend_pid
     held = descriptors(pid)
     for _ in range(3):
-        error = stop_and_measure(session, hang, house, "pg_cancel_backend", latencies)
+        error = stop_and_measure(session, hang, monitor, "pg_cancel_backend", latencies)
         assert isinstance(error, psycopg.errors.QueryCanceled), repr(error)
         assert error.diag.message_primary == "canceling statement due to user request"
         assert_works(session)
-    # Of engines that are gone the session keeps nothing.
-    for engine in house.engines(pid):
+    # The session keeps no resources of engines that have ended.
+    for engine in monitor.engines(pid):
         with contextlib.suppress(ProcessLookupError):  # it may be on its way
             os.kill(engine, signal.SIGKILL)
-    wait_for("no engine", lambda: not house.engines(pid))
+    wait_for("no engine", lambda: not monitor.engines(pid))
     assert_works(session)
     assert descriptors(pid) == held
     session.close()
-    house.wait_for_footprint(nothing)
+    monitor.wait_for_footprint(empty_footprint)
 
 
-def test_statement_timeout(hang, connect, house):
+def test_statement_timeout(hang, connect, monitor):
     session = open_session(connect)
     session.execute("SET statement_timeout = '300ms'")
     with pytest.raises(psycopg.errors.QueryCanceled) as caught:
@@ -312,23 +316,23 @@ def test_statement_timeout(hang, connect, house):
     assert_works(session)
 
 
-def test_terminate(hang, connect, house, nothing, latencies):
+def test_terminate(hang, connect, monitor, empty_footprint, latencies):
     session = open_session(connect)
-    error = stop_and_measure(session, hang, house, "pg_terminate_backend", latencies)
+    error = stop_and_measure(session, hang, monitor, "pg_terminate_backend", latencies)
     assert isinstance(error, psycopg.OperationalError), repr(error)
     assert "terminating connection due to administrator command" in str(error)
-    house.wait_for_footprint(nothing)
+    monitor.wait_for_footprint(empty_footprint)
     assert_works(open_session(connect))
 
 
-def test_disconnect(hang, connect, house, nothing, latencies):
-    """Nothing need be set for it, but where PostgreSQL itself works for the script."""
+def test_disconnect(hang, connect, monitor, empty_footprint, latencies):
+    """No setting is required, except where PostgreSQL itself runs SQL for the script."""
     session = open_session(connect)
     pid = session.info.backend_pid
     if "pg_sleep" in hang.body or "depth" in hang.body:
         session.execute("SET client_connection_check_interval = '50ms'")
     running = Background(session, hang.statement)
-    house.wait_until_reached(pid, hang.calls)
+    monitor.wait_until_reached(pid, hang.calls)
     start = time.monotonic()
     # The socket is shut down, not only closed: the thread still waits on it.
     with socket.socket(fileno=os.dup(session.fileno())) as raw:
@@ -337,5 +341,5 @@ def test_disconnect(hang, connect, house, nothing, latencies):
     wait_for("no backend", lambda: backend is None or not backend.is_alive)
     latencies.setdefault("disconnect", []).append(1000 * (time.monotonic() - start))
     assert isinstance(running.result(), psycopg.OperationalError)
-    house.wait_for_footprint(nothing)
+    monitor.wait_for_footprint(empty_footprint)
     assert_works(open_session(connect))

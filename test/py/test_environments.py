@@ -18,7 +18,7 @@ from conftest import Connect, Server
 from psycopg import Connection, sql
 
 VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
-# A package of our own, whose version tells environments apart without PyPI.
+# A test package, whose version identifies environments without PyPI.
 PROBE = "epe_probe"
 WHERE = f"""
 def where():
@@ -58,7 +58,7 @@ def set_folder(server: Server, folder: str | None) -> None:
 
 @pytest.fixture(scope="module")
 def folder(server: Server) -> Iterator[Path]:
-    """The server's environments_dir in this module: what it had, and environments of our own."""
+    """The server's environments_dir in this module: its environments, and those of the tests."""
     made = server.log_path.parent / "environments"
     made.mkdir()
     for name in environments.ENVIRONMENTS:
@@ -543,7 +543,7 @@ def raises():
     hint = caught.value.diag.message_hint or ""
     assert hint in ("", "Install it there: no other environment has it.")
     assert len(caught.value.diag.message_detail or "") < 1000
-    # A part of a package that is there is not a missing package.
+    # A missing submodule of an installed package is not a missing package.
     assert bool(hint) == (name in ("bare/lib", "/etc/passwd", "a b"))
 
 
@@ -557,7 +557,7 @@ def test_zygotes_have_one_thread(
     folder: Path,
     environment: str,
 ) -> None:
-    """A fork has only the thread that forks: those of packages would be missing."""
+    """A fork has only the forking thread: threads started by packages would be missing."""
     if environment != "default":
         environments.require(environment)
     conn.execute("SET oml_epe.engine = process")

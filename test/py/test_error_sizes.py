@@ -1,4 +1,4 @@
-"""The report of an exception has a bounded size, however much there is to be said."""
+"""The report of an exception has a bounded size."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FRAME = re.compile(r'^  File "<oml_epe script .*>", line \d+, in \w+$')
 
 @pytest.fixture
 def failure(conn: Connection[Any]) -> Callable[[str], psycopg.errors.Diagnostic]:
-    """A function that runs a script, which must fail, and returns what the server says."""
+    """A function that runs a script, which must fail, and returns the error."""
 
     def run(source: str) -> psycopg.errors.Diagnostic:
         conn.execute("SELECT pyq_script_create('script', %s, false, true)", (source,))
@@ -35,7 +35,7 @@ Failure = Callable[[str], psycopg.errors.Diagnostic]
 
 
 def frames_of(context: str) -> tuple[int, int]:
-    """Frames that a traceback shows, those of repeated lines too, and the number it leaves out."""
+    """Frames shown by a traceback, including repeated lines, and the number of omitted frames."""
     lines = context.splitlines()
     shown = sum(FRAME.match(line) is not None for line in lines)
     shown += sum(int(n) for n in re.findall(r"Previous line repeated (\d+) more time", context))

@@ -1,4 +1,4 @@
-"""What a script that fails leaves behind: the error, its context, its output, and order."""
+"""The report of a failed script: the error, its context, its output, and their order."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def notices(conn: Connection[Any]) -> list[tuple[str, str]]:
 def fail(
     conn: Connection[Any], statement: str = EVAL, parameters: Any = ("{}",)
 ) -> psycopg.errors.Diagnostic:
-    """Run a statement that must fail; return what the server says."""
+    """Run a statement that must fail; return the error."""
     with pytest.raises(psycopg.Error) as caught:
         conn.execute(statement, parameters)  # type: ignore[call-overload]
     return caught.value.diag
@@ -815,7 +815,7 @@ def test_script_that_tampers_with_the_interpreter(connect, script):
                 session.execute(EVAL, ("{}",))
             except psycopg.Error as error:
                 assert error.sqlstate == "38000", statement
-            # So much later, a call looks after its signal handlers before it begins.
+            # After that time a call checks its signal handlers before it begins.
             session.execute("SELECT pg_sleep(0.03)")
         assert session.execute("SELECT 1").fetchone() == (1,)
         session.close()

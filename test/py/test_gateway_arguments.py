@@ -1,4 +1,4 @@
-"""What a run request says beside its script: parameters, names, environments, inputs."""
+"""Arguments of a run request: parameters, names, environments, inputs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def test_parameters(user, store):
     run = user.run
     text = '{"a": 1, "b": [true, null], "oml_input_type": "pandas.DataFrame", "oml_connect": 1}'
     assert run("do-eval", "gw_args", parameters=text).result == {"a": 1, "b": [True, None]}
-    # An object is as good as its text; nothing is no arguments.
+    # An object is equivalent to its text; an absent field means no arguments.
     assert run("do-eval", "gw_args", parameters={"a": {"b": "é"}}).result == {"a": {"b": "é"}}
     for nothing in ("", "{}", None, {}):
         assert run("do-eval", "gw_args", parameters=nothing).result == {}
@@ -67,7 +67,7 @@ def test_environments(user, store):
 
 
 def test_preloading(user):
-    """R22: environments are kept loaded by the server itself; the routes say so."""
+    """R22: the server keeps environments loaded; the routes report this."""
     path = f"{API}/v2/preload/conda"
     listed = user.get(path).json()["environments"]
     assert "default" in {each["envName"] for each in listed}

@@ -1,4 +1,4 @@
-"""What a review by attack has found: each was a break once."""
+"""Attacks found by a review: each succeeded once."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_a_line_between_chunks_has_an_end(gateway: Gateway, before: bytes) -> No
     sent = 0
     with open_socket(gateway) as client, contextlib.suppress(OSError):
         client.sendall(head.encode() + before)
-        while sent < 256 * MOST_BODY:  # the gateway takes it for a second, and keeps nothing
+        while sent < 256 * MOST_BODY:  # the gateway reads for a second, and discards the data
             client.sendall(b"x" * 65536)
             sent += 65536
     assert peak_bytes(gateway) - before_it < 32 * MOST_BODY

@@ -1,4 +1,4 @@
-"""Bodies that are not what they should be: each is refused with a reason, and nothing hangs."""
+"""Malformed bodies: each is refused with a reason, and no request hangs."""
 
 from __future__ import annotations
 
@@ -166,7 +166,7 @@ def raw(user: User, text: bytes, is_whole: bool = True) -> bytes:
             if is_whole:
                 wire.shutdown(socket.SHUT_WR)
         received = b""
-        # Who is cut off in the middle of what he sends may be reset.
+        # A client whose connection is closed while it sends may get a reset.
         with contextlib.suppress(ConnectionResetError):
             while piece := wire.recv(65536):
                 received += piece
@@ -196,7 +196,7 @@ def head(user: User, *lines: str, path: str = "") -> bytes:
     ],
 )
 def test_framing(user, lines):
-    """A request that does not say where it ends is refused or dropped; the next one is served."""
+    """A request without a clear end is refused or dropped; the next one is served."""
     received = raw(user, head(user, *lines) + b"{}")
     assert not received.startswith(b"HTTP/1.1 500"), received
     assert post(user, b"{}").result == {}
@@ -250,7 +250,7 @@ def test_a_body_that_comes_in_chunks(user):
     ],
 )
 def test_chunks_that_others_read_otherwise(user, body):
-    """Each is refused, and nothing behind it is taken for a request."""
+    """Each is refused, and the data after it are not parsed as a request."""
     lines = ("Transfer-Encoding: chunked", "Content-Type: application/json")
     inner = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
     received = raw(user, head(user, *lines) + body + inner)

@@ -1,4 +1,4 @@
-"""Worked case 21: clients in the wild. What dbt-oracle does for a Python model, done the same way.
+"""Worked case 21: clients in the wild. The requests of dbt-oracle for a Python model.
 
 The client here behaves as dbt's does: a session that keeps its headers, follows a redirection when
 there is a Location, reads every answer as JSON before it looks at the status, takes errorMessage
@@ -39,11 +39,11 @@ def main(action, client_identifier, clientinfo, module):
 
 
 class ModelFailed(Exception):
-    """What dbt would show its user."""
+    """The error that dbt shows to its user."""
 
 
 class HttpError(Exception):
-    """A status of 400 and more, as `raise_for_status` tells of it."""
+    """A status of 400 or more, as raised by `raise_for_status`."""
 
 
 class Response:

@@ -8,7 +8,7 @@ import pytest
 from gateway_support import User
 from test_gateway_results import ARROW, CSV, arrow, csv
 
-# A script that says some SQL and returns what the answer must still show.
+# A script that runs SQL and returns a value that the response must contain.
 SAYS = (
     "import datetime, oml, pandas as pd\nUTC = datetime.timezone.utc\n"
     """
@@ -77,7 +77,7 @@ def test_json_results(user: User, store: Any, sql: str) -> None:
 
 
 def test_typed_results_of_few_rows(user: User, store: Any) -> None:
-    """The cursor goes one row ahead and back."""
+    """The cursor moves one row forward and back."""
     store("gw_rows", "import pandas as pd\ndef f(n): return pd.DataFrame({'x': range(n)})")
     for n in (0, 1, 2, 100, 101, 2500):
         answer = user.run(

@@ -41,14 +41,14 @@ def hold(connect: Callable[..., Connection[Any]], store: Any) -> Iterator[Hold]:
     """Script gw_waits runs until the function that this gives is called."""
     store("gw_waits", WAITS)
     store("gw_spins", SPINS)
-    holder = connect()
-    holder.execute("SELECT pg_advisory_lock(%s)", (LOCK,))
-    yield lambda: holder.execute("SELECT pg_advisory_unlock_all()") and None
-    holder.execute("SELECT pg_advisory_unlock_all()")
+    lock_session = connect()
+    lock_session.execute("SELECT pg_advisory_lock(%s)", (LOCK,))
+    yield lambda: lock_session.execute("SELECT pg_advisory_unlock_all()") and None
+    lock_session.execute("SELECT pg_advisory_unlock_all()")
 
 
 def send(user: User, script: str, **fields: Any) -> socket.socket:
-    """Send a run request on a socket of its own and do not wait for the answer."""
+    """Send a run request on a separate socket and do not wait for the response."""
     body = json.dumps(fields).encode()
     head = (
         f"POST {run_path('do-eval', script)} HTTP/1.1\r\nHost: x\r\n"
@@ -61,7 +61,7 @@ def send(user: User, script: str, **fields: Any) -> socket.socket:
 
 
 class Request(threading.Thread):
-    """A request on a thread of its own."""
+    """A request on a separate thread."""
 
     def __init__(self, user: User, script: str) -> None:
         super().__init__(daemon=True)
@@ -99,7 +99,7 @@ def test_a_client_that_goes_cancels_its_statement(conn, user, hold, script, how)
 
 
 def test_a_client_that_half_closes_still_gets_its_answer_or_an_end(conn, user, hold):
-    """Nobody hangs: the answer comes, or he is taken for gone and the statement cancelled."""
+    """No client hangs: it gets its response, or its statement is cancelled."""
     wire = send(user, "gw_waits")
     wait_for("the statement", lambda: is_running(conn, user, "eval"))
     wire.shutdown(socket.SHUT_WR)
@@ -134,7 +134,7 @@ def test_a_log_in_takes_a_place(conn, start_gateway, make_user, hold):
 def test_a_client_that_stops_reading_a_stream(conn, user, store):
     store("gw_endless", "import pandas as pd\ndef f():\n    while True:\n"
           "        yield pd.DataFrame({'x': range(100000)})")  # fmt: skip
-    # What cannot be kept in memory or on disk for ever is bounded by the table below.
+    # Resources that must be limited are listed in the table below.
     query = "SELECT i FROM generate_series(1, 3000000) AS i"
     store("gw_same", "def f(dat): return dat")
     body = {
@@ -202,7 +202,7 @@ class Lab:
 
 @pytest.fixture
 def lab(start_gateway: Callable[..., Gateway]) -> Iterator[Lab]:
-    # What has been committed must outlive a crash.
+    # Committed changes must survive a crash.
     settings = ["shared_preload_libraries = 'oml_epe'", "synchronous_commit = on"]
     with with_server.PrivateServer(settings, tcp=True) as private:
         lab = Lab(private, start_gateway)
@@ -307,13 +307,13 @@ def many_descriptors() -> Iterator[None]:
 
 
 def test_idle_connections(many_descriptors, start_gateway, make_user, store):
-    """A thousand that say nothing, and a thousand that have said half: others are served."""
+    """A thousand silent connections and a thousand with half a request: others are served."""
     store("gw_one", "def f(): return 1")
     crowded = start_gateway("--max-clients", str(3 * IDLE_CONNECTIONS))
     user = make_user(gateway=crowded)
     wires = [socket.create_connection(("127.0.0.1", crowded.port)) for _ in range(IDLE_CONNECTIONS)]
     assert crowded.get("/healthz").status == 200
-    # No thread waits for those that say nothing.
+    # No thread waits for silent connections.
     assert len(os.listdir(f"/proc/{crowded.process.pid}/task")) < 50
     half = f"POST {run_path('do-eval', 'gw_one')} HTTP/1.1\r\nHost: x\r\nContent-Le".encode()
     for wire in wires[::2]:
@@ -351,7 +351,7 @@ def _is_served(gateway: Gateway) -> bool:
 
 
 def test_slow_clients_are_dropped(start_gateway):
-    """Nothing, or half a head and then nothing: closed when the time is over."""
+    """A silent connection, or half a head without the rest: closed after the time limit."""
     impatient = start_gateway("--keep-alive", "1")
     for said in (b"", b"GET /healthz HTTP/1.1\r\nHo"):
         with socket.create_connection(("127.0.0.1", impatient.port), timeout=60) as wire:

@@ -1,4 +1,4 @@
-"""One request leaves nothing for the next, and two users never see each other."""
+"""One request leaves no state for the next, and users never see each other's state."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ TRACES = {
 def test_a_request_leaves_no_trace(lone, run_sql, what):
     act, look = TRACES[what]
     before = run_sql(lone, look)
-    # A script may not do all of these; what it may not do leaves no trace for sure.
+    # Some of these are refused to a script; refused actions leave no trace.
     lone.run("do-eval", "gw_sql", parameters=json.dumps({"statements": [act]}))
     assert run_sql(lone, look) == before
 
@@ -158,8 +158,8 @@ def test_the_pool_has_its_size(server, start_gateway, make_user, store, connect)
     narrow = start_gateway("--connections-per-user", "2")
     user = make_user(gateway=narrow)
     assert user.run("do-eval", "gw_wait").result == 1
-    holder: Connection[Any] = connect()
-    holder.execute("SELECT pg_advisory_lock(70882)")
+    lock_session: Connection[Any] = connect()
+    lock_session.execute("SELECT pg_advisory_lock(70882)")
     answers: list[Any] = []
     threads = [
         threading.Thread(target=lambda: answers.append(user.run("do-eval", "gw_wait")))
@@ -168,15 +168,15 @@ def test_the_pool_has_its_size(server, start_gateway, make_user, store, connect)
     for thread in threads:
         thread.start()
     count = "SELECT count(*) FROM pg_stat_activity WHERE usename = %s AND state = 'active'"
-    wait_for("two at work", lambda: holder.execute(count, (user.name,)).fetchone() == (2,))
+    wait_for("two at work", lambda: lock_session.execute(count, (user.name,)).fetchone() == (2,))
     sessions = "SELECT count(*) FROM pg_stat_activity WHERE usename = %s"
-    row = holder.execute(sessions, (user.name,)).fetchone()
+    row = lock_session.execute(sessions, (user.name,)).fetchone()
     assert row is not None
     assert row[0] == 2
     # Others do not wait for them.
     other = make_user(gateway=narrow)
     assert other.get(f"{API}/v1/scripts").status == 200
-    holder.execute("SELECT pg_advisory_unlock(70882)")
+    lock_session.execute("SELECT pg_advisory_unlock(70882)")
     for thread in threads:
         thread.join(60)
     assert [each.result for each in answers] == [1] * 6
@@ -188,16 +188,16 @@ def test_who_waits_too_long_is_told(start_gateway, make_user, store, connect):
     narrow = start_gateway("--connections-per-user", "1", "--connection-wait", "1")
     user = make_user(gateway=narrow)
     assert user.token
-    holder: Connection[Any] = connect()
-    holder.execute("SELECT pg_advisory_lock(70882)")
+    lock_session: Connection[Any] = connect()
+    lock_session.execute("SELECT pg_advisory_lock(70882)")
     answers: list[Any] = []
     first = threading.Thread(target=lambda: answers.append(user.run("do-eval", "gw_wait")))
     first.start()
     count = "SELECT count(*) FROM pg_stat_activity WHERE usename = %s AND state = 'active'"
-    wait_for("one at work", lambda: holder.execute(count, (user.name,)).fetchone() == (1,))
+    wait_for("one at work", lambda: lock_session.execute(count, (user.name,)).fetchone() == (1,))
     answer = user.run("do-eval", "gw_wait")
     assert answer.status in (500, 503), answer
     answer.refused(answer.status)
-    holder.execute("SELECT pg_advisory_unlock(70882)")
+    lock_session.execute("SELECT pg_advisory_unlock(70882)")
     first.join(60)
     assert answers[0].result == 1

@@ -18,7 +18,7 @@ from test_gateway_run import ALL_IRIS, FRAME, GROUP_COUNT, RANDOM_RED_DOTS
 
 UUID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 LOCK = 70991
-# It runs for as long as the test holds a lock: nobody has to guess how long that is.
+# It runs for as long as the test holds a lock, so no test depends on timing.
 HELD = f"""
 import oml
 def f(dat=None, note=None):
@@ -34,10 +34,10 @@ def f(dat=None, note=None):
 def hold(connect: Callable[..., Connection[Any]], store) -> Iterator[Callable[[], None]]:
     """Script gw_held runs until the function that this gives is called."""
     store("gw_held", HELD)
-    holder = connect()
-    holder.execute("SELECT pg_advisory_lock(%s)", (LOCK,))
-    yield lambda: holder.execute("SELECT pg_advisory_unlock(%s)", (LOCK,)) and None
-    holder.execute("SELECT pg_advisory_unlock_all()")
+    lock_session = connect()
+    lock_session.execute("SELECT pg_advisory_lock(%s)", (LOCK,))
+    yield lambda: lock_session.execute("SELECT pg_advisory_unlock(%s)", (LOCK,)) and None
+    lock_session.execute("SELECT pg_advisory_unlock_all()")
 
 
 @pytest.fixture(autouse=True)
@@ -211,7 +211,7 @@ def test_images_of_a_job(user, store):
 
 @pytest.mark.parametrize("flag", ["true", '"always"'])
 def test_job_of_sql_that_draws_nothing(user, store, sql_as, flag):
-    """What it returned is there, as when the gateway has submitted it."""
+    """The returned value is present, as if submitted by the gateway."""
     store("gw_plain", "def f(i):\n    return i * 10\n")
     row = (
         sql_as(user)
@@ -259,7 +259,7 @@ def test_unknown_jobs(user, job):
         path = f"{API}/{version}/jobs/{urllib.parse.quote(job, safe='%')}"
         for method, what in (("GET", path), ("GET", path + "/result"), ("DELETE", path)):
             answer = user.request(method, what)
-            # What cannot be an ID is 404 or 400; otherwise "finding the job id" is 500.
+            # A malformed ID is 404 or 400; otherwise "finding the job id" is 500.
             assert answer.status in ((500,) if "-" in job else (400, 404, 500)), answer
             answer.refused(answer.status)
 
@@ -292,7 +292,7 @@ class Events(threading.Thread):
         self._connection.request("GET", path + "/events", headers=headers)
         self.response = self._connection.getresponse()
         self.events: list[tuple[str, Any]] = []
-        self.heartbeats = 0  # comments, which say that there is nothing to say
+        self.heartbeats = 0  # comments sent as keep-alive
         self.start()
 
     def run(self) -> None:
@@ -327,7 +327,7 @@ def test_events(gateway, user, hold):
     assert not events.is_alive(), "the events did not end with the job"
     name, last = events.events[-1]
     assert (name, last["state"]) == ("state", "finished")
-    # Of a job that has ended: what it said, its state, and the end.
+    # For a job that has ended: its output, its state, and the end.
     again = Events(gateway, user, path)
     again.join(20)
     assert not again.is_alive()
@@ -346,17 +346,17 @@ def f(steps):
 
 
 def test_events_come_when_they_happen(gateway, user, store, connect):
-    """Each of several, with nothing behind it: none waits for the next thing to be said."""
+    """Several events, each sent at once: none waits for the next event."""
     store("gw_steps", STEPS)
-    holder = connect()
+    lock_session = connect()
     for step in range(1, 5):
-        holder.execute("SELECT pg_advisory_lock(%s, %s)", (LOCK, step))
+        lock_session.execute("SELECT pg_advisory_lock(%s, %s)", (LOCK, step))
     path = user.submit("do-eval", "gw_steps", parameters='{"steps": 4}')
     events = Events(gateway, user, path)
     for step in range(1, 5):
         wait_for(f"step {step}", lambda now=step: events.has("progress", progress=now / 100))
         assert events.heartbeats == 0, "news waited for the next write"
-        holder.execute("SELECT pg_advisory_unlock(%s, %s)", (LOCK, step))
+        lock_session.execute("SELECT pg_advisory_unlock(%s, %s)", (LOCK, step))
     events.join(20)
     assert events.has("state", state="finished")
 
@@ -368,7 +368,7 @@ def test_events_of_others(user, make_user, hold):
 
 
 def test_a_reader_of_events_goes(conn, gateway, user, hold):
-    """Whoever listens no more holds nothing: neither a connection to the database nor the job."""
+    """A client that stops listening holds neither a database connection nor the job."""
     path = user.submit("do-eval", "gw_held")
     for _ in range(12):  # more than a user has connections
         connection = gateway.connection()

@@ -1,4 +1,4 @@
-"""The server's own authentication decides who gets a token, and for how long it counts."""
+"""The server's own authentication decides which users get a token, and how long it is valid."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def hba_line(admin: Connection[Any], line: str) -> Iterator[None]:
 
 @pytest.fixture
 def strict(start_gateway: StartGateway) -> Gateway:
-    """A gateway that authenticates anew for every request."""
+    """A gateway that authenticates again for every request."""
     return start_gateway("--reauthenticate", "0")
 
 
@@ -156,7 +156,7 @@ def test_the_interval_of_authentication(conn, start_gateway, make_user):
 
 
 def test_a_new_password_does_not_keep_tokens_of_the_old_one(conn, start_gateway, make_user):
-    """Whoever logs in with the new one does not make what the old one bought valid for ever."""
+    """A login with the new password does not extend tokens obtained with the old one."""
     alone = start_gateway("--reauthenticate", "1")
     user = make_user(gateway=alone)
     old = user.token
@@ -191,7 +191,7 @@ def test_roles_that_may_not_log_in(conn, start_gateway, make_user):
 
 
 def test_a_server_that_asks_for_no_password(conn, start_gateway, make_user):
-    """Where everybody is trusted, any password would do: then nobody gets a token."""
+    """With trust authentication any password would be accepted: then no token is issued."""
     info = conn.info
     by_socket = start_gateway(conninfo=f"host={info.host} port={info.port} dbname={info.dbname}")
     user = make_user(gateway=by_socket)
@@ -207,7 +207,7 @@ def test_a_server_that_asks_for_no_password(conn, start_gateway, make_user):
 
 
 def test_names_are_names(start_gateway, make_user):
-    """What a user says for a name goes to the server as a name, not as a connection string."""
+    """The user name is passed to the server as a name, not as a connection string."""
     alone = start_gateway()
     user = make_user(gateway=alone)
     with socket.create_server(("127.0.0.1", 0)) as trap:
@@ -323,7 +323,7 @@ def log_in_for(gateway: Gateway, name: str, password: str, forwarded: str) -> An
 def test_clients_of_a_trusted_proxy_are_told_apart(start_gateway):
     alone = start_gateway("--trusted-proxy", "127.0.0.0/8,10.0.0.0/8")
     name = "epe_gw_nobody"
-    for number in range(5):  # a header has many makers: only the last one who is trusted counts
+    for number in range(5):  # a header has several sources: only the last trusted one counts
         log_in_for(alone, name, "wrong", f"192.0.2.{number}, 198.51.100.1, 10.0.0.1").refused(401)
     log_in_for(alone, name, "wrong", "198.51.100.1").refused(429)
     log_in_for(alone, name, "wrong", "198.51.100.2").refused(401)
@@ -352,7 +352,7 @@ def test_names_that_do_not_exist_are_slowed_too(start_gateway):
 
 
 def test_no_database(start_gateway, free_port_number):
-    """A database that is not there is a 500 that says so, soon."""
+    """A missing database is a 500 with the reason, without a long wait."""
     lost = start_gateway(conninfo=f"host=127.0.0.1 port={free_port_number} dbname=x")
     lost.log_in("somebody", "something").refused(500)
     lost.check()
@@ -366,7 +366,7 @@ def free_port_number() -> Iterator[int]:
 
 
 def test_passwords_in_the_server_log(server, gateway, user):
-    """Neither does the database log what the gateway was told."""
+    """Nor does the database log secrets given to the gateway."""
     server.fail_on_signal_death()
     start = server.log_path.stat().st_size
     assert user.get(SCRIPTS).status == 200
@@ -377,7 +377,7 @@ def test_passwords_in_the_server_log(server, gateway, user):
 
 
 def test_the_gateway_connects_as_nobody_else(server, database, gateway, user):
-    """Its sessions are those of its users: it has no role of its own."""
+    """All its sessions belong to its users: it has no role."""
     assert user.get(SCRIPTS).status == 200
     with server.connect() as admin:
         rows = admin.execute(

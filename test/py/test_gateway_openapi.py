@@ -1,4 +1,4 @@
-"""The OpenAPI document: valid, true of what is answered, and the page that shows it."""
+"""The OpenAPI document: valid, consistent with responses, and the page that shows it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_the_validator_finds_nothing(gateway: Gateway, tmp_path: Path) -> None:
 
 
 def references(value: Any) -> set[str]:
-    """All that "$ref" says, anywhere below."""
+    """All values of "$ref", at any depth."""
     if isinstance(value, list):
         return set().union(*map(references, value)) if value else set()
     if not isinstance(value, dict):
@@ -57,7 +57,7 @@ def test_its_parts_fit_together(document):  # noqa: F811
         for key in reference.removeprefix("#/").split("/"):
             here = here[key]
     used = {each.rsplit("/", 1)[1] for each in references(document) if "/schemas/" in each}
-    assert set(document["components"]["schemas"]) == used, "a schema that nobody uses"
+    assert set(document["components"]["schemas"]) == used, "an unused schema"
 
 
 def test_it_documents_the_fields(document):  # noqa: F811
@@ -87,7 +87,7 @@ CHECKS = (
 
 
 def test_schemathesis(user: User, store: Any, tmp_path: Path, document: Any) -> None:  # noqa: F811
-    """What it makes of the schemas, good and bad, is answered as documented."""
+    """Requests generated from the schemas, valid and invalid, get the documented responses."""
     program = http_tools.require("schemathesis")
     store("gw_any", "def f(*rows, **named): return None")
     command = [str(program), "run", f"http://127.0.0.1:{user.gateway.port}/openapi.json"]

@@ -1,4 +1,4 @@
-"""Who may do what through the gateway is who may do it in SQL: one matrix, asked both ways."""
+"""Privileges through the gateway are those of SQL: one matrix, checked both ways."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from gateway_support import Gateway, User
 from psycopg import Connection
 
-# Whose script: how the caller names it, and what it is to the caller.
+# Script: its name for the caller, and its relation to the caller.
 SCRIPTS = {
     "own": ("gw_m_own", None),
     "granted": ("gw_m_granted", "owner"),
@@ -169,16 +169,16 @@ def test_rest_says_what_sql_says(cast, role, kind):
 
 def test_the_matrix_is_large_and_has_both_answers(cast):
     assert len(CASES) * len(ROLES) >= 100
-    reader, nobody = cast.sessions["reader"], cast.sessions["nobody"]
-    assert isinstance(by_sql(nobody, "do-eval", "", "gw_m_granted", cast.owner), str)
+    reader, outsider = cast.sessions["reader"], cast.sessions["nobody"]
+    assert isinstance(by_sql(outsider, "do-eval", "", "gw_m_granted", cast.owner), str)
     assert by_sql(reader, "do-eval", "", "gw_m_granted", cast.owner) == ["epe_gwm_reader", None]
     # Row security: five rows for the one, one for the other.
     rows = [
         by_sql(each, "table-apply", "gw_rows_secured", "gw_m_own", None)
-        for each in (reader, nobody)
+        for each in (reader, outsider)
     ]
     assert [row[1] for row in rows] == [5, 1]
-    assert isinstance(by_sql(nobody, "table-apply", "gw_closed", "gw_m_own", None), str)
+    assert isinstance(by_sql(outsider, "table-apply", "gw_closed", "gw_m_own", None), str)
 
 
 @pytest.mark.parametrize("role", ROLES)

@@ -1,4 +1,4 @@
-"""Results as CSV and as Arrow, read back by pandas and pyarrow and compared with what SQL gives."""
+"""Results as CSV and as Arrow, read back by pandas and pyarrow and compared with SQL."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def typed(store: Any) -> str:
 
 
 def test_csv_of_all_types_is_what_copy_writes(conn, user, typed):
-    """But for booleans, which are true and false: everybody reads these."""
+    """Except booleans, which are true and false: all readers accept these."""
     answer = user.run("do-eval", typed, accept=CSV, outputFormat=json.dumps(FORMAT))
     shape = ", ".join(f'"{n}" {sql}' for n, sql in FORMAT.items()).replace("varchar2", "varchar")
     columns = ", ".join(n + ("::text" if sql == "boolean" else "") for n, sql in FORMAT.items())
@@ -153,7 +153,7 @@ IRIS_FIELDS: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("kind", IRIS_FIELDS)
 def test_frames_without_a_format(conn, user, store, iris, kind):
-    """The gateway finds the columns by itself: those of the frame, behind the group."""
+    """The gateway finds the columns by itself: the columns of the frame, after the group."""
     store(
         "gw_scaled",
         "def f(dat):\n    dat['LONG'] = dat['SEPAL_LENGTH'] > 5.8\n    dat['N'] = len(dat)\n"
@@ -216,7 +216,7 @@ def test_an_error_is_json_whatever_was_asked_for(user, store, accept):
 
 
 def test_an_error_in_the_middle_does_not_look_like_a_result(user, store):
-    """What has begun to stream and fails ends short: never as a whole answer of fewer rows."""
+    """A stream that fails ends early: never as a complete response of fewer rows."""
     store(
         "gw_breaks",
         "import pandas as pd\ndef f():\n    for k in range(50):\n"

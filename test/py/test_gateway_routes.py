@@ -45,7 +45,7 @@ def document(gateway: Gateway) -> dict[str, Any]:
 
 
 def documented_routes(document: dict[str, Any]) -> set[tuple[str, str]]:
-    """The operations of the document; whatever base its paths stand on."""
+    """The operations of the document, for any base of its paths."""
     base = urllib.parse.urlsplit(document.get("servers", [{"url": ""}])[0]["url"]).path.rstrip("/")
     return {
         (method.upper(), base + path)
@@ -62,7 +62,7 @@ def test_the_document_is_complete(document):
 
 
 def test_every_documented_route_answers(document, gateway, user):
-    """Somebody is there: no answer is that of a path that does not exist."""
+    """The path is routed: the response is not that of an unknown path."""
     nowhere = user.get("/nowhere").refused(404)["errorMessage"].replace("/nowhere", "")
     for method, template in sorted(documented_routes(document)):
         path = re.sub(r"\{\w+\}", "gw-nosuch", template)
@@ -92,7 +92,7 @@ def test_unknown_routes(user, path):
 
 
 def test_other_methods_are_405_with_allow(document, user):
-    """Each template refuses what it does not have, and says what it has (RFC 9110)."""
+    """Each template refuses unsupported methods, and lists the supported ones (RFC 9110)."""
     methods: dict[str, set[str]] = {}
     for method, template in documented_routes(document):
         methods.setdefault(template, set()).add(method)
@@ -138,7 +138,7 @@ def test_metadata(user):
 
 @pytest.mark.parametrize("host", ["lab.example:81", '"><b>', "a b", "[::1]", "x" * 3000, "é", ""])
 def test_what_the_host_header_says(gateway, user, host):
-    """It stands in URLs, and breaks nothing."""
+    """It occurs in URLs and does no harm."""
     answer = user.request("GET", f"{API}/v1", Host=host)
     assert answer.status in (200, 400), answer
     if answer.status == 200:
@@ -267,7 +267,7 @@ def test_metrics(gateway, user, store):
             stem = re.sub(r"_(bucket|sum|count)$", "", re.split(r"[ {]", line)[0])
             assert stem in names or re.split(r"[ {]", line)[0] in names, line
     assert any("request" in name for name in names)
-    # What users call their scripts, and who they are, is nobody's business here.
+    # Names of scripts and users must not appear here.
     assert "gw_one" not in answer.text
     assert user.name not in answer.text
 

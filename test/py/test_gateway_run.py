@@ -67,7 +67,7 @@ def score(dat):
 
 
 def sql_json(conn: Connection[Any], call: str) -> Any:
-    """What SQL's 'JSON' format says, as Oracle's examples ask for it."""
+    """The same as SQL's 'JSON' format, as in Oracle's examples."""
     row = conn.execute(f"SELECT value FROM {call} AS t(name text, value text)").fetchone()  # type: ignore[arg-type]
     assert row is not None
     return json.loads(row[0])
@@ -271,7 +271,7 @@ def test_script_error(user, sql_as):
     ],
 )
 def test_scripts_that_fail(user, sql_as, source):
-    """Each is a 400 with a message; those that end their engine end nothing else."""
+    """Each is a 400 with a message; those that end their engine affect no other process."""
     sql_as(user).execute("SELECT pyq_script_create('gw_fails', %s, false, true)", (source,))
     user.run("do-eval", "gw_fails").refused(400)
     assert user.get(f"{API}/v1/scripts").status == 200

@@ -1,4 +1,4 @@
-"""Results of many bytes: what the gateway takes for them, and where they end."""
+"""Large results: memory of the gateway, and limits."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_the_limit_is_an_option(conn, start_gateway, make_user, long_text, sql_a
     assert len(user.run("do-eval", long_text, parameters={"n": 900}).result[0]) == 899
     for fields in ({"graphicsFlag": True}, {"accept": CSV}):
         user.run("do-eval", long_text, parameters={"n": 1001}, **fields).refused(400, code=1024)
-    # What such a call wrote is not there.
+    # The changes of such a call are rolled back.
     store = "import oml\ndef f():\n    oml.cursor().execute('INSERT INTO gw_sized VALUES (1)')\n"
     sql_as(user).execute(
         "SELECT pyq_script_create('gw_writes', %s)", (store + "    return 'x' * 2000",)

@@ -47,7 +47,7 @@ def test_https(start_gateway, make_user, store, files):
     assert answer.headers["Location"].startswith(f"https://127.0.0.1:{secure.port}/")
     assert answer.headers["Strict-Transport-Security"] == "max-age=31536000; includeSubDomains"
     secure.check()
-    # Who speaks plain HTTP, or an old TLS, gets nothing; others go on.
+    # A client with plain HTTP or an old TLS version gets no response; other clients continue.
     context, secure.context = secure.context, None
     with pytest.raises(OSError):
         secure.get("/healthz")
@@ -62,7 +62,7 @@ def test_https(start_gateway, make_user, store, files):
 
 
 def test_a_hand_that_is_never_shaken(start_gateway, files):
-    """Connections that say nothing, or nonsense, do not keep the others waiting."""
+    """Silent connections, and those that send garbage, do not delay other connections."""
     certificate, key = files
     secure = start_gateway("--tls-cert", str(certificate), "--tls-key", str(key))
     wires = [socket.create_connection(("127.0.0.1", secure.port)) for _ in range(50)]
@@ -98,7 +98,7 @@ def test_a_new_certificate_on_sighup(start_gateway, files, tmp_path):
 
 
 def refusal(server: object, database: str, *options: str) -> str:
-    """What the program says when it does not start."""
+    """The output of the program when it does not start."""
     command = [str(program()), "--db", conninfo_of(server, database), *options]  # type: ignore[arg-type]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.returncode not in (0, -6, -11), done

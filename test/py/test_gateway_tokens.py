@@ -1,4 +1,4 @@
-"""Tokens: both grants, their life and chain, revocation, and what a forged one is worth."""
+"""Tokens: both grants, lifetime and chain, revocation, and forged tokens."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_revoke(gateway, user, how):
     gateway.get(SCRIPTS, token=token).refused(401)
     refresh(gateway, token).refused(401)
     refresh(gateway, token, "token").refused(401)
-    # Nobody learns from a revocation whether a token was one (RFC 7009).
+    # A revocation does not reveal whether a token was valid (RFC 7009).
     assert gateway.request("POST", REVOKE_PATH, {"token": token + "x"}).status == 200
     # The user is still welcome.
     user.forget()
@@ -163,7 +163,7 @@ BAD_GRANTS = {
 @pytest.mark.parametrize("body", BAD_GRANTS.values(), ids=BAD_GRANTS.keys())
 def test_bad_grants(gateway, body):
     answer = gateway.request("POST", TOKEN_PATH, body)
-    # What is no request for a token is 400; a refresh of nothing may as well be 401.
+    # A malformed token request is 400; a refresh without a token may also be 401.
     wanted = (400, 401) if "refresh" in str(body) else (400,)
     assert answer.status in wanted, answer
     answer.refused(answer.status)

@@ -1,4 +1,4 @@
-"""The harness itself: the fixtures that every other test stands on."""
+"""The harness itself: the fixtures that all other tests use."""
 
 import psycopg
 import pytest
@@ -30,7 +30,7 @@ def test_signal_death_in_the_log_fails(tmp_path):
     log = tmp_path / "log"
     log.write_text("LOG:  server process (PID 7) was terminated by signal 9: Killed\n")
     fake = Server({"EPE_SERVER_LOG": str(log)})
-    fake.fail_on_signal_death()  # what was there before the tests is not theirs
+    fake.fail_on_signal_death()  # older log lines are ignored
     with log.open("a") as out:
         out.write("LOG:  server process (PID 8) was terminated by signal 11: Segmentation fault\n")
     with pytest.raises(pytest.fail.Exception, match="signal 11"):

@@ -21,7 +21,7 @@ from psycopg import Connection
 ROUNDS = 40
 PIECES = "pyqsys.datastore_pieces"
 LOADED = "SELECT * FROM pyq_eval(%s::text, NULL, 'hostile_load') AS t(names text)"
-#: What a damaged object may end in: an error of the script or of its engine, its memory limit.
+#: Possible outcomes of a damaged object: an error of the script or of its engine, its memory limit.
 ENDS_OF_DAMAGE = ("0A000", "38000", "53200")
 
 
@@ -66,7 +66,7 @@ def hostile_load():
     return json.dumps(sorted(loaded))
 """,
     )
-    # A damaged pickle may make any call: it is loaded where nothing gets out.
+    # A damaged pickle may make any call: it is loaded in a sandbox.
     conn.execute("SET oml_epe.engine = 'process'")
     yield conn
     conn.execute(f"ALTER TABLE {PIECES} ENABLE TRIGGER ALL")
@@ -84,7 +84,7 @@ def test_damaged_pieces_are_clear_errors(stored, compression):
         " JOIN pyqsys.datastores d ON d.id = o.store WHERE d.name = 'hostile'"
     ).fetchall()
     assert len(pieces) >= 2
-    # Else the guards of the table would refuse what follows.
+    # Otherwise the triggers of the table would refuse the next statements.
     stored.execute(f"ALTER TABLE {PIECES} DISABLE TRIGGER ALL")
     chance = random.Random(20240229)  # always the same mutations
     update = f"UPDATE {PIECES} SET data = %s WHERE object = %s AND number = %s"
@@ -109,7 +109,7 @@ def test_damaged_pieces_are_clear_errors(stored, compression):
 
 
 def some_text(chance: random.Random) -> str:
-    """Return a value that a setting may have, with what quoting could lose."""
+    """Return a value of a setting with characters that need quoting."""
     letters = string.printable + "é€😀'\"\\{}[],?=;\t\r\n"
     return "".join(chance.choice(letters) for _ in range(chance.randrange(40)))
 
@@ -140,7 +140,7 @@ def hostile_settings(names):
             for _ in range(2)
         ]
         name = ".".join(parts)
-        # Names differ by more than case: PostgreSQL looks at no more.
+        # Names differ by more than case, because PostgreSQL ignores case.
         if name.lower() not in {each.lower() for each in wanted}:
             wanted[name] = some_text(chance)
     for name, value in wanted.items():

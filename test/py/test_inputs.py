@@ -50,7 +50,7 @@ def inputs(module_conn: Connection[Any]) -> Iterator[Connection[Any]]:
     module_conn.execute(f"SET search_path = {SCHEMA}, public")
     for name, source in SCRIPTS.items():
         module_conn.execute("SELECT pyq_script_create(%s, %s)", (name, source))
-    module_conn.execute("CREATE TABLE nothing (n int, t text, ts timestamptz, g int)")
+    module_conn.execute("CREATE TABLE empty_table (n int, t text, ts timestamptz, g int)")
     module_conn.execute("CREATE TABLE numbers AS SELECT n FROM generate_series(1, 3) AS n")
     yield module_conn
     for name in SCRIPTS:
@@ -111,14 +111,14 @@ def test_no_columns(inputs: Connection[Any], rows: int) -> None:
     ],
 )
 def test_no_rows(inputs: Connection[Any], input_type: str, expected: tuple[str, ...]) -> None:
-    assert shape_of(inputs, "nothing", input_type) == expected
+    assert shape_of(inputs, "empty_table", input_type) == expected
 
 
 def test_no_rows_as_matrix_and_dict(inputs: Connection[Any]) -> None:
-    assert shape_of(inputs, "SELECT n, g FROM nothing", "default")[:2] == ("ndarray", "(0, 2)")
+    assert shape_of(inputs, "SELECT n, g FROM empty_table", "default")[:2] == ("ndarray", "(0, 2)")
     found = rows_of(
         inputs,
-        "SELECT * FROM pyq_table_eval('nothing', '{\"oml_input_type\": \"dict\"}', NULL,"
+        "SELECT * FROM pyq_table_eval('empty_table', '{\"oml_input_type\": \"dict\"}', NULL,"
         " 'inputs_dict') AS t(keys text)",
     )
     assert found == [("n:0,t:0,ts:0,g:0",)]
@@ -128,9 +128,9 @@ def test_no_rows_as_matrix_and_dict(inputs: Connection[Any]) -> None:
     ("call", "rows"),
     [
         ("pyq_eval(NULL, NULL, 'inputs_one')", 1),
-        ("pyq_table_eval('nothing', NULL, NULL, 'inputs_one')", 1),
-        ("pyq_row_eval('nothing', NULL, NULL, 10, 'inputs_one')", 0),
-        ("pyq_group_eval('nothing', NULL, NULL, 'g', NULL, 'inputs_one')", 0),
+        ("pyq_table_eval('empty_table', NULL, NULL, 'inputs_one')", 1),
+        ("pyq_row_eval('empty_table', NULL, NULL, 10, 'inputs_one')", 0),
+        ("pyq_group_eval('empty_table', NULL, NULL, 'g', NULL, 'inputs_one')", 0),
         ("pyq_index_eval(NULL, NULL, 0, 'inputs_one')", 0),
     ],
 )
@@ -139,7 +139,7 @@ def test_calls_without_rows(inputs: Connection[Any], call: str, rows: int) -> No
 
 
 def test_frame_without_rows_comes_back(inputs: Connection[Any]) -> None:
-    query = "SELECT * FROM pyq_table_eval('nothing', NULL, NULL::nothing, 'inputs_same')"
+    query = "SELECT * FROM pyq_table_eval('empty_table', NULL, NULL::empty_table, 'inputs_same')"
     assert rows_of(inputs, query) == []
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from engine_support import PRELUDE, EngineHouse, wait_for
+from engine_support import PRELUDE, EngineMonitor, wait_for
 from psycopg import Connection
 from sessions import Background
 
@@ -85,13 +85,13 @@ def observer(module_conn: Connection[Any]) -> Connection[Any]:
 
 
 @pytest.fixture(scope="module")
-def house(observer: Connection[Any]) -> EngineHouse:
-    return EngineHouse(observer)
+def monitor(observer: Connection[Any]) -> EngineMonitor:
+    return EngineMonitor(observer)
 
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """A folder of modules for the server, in which these say how far they are."""
+    """A folder of modules for the server, in which they report their progress."""
     made = Path(tempfile.mkdtemp(prefix="epe_modules_"))
     made.chmod(0o777)
     yield made
@@ -104,7 +104,7 @@ def assert_works(session: Connection[Any]) -> None:
 
 @pytest.mark.parametrize("module", ["epe_slow", "epe_package"])
 def test_cancel_waits_for_the_import(module, make_script, connect, observer, folder):
-    """The module is made once and whole, and what comes after the import is stopped."""
+    """The module is imported once and completely, and the code after the import is stopped."""
     (folder / "epe_slow.py").write_text(
         f"""
 import os, warnings
@@ -120,7 +120,7 @@ warnings.warn("made as well")
 is_whole = True
 """
     )
-    # As pandas is built: a part that is there already is not bound to its package again.
+    # Like pandas: a submodule that is already loaded is not bound to its package again.
     (folder / "epe_package").mkdir()
     (folder / "epe_package" / "core.py").write_text("is_whole = True\n")
     (folder / "epe_package" / "__init__.py").write_text(
@@ -165,13 +165,13 @@ def later():
 
 @pytest.mark.parametrize("stop", ["cancel", "terminate"])
 @pytest.mark.parametrize("name", ENDLESS)
-def test_endless_import_is_stopped(name, stop, make_script, connect, observer, house):
+def test_endless_import_is_stopped(name, stop, make_script, connect, observer, monitor):
     make_script("fine", "def fine():\n    return 1\n")
     make_script("imports", FROM_TEXT.format(text=ENDLESS[name]))
     session = connect()
     pid = session.info.backend_pid
     running = Background(session, CALL)
-    house.wait_until_reached(pid)
+    monitor.wait_until_reached(pid)
     function = "pg_cancel_backend" if stop == "cancel" else "pg_terminate_backend"
     observer.execute(f"SELECT {function}(%s)", (pid,))
     error = running.result()
@@ -183,7 +183,7 @@ def test_endless_import_is_stopped(name, stop, make_script, connect, observer, h
 
 
 def test_engine_process_of_an_interrupted_import_is_not_used_again(
-    make_script, connect, observer, house
+    make_script, connect, observer, monitor
 ):
     make_script("fine", "def fine():\n    return 1\n")
     make_script("imports", FROM_TEXT.format(text=ENDLESS["loop"]))
@@ -191,13 +191,13 @@ def test_engine_process_of_an_interrupted_import_is_not_used_again(
     session.execute("SET oml_epe.engine = 'process'")
     pid = session.info.backend_pid
     running = Background(session, CALL)
-    house.wait_until_reached(pid)
-    (engine,) = house.engines(pid)
-    house.wait_until_in_script(engine, "spin")
+    monitor.wait_until_reached(pid)
+    (engine,) = monitor.engines(pid)
+    monitor.wait_until_in_script(engine, "spin")
     observer.execute("SELECT pg_cancel_backend(%s)", (pid,))
     assert isinstance(running.result(), psycopg.errors.QueryCanceled)
     assert_works(session)
-    assert engine not in house.engines(pid, "idle")
+    assert engine not in monitor.engines(pid, "idle")
 
 
 @pytest.mark.parametrize("milliseconds", [170, 350, 500])

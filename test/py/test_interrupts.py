@@ -1,4 +1,4 @@
-"""Cancel, time-out, terminate and disconnect against Python that does not want to stop."""
+"""Cancel, timeout, terminate and disconnect against Python that does not want to stop."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sessions import SAFETY_SECONDS, Background, wait_until
 
 IN_THE_LOOP = 7001  # an advisory lock that a script takes when it is where it shall be stopped
 
-# What each script starts with: `started()` tells other sessions that the script runs.
+# Preamble of each script: `started()` shows other sessions that the script runs.
 PRELUDE = f"""
 import os, re, subprocess, sys, threading, time, warnings
 import oml
@@ -274,7 +274,7 @@ def wait_until_started(observer: Connection[Any], pid: int) -> None:
 
 
 def assert_in_order(connection: Connection[Any]) -> None:
-    """The session goes on, and nothing of the cancelled call comes later."""
+    """The session continues, without delayed effects of the cancelled call."""
     for number in range(3):
         row = connection.execute(
             "SELECT * FROM pyq_eval(%s::jsonb, NULL::int, 'fine')", (f'{{"n": {number}}}',)
@@ -346,7 +346,7 @@ def test_terminate(name, store, connect, observer):
     pid = doomed.info.backend_pid
     wait_until_started(observer, pid)
     observer.execute("SELECT pg_terminate_backend(%s)", (pid,))
-    # PostgreSQL tells nothing to a client that it is waiting for to read what it printed.
+    # PostgreSQL sends no error to a client while it waits for the client to read output.
     assert_terminated(running.result(), may_be_mute=name in ("prints", "warns"))
     wait_until(observer, "NOT EXISTS (SELECT FROM pg_stat_activity WHERE pid = %s)", pid)
 
@@ -421,7 +421,7 @@ def hang(depth=3):
 
 
 def test_cancel_caught_by_plpgsql_cannot_happen(store, victim, observer):
-    """WHEN OTHERS does not catch a cancel; WHEN query_canceled does, and the block goes on."""
+    """WHEN OTHERS does not catch a cancel; WHEN query_canceled does, and the block continues."""
     store(ENDLESS["swallows everything"])
     block = (
         "DO $$ BEGIN PERFORM pyq_eval(NULL, NULL::int, 'hang'); EXCEPTION WHEN {} THEN {}; END $$"
@@ -473,7 +473,7 @@ def test_cancel_inside_a_portal(store, connect, observer):
 
 
 def test_cancel_that_comes_before_the_call(store, victim):
-    """A time-out that strikes between statements' calls leaves nothing for the next one."""
+    """A timeout between the calls of statements does not affect the next one."""
     store(ENDLESS["busy loop"])
     for _ in range(20):
         victim.execute("SET statement_timeout = '5ms'")
@@ -490,8 +490,8 @@ def test_cancel_that_comes_before_the_call(store, victim):
 
 def test_lock_timeout_inside_a_script(store, victim, connect):
     """A lock_timeout is an error of its statement alone: a script may catch it."""
-    holder = connect(autocommit=False)
-    holder.execute("SELECT pg_advisory_xact_lock(42)")
+    lock_session = connect(autocommit=False)
+    lock_session.execute("SELECT pg_advisory_xact_lock(42)")
     store("""
 def hang(catch):
     try:
@@ -509,7 +509,7 @@ def hang(catch):
             victim.execute(call, ('{"catch": false}',))
     finally:
         victim.execute("RESET lock_timeout")
-        holder.rollback()
+        lock_session.rollback()
     assert_in_order(victim)
 
 
@@ -577,7 +577,7 @@ def hang():
 
 
 def test_closing_while_a_thread_works_ends_the_backend(store, connect, observer):
-    """A backend with a busy thread ends when its client goes."""
+    """A backend with a busy thread ends when its client disconnects."""
     store("""
 def hang():
     def work():

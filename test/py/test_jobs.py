@@ -233,8 +233,8 @@ def test_progress_is_seen_while_the_job_runs(conn, connect, make_script):
         "    oml.output_comments('é')\n"
         "    oml.cursor().execute('SELECT pg_advisory_xact_lock(70123)')\n    return 1",
     )
-    holder = connect()
-    holder.execute("SELECT pg_advisory_lock(70123)")
+    lock_session = connect()
+    lock_session.execute("SELECT pg_advisory_lock(70123)")
     row = conn.execute(
         """SELECT * FROM pyq_eval('{"oml_async_flag": true}', NULL::pyq_json, 'tells')"""
     ).fetchone()
@@ -248,7 +248,7 @@ def test_progress_is_seen_while_the_job_runs(conn, connect, make_script):
         assert seen is not None
         assert seen[2] in ("queued", "running")
     assert seen[0] == 0.25
-    holder.execute("SELECT pg_advisory_unlock(70123)")
+    lock_session.execute("SELECT pg_advisory_unlock(70123)")
     assert conn.execute("SELECT pyq_job_wait(%s)", (job,)).fetchone() == ("finished",)
     conn.execute("SELECT pyq_delete_job(%s)", (job,))
 
@@ -292,7 +292,7 @@ def forge(conn: Connection[Any], job: str, expression: str) -> None:
 
 
 def test_a_stored_result_is_never_loaded_in_the_backend(conn, make_script, submit):
-    """Of a superuser's job as well: nothing proves who wrote the row."""
+    """Of a superuser's job as well: the writer of the row is unknown."""
     make_script("where", "def where(): return 1")
     conn.execute("SET oml_epe.engine = 'backend'")
     in_backend = conn.execute("SELECT * FROM pyq_eval(NULL, NULL::int, 'where')").fetchone()
@@ -443,9 +443,9 @@ def held(n):
 """,
         is_global=True,
     )
-    with server.connect(conn.info.dbname) as holder:
+    with server.connect(conn.info.dbname) as lock_session:
         for number in range(40):
-            holder.execute("SELECT pg_advisory_lock(7011)")
+            lock_session.execute("SELECT pg_advisory_lock(7011)")
             job = conn.execute(
                 """SELECT right(value, 36) FROM pyq_eval(%s, NULL::pyq_json, 'held')""",
                 (f'{{"oml_async_flag": true, "oml_retries": 1, "n": {number}}}',),
@@ -457,7 +457,7 @@ def held(n):
                        JOIN pg_locks AS l ON l.pid = a.pid
                        WHERE a.backend_type = 'oml_epe job worker' AND NOT l.granted"""
                 ).fetchone()[0]
-            holder.execute("SELECT pg_advisory_unlock(7011)")
+            lock_session.execute("SELECT pg_advisory_unlock(7011)")
             state = conn.execute("SELECT pyq_job_wait(%s, '1 min')", (job,)).fetchone()
             assert state == ("finished",), number
             conn.execute("SELECT pyq_delete_job(%s)", (job,))
@@ -473,7 +473,7 @@ def force_parallel_plans(conn: Connection[Any]) -> None:
 
 
 def test_with_forced_parallel_plans(conn, make_script, submit):
-    """Nothing that writes is taken for what a parallel plan may contain."""
+    """Functions that write are not used in parallel plans."""
     make_script("one", "def one(x=1):\n    return x\n")
     make_script(
         "writes",

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from psycopg import Connection
 
-pytestmark = pytest.mark.backend("what calls leave in it")
+pytestmark = pytest.mark.backend("memory after calls")
 SOAK = int(os.environ.get("EPE_SOAK", "1"))
 
 # Allocators keep pages back and free lists grow in steps: less than this is no leak.
@@ -241,7 +241,7 @@ def session(server: Any, database: str) -> Iterator[Connection[Any]]:
         connection.execute("SET client_min_messages = error")
         connection.execute("SET log_min_messages = fatal")
         connection.execute("SET jit = off")  # LLVM is large
-        # A set of rows is kept in memory up to this: less than what the warming up makes.
+        # A set of rows is kept in memory up to this: less than the warm-up creates.
         connection.execute("SET work_mem = '1MB'")
         for name, source in SCRIPTS.items():
             connection.execute("SELECT pyq_script_create(%s, %s, false, true)", (name, source))
@@ -282,7 +282,7 @@ def test_flat(name, session):
 
 
 def test_one_transaction_with_many_calls(session):
-    """Nothing is kept until the transaction ends either."""
+    """No memory is kept until the end of the transaction."""
     with session.transaction():
         session.execute("SELECT x FROM pyq_eval(NULL, NULL::int, 'one') AS x")
         for _ in range(200):

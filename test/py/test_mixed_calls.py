@@ -1,6 +1,6 @@
 """Some thousand mixed calls leave the processes that serve them as they were.
 
-bench/flat.py makes 100 000, and prints what it sees; its result is in bench/README.md.
+bench/flat.py makes 100 000, and prints the figures; its result is in bench/README.md.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The notebooks of docs/tutorials run from top to bottom and print what they show."""
+"""The notebooks of docs/tutorials run from top to bottom with the stored outputs."""
 
 from __future__ import annotations
 

@@ -124,7 +124,7 @@ def test_batches_hold_what_copy_sends(
 
 
 def test_values_are_those_of_the_server(everything: str, client: Any) -> None:
-    """Compared with what psycopg reads, where Python's types hold the value."""
+    """Compared with psycopg, where Python's types can represent the value."""
     del client
     frame = oml.sync(table=everything).pull()
     frame = frame.sort_values("i").reset_index(drop=True)

@@ -239,7 +239,7 @@ def test_sqlalchemy_itself(where: Where) -> None:
 
 SECRET = "Tr0ub4dor"
 LEAKY: list[tuple[tuple[Any, ...], Where]] = [
-    (("nobody here",), {"password": SECRET, "host": "/nonexistent"}),
+    (("no conninfo",), {"password": SECRET, "host": "/nonexistent"}),
     ((), {"dsn": f"host=/nonexistent user=u password={SECRET}"}),
     ((f"host=/nonexistent password='{SECRET} x' sslmode=odd",), {}),
     ((f"host=/nonexistent password={SECRET} {SECRET}",), {}),
@@ -270,7 +270,7 @@ LEAKY: list[tuple[tuple[Any, ...], Where]] = [
 
 
 def frames(error: BaseException) -> str:
-    """What tools show of an exception that print the variables of each frame of the package."""
+    """An exception as shown by tools that print the variables of each frame of the package."""
     shown = traceback.TracebackException.from_exception(error, capture_locals=True)
     for frame in shown.stack[:1]:  # the caller's own
         frame.locals = None  # type: ignore[misc]
@@ -357,7 +357,7 @@ def test_libpq_is_missing(tmp_path: Path) -> None:
     hide = "import ctypes.util\nctypes.util.find_library = lambda name: None\n"
     kind, message = run_without(tmp_path, hide)
     assert kind == "ImportError psycopg"
-    for words in ("not libpq", 'pip install "psycopg[binary]"', "oml-epe[binary]", "libpq5"):
+    for words in ("but libpq", 'pip install "psycopg[binary]"', "oml-epe[binary]", "libpq5"):
         assert words in message
     assert "no pq wrapper available" in message and "hush" not in message
 

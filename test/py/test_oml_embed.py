@@ -1,4 +1,4 @@
-"""oml.do_eval and its four sisters: from a client, and nested in engines of every kind.
+"""oml.do_eval and the other four functions: from a client, and nested in engines of every kind.
 
 A case is a function that is run in each place: here, and as the argument of oml.do_eval().
 """
@@ -540,7 +540,7 @@ def test_bad_arguments(client: None) -> None:
         oml.index_apply(-1, len)
     with pytest.raises(ValueError, match="parallel must be"):
         oml.index_apply(1, str, parallel=-1)
-    with pytest.raises(ValueError, match="func_value needs columns"):
+    with pytest.raises(ValueError, match="func_value must have columns"):
         oml.do_eval("def f(): return 1", func_value=pd.DataFrame())
     with pytest.raises(TypeError, match='argument "lock"'):
         oml.do_eval("def f(lock): return 1", lock=threading.Lock())
@@ -757,7 +757,7 @@ def test_pickles_of_ordinary_roles_stay_out_of_backends(ordinary: None) -> None:
 
 @pytest.fixture(autouse=True, scope="module")
 def trusted_scripts(server: Any, database: str) -> Iterator[None]:
-    """Global scripts: what ordinary roles run of them stays in the backend."""
+    """Global scripts run in the backend for ordinary roles too."""
     scripts = {
         "embed_trusted_pid": "def f():\n    import os\n    return os.getpid()",
         "embed_trusted_value": "def f(value): return value",
@@ -824,7 +824,7 @@ def uses_class() -> Any:
 
 def test_functions_by_source(by_source: None) -> None:
     assert oml.do_eval(uses_globals, frame=pd.DataFrame({"a": [1, 2]})) == 18
-    with pytest.raises(TypeError, match='uses "Hostile", a type that is defined outside'):
+    with pytest.raises(TypeError, match='uses "Hostile", a type defined outside of it'):
         oml.do_eval(uses_class)
     with pytest.raises(TypeError, match="it is a lambda"):
         oml.do_eval(lambda: 1)
@@ -833,7 +833,7 @@ def test_functions_by_source(by_source: None) -> None:
     def closure() -> int:
         return outer
 
-    with pytest.raises(TypeError, match='uses "outer" of the function around it'):
+    with pytest.raises(TypeError, match='uses "outer" of the enclosing function'):
         oml.do_eval(closure)
     with pytest.raises(TypeError, match=r'argument "value".*cannot be sent'):
         oml.do_eval("def f(value): return value", value=Hostile)

@@ -200,7 +200,7 @@ def _count(items: list[int]) -> int:
 
 
 def _await_progress(job: oml.Job) -> None:
-    """Wait until a job says something: the test's time limit ends it."""
+    """Wait until a job reports progress, up to the test's time limit."""
     while job.progress is None:
         assert job.wait(0.01) in ("queued", "running")
 
@@ -467,7 +467,7 @@ def test_inside_an_engine(connect: Callable[[str], None], engine: str) -> None:
 
 
 def test_trust_is_that_of_the_submitter(lab: Any, connect: Callable[[str], None]) -> None:
-    """What an untrusted script submits is not trusted, though a superuser called it."""
+    """A job submitted by an untrusted script is not trusted, even if a superuser called it."""
     connect("ordinary")
     oml.script.create(
         "oml_job_submit",
@@ -622,7 +622,7 @@ def test_notebook_display(admin: None, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "<td>cancelled</td>" in last and "job was cancelled" in last
     assert any("fast &lt;asleep&gt;" in bundle["text/html"] for bundle in shown)
     assert not any("<asleep>" in bundle["text/html"] for bundle in shown)
-    assert _job_display.show(job) is None  # it has ended: nothing to renew
+    assert _job_display.show(job) is None  # it has ended: no updates
 
 
 def test_display_without_a_notebook(admin: None, capsys: pytest.CaptureFixture[str]) -> None:
@@ -631,5 +631,5 @@ def test_display_without_a_notebook(admin: None, capsys: pytest.CaptureFixture[s
     job._ipython_display_()
     assert capsys.readouterr().out == f"<oml.Job {job.id}: finished>\n"
     oml.disconnect()
-    assert "no connection" in repr(job) and "no connection" in job._repr_html_()
+    assert "not connected" in repr(job) and "not connected" in job._repr_html_()
     assert _session.current() is None

@@ -48,7 +48,7 @@ def names_of(module: ModuleType) -> list[str]:
 
 
 def script() -> str:
-    """The modules as one; what is called, the last function, is that of oml_bodies."""
+    """The modules joined; the function called, the last one, is that of oml_bodies."""
     texts = [Path(str(module.__file__)).read_text() for module in reversed(MODULES)]
     head = "from __future__ import annotations\n"
     lines = "\n".join(texts).splitlines(keepends=True)
@@ -63,7 +63,7 @@ EVAL = "SELECT * FROM pyq_eval(%s, NULL, 'oml_bodies') AS t(result text)"
 def place(
     request: pytest.FixtureRequest, conn: psycopg.Connection[Any]
 ) -> Iterator[tuple[str, psycopg.Connection[Any]]]:
-    """Where the body runs, and a connection for it; what it made goes away."""
+    """The place where the body runs, and a connection for it; its objects are dropped."""
     conn.execute("CREATE SCHEMA IF NOT EXISTS bodies")
     yield request.param, conn
     conn.execute("ROLLBACK")

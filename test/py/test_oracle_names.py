@@ -1,4 +1,4 @@
-"""Package `oml` has the public names of OML4Py, and says why when it has not."""
+"""Package `oml` has the public names of OML4Py, or documents why not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Parallel calls give the same results, in the same order, at every degree: those of pandas.
+"""Parallel calls give the same results, in the same order, at every degree: the results of pandas.
 
 Sizes of chunks and groups are random, and so is the time that calls take. The engine of the
 backend, which runs one call after the other, counts as one more degree.

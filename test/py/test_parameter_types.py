@@ -38,7 +38,7 @@ FORMS = [
     for name in names
     for shape in ("map", "list", "row")
 ]
-# What the result is asked as, and what the call is followed by.
+# The output format, and the text after the call.
 SHAPES = {
     "map": ("""'{"r": "varchar"}'""", "AS t(r text)"),
     "list": ("NULL", "AS t(r text)"),

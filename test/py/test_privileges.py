@@ -1,4 +1,4 @@
-"""Who may do what with the extension's objects, whatever default privileges and roles there are."""
+"""Privileges on the extension's objects, for any default privileges and roles."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ OPEN_FUNCTIONS = {
         "pyq_table_eval",
     ]
 }
-# Everything that has an ACL: what roles other than the owner have, and what the owner has.
+# Everything that has an ACL: privileges of roles other than the owner, and of the owner.
 MEMBERS = """
     SELECT d.classid, d.objid FROM pg_depend AS d JOIN pg_extension AS e ON e.oid = d.refobjid
     WHERE d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e' AND e.extname = 'oml_epe'
@@ -198,7 +198,7 @@ def create(admin: Connection[Any], version: str = "") -> None:
 
 
 def privileges(admin: Connection[Any]) -> dict[tuple[str, str], str]:
-    """What others have of each object; the owner must have everything."""
+    """Privileges of other roles on each object; the owner must have all privileges."""
     admin.execute("SET search_path = pg_catalog")
     rows = admin.execute(PRIVILEGES).fetchall()  # type: ignore[arg-type]
     admin.execute("SET search_path = tools, public")
@@ -257,7 +257,7 @@ def test_an_update_takes_back_what_default_privileges_gave(admin):
     for name in ("guard_tables", "ignore_replicated", "set_privileges"):
         assert actual["function", "pyqsys." + name] == "", name
     assert "CREATE" not in actual["schema", "pyqsys"]
-    # What an administrator has decided of functions stays.
+    # Privileges on functions changed by an administrator are preserved.
     assert "PUBLIC" not in actual["function", "tools.pyq_grant"]
     assert "EXECUTE TO PUBLIC" in actual["function", "tools.pyq_script_drop"]
     admin.execute("SELECT pyqsys.set_privileges()")
@@ -499,7 +499,7 @@ def test_a_data_only_dump_can_be_restored(admin, server, options):
 
 
 def test_replicated_changes_of_jobs_are_ignored(admin, server):
-    """What a replication worker does, and Slony, Bucardo or pglogical: in replica mode."""
+    """Changes in replica mode, as made by replication workers, Slony, Bucardo or pglogical."""
     create(admin)
     admin.execute("SELECT pyq_script_create('one', 'def one(n=1): return n')")
 

@@ -250,4 +250,4 @@ def f():
     except RuntimeError as error:
         return str(error)
 """
-    assert value(conn, make_script, body) == ["signal.alarm would take PostgreSQL's timer away"]
+    assert value(conn, make_script, body) == ["signal.alarm would replace PostgreSQL's timer"]

@@ -370,7 +370,7 @@ def outer():
 
 
 def test_abandoned_generators_close_in_order(conn, make_script):
-    """A LIMIT abandons nothing half-way: results are stored whole, and generators are closed."""
+    """A LIMIT leaves no partial state: results are stored whole, and generators are closed."""
     make_script(
         "source",
         """

@@ -51,7 +51,7 @@ UNREADABLE = {
 @pytest.mark.parametrize("path", UNREADABLE.values(), ids=UNREADABLE.keys())
 def test_read(path, scene):
     outcome = scene.attack(f"path = {path}\n{READ}")
-    # What is not there for the server's user, or in a container, cannot be read either.
+    # Files that the server's user or the container lacks cannot be read either.
     assert outcome.done is None, outcome
     if path.startswith("'/dev/"):
         assert outcome.errno in REFUSED | {errno.ENOENT, errno.ENXIO}, outcome
@@ -210,7 +210,7 @@ def test_own_processes_files_cannot_be_written(scene):
 
 
 def test_inherited_descriptors(scene, connect):
-    """Standard streams, its own folder in /proc and the connection: nothing else, in any engine."""
+    """Only standard streams, its own folder in /proc and the connection, in any engine."""
     source = """
 def descriptors(index):
     import os

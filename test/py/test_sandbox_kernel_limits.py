@@ -1,4 +1,4 @@
-"""What Linux counts for a user or for the machine: one role's engine cannot use it up for others.
+"""Resources that Linux counts per user or machine: one role's engine cannot exhaust them.
 
 The rows are those of the table in docs/explanation/security-model.md, which names these tests.
 """
@@ -37,7 +37,7 @@ Holding = Callable[[str], AbstractContextManager[Connection[Any]]]
 
 @pytest.fixture
 def holding(scene: Scene, connect: Any) -> Holding:
-    """A function that has the attacker run code and keep what that has taken.
+    """A function that makes the attacker run code and keep the resources it has taken.
 
     `with holding(code) as session`: a session of another ordinary role, without an engine.
     """
@@ -345,7 +345,7 @@ def test_epoll_watches(scene, holding, connect):
         assert run_attack(session, EPOLL).done == EPOLL_SEEN
 
 
-# What libraries do with epoll, and what the kernel would have answered.
+# Typical uses of epoll by libraries, and the expected results of the kernel.
 EPOLL = """
 import asyncio, select
 reader, writer = os.pipe()
@@ -409,7 +409,7 @@ def guards_of(scene: Scene) -> list[int]:
 
 
 def test_guard_that_is_stopped(scene, connect):
-    """The next engine gets another guard; the stopped one goes on with its engines."""
+    """The next engine gets another guard; the stopped one later continues to serve its engines."""
     if not has_watch_guard(scene):
         pytest.skip("the kernel, or the container's profile, allows no guard")
     assert scene.attack(EPOLL).done == EPOLL_SEEN
@@ -562,7 +562,7 @@ result = os.getpid()
 
 
 def test_locks_of_own_files(scene):
-    """What libraries do with locks goes on working: databases, lock files."""
+    """Typical uses of locks by libraries work: databases, lock files."""
     outcome = scene.attack("""
 import fcntl, sqlite3
 with sqlite3.connect("data.db") as database:

@@ -171,7 +171,7 @@ def test_network(code, scene):
     path = f"{info.host}/.s.PGSQL.{info.port}"
     outcome = scene.attack(f"import socket\n{code}\nresult = 1", server=path)
     assert outcome.done is None, outcome
-    # Names end in "gaierror", whose numbers are of their own.
+    # Name lookups end in "gaierror", which has separate error numbers.
     assert outcome.errno in REFUSED or outcome.error == "gaierror", outcome
 
 

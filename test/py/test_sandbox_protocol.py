@@ -1,6 +1,6 @@
-"""A script of an ordinary role writes to the connection of its engine, and to what it shares.
+"""A script of an ordinary role writes to the connection of its engine, and to its shared memory.
 
-Each time the statement fails with a clean error, or succeeds harmlessly; the session goes on.
+Each time the statement fails with a clean error, or succeeds harmlessly; the session continues.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ VIOLATION = psycopg.errors.ProtocolViolation
 FAILED = psycopg.errors.ExternalRoutineException
 NO_MEMORY = psycopg.errors.OutOfMemory
 
-# Of what supervisor.cpp has read of a stack when it gives up; the last reading may exceed it.
+# Bytes of a stack after which supervisor.cpp stops reading; the last read may exceed it.
 LONGEST_STACK = (256 + 64 + 4) << 10
 
 # A result of one int4 column is expected, of one call; it never comes.
@@ -88,30 +88,30 @@ FORGED = {
         "send(execute('SELECT $1', number(1) + b'\\1' + text(b'\\xff') + text('text')))",
         VIOLATION, "text"),
     "rows of a stream that is none": ("forge(NEXT)", VIOLATION, "question"),
-    "huge arena": ("forge(REQUEST, number(1 << 45))", NO_MEMORY, "more memory than it may"),
-    "arena of 2^64": ("forge(REQUEST, b'\\xff' * 8)", NO_MEMORY, "more memory than it may"),
+    "huge arena": ("forge(REQUEST, number(1 << 45))", NO_MEMORY, "exceed its memory limit"),
+    "arena of 2^64": ("forge(REQUEST, b'\\xff' * 8)", NO_MEMORY, "exceed its memory limit"),
     "arenas beyond the limit": (
-        "send(frame(REQUEST, number(3 << 30)) * 2)", NO_MEMORY, "more memory than it may"),
+        "send(frame(REQUEST, number(3 << 30)) * 2)", NO_MEMORY, "exceed its memory limit"),
     "thousands of arenas": ("send(frame(REQUEST, number(1)) * 5000)", VIOLATION, "memory"),
     "short request for an arena": ("forge(REQUEST, b'123')", VIOLATION, "ends early"),
     "end before the result": ("forge(ENDED)", VIOLATION, "end"),
     "slice ended twice": ("send(frame(RUN_DONE, number(0) * 2) * 2)", VIOLATION, "end of a slice"),
     "time of -1": ("forge(RUN_DONE, number(-1) * 2)", VIOLATION, "count"),
     "short SQLSTATE": (
-        "forge(FAILED, text('1') + text('m') + text('') * 3)", VIOLATION, "SQLSTATE"),
+        "forge(FAILED, text('1') + text('m') + text('') * 4)", VIOLATION, "SQLSTATE"),
     "SQLSTATE of success": (
-        "forge(FAILED, text('00000') + text('m') + text('') * 3)", VIOLATION, "SQLSTATE"),
+        "forge(FAILED, text('00000') + text('m') + text('') * 4)", VIOLATION, "SQLSTATE"),
     "SQLSTATE of other letters": (
-        "forge(FAILED, text('ab!\\'x') + text('m') + text('') * 3)", VIOLATION, "SQLSTATE"),
+        "forge(FAILED, text('ab!\\'x') + text('m') + text('') * 4)", VIOLATION, "SQLSTATE"),
     "message of bad UTF-8": (
-        "forge(FAILED, text('38000') + text(b'\\xff') + text('') * 3)", VIOLATION, "text"),
+        "forge(FAILED, text('38000') + text(b'\\xff') + text('') * 4)", VIOLATION, "text"),
     "failure of its own": (
-        "forge(FAILED, text('38000') + text('forged') + text('') * 3)", FAILED, "forged"),
+        "forge(FAILED, text('38000') + text('forged') + text('') * 4)", FAILED, "forged"),
     "failure after failure": (
-        "send(frame(FAILED, text('38000') + text('forged') + text('') * 3) * 3)",
+        "send(frame(FAILED, text('38000') + text('forged') + text('') * 4) * 3)",
         (VIOLATION, FAILED), "failure|forged"),
     "result after the failure": (
-        "send(frame(FAILED, text('38000') + text('forged') + text('') * 3)"
+        "send(frame(FAILED, text('38000') + text('forged') + text('') * 4)"
         " + result(column(KNULL, 0, 1)))", (VIOLATION, FAILED), "result|forged"),
     "ready of another version": (
         "forge(READY, struct.pack('<I', 9) + text('3') + number(0))", VIOLATION, "greeting"),
@@ -139,7 +139,7 @@ FORGED = {
         "send(execute('SELECT 1') * 5000)", VIOLATION, "before an answer"),
 }  # fmt: skip
 
-HOLD = "\nimport signal\nsignal.pause()\n"  # what was sent is answered before anything else is
+HOLD = "\nimport signal\nsignal.pause()\n"  # frames are answered in order
 
 
 def call_forger(session: Connection[Any], code: str, **values: Any) -> Any:
@@ -209,11 +209,11 @@ send(bytes(base)); forge(0)
 
 
 def test_failure_between_slices(scene):
-    """One that says it has failed while it has nothing to do: no wait for what never comes."""
+    """An idle engine that reports a failure: the backend does not wait for further messages."""
     source = f"""
 def forger(rows):
 {"".join("    " + line + chr(10) for line in FORGE.splitlines())}
-    failure = text('38000') + text('forged') + text('') * 3
+    failure = text('38000') + text('forged') + text('') * 4
     send(frame(RUN_DONE, number(0) * 2) + frame(FAILED, failure))
     import signal
     signal.pause()
@@ -347,7 +347,7 @@ def test_closed_connection(scene):
 
 
 def test_stack_pipe(scene):
-    """What it writes there comes as context at most; it never fills the log."""
+    """Its output there appears as context at most; it never fills the log."""
     size = scene.log_size()
     assert call_forger(scene.session, """
 import fcntl
@@ -407,7 +407,7 @@ def flood():
 
 
 def test_pages_of_other_sessions(scene, connect):
-    """A zygote that starts late, as one with a network does, knows nothing of earlier engines."""
+    """A zygote that starts late, as one with a network does, does not know earlier engines."""
     code = "result = [line for line in open('/proc/self/maps') if 'oml_epe_status' in line]"
     scene.admin.execute(scene.alter("SET oml_epe.sandbox_tcp_ports = '7'"))
     try:
@@ -419,13 +419,13 @@ def test_pages_of_other_sessions(scene, connect):
 
 
 def state_of(pid: int) -> tuple[int, str]:
-    """Number of threads, and what the first of them does."""
+    """Number of threads, and the state of the first."""
     stat = Path(f"/proc/{pid}/stat").read_text()
     return len(list(Path(f"/proc/{pid}/task").iterdir())), stat[stat.rindex(")") + 2]
 
 
 def test_ended_twice(scene):
-    """It claims to have ended, and goes on until that is believed; then its own end comes."""
+    """It claims to have ended, and continues until the claim is accepted; then it is ended."""
     code = """
 import threading, time
 helper = threading.Thread(target=time.sleep, args=(0.3,))

@@ -104,7 +104,7 @@ def disperse():
 
 
 def test_threads(scene):
-    """Bounded, by the user's or by those of all engines."""
+    """Limited per engine, or for all engines together."""
     outcome = scene.attack(CROWD + "disperse()\nresult = problem, 0 < count < 5000")
     assert outcome.done == '("can\'t start new thread", True)', outcome
 
@@ -314,7 +314,7 @@ result = 1
 
 
 def test_pickle_that_is_returned(scene):
-    """Nothing unpickles it in the backend: bytes stay bytes, an object is refused or a text."""
+    """It is not unpickled in the backend: bytes stay bytes, an object is refused or made text."""
     scene.session.execute("""SELECT pyq_script_create('bomb', '
 import os, pickle
 class Bomb:

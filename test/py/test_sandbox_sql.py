@@ -1,4 +1,4 @@
-"""A script of an ordinary role, or who calls it, tries to get at more than the caller's rights."""
+"""A script of an ordinary role, or its caller, tries to exceed the caller's privileges."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ STATEMENTS = {
     "a change to the repository": ("UPDATE pyqsys.scripts SET script = ''", DENIED),
     "a global script": (
         "SELECT pyq_script_create('epe_was_here', 'def f(): pass', true)", DENIED),
-    "a grant to everybody of another's": ("SELECT pyq_grant('nobodys', 'pyqscript')", "42704"),
+    "a grant of another role's script": ("SELECT pyq_grant('nobodys', 'pyqscript')", "42704"),
     "sandbox off": ("SET oml_epe.sandbox = 'preferred'", DENIED),
     "read paths": ("SET oml_epe.sandbox_read_paths = '/etc'", DENIED),
     "ports": ("SET LOCAL oml_epe.sandbox_tcp_ports = '80'", DENIED),
@@ -186,7 +186,7 @@ def test_settings_of_the_connection(scene, connect):
 
 
 def test_choice_of_the_backend(scene):
-    """Where trusted scripts run is anybody's choice; others run in processes all the same."""
+    """Any caller may choose where trusted scripts run; other scripts always run in processes."""
     scene.session.execute("SET oml_epe.engine = 'backend'")
     outcome = scene.attack("result = os.getpid() != pids['backend']")
     scene.session.execute("RESET oml_epe.engine")
@@ -219,7 +219,7 @@ result = len([1, 2]), os.listdir("."), "PYTHONPATH" in os.environ and os.environ
 
 
 def test_hijack_in_one_session(scene, connect, make_role):
-    """Another owner's script, and another role's, in the same session have engines of their own."""
+    """Scripts of another owner, and of another role, in the same session use separate engines."""
     other = make_role("other")
     owner = connect(user=other)
     store_attack(owner)
@@ -259,7 +259,7 @@ def test_superuser_calls_an_ordinary_roles_script(scene, connect):
     assert run(f"result = os.getpid() == {admin.info.backend_pid}")["done"] == "False"
     who = run("import oml\nresult = oml.cursor().execute('SELECT current_user').fetchone()[0]")
     assert who["done"] == "'postgres'"
-    # What the attacker did in the engine of his own session is not in this one.
+    # The attacker's changes in the engine of its own session are not in this one.
     scene.attack("import builtins; builtins.epe_was_here = 1; result = 1")
     assert run("result = epe_was_here")["error"] == "NameError"
 
@@ -291,7 +291,7 @@ def test_script_in_a_definers_function(scene, connect):
 
 
 def test_trust_that_is_lost(scene, connect, make_role):
-    """A script of a role that was trusted runs in a process from then on, for everybody."""
+    """A script of a role that is no longer trusted runs in a process, for all callers."""
     name = make_role("lost", "IN ROLE pyqadmin")
     owner = connect(user=name)
     owner.execute(
@@ -309,7 +309,7 @@ def test_trust_that_is_lost(scene, connect, make_role):
 
 
 def test_settings_that_a_call_leaves(scene, connect):
-    """A role's own settings stay as after any function; they open nothing for the next call."""
+    """A role's own settings persist, but do not open the sandbox for the next call."""
     session = connect(user=scene.session.info.user)
     outcome = run_attack(
         session,
@@ -331,11 +331,11 @@ def test_call_of_a_script_that_is_not_granted(scene):
     assert error.sqlstate == "42704", error
 
 
-# ------------------------------------------------------------------------ what a superuser opened
+# ------------------------------------------------------------------- access opened by a superuser
 
 
 def test_opened_path(scene, connect, tmp_path_factory):
-    """That path, for that role, for reading; nothing beside it."""
+    """Only that path, for that role, for reading."""
     open_code = "result = open('/etc/hostname').read() != ''"
     scene.admin.execute(scene.alter("SET oml_epe.sandbox_read_paths = '/etc/hostname'"))
     try:
@@ -346,7 +346,7 @@ def test_opened_path(scene, connect, tmp_path_factory):
             outcome = run_attack(session, f"{code}\nresult = 1")
             assert outcome.done is None, outcome
             assert outcome.errno in (1, 13, 30), outcome
-        # Others, and sessions from before, have what they had.
+        # Other roles, and earlier sessions, are not affected.
         for closed in (connect(user=scene.victim.info.user), scene.session):
             assert run_attack(closed, open_code).errno == 13
     finally:

@@ -1,4 +1,4 @@
-"""Who may do what, and what text that callers write can do."""
+"""Privileges, and the effects of text supplied by callers."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def count_rows(session: Connection[Any], query: str) -> int:
 
 @pytest.fixture
 def scripts(make_script: Callable[..., str]) -> None:
-    """Two global scripts, which everybody may run."""
+    """Two global scripts, which all roles may run."""
     make_script("run_sql", RUN_SQL, True)
     make_script("count_rows", COUNT, True)
 
@@ -156,7 +156,7 @@ def inside(session, owner=None, **arguments) -> list[bool]:
 
 @pytest.mark.backend
 def test_role_that_is_trusted_no_more(user, conn, make_role, connect):
-    """Its scripts run in sandboxed processes, for everybody, until it is trusted again."""
+    """Its scripts run in sandboxed processes, for all callers, until it is trusted again."""
     admin_name = make_role("admin", "IN ROLE pyqadmin")
     admin = connect(user=admin_name)
     admin.execute("SELECT pyq_script_create('where', %s)", (WHERE,))
@@ -172,7 +172,7 @@ def test_role_that_is_trusted_no_more(user, conn, make_role, connect):
 
 @pytest.mark.backend
 def test_role_that_is_trusted_no_more_while_its_script_runs(conn, make_role, connect):
-    """What runs may end; the next call leaves the backend, a nested one too."""
+    """A running call may end; the next call leaves the backend, including a nested one."""
     admin_name = make_role("admin", "IN ROLE pyqadmin")
     admin = connect(user=admin_name)
     admin.execute("SELECT pyq_script_create('where', %s)", (WHERE,))
@@ -403,7 +403,7 @@ FRAGMENTS = [
 
 
 def table_eval(par_lst: str = "NULL", out_fmt: str | None = None) -> str:
-    """A call over the table; `{}` in the arguments stands for the injected text."""
+    """A call over the table; `{}` in the arguments is replaced by the injected text."""
     if out_fmt is None:
         return f"pyq_table_eval('injected', {par_lst}::text, NULL::int, 'count_rows')"
     return f"pyq_table_eval('injected', {par_lst}::text, {out_fmt}, 'count_rows') AS t(x int)"
@@ -446,7 +446,7 @@ REPOSITORY = {
 
 @pytest.fixture
 def target(conn: Connection[Any], scripts: None) -> Iterator[None]:
-    """What injected text would like to call: it leaves a trace even when it is rolled back."""
+    """A function for injected text to call: it leaves a trace even when it is rolled back."""
     conn.execute("DROP TABLE IF EXISTS injected, harmed")
     conn.execute("DROP SEQUENCE IF EXISTS harm CASCADE")
     conn.execute("CREATE TABLE injected AS SELECT 1 AS x")

@@ -1,4 +1,4 @@
-"""18 kinds of code by 6 triggers, in engine processes: what is left of each stop.
+"""18 kinds of code by 6 triggers, in engine processes: state after each stop.
 
 Times are the business of bench/stops.py; here states are asserted, which
 docs/how-to/cancel-and-timeouts.md promises. More kinds are in test_engine_stops.py; the backend's
@@ -35,9 +35,9 @@ def scene(server: Any, database: str, module_conn: Connection[Any]) -> Iterator[
 
 
 @pytest.fixture(scope="module")
-def nothing(scene: Scene) -> dict[str, Any]:
+def empty_footprint(scene: Scene) -> dict[str, Any]:
     """The footprint when no session but the observer's has engines."""
-    return scene.house.footprint_of_nothing()
+    return scene.monitor.empty_footprint()
 
 
 def test_the_matrix_is_whole():
@@ -47,7 +47,7 @@ def test_the_matrix_is_whole():
 
 @pytest.mark.parametrize("trigger", TRIGGERS)
 @pytest.mark.parametrize("kind", KINDS)
-def test_stop(kind, trigger, scene, nothing):
+def test_stop(kind, trigger, scene, empty_footprint):
     scene.store(kind)
     session = scene.session(kind)
     assert scene.works(session)
@@ -65,15 +65,15 @@ def test_stop(kind, trigger, scene, nothing):
         assert MESSAGE.get(trigger, "") in str(stopped.error)
 
     # The code does not run on: neither for the session that ran it nor for any other.
-    wait_for("no call of it", lambda: not scene.house.has_reached())
-    wait_for("no engine at work", lambda: not scene.house.engines(pid, "busy"))
+    wait_for("no call of it", lambda: not scene.monitor.has_reached())
+    wait_for("no engine at work", lambda: not scene.monitor.engines(pid, "busy"))
     if trigger in ENDS_SESSION:
         session.close()
         session = scene.session(kind)
-    # A session that goes on gets its own results, not those of what was stopped.
+    # A session that continues gets its own results, not those of the stopped call.
     assert scene.works(session)
     session.close()
-    scene.house.wait_for_footprint(nothing)
+    scene.monitor.wait_for_footprint(empty_footprint)
 
 
 def test_fast_shutdown():

@@ -1,4 +1,4 @@
-"""Streaming: input that arrives in frames, results that leave in frames, and what both hold."""
+"""Streaming: input that arrives in frames, results that leave in frames, and memory use of both."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from psycopg import Connection, Error
 
 ENGINE_PLACES = places.ALL
 
-# How a script makes values: their expressions stand for what `eval` with these names makes of them.
+# How a script makes values: it evaluates their expressions with these names.
 BOXES = """
 import numpy as np
 
@@ -107,7 +107,7 @@ def refusal(giver: Connection[Any], items: list[str], form: str, sql_type: str) 
 
 
 def made(item: str) -> Any:
-    """What the script makes of an expression, as lists and numbers."""
+    """The script's value of an expression, as lists and numbers."""
     names: dict[str, Any] = {}
     exec(BOXES, names)
     value = eval(item, names)

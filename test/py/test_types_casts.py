@@ -1,4 +1,4 @@
-"""Values for columns of any type: what they naturally are, then PostgreSQL's own explicit cast."""
+"""Values for columns of any type: their default type, then PostgreSQL's own explicit cast."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Results of scripts against what psycopg, numpy, pandas and Python say: property tests."""
+"""Results of scripts compared with psycopg, numpy, pandas and Python: property tests."""
 
 from __future__ import annotations
 
@@ -289,7 +289,7 @@ def test_groups_as_pandas_groups(
     assert len(found) == len(expected)
 
 
-# What the function returns, the column's type, the SQLSTATE, the row.
+# The returned value, the column's type, the SQLSTATE, the row.
 BAD_VALUES = [
     ("[1, 32768]", "int2", "22003", 2),
     ("[1, -32769]", "int2", "22003", 2),
@@ -366,7 +366,7 @@ def test_bad_values(
     assert_place(caught.value, "v", row)
 
 
-# What the function returns, the column's type and its values.
+# The returned value, the column's type and its values.
 GOOD_VALUES = [
     ("['abcdef', 'ünïcödé']", "varchar(3)", ["abc", "ünï"]),
     ("[123456]", "varchar(3)", ["123"]),

@@ -51,7 +51,7 @@ GROUPS = (
 def differences(
     connection: Connection[Any], case: TypeCase, parameters: dict[str, str], call: str = WHOLE
 ) -> list[tuple[Any, ...]]:
-    """Send the case's table through the script and return what differs, both ways."""
+    """Send the case's table through the script and return the differences, both ways."""
     call = call.replace("{table}", case.table)
     query = f"""
         WITH after AS MATERIALIZED (
@@ -113,7 +113,7 @@ def test_round_trip_in_chunks_and_groups(
 def test_round_trip_does_not_depend_on_settings(
     types: Connection[Any], case: TypeCase, input_type: str
 ) -> None:
-    """What travels as text is printed as PostgreSQL reads it back, whatever the settings."""
+    """Values transferred as text can be read back by PostgreSQL, for any settings."""
     parameters = {"oml_input_type": input_type, **dict(case.controls)}
     with types.transaction():
         types.execute(

@@ -1,4 +1,4 @@
-"""What a function sees of each type: dtypes and Python types, as docs/reference/types.md says."""
+"""Values of each type as received by a function, as in docs/reference/types.md."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def seen(module_conn: Connection[Any]) -> Iterator[Connection[Any]]:
 
 
 def see(connection: Connection[Any], query: str, **parameters: str) -> dict[str, Any]:
-    """Run the query through the script and return what it saw."""
+    """Run the query through the script and return the values it received."""
     row = connection.execute(
         "SELECT value FROM pyq_table_eval(%s, %s, NULL::pyq_json, 'types_see')",
         (query, json.dumps(parameters)),

@@ -1,4 +1,4 @@
-"""ALTER EXTENSION UPDATE: what 1.0.0 has stored stays, the catalog is that of a new install."""
+"""ALTER EXTENSION UPDATE: objects of 1.0.0 are kept, and the catalog equals a new install."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ MEMBERS = """
     WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e'
         AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'oml_epe')
 """
-# What is said of each kind of object: (what it is, what is true of it). OIDs are not compared, and
-# an ACL that is not set counts as the default that it stands for.
+# Queries for each kind of object: (identity, properties). OIDs are not compared, and
+# an ACL that is not set counts as the default ACL.
 CATALOG = {
     "member": """
         SELECT pg_describe_object(classid, objid, 0), '' FROM members
@@ -139,7 +139,7 @@ CATALOG = {
 
 
 def catalog(connection: psycopg.Connection[Any]) -> dict[tuple[str, str], str]:
-    """Return what the catalog says of the extension's objects."""
+    """Return the catalog's description of the extension's objects."""
     seen: dict[tuple[str, str], str] = {}
     for kind, query in CATALOG.items():
         rows = connection.execute(f"WITH members AS ({MEMBERS}) {query}").fetchall()  # type: ignore[arg-type]
@@ -201,7 +201,7 @@ def test_an_updated_catalog_is_that_of_a_new_installation(server, make_database,
     with server.connect(make_database(VERSION, schema=schema)) as new:
         fresh = catalog(new)
     assert ("extension", "oml_epe") in fresh
-    assert len(fresh) > 500  # the queries find what they look for
+    assert len(fresh) > 500  # the queries find the objects
     differing = {
         key: (after_update.get(key), fresh.get(key))
         for key in sorted(after_update.keys() | fresh.keys())
@@ -249,7 +249,7 @@ def insert_job(admin: psycopg.Connection[Any], state: str) -> str:
 
 
 def state(server, name: str) -> list[Any]:
-    """What each role sees and gets."""
+    """The objects visible to each role, and its results."""
     seen: list[Any] = []
     for role in None, USER, READER:
         with server.connect(name, user=role) as connection:

@@ -308,7 +308,7 @@ def test_values_beside_figures_stay(values: Connection[Any]) -> None:
         assert found == [(1, expected)]
 
 
-# What fails, on which table, what the hint says.
+# The failing script, its table, and the hint.
 @pytest.mark.parametrize(
     ("query", "what", "words"),
     [

@@ -1,7 +1,7 @@
 """Calls that Oracle's documentation and sample notebooks show, with the results shown there.
 
 Those of jobs are in test_jobs.py. Examples that store a model in a datastore pass its coefficients
-as arguments here. docs/explanation/compatibility.md has the rules that they show.
+as arguments here. docs/explanation/compatibility.md contains the rules they illustrate.
 """
 
 from __future__ import annotations

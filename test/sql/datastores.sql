@@ -1,4 +1,4 @@
--- Datastores: views, grants, who may do what, and whose pickles are unpickled where.
+-- Datastores: views, grants, privileges, and where pickles are loaded.
 
 \set SHOW_CONTEXT never
 CREATE ROLE regress_epe_owner IN ROLE pyqadmin;
@@ -50,11 +50,11 @@ SELECT store(repeat('x', 129), 'x');
 SELECT store('models', 'x', 'replace');
 SELECT pyqsys.datastore_save(NULL, '[]', 'create', NULL, NULL);
 SELECT pyqsys.datastore_save('models', NULL, 'create', NULL, NULL);
--- nothing is left of what was replaced or deleted
+-- replaced and deleted objects leave no rows
 RESET ROLE;
 SELECT count(*) FROM pyqsys.datastore_objects;
 SELECT count(*) FROM pyqsys.datastore_pieces;
--- what is not added to a store can be discarded, what is cannot
+-- rows not added to a store can be discarded, added rows cannot
 SET ROLE regress_epe_owner;
 SELECT pyqsys.datastore_write('00000000-0000-0000-0000-000000000001', 0, '\x00');
 SELECT pyqsys.datastore_discard('00000000-0000-0000-0000-000000000001');
@@ -98,7 +98,7 @@ RESET ROLE;
 REVOKE regress_epe_group FROM regress_epe_member;
 SET ROLE regress_epe_member;
 SELECT dsowner, dsname FROM all_pyq_datastores;
--- everybody
+-- all roles
 SET ROLE regress_epe_owner;
 SELECT pyq_grant('shared', 'datastore');
 SET ROLE regress_epe_plain;
@@ -122,7 +122,7 @@ SELECT pyqsys.datastore_delete('shared', NULL);
 SELECT store('shared', 'x', grantable => true);
 SELECT * FROM pyqsys.given_grants;
 SELECT pyq_revoke('shared', 'datastore');
--- a superuser sees everybody's, and owns only its own
+-- a superuser sees all datastores, and owns only its own
 RESET ROLE;
 SELECT dsowner, dsname FROM all_pyq_datastores ORDER BY dsname;
 SELECT * FROM user_pyq_datastores;
@@ -148,7 +148,7 @@ UPDATE pyqsys.readable_datastores SET owner = 'postgres';
 DELETE FROM pyqsys.readable_pieces;
 INSERT INTO pyqsys.readable_pieces SELECT gen_random_uuid(), gen_random_uuid(), 0, '\x00';
 
--- A right to write all tables, such as pg_write_all_data gives, is not one to write these.
+-- The right to write all tables, as of pg_write_all_data, does not include these.
 RESET ROLE;
 GRANT ALL ON ALL TABLES IN SCHEMA pyqsys TO regress_epe_bypass;
 SET ROLE regress_epe_bypass;
@@ -163,7 +163,7 @@ INSERT INTO pyqsys.scripts (owner, name, script) VALUES ('-', 'forged', 'def for
 RESET ROLE;
 REVOKE ALL ON ALL TABLES IN SCHEMA pyqsys FROM regress_epe_bypass;
 
--- What a role writes under the id of somebody else's object is its own, and no part of that.
+-- Rows that a role writes under the ID of another role's object do not become part of that object.
 RESET ROLE;
 SELECT object AS shared FROM pyqsys.datastore_objects WHERE name = 'x' LIMIT 1 \gset
 GRANT ALL ON SCHEMA public TO regress_epe_plain;
@@ -178,7 +178,7 @@ SELECT pyqsys.datastore_delete('stolen', NULL);
 SET ROLE regress_epe_owner;
 SELECT number, data FROM pyqsys.readable_pieces WHERE object = :'shared' ORDER BY number;
 
--- The views give a caller's own functions nothing to look at that the caller may not see.
+-- The views pass no rows to a caller's functions that the caller may not see.
 SET ROLE regress_epe_plain;
 CREATE FUNCTION pg_temp.peek(text) RETURNS boolean COST 0.0001 LANGUAGE plpgsql AS $$
 BEGIN
@@ -196,7 +196,7 @@ SELECT number FROM pyqsys.readable_pieces WHERE pg_temp.peek(data::text);
 SELECT name FROM pyqsys.readable_scripts WHERE pg_temp.peek(name);
 SELECT name FROM pyqsys.given_grants WHERE pg_temp.peek(name);
 
--- Nothing of a caller's search_path runs with other rights.
+-- Objects in the caller's search_path do not run with other privileges.
 RESET ROLE;
 CREATE SCHEMA regress_epe_trap AUTHORIZATION regress_epe_plain;
 SET ROLE regress_epe_plain;
@@ -248,7 +248,7 @@ SET ROLE regress_epe_plain;
 SELECT * FROM pyq_eval('{"name": "trusted", "owner": "regress_epe_owner"}', NULL::pyq_json, 'fetch');
 SELECT * FROM pyq_eval('{"name": "trusted", "owner": null}', NULL::pyq_json, 'fetch');
 
--- A hostile pickle of an ordinary role's: inside the server nobody unpickles it, nor does its owner.
+-- A hostile pickle of an ordinary role: it is not unpickled inside the server, not even for its owner.
 SELECT pyq_script_create('attack', 'import oml
 class Hostile:
     def __reduce__(self):

@@ -1,4 +1,4 @@
--- pyqsys.check_log_in: what the gateway asks before every request.
+-- pyqsys.check_log_in: the check of the gateway before every request.
 CREATE ROLE gateway_ann LOGIN;
 SET SESSION AUTHORIZATION gateway_ann;
 SELECT pyqsys.check_log_in('gateway_ann');

@@ -19,7 +19,7 @@ SELECT pyq_script_create('job_index', 'def job_index(i): return [i, i * i]');
 SELECT pyq_script_create('job_count', 'def job_count(dat): return len(dat)');
 CREATE TABLE job_rows AS SELECT i AS x, i % 2 AS g FROM generate_series(1, 5) AS i;
 
--- submission: the URL row, in whatever shape
+-- submission: the URL row, in any shape
 SELECT name, regexp_replace(value, '[0-9a-f]{8}-[0-9a-f-]{27}$', 'ID') AS value
 FROM pyq_eval('{"oml_async_flag": true}', NULL, 'job_frame') AS t(name varchar(10), value text);
 SET oml_epe.gateway_url = 'https://example.org/';
@@ -29,7 +29,7 @@ RESET oml_epe.gateway_url;
 SELECT length(x) FROM pyq_eval('{"oml_async_flag": 1}', NULL, 'job_frame') AS t(x text);
 SELECT * FROM pyq_eval('{"oml_async_flag": true}', NULL, 'job_frame') AS t(a int, b float8);
 
--- what can be refused is refused at once
+-- errors that can be detected at submission
 SELECT * FROM pyq_eval('{"oml_async_flag": true}', NULL, 'no_such') AS t(name text, value text);
 SELECT * FROM pyq_eval('{"oml_async_flag": true, "timeout": 5}', NULL, 'job_frame')
     AS t(name text, value text);
@@ -81,7 +81,7 @@ SELECT right(value, 36) AS job FROM pyq_index_eval('{"oml_async_flag": true}', N
     'job_index') AS t(name text, value text) \gset
 SELECT pyq_job_wait(:'job');
 SELECT * FROM pyq_job_result(:'job') AS t(name text, value text);
--- nothing was drawn
+-- no figures were drawn
 SELECT count(*) FROM pyq_job_result(:'job', 'PNG')
     AS t(name text, id int, value text, title text, image bytea);
 SELECT * FROM pyqsys.job_figures(:'job')
@@ -98,7 +98,7 @@ SELECT pyq_job_wait(:'job');
 SELECT error FROM pyq_jobs WHERE id = :'job';
 SELECT * FROM pyq_job_result(:'job') AS t(name text, value text);
 
--- what a job says of itself
+-- progress and comments of a job
 SELECT right(value, 36) AS job FROM pyq_eval('{"oml_async_flag": true}', NULL, 'job_says')
     AS t(name text, value text) \gset
 SELECT pyq_job_wait(:'job', '1 min');
@@ -106,7 +106,7 @@ SELECT owner = current_user AS own, script, state, elapsed < '1 min' AS short, p
 FROM pyq_jobs WHERE id = :'job';
 SELECT * FROM pyq_eval(NULL, 'JSON', 'job_says') AS t(name text, value text);
 
--- what it was submitted as
+-- the call as submitted
 SELECT * FROM pyq_eval('{"oml_async_flag": true, "oml_comments": 1}', NULL, 'job_says')
     AS t(name text, value text);
 SELECT right(value, 36) AS job

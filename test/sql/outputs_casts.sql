@@ -1,4 +1,4 @@
--- How values of a result become values of its column's type, and what cannot.
+-- Conversions of result values to the type of their column, and their errors.
 
 SELECT pyq_script_create('cast_it', $$
 def cast_it(code, n=1):
@@ -128,7 +128,7 @@ SELECT x FROM pyq_eval(cast_it('[None]'), NULL, 'cast_it') AS t(x cast_required)
 -- a column without a value is NULL of any type
 SELECT * FROM pyq_eval(cast_it('[None, None]'), NULL::point, 'cast_it');
 
--- where a value stands: the call, the column, the row
+-- the position of a value: the call, the column, the row
 SELECT pyq_script_create('cast_place', $$
 def cast_place(data):
     return [(1, "%s" % row) for row in data["word"]]

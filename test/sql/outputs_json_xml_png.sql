@@ -74,7 +74,7 @@ SELECT * FROM pyq_eval(NULL, 'PNG', 'fixed_frame')
     AS t(name text, id text, value text, title text, image bytea);
 SELECT pyq_eval(NULL, 'JSON', 'fixed_frame');
 
--- a type of this name that is not the extension's is a type as any other
+-- a type of this name of another origin has no special meaning
 CREATE SCHEMA fixed;
 CREATE TYPE fixed.pyq_json AS ("ID" int, "NAME" text);
 SELECT * FROM pyq_eval(NULL, NULL::fixed.pyq_json, 'fixed_frame');

@@ -30,7 +30,7 @@ SELECT * FROM pyq_eval(NULL,
     'map_types')
     AS t(a numeric, b real, c numeric, d text, e bytea, f timestamp, g char(3), h int[]);
 
--- names of the AS list must be those of the map
+-- names of the AS list must match the map
 SELECT * FROM pyq_eval(NULL, '{"NAME":"varchar2(7)","DIFF":"number"}', 'map_frame')
     AS t(name text, score int);
 SELECT * FROM pyq_eval(NULL, '{"NAME":"varchar2(7)","Diff":"number(9,2)"}', 'map_frame')

@@ -38,7 +38,7 @@ SELECT * FROM pyq_eval(NULL, '"Grades"', 'proto_frame') AS t(name text);
 SELECT * FROM pyq_eval(NULL, 'grades_index', 'proto_frame') AS t(name text);
 SELECT * FROM pyq_eval(NULL, 'a.b.c.d', 'proto_frame') AS t(name text);
 
--- a prototype is a table that one may read
+-- a prototype must be readable for the caller
 CREATE ROLE regress_proto_user;
 GRANT USAGE ON SCHEMA proto TO regress_proto_user;
 GRANT SELECT ON proto."Grade View" TO regress_proto_user;

@@ -1,4 +1,4 @@
--- OUT_FMT NULL: the AS list alone says the shape of the result.
+-- OUT_FMT NULL: the AS list alone determines the shape of the result.
 
 SELECT pyq_script_create('rel_frame', $$
 def rel_frame(n=3):
@@ -54,7 +54,7 @@ def rel_generator():
 $$);
 SELECT * FROM pyq_eval(NULL, NULL, 'rel_generator') AS t(i int, x float8);
 
--- chunks, groups and indexes are appended in their order, whatever their kinds of columns
+-- chunks, groups and indexes are appended in their order, for all kinds of columns
 SELECT pyq_script_create('rel_kinds', $$
 def rel_kinds(i):
     import pandas as pd

@@ -38,7 +38,7 @@ SELECT (at).y, marks[1] FROM pyq_eval(NULL, NULL::row_nested, 'row_nested');
 SELECT * FROM pyq_eval(NULL, NULL::row_positive, 'row_points');
 SELECT * FROM pyq_eval('{"first": -1}', NULL::row_positive, 'row_points');
 SELECT pyq_eval('{"first": 0}', NULL::row_positive, 'row_points');
--- the value of out_row means nothing
+-- the value of out_row is ignored
 SELECT * FROM pyq_eval(NULL, ROW('x', 1)::row_counts, 'row_frame');
 -- record: as if there were no out_row
 SELECT * FROM pyq_eval(NULL, NULL::record, 'row_frame') AS t(species text, n int);

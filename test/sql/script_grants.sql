@@ -1,4 +1,4 @@
--- Who sees and runs whose scripts.
+-- Visibility of scripts, and grants to run them.
 
 CREATE ROLE regress_epe_owner IN ROLE pyqadmin;
 CREATE ROLE regress_epe_reader;
@@ -10,7 +10,7 @@ SET ROLE regress_epe_owner;
 SELECT pyq_script_create('tmpqfun2', 'def tmpqfun2(): return 1');
 SELECT pyq_script_create('everywhere', 'def everywhere(): return 2', true);
 
--- nothing is granted yet; that the script exists is not told
+-- no grant yet: the error does not reveal that the script exists
 SET ROLE regress_epe_reader;
 SELECT owner, name FROM all_pyq_scripts;
 SELECT * FROM user_pyq_scripts;
@@ -56,7 +56,7 @@ SET ROLE regress_epe_member;
 SELECT owner, name FROM all_pyq_scripts;
 SELECT * FROM pyq_eval(NULL, NULL::int, 'tmpqfun2', 'regress_epe_owner');
 
--- a grant to everybody; revoking from everybody takes every grant
+-- a grant to all roles; revoking from all roles removes every grant
 SET ROLE regress_epe_owner;
 SELECT pyq_grant('tmpqfun2', 'pyqscript');
 SELECT pyq_grant('tmpqfun2', 'pyqscript', 'regress_epe_Mixed');
@@ -75,7 +75,7 @@ SELECT pyq_revoke('tmpqfun2', 'pyqscript', NULL);
 RESET ROLE;
 SELECT count(*) FROM pyqsys.script_grants;
 
--- a grant survives the replacement of its script, but goes with the script
+-- a grant survives the replacement of its script, but not its deletion
 SET ROLE regress_epe_owner;
 SELECT pyq_grant('tmpqfun2', 'pyqscript', 'regress_epe_reader');
 SELECT pyq_script_create('tmpqfun2', 'def tmpqfun2(): return 3', v_overwrite => true);
@@ -87,7 +87,7 @@ SELECT pyq_script_create('tmpqfun2', 'def tmpqfun2(): return 4');
 SET ROLE regress_epe_reader;
 SELECT * FROM pyq_eval(NULL, NULL::int, 'tmpqfun2', 'regress_epe_owner');
 
--- what cannot be granted
+-- objects that cannot be granted
 SET ROLE regress_epe_owner;
 SELECT pyq_grant('no_such', 'pyqscript');
 \echo :LAST_ERROR_SQLSTATE
@@ -103,7 +103,7 @@ SELECT pyq_grant('tmpqfun2', NULL);
 SELECT pyq_revoke('no_such', 'pyqscript');
 SELECT pyq_revoke('tmpqfun2', 'pyqscript', 'regress_epe_nobody');
 
--- a superuser sees and runs everybody's, but owns only its own
+-- a superuser sees and runs all scripts, but owns only its own
 RESET ROLE;
 SELECT owner, name FROM all_pyq_scripts ORDER BY owner;
 SELECT * FROM pyq_eval(NULL, NULL::int, 'tmpqfun2', 'regress_epe_owner');
@@ -123,7 +123,7 @@ $$;
 SET ROLE regress_epe_reader;
 SELECT * FROM pg_temp.as_owner();
 
--- the views give a caller's own functions nothing to look at that the caller may not see
+-- the views pass no rows to a caller's functions that the caller may not see
 CREATE FUNCTION pg_temp.peek(text) RETURNS boolean COST 0.0001 LANGUAGE plpgsql AS $$
 BEGIN
     RAISE NOTICE 'saw %', $1;
@@ -138,7 +138,7 @@ SELECT * FROM pyqsys.scripts;
 SELECT * FROM pyqsys.script_grants;
 INSERT INTO pyqsys.scripts (owner, name, script) VALUES ('-', 'x', 'x');
 
--- nothing of a caller's search_path runs with other rights
+-- objects in the caller's search_path do not run with other privileges
 RESET ROLE;
 CREATE SCHEMA regress_epe_trap AUTHORIZATION regress_epe_owner;
 SET ROLE regress_epe_owner;
@@ -167,7 +167,7 @@ RESET search_path;
 SELECT current_user;
 RESET ROLE;
 
--- a dropped role leaves nothing that runs
+-- scripts of a dropped role cannot be run
 SET client_min_messages = warning;
 DROP SCHEMA regress_epe_trap CASCADE;
 RESET client_min_messages;

@@ -1,4 +1,4 @@
--- Everybody writes scripts of their own; only trusted roles' scripts run inside the server, the
+-- All roles may write scripts of their own; only trusted roles' scripts run inside the server, the
 -- others in sandboxed engine processes.
 
 CREATE ROLE regress_epe_plain;
@@ -40,14 +40,14 @@ SELECT pyq_script_create('mine', 'import os
 def mine(pid): return os.getpid() == pid');
 SELECT runs_in_backend('mine');
 
--- trust goes with the rights that a role has, not with those that it could take on
+-- trust depends on the privileges that a role has, not on those it could assume by SET ROLE
 SET ROLE regress_epe_noinherit;
 SELECT pyq_script_create('mine', 'import os
 def mine(pid): return os.getpid() == pid');
 SELECT runs_in_backend('mine');
 SELECT pyq_script_drop('mine');
 
--- trust is what it is now, whoever calls
+-- trust is checked at each call, for any caller
 RESET ROLE;
 REVOKE pyqadmin FROM regress_epe_admin;
 SET ROLE regress_epe_admin;
@@ -62,7 +62,7 @@ SET oml_epe.engine = 'process';
 SELECT runs_in_backend('mine', 'regress_epe_admin') AS asked_for_a_process;
 RESET oml_epe.engine;
 
--- what decides about the sandbox is the superuser's
+-- settings of the sandbox are reserved to superusers
 SET ROLE regress_epe_plain;
 SET oml_epe.sandbox = 'preferred';
 \echo :LAST_ERROR_SQLSTATE

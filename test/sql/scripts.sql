@@ -1,4 +1,4 @@
--- Creating, replacing and dropping scripts; names; what a session sees of changes.
+-- Creating, replacing and dropping scripts; names; visibility of changes in a session.
 CREATE ROLE regress_epe_writer IN ROLE pyqadmin;
 SET ROLE regress_epe_writer;
 
@@ -118,7 +118,7 @@ END
 $$;
 SELECT pyq_script_drop('loop');
 
--- a script that is replaced, and dropped, while it runs goes on as it began
+-- a script that is replaced, and dropped, while it runs continues unchanged
 SELECT pyq_script_create('busy', 'def busy(chunk): return 1');
 SELECT * FROM pyq_row_eval(
     $$SELECT i, CASE i

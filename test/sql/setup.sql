@@ -1,2 +1,2 @@
--- What the other tests need.
+-- Setup for the other tests.
 CREATE EXTENSION oml_epe;

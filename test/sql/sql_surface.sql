@@ -29,7 +29,7 @@ WHERE p.proname LIKE 'pyq\_%'
                 = (p.prosrc, p.probin, p.prorettype, p.proretset, p.proisstrict, p.provolatile,
                    p.proparallel, p.procost, p.prorows));
 
--- everything has a comment, but for what PostgreSQL adds itself
+-- all objects have a comment, except those added by PostgreSQL
 SELECT pg_describe_object(classid, objid, 0) AS without_comment
 FROM member
 WHERE obj_description(objid, classid::regclass::name) IS NULL
@@ -44,7 +44,7 @@ FROM pg_attribute AS a
     JOIN member AS m ON m.objid = coalesce(t.oid, c.oid)
 WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind <> 'S' AND col_description(a.attrelid, a.attnum) IS NULL;
 
--- what PUBLIC may not do
+-- functions that PUBLIC may not execute
 SELECT pg_describe_object(m.classid, m.objid, 0) AS closed
 FROM member AS m
     LEFT JOIN pg_proc AS p ON m.classid = 'pg_proc'::regclass AND p.oid = m.objid
@@ -74,7 +74,7 @@ SELECT parameter_types FROM pg_prepared_statements WHERE name = 'untyped';
 EXECUTE untyped('{}', 'no_such');
 DEALLOCATE untyped;
 
--- unknown settings of ours are refused once the library is loaded
+-- unknown settings of the extension are refused once the library is loaded
 SET oml_epe.no_such = 1;
 
 DROP VIEW member;

@@ -1,4 +1,4 @@
--- Where the eval functions may stand, and as whom they run.
+-- Where the eval functions may be used, and the role they run as.
 
 CREATE TABLE usage_grade (name text, section text, score int);
 INSERT INTO usage_grade VALUES
@@ -62,7 +62,7 @@ SELECT name FROM usage_view WHERE place = 1;
 UPDATE usage_grade SET score = 99 WHERE name = 'Edgar';
 SELECT name FROM usage_view WHERE place = 1;
 
--- the call sees what its own transaction wrote
+-- the call sees changes of its own transaction
 BEGIN;
 INSERT INTO usage_grade VALUES ('Faust', 'C', 100);
 SELECT name FROM usage_view WHERE place = 1;
@@ -135,7 +135,7 @@ SELECT * FROM pyq_table_eval('usage_grade', NULL, NULL, 'usage_rank') AS t(name 
     ORDER BY place LIMIT 1;
 COMMIT;
 
--- rights: those of the caller, of the definer in a SECURITY DEFINER function; row security
+-- privileges: of the caller, of the definer in a SECURITY DEFINER function; row security
 CREATE ROLE regress_usage_user;
 SELECT pyq_grant('usage_rank', 'pyqscript', 'regress_usage_user');
 SELECT current_user AS script_owner \gset

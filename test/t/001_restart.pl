@@ -45,7 +45,7 @@ RESET ROLE;
 DROP ROLE dropped;
 });
 
-# Connects as role reader, who owns nothing.
+# Connects as role reader, which owns no objects.
 sub as_reader
 {
 	my ($database, $query) = @_;
@@ -95,7 +95,7 @@ is( $node->safe_psql('restored',
 	'with all that belongs to it');
 is( $node->safe_psql('restored', 'SELECT count(*), count(DISTINCT owner) FROM pyqsys.datastores'),
 	'2|1', 'but not what a dropped role has left');
-# A second dump equals the first: the restore lost and doubled nothing.
+# A second dump equals the first: the restore neither lost nor duplicated rows.
 my $again = $node->backup_dir . '/again.sql';
 my $first = $node->backup_dir . '/first.sql';
 $node->command_ok([ 'pg_dump', '-f', $first, 'postgres' ], 'plain dump of the original');

@@ -61,7 +61,7 @@ sub log_is_clean
 {
 	my ($offset, $what) = @_;
 	my $log = slurp_file($node->logfile, $offset);
-	unlike($log, qr/was terminated by signal|PANIC|TRAP|crash of another/, "$what: nobody died");
+	unlike($log, qr/was terminated by signal|PANIC|TRAP|crash of another/, "$what: no process died");
 	return;
 }
 
@@ -79,7 +79,7 @@ for my $name (sort keys %bodies)
 	like(
 		$session->{stderr},
 		qr/terminating connection due to administrator command/,
-		"the client of $name is told");
+		"the client of $name gets the error");
 	log_is_clean($offset, $name);
 }
 
@@ -93,12 +93,12 @@ for my $name (sort keys %bodies)
 	like(
 		$session->{stderr},
 		qr/terminating connection due to administrator command/,
-		"the client of $name is told");
+		"the client of $name gets the error");
 	log_is_clean($offset, "fast shutdown of $name");
 	$node->start;
 }
 
-# Nobody is at the other end any more: the script ends when PostgreSQL finds out.
+# The client has disconnected: the script ends when PostgreSQL detects it.
 $node->append_conf('postgresql.conf', "client_connection_check_interval = '50ms'\n");
 $node->reload;
 my $offset = -s $node->logfile;

@@ -1,4 +1,4 @@
-# A fast shutdown, and the death of a backend, end whatever engines do. Nothing is left of them.
+# A fast shutdown, and the death of a backend, end engines in any state, without leftovers.
 use strict;
 use warnings;
 
@@ -35,13 +35,13 @@ for my $name (sort keys %$statements)
 	like(
 		$session->{stderr},
 		qr/terminating connection due to administrator command|engine/,
-		'the client is told');
+		'the client gets the error');
 	ok(wait_until_gone($tree), 'no supervisor, zygote or engine is left');
 	is_deeply([ engine_folders($node) ], [], 'and no folder');
 	$node->start;
 	is($node->safe_psql('postgres', $call), '5', 'the next call works');
 }
-unlike(slurp_file($node->logfile), qr/was terminated by signal|PANIC|TRAP/, 'nobody died so far');
+unlike(slurp_file($node->logfile), qr/was terminated by signal|PANIC|TRAP/, 'no process died so far');
 
 for my $name (sort keys %$statements)
 {
@@ -63,6 +63,6 @@ for my $name (sort keys %$statements)
 unlike(
 	slurp_file($node->logfile),
 	qr/was terminated by signal (?!9:)|PANIC|TRAP/,
-	'nobody died but those who were killed');
+	'only the killed processes died');
 $node->stop;
 done_testing();

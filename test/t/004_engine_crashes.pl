@@ -1,5 +1,5 @@
-# Keeper, supervisor, zygote and postmaster are killed: what PostgreSQL's own rules do not end goes
-# on, and what they end takes all engines with it.
+# Keeper, supervisor, zygote and postmaster are killed: processes that PostgreSQL does not end
+# continue, and a restart ends all engines.
 use strict;
 use warnings;
 
@@ -33,23 +33,23 @@ my $patient = q{SELECT * FROM pyq_eval(NULL, NULL::int, 'patient')};
 
 my $postmaster = postmaster_pid($node);
 
-# What `kill` does to one process while a call runs: the call goes on, and so does everything else.
+# Effect of `kill` on one process while a call runs: the call and all other sessions continue.
 sub survives
 {
 	my ($what, $signal, @pids) = @_;
 	my $offset = -s $node->logfile;
-	my $holder = $node->background_psql('postgres');
-	$holder->query_safe('SELECT pg_advisory_lock(7005)');
+	my $lock_session = $node->background_psql('postgres');
+	$lock_session->query_safe('SELECT pg_advisory_lock(7005)');
 	my $session = start_session($node, $patient);
 	wait_until_reached($node, 1);
 	my $tree = engine_tree($postmaster);
 	kill $signal, @pids;
 	is($node->safe_psql('postgres', $call), '5', "$what: a new session's call works at once");
-	$holder->query_safe('SELECT pg_advisory_unlock(7005)');
+	$lock_session->query_safe('SELECT pg_advisory_unlock(7005)');
 	$session->{run}->finish;
 	is($session->{stdout}, "499500\n", "$what: the call that was running ends well");
-	is($session->{stderr}, '', "$what: without a word");
-	$holder->quit;
+	is($session->{stderr}, '', "$what: without a message");
+	$lock_session->quit;
 	ok(wait_for('no folder', sub { !engine_folders($node) }), "$what: no folder is left");
 	ok(wait_for('no engine', sub { !alive(@{ $tree->{epe_engine} }) }), "$what: nor an engine");
 	is(postmaster_pid($node), $postmaster, "$what: the server has not restarted");
@@ -72,7 +72,7 @@ sub keeper
 	{
 		my $parent = $all->{$supervisor}[1];
 		return $parent if exists $all->{$parent} && $all->{$parent}[1] == $postmaster
-		  && slurp_file("/proc/$parent/cmdline") =~ /keeper/;
+		  && slurp_file("/proc/$parent/cmdline") =~ /engine launcher/;
 	}
 	return;
 }
@@ -138,17 +138,17 @@ is($node->safe_psql('postgres', $call), '5', 'calls work');
 ok(wait_for('nothing', sub { !%{ engine_tree($postmaster) } }), 'and leave nothing when they end');
 for my $name (qw(epe_zygote epe_supervisor))
 {
-	my $holder = $node->background_psql('postgres');
-	$holder->query_safe('SELECT pg_advisory_lock(7005)');
+	my $lock_session = $node->background_psql('postgres');
+	$lock_session->query_safe('SELECT pg_advisory_lock(7005)');
 	$session = start_session($node, "$patient; SELECT * FROM pyq_eval('{\"n\": 6}', NULL::int, 'fine')");
 	wait_until_reached($node, 1);
 	$tree = engine_tree($postmaster);
 	kill 'KILL', named($postmaster, $name);
-	$holder->query_safe('SELECT pg_advisory_unlock(7005)');
+	$lock_session->query_safe('SELECT pg_advisory_unlock(7005)');
 	$session->{run}->finish;
-	$holder->quit;
+	$lock_session->quit;
 	is($session->{stdout}, "499500\n6\n", "own $name killed: this call and the next end well");
-	is($session->{stderr}, '', 'without a word');
+	is($session->{stderr}, '', 'without a message');
 	ok(wait_until_gone($tree), 'nothing is left');
 	is($node->safe_psql('postgres', $call), '5', 'the next session works');
 	ok(wait_for('no folder', sub { !engine_folders($node) }), 'no folder is left');
@@ -176,6 +176,6 @@ for my $way ('backend killed', 'fast', 'postmaster killed')
 unlike(
 	slurp_file($node->logfile),
 	qr/was terminated by signal (?!9:)|PANIC|TRAP/,
-	'nobody died but those who were killed');
+	'only the killed processes died');
 $node->stop;
 done_testing();

@@ -98,11 +98,11 @@ for my $round (1 .. 6)
 	ok(wait_until_gone({ guards => \@guards }), 'it ends after its engines');
 }
 
-# In the order in which they were asked, whoever comes back to the next supervisor first.
+# In the order of the requests, independent of the order of reconnection.
 $node->append_conf('postgresql.conf', 'oml_epe.max_engines = 1');
 $node->reload;
-my $holder = $node->background_psql('postgres');
-$holder->query_safe('SELECT pg_advisory_lock(7005)');
+my $lock_session = $node->background_psql('postgres');
+$lock_session->query_safe('SELECT pg_advisory_lock(7005)');
 my $first = start_session($node, q{SELECT * FROM pyq_eval(NULL, NULL::int, 'steady')});
 wait_until_reached($node, 1);
 my @waiting;
@@ -116,19 +116,19 @@ for my $times (1 .. 3)
 	my $old = supervisor();
 	kill 'KILL', $old;
 	ok(wait_for('another', sub { supervisor() != $old }), "supervisor $times has been killed");
-	ok(wait_for('queued', sub { queued() == @waiting }), 'the next one knows who waits');
+	ok(wait_for('queued', sub { queued() == @waiting }), 'the next one knows the pending requests');
 	is($node->safe_psql('postgres', "SELECT count(*) FROM pyq_engines WHERE state = 'busy'"),
 		1, 'and the engine that works, which counts');
 }
-$holder->query_safe('SELECT pg_advisory_unlock(7005)');
+$lock_session->query_safe('SELECT pg_advisory_unlock(7005)');
 for my $session ($first, @waiting) { $session->{run}->finish; is($session->{stderr}, '', 'no error'); }
 is($node->safe_psql('postgres', q{SELECT string_agg(name, '' ORDER BY n) FROM seen}),
 	'abcd', 'the oldest came first, each once');
-$holder->quit;
+$lock_session->quit;
 $node->append_conf('postgresql.conf', 'oml_epe.max_engines = 16');
 $node->reload;
 
-# While nobody can start one: a call can be cancelled, times out, and goes on when one comes.
+# While none can be started: a call can be cancelled, times out, and continues when one starts.
 my $keeper = keeper();
 kill 'STOP', $keeper;
 kill 'KILL', supervisors();
@@ -173,9 +173,9 @@ $node->adjust_conf('postgresql.conf', 'oml_epe.engine_program', undef);
 $node->reload;
 ok($node->poll_query_until('postgres', $call, '5'), 'calls work again when the program does');
 
-# -------------------------------------------------------------------------------- nothing is left
+# -------------------------------------------------------------------------------- no leftovers
 # Engines that have stopped themselves, after the supervisor that knew how they were started was
-# killed. `deaf` has also let go of what makes the kernel end it.
+# killed. `deaf` has also closed its lifeline, by which the kernel would end it.
 $node->safe_psql('postgres', q{SELECT pyq_script_create('deaf', $$
 import fcntl, os, signal, oml
 def deaf():
@@ -235,7 +235,7 @@ for my $name ('stopped', 'deaf')
 	}
 }
 
-# Without anybody who could end it before: the next server finds it.
+# Without a process that could end it before: the next server finds it.
 $session = start_session($node, q{SELECT * FROM pyq_eval(NULL, NULL::int, 'deaf', 'pyqsys')});
 wait_until_reached($node, 1);
 my $tree = tree_of(postmaster_pid($node), qr/^epe_/);
@@ -266,5 +266,5 @@ $node->stop;
 unlike(
 	slurp_file($node->logfile),
 	qr/was terminated by signal (?!9:)|PANIC|TRAP/,
-	'nobody died but those who were killed');
+	'only the killed processes died');
 done_testing();

@@ -104,7 +104,7 @@ sub after_crash
 	return;
 }
 
-# What may happen to a job that has its worker, and what comes of it.
+# Events during a job that has a worker, and their outcomes.
 my %blows = (
 	'worker terminated' => sub {
 		$node->safe_psql('postgres', 'SELECT pg_terminate_backend(' . worker_pid() . ')');
@@ -170,10 +170,10 @@ for my $blow (sort keys %blows)
 				"SELECT pg_terminate_backend(pid) FROM pg_locks WHERE objid = 7 AND granted AND locktype = 'advisory' AND pid <> pg_backend_pid()"
 			);
 			stop_changes_to('none');
-			# Not claimed yet, as far as anybody knows: it is simply claimed again.
+			# Not visibly claimed yet: it is simply claimed again.
 			my $expected = $point eq 'running' || $retries ? 'finished' : 'failed';
 			my $outcome = outcome($id);
-			# A fast shutdown may end the session that holds the lock first: then the job goes on and
+			# A fast shutdown may end the session that holds the lock first: then the job continues and
 			# may be done before its worker is ended.
 			$expected = $outcome if $blow eq 'fast restart' && $outcome eq 'finished';
 			is($outcome, $expected, "$what: $expected");
@@ -201,10 +201,10 @@ for my $blow (sort keys %blows)
 	$blows{'immediate stop'}->();
 	stop_changes_to('none');
 	eval { $session->quit; };
-	is(outcome($id), 'failed', 'a job that failed has failed, whoever records it');
+	is(outcome($id), 'failed', 'a job that failed has failed, whichever process records it');
 }
 
-# An engine that dies takes nobody with it.
+# The death of an engine affects no other process.
 {
 	my $id = submit('engine', '"sleep": 600');
 	state_is($id, 'running', 'an engine runs the job');
@@ -347,5 +347,5 @@ $log =~ s/was terminated by signal 9/was killed by the test/g;
 open my $file, '>', $node->logfile or die;
 print $file $log;
 close $file;
-unlike($log, qr/was terminated by signal|PANIC|TRAP/, 'nobody else died');
+unlike($log, qr/was terminated by signal|PANIC|TRAP/, 'no other process died');
 done_testing();

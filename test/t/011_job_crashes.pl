@@ -1,4 +1,4 @@
-# 200 jobs under random crashes: each has one outcome, and what it wrote agrees with it.
+# 200 jobs under random crashes: each has one outcome, consistent with its changes.
 use strict;
 use warnings;
 
@@ -37,7 +37,7 @@ def work(tag, fails):
 $$);
 });
 
-# Submits, through whatever goes on meanwhile. A commit whose answer is lost may have happened.
+# Submits, retrying after crashes. A commit whose response is lost may have happened.
 my $submitted = 0;
 sub submit
 {
@@ -106,7 +106,7 @@ is( $node->safe_psql('postgres', 'SELECT count(*) FROM effects AS e WHERE NOT EX
 is( $node->safe_psql('postgres', q{
 SELECT count(*) FROM pyqsys.jobs WHERE state = 'failed' AND error[1] NOT IN ('57P02', '38000')
 	OR state = 'finished' AND (par_lst::json ->> 'fails')::bool}),
-	0, 'each failure has a reason of ours');
+	0, 'each failure has a reason given by oml_epe');
 note($node->safe_psql('postgres',
 	q{SELECT state, error[2], attempts, count(*) FROM pyqsys.jobs GROUP BY 1, 2, 3 ORDER BY 1, 2, 3}));
 
@@ -116,5 +116,5 @@ $log =~ s/was terminated by signal 9/was killed by the test/g;
 open my $file, '>', $node->logfile or die;
 print $file $log;
 close $file;
-unlike($log, qr/was terminated by signal|PANIC|TRAP/, 'nobody else died');
+unlike($log, qr/was terminated by signal|PANIC|TRAP/, 'no other process died');
 done_testing();

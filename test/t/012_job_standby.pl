@@ -57,7 +57,7 @@ is( $standby->safe_psql(
 	"queued\nrunning", 'the standby shows the jobs');
 is( $standby->safe_psql(
 		'postgres', "SELECT count(*) FROM pg_stat_activity WHERE backend_type LIKE 'oml_epe job%'"),
-	0, 'nothing of ours runs there');
+	0, 'no worker of oml_epe runs there');
 is( $standby->safe_psql('postgres',
 		"SELECT value FROM pyq_job_result('$done') AS t(name text, value text)"),
 	'42', 'a stored result can be fetched there');

@@ -31,7 +31,7 @@ sub wait_for
 	die "never came true: $what";
 }
 
-# One request; returns the status, or 0 when nobody listens.
+# One request; returns the status, or 0 when no process listens.
 sub ask
 {
 	my ($port, $method, $path, $body) = @_;
@@ -101,13 +101,13 @@ is($node->safe_psql('postgres', 'SELECT 1'), '1', 'the server did not notice');
 $node->append_conf('postgresql.conf', "oml_epe.gateway_listen = '127.0.0.1:$other'");
 $node->reload;
 wait_for('the gateway at the other port', sub { is_up($other) });
-wait_for('nobody at the first one', sub { !is_up($port) });
+wait_for('the first one is down', sub { !is_up($port) });
 pass('a reload moves it');
 
 my $third = wait_for('its process', sub { listener($other) });
 $node->append_conf('postgresql.conf', "oml_epe.gateway_listen = ''");
 $node->reload;
-wait_for('nobody there', sub { !is_up($other) });
+wait_for('the gateway is down', sub { !is_up($other) });
 wait_for('its end', sub { !-d "/proc/$third" });
 pass('an empty setting ends it');
 
@@ -137,7 +137,7 @@ $squatter->close;
 wait_for('the gateway', sub { is_up($port) });
 pass('it comes when the address is free');
 
-# Nothing secret in the server's log.
+# No secrets in the server's log.
 unlike(slurp_file($node->logfile), qr/ann secret/, 'no password in the log');
 
 $node->stop;

@@ -47,7 +47,7 @@ SELECT pyq_script_create('shared', $$def shared(): return 'global'$$, true);
 SELECT pyq_script_create('given', $$def given(): return 'given'$$);
 SELECT pyq_script_create('hidden', $$def hidden(): return 'hidden'$$);
 SELECT pyq_grant('given', 'pyqscript', 'analyst');
--- Waits for ever in the cluster that is called so.
+-- Waits indefinitely in the cluster of that name.
 SELECT pyq_script_create('work', $$
 import time
 import oml
@@ -148,7 +148,7 @@ command_ok(
 	'pg_upgrade');
 chdir $folder or die;
 
-# What pg_upgrade leaves, before any job worker sees it.
+# The state after pg_upgrade, before any job worker starts.
 $new->append_conf('postgresql.conf', 'oml_epe.max_jobs = 0');
 $new->start;
 is($new->safe_psql('lab', $dump), $jobs_before, 'no job was touched while the upgrade went on');
@@ -188,7 +188,7 @@ fails_for('stranger', "SELECT * FROM pyq_eval(NULL, NULL, 'given', '$owner') AS 
 	qr/does not exist/);
 fails_for('stranger',
 	qq{SELECT * FROM pyq_eval('{"name": "models", "owner": "$owner"}', NULL, 'total') AS t(value text)},
-	qr/there is no datastore/);
+	qr/does not exist or is not readable/);
 fails_for('stranger', "SELECT * FROM pyq_job_result('$finished') AS t(name text, value text)",
 	qr/does not exist/);
 is(result($new, 'analyst', $finished), '["done","old"]', 'the result of a finished job is there');

@@ -88,7 +88,7 @@ sub set_conf
 	return await("SELECT current_setting('$name') = '$value'", "$name is $value");
 }
 
-# ------------------------------------------------------------ nothing passes from role to role
+# ------------------------------------------------------------ no state passes from role to role
 {
 	as_role('ann', q{
 CREATE SCHEMA trap;
@@ -137,7 +137,7 @@ END $$;}) if $node->safe_psql('postgres', 'GRANT CREATE ON DATABASE postgres TO 
 		'the next job in the same process finds none of it');
 	my $id = submit('ann', [q{SELECT currval('public.counter')}]);
 	like(outcome($id), qr/^failed\|55000\|.*currval of sequence/, 'nor the value of a sequence');
-	# A job whose transaction was rolled back leaves what no transaction rolls back.
+	# Session state left by a job that was rolled back.
 	$id = submit('ann', [ 'SELECT pg_advisory_lock(4712)', 'PREPARE p AS SELECT 1', 'SELECT 1/0' ]);
 	like(outcome($id), qr/^failed\|22012/, 'a job fails');
 	is(result('ann', [$left]), qq{[["","\\"\$user\\", public",true,0,0,$number]]},
@@ -293,7 +293,7 @@ for my $loss (sort keys %losses)
 	is(wait_for_job($id), 'finished', 'a job that was submitted by SET ROLE runs');
 }
 
-# A database that lets nobody in: its jobs wait.
+# A database that allows no connections: its jobs wait.
 {
 	set_conf('oml_epe.max_jobs', 0);
 	my $id = submit('ann', ['SELECT 1'], database => 'other');
@@ -313,8 +313,8 @@ sub running
 
 {
 	set_conf('oml_epe.max_jobs', 6);
-	my $holder = $node->background_psql('postgres');
-	$holder->query_safe('SELECT pg_advisory_lock(9)');
+	my $lock_session = $node->background_psql('postgres');
+	$lock_session->query_safe('SELECT pg_advisory_lock(9)');
 	my $hold = 'SELECT pg_advisory_xact_lock_shared(9)';
 	$node->safe_psql('postgres', 'ALTER ROLE ann SET oml_epe.max_jobs_per_role = 2');
 	my @ids = map { submit('ann', [$hold]) } 1 .. 4;
@@ -332,7 +332,7 @@ sub running
 	$node->safe_psql('postgres', 'ALTER ROLE ann RESET oml_epe.max_jobs_per_role');
 	await(running('ann') =~ s/count\(\*\)/count(*) = 4/r, 'without a cap all run');
 	$node->safe_psql('postgres', 'ALTER DATABASE postgres SET oml_epe.max_jobs_per_role = 1');
-	$holder->quit;
+	$lock_session->quit;
 	is(wait_for_job($_), 'finished', 'they finish') for @ids, $ben;
 	queue_up('ann', 20);
 	my $most = 0;

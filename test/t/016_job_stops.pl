@@ -79,7 +79,7 @@ sub outcome { return $node->safe_psql('postgres', "SELECT pyq_job_wait('$_[0]', 
 sub effects { return $node->safe_psql('postgres', "SELECT count(*) FROM ann.effects WHERE tag = '$_[0]'"); }
 sub await { my ($query, $what) = @_; return ok($node->poll_query_until('postgres', $query), $what); }
 sub await_lock { return await(q{SELECT count(*) > 0 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted}, $_[0]); }
-# statement_timeout stands for "at once": without it these would wait for minutes.
+# statement_timeout means "at once": without it these would wait for minutes.
 sub at_once
 {
 	my ($function, $id) = @_;
@@ -101,8 +101,8 @@ sub nothing_is_left
 	return;
 }
 
-my $holder = $node->background_psql('postgres');
-$holder->query_safe('SELECT pg_advisory_lock(7)');
+my $lock_session = $node->background_psql('postgres');
+$lock_session->query_safe('SELECT pg_advisory_lock(7)');
 
 # ------------------------------------------------------------------- jobs that hang at their end
 my %ends = (
@@ -146,7 +146,7 @@ for my $function ('pyq_cancel_job', 'pyq_delete_job')
 		await_lock("$what: a job runs");
 		my $session = session();
 		$session->query_safe("BEGIN; SELECT $function('$id')");
-		$holder->query_safe('SELECT pg_advisory_unlock(7)');
+		$lock_session->query_safe('SELECT pg_advisory_unlock(7)');
 		others_run("$what: the worker goes on while the transaction is open");
 		is(state_of($id), 'running', "$what: nothing is decided");
 		is(at_once('pyq_job_status', $id), 'job is still running', "$what: and it is seen so");
@@ -166,7 +166,7 @@ for my $function ('pyq_cancel_job', 'pyq_delete_job')
 		}
 		nothing_is_left($what);
 		is(effects($tag), $end eq 'ROLLBACK' ? '1' : '0', "$what: so is what it did");
-		$holder->query_safe('SELECT pg_advisory_lock(7)');
+		$lock_session->query_safe('SELECT pg_advisory_lock(7)');
 	}
 }
 
@@ -177,7 +177,7 @@ for my $function ('pyq_cancel_job', 'pyq_delete_job')
 	await_lock('a job that will fail runs');
 	my $session = session();
 	$session->query_safe("BEGIN; SELECT pyq_cancel_job('$id')");
-	$holder->query_safe('SELECT pg_advisory_unlock(7)');
+	$lock_session->query_safe('SELECT pg_advisory_unlock(7)');
 	others_run('the worker goes on');
 	is($node->safe_psql('postgres', 'SELECT state FROM pyqsys.job_changes'), 'failed', 'its outcome is kept');
 	$node->stop('immediate');
@@ -185,11 +185,11 @@ for my $function ('pyq_cancel_job', 'pyq_delete_job')
 	is(outcome($id), 'failed', 'over a crash of the server too');
 	is($node->safe_psql('postgres', "SELECT error[1] FROM pyqsys.jobs WHERE id = '$id'"),
 		'22012', 'with its error');
-	nothing_is_left('an outcome that was put off');
+	nothing_is_left('a deferred outcome');
 	eval { $session->quit };
-	eval { $holder->quit };
-	$holder = $node->background_psql('postgres');
-	$holder->query_safe('SELECT pg_advisory_lock(7)');
+	eval { $lock_session->quit };
+	$lock_session = $node->background_psql('postgres');
+	$lock_session->query_safe('SELECT pg_advisory_lock(7)');
 }
 
 # --------------------------------------------------- two sessions at the same job, in every state
@@ -208,7 +208,7 @@ for my $function ('pyq_cancel_job', 'pyq_delete_job')
 			my $answer = at_once($function, $id);
 			is($answer, $function eq 'pyq_cancel_job' ? 't' : 'job deleted successfully',
 				"$what: it is answered");
-			$holder->query_safe('SELECT pg_advisory_unlock(7)') if $state eq 'queued';
+			$lock_session->query_safe('SELECT pg_advisory_unlock(7)') if $state eq 'queued';
 			is(outcome($running), 'finished', "$what: others go on") if $state eq 'queued';
 			$session->query_safe($end);
 			$session->quit;
@@ -217,12 +217,12 @@ for my $function ('pyq_cancel_job', 'pyq_delete_job')
 				"$what: it takes effect");
 			nothing_is_left($what);
 			is(effects($tag), '0', "$what: it has done nothing") if $tag;
-			$holder->query_safe('SELECT pg_advisory_lock(7)') if $state eq 'queued';
+			$lock_session->query_safe('SELECT pg_advisory_lock(7)') if $state eq 'queued';
 		}
 	}
 }
 
-# A cancel that is rolled back, whole or to a savepoint, stops nothing and loses nothing.
+# A cancel that is rolled back, as a whole or to a savepoint, does not stop or lose a job.
 {
 	my ($running) = submit('SELECT pg_advisory_xact_lock_shared(7)');
 	await_lock('a job runs');
@@ -231,13 +231,13 @@ for my $function ('pyq_cancel_job', 'pyq_delete_job')
 	as_ann("BEGIN; SAVEPOINT s; SELECT pyq_delete_job('$running'); ROLLBACK TO s; COMMIT");
 	my $session = session();
 	$session->query_safe("BEGIN; SELECT pyq_cancel_job('$queued')");
-	$holder->query_safe('SELECT pg_advisory_unlock(7)');
+	$lock_session->query_safe('SELECT pg_advisory_unlock(7)');
 	is(outcome($running), 'finished', 'a rollback to a savepoint takes a cancel back');
 	others_run('the worker passes over a queued job that is being cancelled');
 	$session->query_safe('ROLLBACK');
 	$session->quit;
 	is(outcome($queued), 'finished', 'and runs it when that is rolled back');
-	$holder->query_safe('SELECT pg_advisory_lock(7)');
+	$lock_session->query_safe('SELECT pg_advisory_lock(7)');
 }
 
 # A table that is locked as a whole.
@@ -246,7 +246,7 @@ for my $function ('pyq_cancel_job', 'pyq_delete_job')
 	await_lock('a job runs');
 	my $session = $node->background_psql('postgres');
 	$session->query_safe('BEGIN; LOCK TABLE pyqsys.jobs IN SHARE MODE');
-	$holder->query_safe('SELECT pg_advisory_unlock(7)');
+	$lock_session->query_safe('SELECT pg_advisory_unlock(7)');
 	await(q{SELECT count(*) = 0 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted}, 'it goes on');
 	is(state_of($id), 'running', 'while its table is locked, its outcome waits');
 	$session->query_safe('COMMIT');
@@ -254,7 +254,7 @@ for my $function ('pyq_cancel_job', 'pyq_delete_job')
 	is(outcome($id), 'finished', 'and is recorded when it is free');
 	is(effects($tag), '1', 'once');
 	nothing_is_left('a locked table');
-	$holder->query_safe('SELECT pg_advisory_lock(7)');
+	$lock_session->query_safe('SELECT pg_advisory_lock(7)');
 }
 
 # ------------------------------------------------------- the transactions that change its state
@@ -281,7 +281,7 @@ for my $function ('pyq_cancel_job', 'pyq_delete_job')
 		my $answer = at_once($function, $id);
 		is($answer, $function eq 'pyq_cancel_job' ? 't' : 'job deleted successfully', "$what: it is answered");
 		$node->safe_psql('postgres', q{UPDATE public.stop_point SET state = 'none'});
-		$holder->query_safe('SELECT pg_advisory_unlock(7)');
+		$lock_session->query_safe('SELECT pg_advisory_unlock(7)');
 		others_run("$what: the worker goes on");
 		if ($function eq 'pyq_delete_job')
 		{
@@ -296,14 +296,14 @@ for my $function ('pyq_cancel_job', 'pyq_delete_job')
 		is(effects($tag), '0', "$what: it has left nothing");
 		is($node->safe_psql('postgres', "SELECT count(*) FROM pyqsys.job_results WHERE job = '$id'"),
 			'0', "$what: nor a result");
-		$holder->query_safe('SELECT pg_advisory_lock(7)');
+		$lock_session->query_safe('SELECT pg_advisory_lock(7)');
 	}
 }
 is(at_once('pyq_cancel_job', $node->safe_psql('postgres',
 			q{SELECT id FROM pyqsys.jobs WHERE state = 'finished' LIMIT 1})),
 	'f', 'a finished job is not cancelled');
 
-$holder->quit;
+$lock_session->quit;
 $node->stop;
 unlike(slurp_file($node->logfile), qr/was terminated by signal|PANIC|TRAP/, 'no process died');
 done_testing();

@@ -126,7 +126,7 @@ is( $subscriber->safe_psql('postgres', 'SELECT at, tag FROM ran ORDER BY tag'),
 	"publisher|early\nsubscriber|here\npublisher|later\nsubscriber|own\npublisher|waiting",
 	'each job has worked once, where it was submitted');
 
-# The same ID at both: what the publisher does with its row is not done here.
+# The same ID on both: changes of the publisher's row are not applied here.
 my $row = $subscriber->safe_psql('postgres', $local);
 $publisher->safe_psql(
 	'postgres', qq{

@@ -1,5 +1,5 @@
 # Settings by the options of a connection in a session that loads the library late: they must not
-# displace what a superuser has set.
+# override values set by a superuser.
 use strict;
 use warnings;
 
@@ -18,7 +18,7 @@ CREATE ROLE limited LOGIN;
 ALTER ROLE limited SET oml_epe.engine_memory_limit = '100MB';
 });
 
-# What a session has after it has called a function of the library; or its error.
+# The setting of a session after it has called a function of the library, or its error.
 sub ask
 {
 	my ($user, $options, $setting) = @_;

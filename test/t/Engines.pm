@@ -13,7 +13,7 @@ our @EXPORT =
   qw(processes tree_of engine_tree named alive wait_for wait_until_gone start_session wait_until_reached
   store_hangs engine_folders postmaster_pid kill_process);
 
-# What endless scripts do. reached() takes an advisory lock: other sessions see that they run.
+# Endless scripts. reached() takes an advisory lock, which shows other sessions that they run.
 my $prelude = <<'EOP';
 import ctypes, itertools, os, signal, threading, time
 import numpy as np
@@ -147,7 +147,7 @@ sub postmaster_pid
 
 sub engine_folders { my ($node) = @_; return glob $node->data_dir . '/pgsql_tmp_oml_epe/*/*'; }
 
-# Kills a server process and waits until the postmaster has noticed: from then on it accepts nobody
+# Kills a server process and waits until the postmaster has noticed: from then on it accepts no connections
 # before the server has recovered.
 sub kill_process
 {

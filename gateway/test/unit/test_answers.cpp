@@ -1,4 +1,4 @@
-// Tests of how errors become answers, of tokens in headers, and of metrics.
+// Tests of the mapping of errors to responses, of tokens in headers, and of metrics.
 #include <gtest/gtest.h>
 #include <httplib.h>
 #include <nlohmann/json.hpp>
@@ -63,7 +63,8 @@ TEST(ErrorAnswer, IsJsonWhateverTheTextIs) {
 
 std::string token_of(const char* header) {
     httplib::Request request;
-    request.headers.emplace("Authorization", header);  // newer set_header refuse some of these
+    request.headers.emplace("Authorization",
+                            header);  // newer versions of set_header reject some of these
     try {
         return bearer_token(request);
     } catch (const ApiError& error) {

@@ -1,5 +1,5 @@
-// Tables as Arrow IPC streams: the frames, and the values in the buffers. That other programs read
-// them is tested with pyarrow in test/py.
+// Tables as Arrow IPC streams: the frames, and the values in the buffers. test/py checks with
+// pyarrow that other programs can read them.
 #include <flatbuffers/flatbuffers.h>
 #include <gtest/gtest.h>
 

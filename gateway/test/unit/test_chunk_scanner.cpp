@@ -1,4 +1,4 @@
-// Tests of what counts as a body in chunks.
+// Tests of the check of chunked bodies.
 #include "chunk_scanner.h"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-// Tests of whom a header of proxies names.
+// Tests of the client address taken from headers of proxies.
 #include "client_address.h"
 
 #include <gtest/gtest.h>

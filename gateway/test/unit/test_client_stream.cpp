@@ -1,4 +1,4 @@
-// Tests of when the pieces of an answer go out.
+// Tests of the flushing of pieces of a response.
 #include "client_stream.h"
 
 #include <gtest/gtest.h>
@@ -32,7 +32,7 @@ class ClientStreamTest : public testing::Test {
     void put(const std::string& text) {
         EXPECT_EQ(stream_->write(text.data(), text.size()), static_cast<ssize_t>(text.size()));
     }
-    /// What has reached the client.
+    /// The bytes received by the client.
     std::string arrived() {
         std::array<char, 1 << 16> bytes{};
         const ssize_t count = recv(client_, bytes.data(), bytes.size(), 0);

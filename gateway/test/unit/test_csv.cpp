@@ -1,4 +1,4 @@
-// Tables as CSV, and which form a client accepts.
+// Tests of tables as CSV, and of content negotiation.
 #include <gtest/gtest.h>
 
 #include "accept.h"

@@ -1,4 +1,4 @@
-// Results with figures.
+// Tests of results with figures.
 #include <gtest/gtest.h>
 
 #include "graphics.h"

@@ -1,4 +1,4 @@
-// Tests of what a head must look like.
+// Tests of the check of request heads.
 #include "head_scanner.h"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-// Tests of the lines of the log.
+// Tests of log lines.
 #include "log.h"
 
 #include <gtest/gtest.h>

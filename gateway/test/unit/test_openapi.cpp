@@ -1,4 +1,4 @@
-// The OpenAPI document: complete, and whole in itself.
+// Tests that the OpenAPI document is complete and self-contained.
 #include <gtest/gtest.h>
 
 #include <algorithm>

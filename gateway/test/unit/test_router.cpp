@@ -1,4 +1,4 @@
-// Tests of how targets become routes.
+// Tests of the routing of request targets.
 #include "router.h"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-// The body of the run endpoints.
+// Tests of the body of run requests.
 #include <gtest/gtest.h>
 
 #include "api_error.h"
@@ -70,9 +70,9 @@ TEST(RunRequest, RefusesOtherTypes) {
 TEST(RunRequest, RefusesWhatIsNoObject) {
     EXPECT_EQ(refusal("[]"), "the request body must be a JSON object");
     EXPECT_EQ(refusal(R"({"parameters":"[1]"})"),
-              "field \"parameters\" must be a JSON object, or a string that holds one");
+              "field \"parameters\" must be a JSON object, or a string that contains one");
     EXPECT_EQ(refusal(R"({"parameters":7})"),
-              "field \"parameters\" must be a JSON object, or a string that holds one");
+              "field \"parameters\" must be a JSON object, or a string that contains one");
     EXPECT_EQ(refusal(R"({"parameters":"{"})"),
               "field \"parameters\" is not valid JSON in UTF-8: error at byte 2");
     EXPECT_EQ(refusal("{\"a\":\"\xff\"}"),
@@ -84,7 +84,7 @@ TEST(RunRequest, RefusesDepthAndHugeNumbers) {
     EXPECT_NE(refusal(R"({"parameters":")" + std::string(200, '[') + "\"}").find("levels"),
               std::string::npos);
     EXPECT_EQ(refusal(R"({"parameters":{"x":1e999}})"),
-              "the request body has a number that is too large");
+              "the request body contains a number that is too large");
 }
 
 TEST(RunRequest, RefusesZeroBytes) {
@@ -95,8 +95,8 @@ TEST(RunRequest, RefusesZeroBytes) {
 }
 
 TEST(RunRequest, KnowsItsTimeout) {
-    EXPECT_EQ(refusal(R"({"timeout":1800})"), "field \"timeout\" is only for calls with asyncFlag");
-    EXPECT_NE(refusal(R"({"asyncFlag":true,"parameters":{"timeout":1}})").find("must not hold"),
+    EXPECT_EQ(refusal(R"({"timeout":1800})"), "field \"timeout\" requires asyncFlag");
+    EXPECT_NE(refusal(R"({"asyncFlag":true,"parameters":{"timeout":1}})").find("must not contain"),
               std::string::npos);
     EXPECT_EQ(read(R"({"parameters":{"timeout":1}})").par_lst(std::nullopt),
               R"({"timeout":1,"oml_async_flag":false,"oml_graphics_flag":false})");

@@ -1,4 +1,4 @@
-// JSON results as tables.
+// Tests of JSON results as tables.
 #include <gtest/gtest.h>
 
 #include "table_result.h"

@@ -1,4 +1,4 @@
-// Tests of the throttle of log-ins.
+// Tests of the login throttle.
 #include "throttle.h"
 
 #include <gtest/gtest.h>
@@ -26,8 +26,8 @@ class ThrottleTest : public testing::Test {
     }
 
     Throttle throttle_{100};
-    // In the past, so that begin(), which knows the real time, always lets in; but not before the
-    // clock began, which is when the machine started.
+    // In the past, so that begin(), which uses the real time, always admits an attempt, but not
+    // before the epoch of the steady clock, which is the boot time of the machine.
     const Throttle::Clock::time_point now_ =
         Throttle::Clock::now() -
         std::min<Throttle::Clock::duration>(std::chrono::hours(2),

@@ -1,4 +1,4 @@
-// Tests of tokens: their life, their chains, their limits.
+// Tests of tokens: lifetimes, chains, limits.
 #include "tokens.h"
 
 #include <gtest/gtest.h>
@@ -98,7 +98,7 @@ TEST(Tokens, AreLimitedByUserAndInAll) {
     EXPECT_FALSE(tokens.refresh(second->token, kStart));
     EXPECT_TRUE(tokens.issue("bob", kStart));
     EXPECT_FALSE(tokens.issue("bob", kStart));
-    // Expired ones make room.
+    // Expired tokens make room.
     EXPECT_TRUE(tokens.issue("bob", kStart + seconds(10)));
 }
 

@@ -1,4 +1,4 @@
-"""What proxies of rows are made of, and how parts of them are chosen."""
+"""Base of the proxies of rows, and selection of parts of them."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ _SHOWN = 20  # rows
 
 
 class Column(NamedTuple):
-    """What a column of a frame is made of."""
+    """A column of a frame."""
 
-    expression: str  # in terms of the source's columns
+    expression: str  # refers to the source's columns
     sql_type: str
 
 
@@ -43,10 +43,10 @@ class BaseFrame:
             return
         columns = {other.columns[0]: other} if isinstance(other, Series) else dict(other)
         if not all(isinstance(column, Series) for column in columns.values()):
-            raise TypeError("a frame is made of columns; oml.push() takes local data")
+            raise TypeError("a frame consists of columns; use oml.push() for local data")
         sources = {id(column._source): column._source for column in columns.values()}
         if len(sources) != 1:
-            raise ValueError("a frame is made of one column at least, all of the same rows")
+            raise ValueError("a frame requires one or more columns of the same rows")
         (self._source,) = sources.values()
         self._columns = {
             name: Column(column._expression, column._sql_type) for name, column in columns.items()
@@ -68,19 +68,19 @@ class BaseFrame:
     def _from_relation(
         cls: type[Self], relation: str, tables: tuple[ManagedTable, ...] = ()
     ) -> Self:
-        """Return a proxy of what can stand in FROM; its columns are looked up now."""
+        """Return a proxy of an item of FROM; its columns are looked up now."""
         probe = f"SELECT * FROM {relation} AS t LIMIT 0"
         description = _session.connection().query(probe)[0] or []
         columns = {name: Column(quote(name), sql_type) for name, sql_type in description}
         if len(columns) != len(description):
             raise ValueError("two columns have the same name: rename one in the query")
         if not columns:
-            raise ValueError("there are no columns")
+            raise ValueError("the query has no columns")
         return cls._make(Source(relation, (), tables), columns)
 
     @classmethod
     def _from_parts(cls: type[Self], sql: str, columns: dict[str, str]) -> Self:
-        """Return a proxy from its query and SQL types, without asking the server."""
+        """Return a proxy from its query and SQL types, without querying the server."""
         parts = {name: Column(quote(name), sql_type) for name, sql_type in columns.items()}
         return cls._make(Source(f"({sql}\n)"), parts)
 
@@ -95,16 +95,16 @@ class BaseFrame:
 
     @property
     def _sql(self) -> str:
-        """The text of the query: no parameters, all constants quoted."""
+        """The text of the query: without parameters, with all constants quoted."""
         return self._select()
 
     @property
     def _is_temporary(self) -> bool:
-        """Whether the rows are, or may be, in temporary tables that this package drops."""
+        """Whether the rows are, or may be, in temporary tables dropped by this package."""
         return bool(self._source.tables)
 
     def _nested(self: Self, sql: str, others: tuple[ManagedTable, ...] = ()) -> Self:
-        """Return a proxy of a query that has this frame's columns, by name."""
+        """Return a proxy of a query whose columns have the names of this frame's columns."""
         source = Source(f"({sql})", (), (*self._source.tables, *others))
         columns = {name: Column(quote(name), c.sql_type) for name, c in self._columns.items()}
         return self._make(source, columns)
@@ -112,7 +112,7 @@ class BaseFrame:
     def _with(self: Self, source: Source) -> Self:
         return self._make(source, dict(self._columns))
 
-    # ------------------------------------------------------------------------ what it is like
+    # --------------------------------------------------------------------------- properties
 
     @property
     def columns(self) -> list[str]:
@@ -148,12 +148,12 @@ class BaseFrame:
     __pandas_priority__ = 5000
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
-        """Return the rows, pulled, as numpy.asarray() and pandas.DataFrame() want them.
+        """Return the pulled rows in the form expected by numpy.asarray() and pandas.DataFrame().
 
         Raises
         ------
         TypeError
-            pandas.DataFrame() asks for the rows of a frame without any: their names would be lost.
+            pandas.DataFrame() requests the rows of an empty frame: the names would be lost.
         """
         from oml.core._numpy import as_array, rows_for_pandas
 
@@ -164,8 +164,8 @@ class BaseFrame:
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **keywords: Any) -> Any:
         raise TypeError(
-            f"numpy.{ufunc.__name__}() takes columns of a frame of the database, not the frame; "
-            "pull() fetches its rows"
+            f"numpy.{ufunc.__name__}() takes columns of a database frame, not the frame; "
+            "use pull() to fetch its rows"
         )
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
@@ -193,12 +193,12 @@ class BaseFrame:
     ) -> Any:
         """Return the rows as a pandas.DataFrame.
 
-        Values arrive as in the frames that scripts get: docs/reference/types.md.
+        Values have the types of the frames passed to scripts: docs/reference/types.md.
 
         Parameters
         ----------
         aslist : bool
-            Return a list of tuples instead, of values as a cursor gives them.
+            Return a list of tuples instead, with values as returned by a cursor.
         dtype_backend : {"numpy_nullable", "pyarrow"}, optional
             Columns of pandas' nullable dtypes, or of Arrow's types as in `__arrow_c_stream__()`.
         chunksize : int, optional
@@ -311,7 +311,7 @@ class BaseFrame:
         return made
 
     def _names(self, names: str | Iterable[str] | None) -> list[str]:
-        """Check names; None is all."""
+        """Check names; None means all."""
         if names is None:
             return self.columns
         chosen = [names] if isinstance(names, str) else list(names)
@@ -322,12 +322,12 @@ class BaseFrame:
 
     def _choose(self: Self, names: Sequence[str]) -> Self:
         if not names or len(set(names)) < len(names):
-            raise ValueError("choose one column at least, and none twice")
+            raise ValueError("select at least one column, and none twice")
         return self._make(self._source, {name: self._columns[name] for name in self._names(names)})
 
     def _filter(self: Self, condition: Boolean) -> Self:
         if condition._source is not self._source:
-            raise ValueError("the condition is on other rows than those of this frame")
+            raise ValueError("the condition belongs to other rows than those of this frame")
         return self._with(self._source.where(condition._expression))
 
     @overload
@@ -335,13 +335,14 @@ class BaseFrame:
     @overload
     def __getitem__(self, key: str | tuple[Any, Any]) -> Any: ...
     def __getitem__(self, key: Any) -> Any:
-        """Return a column, some columns, or some rows.
+        """Return a column, several columns, or selected rows.
 
         Parameters
         ----------
         key : str, list of str, Boolean, or (rows, columns)
             `rows` is a Boolean column or `:`; `columns` is `:`, a name, a position, a list of
-            either, or a slice of positions. One column comes as such, several as a frame.
+            either, or a slice of positions. A single column is returned as a column, several as a
+            frame.
         """
         if isinstance(key, str):
             return self._series(key)
@@ -350,14 +351,14 @@ class BaseFrame:
         if isinstance(key, list):
             return self._choose(key)
         if not isinstance(key, tuple) or len(key) != 2:
-            raise TypeError("a frame is indexed by a name, names, a condition, or rows and columns")
+            raise TypeError("frames are indexed by a name, names, a condition, or rows and columns")
         rows, columns = key
         if isinstance(rows, Boolean):
             frame = self._filter(rows)
         elif isinstance(rows, slice) and rows == slice(None):
             frame = self
         else:
-            raise TypeError("rows are chosen by a Boolean column or :")
+            raise TypeError("rows must be selected by a Boolean column or :")
         names = self._names_at(columns)
         if isinstance(columns, slice) and columns == slice(None):
             return frame._with(frame._source)
@@ -374,7 +375,7 @@ class BaseFrame:
             elif hasattr(item, "__index__") and not isinstance(item, bool):
                 names.append(self.columns[item])
             else:
-                raise TypeError("columns are chosen by name or position")
+                raise TypeError("columns must be selected by name or position")
         return self._names(names)
 
     def head(self: Self, n: int = 5) -> Self:
@@ -382,5 +383,5 @@ class BaseFrame:
         return self._with(self._source.first(n))
 
     def tail(self: Self, n: int = 5) -> Self:
-        """Return the last `n` rows; the rows must be counted for it."""
+        """Return the last `n` rows; the server has to count the rows."""
         return self._with(self._source.last(n))

@@ -1,4 +1,4 @@
-"""Casts of columns: oml.Float(column) and the like."""
+"""Casts of columns, such as oml.Float(column)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from oml.core._classes import bare_type, series_class
 
 _FLOAT = "({0})::pg_catalog.float8"
 _TEXT = "({0})::pg_catalog.text"
-#: (class of the column, class that is wanted): SQL of the type that columns of the latter have.
+#: (class of the column, target class): SQL of the cast.
 _CASTS = {
     ("Boolean", "Float"): "({0})::pg_catalog.int4::pg_catalog.float8",
     ("Boolean", "Integer"): "({0})::pg_catalog.int4::pg_catalog.int8",
@@ -36,24 +36,24 @@ _CASTS = {
     ("Timezone", "Datetime"): "(({0}) AT TIME ZONE 'UTC')",
     ("Timezone", "String"): _TEXT,
 }
-_NUMERIC_TO_INTEGER = "pg_catalog.trunc(NULLIF({0}, 'NaN'))::pg_catalog.int8"  # all digits
+_NUMERIC_TO_INTEGER = "pg_catalog.trunc(NULLIF({0}, 'NaN'))::pg_catalog.int8"  # keeps all digits
 
 
 def cast(wanted: Any, column: Any, dbtype: str | None) -> tuple[str, str, str]:
-    """Return expression, name and SQL type of a column as one of the class of `wanted`.
+    """Return expression, name and SQL type of a column cast to the class of `wanted`.
 
     Raises
     ------
     TypeError
-        There is no such cast, or `dbtype` is a type of another class.
+        The cast is not supported, or `dbtype` is a type of another class.
     """
     from oml.core.series import Series
 
     kind = type(wanted)
     if not isinstance(column, Series):
         raise TypeError(
-            f"oml.{kind.__name__}() takes a column, not a {type(column).__name__}; "
-            "oml.push() makes one of local data"
+            f"oml.{kind.__name__}() requires a column, not a {type(column).__name__}; "
+            "use oml.push() for local data"
         )
     expression, sql_type = column._expression, column._sql_type
     if type(column) is not kind:
@@ -78,5 +78,5 @@ def _as_type(kind: type, expression: str, dbtype: str) -> tuple[str, str]:
     sql = f"SELECT NULL::{checked} LIMIT 0"
     sql_type = (_session.connection().query(sql)[0] or [("", checked)])[0][1]
     if series_class(sql_type) is not kind:
-        raise TypeError(f'"{dbtype}" is no type of columns of class {kind.__name__}')
+        raise TypeError(f'"{dbtype}" is not a type of class {kind.__name__}')
     return f"CAST({expression} AS {checked})", sql_type

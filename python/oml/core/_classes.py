@@ -1,4 +1,4 @@
-"""Which class a column of an SQL type has."""
+"""The column class of an SQL type."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import importlib
 import re
 from typing import Any
 
-#: SQL type, as format_type prints it without modifiers -> (module, class).
+#: SQL type as printed by format_type without modifiers -> (module, class).
 _CLASSES = {
     "boolean": ("boolean", "Boolean"),
     "smallint": ("integer", "Integer"),
@@ -25,7 +25,7 @@ _CLASSES = {
 
 
 def bare_type(sql_type: str) -> str:
-    """Return an SQL type without its modifiers: interval without its fields, too."""
+    """Return an SQL type without its modifiers; interval also without its fields."""
     bare = re.sub(r"\([^)]*\)", "", sql_type)
     if bare.startswith("interval "):
         return "interval[]" if bare.endswith("[]") else "interval"
@@ -33,7 +33,7 @@ def bare_type(sql_type: str) -> str:
 
 
 def series_class(sql_type: str) -> Any:
-    """Return the class of columns of an SQL type; everything that is nothing else is a String."""
+    """Return the column class of an SQL type; String for all types without a class of their own."""
     module, name = _CLASSES.get(bare_type(sql_type), ("string", "String"))
     found = getattr(importlib.import_module(f"oml.core.{module}"), name)
     return found
@@ -44,7 +44,7 @@ _TEXTS = ("name", "character", "character varying", "text")
 
 
 def common_type(sql_types: list[str]) -> str:
-    """Return the type of columns that hold values of several types, "text" for none.
+    """Return the common type of columns of several types, "text" for none.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Correlations of columns of numbers."""
+"""Correlations of numeric columns."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from oml.core.boolean import Boolean
 from oml.core.series import Series
 
 #: Kendall's discordant pairs are counted by the bits of the ranks of y in the order of x and y: two
-#: values are in the wrong order where, at the highest bit in which they differ, the first has it.
+#: values are discordant if, at the highest bit in which they differ, the first value has the bit
+#: set.
 _KENDALL = """
 (WITH v AS (SELECT x, y FROM p WHERE x IS NOT NULL AND y IS NOT NULL),
 r AS (SELECT pg_catalog.row_number() OVER (ORDER BY x, y) AS i,
@@ -48,7 +49,7 @@ _METHODS = {"pearson": _PEARSON, "kendall": _KENDALL, "spearman": _SPEARMAN}
 
 
 def _value(column: Series) -> str:
-    """A value as a number, NULL where it is missing or infinite."""
+    """A value as a number, NULL if it is missing or infinite."""
     if isinstance(column, Boolean):
         return f"({column._expression})::pg_catalog.int4::pg_catalog.float8"
     value = f"({column._expression})::pg_catalog.float8"
@@ -58,9 +59,9 @@ def _value(column: Series) -> str:
 def correlations(
     columns: Sequence[Series], method: str, min_periods: int, skipna: bool
 ) -> list[list[float]]:
-    """Return the matrix of correlations; see DataFrame.corr()."""
+    """Return the correlation matrix; see DataFrame.corr()."""
     if method not in _METHODS:
-        raise ValueError("method is 'pearson', 'kendall' or 'spearman'")
+        raise ValueError("method must be 'pearson', 'kendall' or 'spearman'")
     if not columns:
         return []
     values = [_value(column) for column in columns]
@@ -83,7 +84,8 @@ def correlations(
 def _pearson(
     relation: str, values: Sequence[str], pairs: Sequence[tuple[int, int]]
 ) -> dict[tuple[int, int], Any]:
-    """Complete pairs, rows and Pearson's correlation, for each pair: one query, an array."""
+    """Number of complete pairs and Pearson's correlation of each pair of columns: one query, as
+    an array."""
     listed = ", ".join(f"{value} AS v{n}" for n, value in enumerate(values))
     items = ", ".join(
         f"pg_catalog.regr_count(v{i}, v{j})::pg_catalog.float8, pg_catalog.corr(v{i}, v{j})"

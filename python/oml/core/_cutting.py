@@ -1,4 +1,4 @@
-"""Bins of numbers."""
+"""Binning of numbers."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ def cut(column: Any, bins: Any, retbins: bool, options: dict[str, Any]) -> Any:
             raise ValueError("there are no values to cut")
         sample = numpy.array(ends, "float64")
     elif isinstance(bins, (str, bytes)) or not hasattr(bins, "__len__"):
-        raise TypeError("bins is a number or a list of edges")
+        raise TypeError("bins must be a number or a list of edges")
     else:
         edges = numpy.array([float(edge) for edge in bins])
         sample = edges
-    # pandas finds and names the edges as it does for local values.
+    # pandas computes and names the edges as for local values.
     made, found = pandas.cut(sample, edges, retbins=True, **options)
     if options["labels"] is False:
         names: list[Any] = list(range(len(found) - 1))

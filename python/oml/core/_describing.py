@@ -12,17 +12,17 @@ _COUNTS = ["count", "unique", "top", "freq"]
 
 
 def _percentiles(percentiles: Any) -> dict[str, float]:
-    """Label and share of each percentile that is asked for."""
+    """Label and share of each requested percentile."""
     if percentiles is None or percentiles is True:
         percentiles = [0.25, 0.5, 0.75]
     elif percentiles is False:
         percentiles = []
     shares = sorted(float(share) for share in percentiles)
     if any(not 0 <= share <= 1 for share in shares):
-        raise ValueError("percentiles are numbers from 0 to 1")
+        raise ValueError("percentiles must be numbers from 0 to 1")
     found = {f"{100 * share:.12g}%": share for share in shares}
     if len(found) < len(shares):
-        raise ValueError("a percentile is named twice")
+        raise ValueError("a percentile occurs twice")
     return found
 
 
@@ -46,7 +46,7 @@ def _numbers(columns: Sequence[Series], shares: dict[str, float]) -> list[dict[s
         for column in columns
         for text in rows.values()
     ]
-    # An array, since a query has 1664 columns at most.
+    # An array, because a query can have at most 1664 columns.
     found = _query(f"SELECT ARRAY[{', '.join(items)}] FROM {columns[0]._source.relation} AS t")[0][
         0
     ]
@@ -61,7 +61,7 @@ def _query(sql: str) -> list[tuple[Any, ...]]:
 
 
 def _others(column: Series) -> dict[str, Any]:
-    """Counts of one column; of values as frequent the first in their order as texts is the top."""
+    """Counts of a column; among equally frequent values the first in text order is the top."""
     rows = f"FROM {column._source.relation} AS t"
     ((count, unique),) = _query(
         f"SELECT pg_catalog.count({column._present}), "
@@ -76,7 +76,7 @@ def _others(column: Series) -> dict[str, Any]:
 
 
 def describe(frame: Any, names: Sequence[str], percentiles: Any) -> Any:
-    """Return the summary of some columns of a frame, a pandas.DataFrame."""
+    """Return the summary of columns of a frame as a pandas.DataFrame."""
     import pandas
 
     columns = [frame._series(name) for name in names]

@@ -1,10 +1,10 @@
-"""Formats of points in time: Python's, Oracle's and PostgreSQL's."""
+"""Formats of timestamps: Python's, Oracle's and PostgreSQL's."""
 
 from __future__ import annotations
 
 import re
 
-#: Directives of Python's strftime() in PostgreSQL's templates.
+#: Directives of Python's strftime() -> PostgreSQL's template patterns.
 _DIRECTIVES = {
     "A": "FMDay",
     "B": "FMMonth",
@@ -26,7 +26,7 @@ _DIRECTIVES = {
     "y": "YY",
     "z": "TZHTZM",
 }
-#: Of Oracle's templates, what PostgreSQL calls otherwise.
+#: Patterns of Oracle's templates that have other names in PostgreSQL.
 _ORACLE = (("RRRR", "YYYY"), ("RR", "YY"), (r"X?FF[7-9]?(?!\d)", "US"), (r"FF([1-6])", r"FF\1"))
 
 
@@ -48,20 +48,20 @@ def _of_directives(text: str) -> str:
             parts += [_quoted(rest), _DIRECTIVES[directive]]
             rest = ""
         else:
-            raise ValueError(f'the format has "{found[0]}", which has no counterpart in PostgreSQL')
+            raise ValueError(f'"{found[0]}" in the format has no counterpart in PostgreSQL')
     return "".join([*parts, _quoted(rest)])
 
 
 def template_of(text: str) -> str:
-    """Return PostgreSQL's template of a format: Python's where it has a %, else Oracle's.
+    """Return PostgreSQL's template of a format: Python's if it contains a %, otherwise Oracle's.
 
     Raises
     ------
     ValueError
-        The format has a directive without a counterpart.
+        The format contains a directive without a counterpart.
     """
     if not isinstance(text, str) or not text:
-        raise TypeError("a format is a str that is not empty")
+        raise TypeError("the format must be a str that is not empty")
     if "%" in text:
         return _of_directives(text)
     pieces = re.split(r'("(?:[^"\\]|\\.)*")', text)
@@ -72,5 +72,5 @@ def template_of(text: str) -> str:
 
 
 def has_zone(template: str) -> bool:
-    """Whether a template has the offset of a time zone outside of quoted texts."""
+    """Whether a template contains a time zone offset outside of quoted text."""
     return re.search(r"TZ|OF", re.sub(r'"(?:[^"\\]|\\.)*"', "", template), re.I) is not None

@@ -31,13 +31,13 @@ def _listed(names: str | Iterable[str] | None) -> list[str]:
 
 
 class Keys(NamedTuple):
-    """The columns by which rows belong together.
+    """The key columns of a join.
 
     Attributes
     ----------
     left, right : list of str
     is_shared : bool
-        Whether the columns of both frames are one in the result.
+        Whether each pair of key columns becomes one column of the result.
     """
 
     left: list[str]
@@ -46,26 +46,26 @@ class Keys(NamedTuple):
 
     @classmethod
     def of(cls, on: Any, left_on: Any, right_on: Any) -> Keys:
-        """Return the keys that the arguments of merge() name."""
+        """Return the keys from the arguments of merge()."""
         if on is not None:
             if left_on is not None or right_on is not None:
-                raise ValueError("give on, or left_on and right_on")
+                raise ValueError("specify on, or left_on and right_on")
             return cls(_listed(on), _listed(on), True)
         left, right = _listed(left_on), _listed(right_on)
         if len(left) != len(right):
-            raise ValueError("left_on and right_on name different numbers of columns")
+            raise ValueError("left_on and right_on must have the same number of columns")
         return cls(left, right, False)
 
 
 class Join(NamedTuple):
-    """How rows are joined.
+    """The options of a join.
 
     Attributes
     ----------
     how : str
     suffixes : (str, str)
     nvl : bool or dict
-        Whether missing keys are equal, or what they count as by the names of columns.
+        Whether missing keys are equal, or a replacement for missing keys per column name.
     """
 
     how: str
@@ -74,7 +74,7 @@ class Join(NamedTuple):
 
 
 def _equality(left: Series, right: Series, nvl: bool | Mapping[str, Any]) -> str:
-    """The condition under which two keys are equal, which can be hashed and sorted by."""
+    """The condition that two keys are equal, in a form usable for hash and merge joins."""
     one, other = left._present, right._present
     if isinstance(nvl, Mapping):
         sides = [
@@ -89,7 +89,7 @@ def _equality(left: Series, right: Series, nvl: bool | Mapping[str, Any]) -> str
     if isinstance(left, NumericSeries) and isinstance(right, NumericSeries):
         return f"COALESCE({one}, 0) = COALESCE({other}, 0) AND ({one} IS NULL) = ({other} IS NULL)"
     if left._sql_type == right._sql_type and not left._sql_type.endswith("[]"):
-        return f"ARRAY[{one}] = ARRAY[{other}]"  # whose NULLs are equal
+        return f"ARRAY[{one}] = ARRAY[{other}]"  # array comparison treats NULLs as equal
     for kind, common in ((String, "text"), (Datetime, "timestamp")):
         if isinstance(left, kind) and isinstance(right, kind):
             return f"ARRAY[({one})::pg_catalog.{common}] = ARRAY[({other})::pg_catalog.{common}]"
@@ -108,9 +108,9 @@ def merge(left: DataFrame, right: DataFrame, keys: Keys, join: Join) -> DataFram
     """Return the join of two frames."""
     how, suffixes, nvl = join
     if how not in _JOINS and how != "cross":
-        raise ValueError("how is 'left', 'right', 'inner', 'full' or 'cross'")
+        raise ValueError("how must be 'left', 'right', 'inner', 'full' or 'cross'")
     if len(suffixes) != 2:
-        raise ValueError("suffixes are two texts")
+        raise ValueError("suffixes must be two strings")
     if how == "cross" and keys.left:
         raise ValueError("a cross join has no keys")
     left._names(keys.left)

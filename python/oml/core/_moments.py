@@ -1,4 +1,4 @@
-"""Third and fourth moments of columns of numbers."""
+"""Third and fourth moments of numeric columns."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from typing import NamedTuple
 
 from oml import _session
 
-_SMALL = "1e-60"  # in standard deviations: its powers would be too small for PostgreSQL
+_SMALL = "1e-60"  # in standard deviations: powers of smaller values would underflow in PostgreSQL
 
 
 class Moments(NamedTuple):
-    """Of one column.
+    """The moments of one column.
 
     Attributes
     ----------
     present, missing : int
     is_constant : bool
     powers : sequence of four float or None
-        Sums of the first to fourth powers of the values' distances from about the mean, in about
-        standard deviations.
+        Sums of the first to fourth powers of the values' distances from approximately the mean, in
+        approximate standard deviations.
     """
 
     present: int
@@ -30,9 +30,9 @@ class Moments(NamedTuple):
 
 
 def moments(relation: str, expressions: Sequence[str]) -> list[Moments]:
-    """Return the moments of expressions over a relation's rows, by one query.
+    """Compute the moments of expressions over a relation's rows by one query.
 
-    The mean comes first: sums of powers of the values themselves would lose their digits.
+    Distances from the mean are summed, because sums of powers of the values would lose precision.
     """
     numbers = range(len(expressions))
 
@@ -61,7 +61,7 @@ def moments(relation: str, expressions: Sequence[str]) -> list[Moments]:
 
 
 def shape_of(found: Moments, power: int, skipna: bool, bias: bool) -> float:
-    """Return the skewness (power 3) or excess kurtosis (4), NaN with too few values.
+    """Return the skewness (power 3) or excess kurtosis (4), NaN if there are too few values.
 
     Parameters
     ----------
@@ -69,14 +69,14 @@ def shape_of(found: Moments, power: int, skipna: bool, bias: bool) -> float:
     power : int
     skipna : bool
     bias : bool
-        Of a population; False: the unbiased estimate from a sample.
+        Whether the values are a population; False: the unbiased estimate from a sample.
     """
     n = found.present
     if n < (1 if bias else power) or (found.missing and not skipna):
         return math.nan
     if found.is_constant:
         return 0.0
-    # About the mean: the database's was rounded.
+    # Corrected to the exact mean: the database's mean was rounded.
     e1, e2, e3, e4 = (math.nan if each is None else each / n for each in found.powers)
     variance = e2 - e1**2
     if power == 3:

@@ -1,28 +1,28 @@
-"""SQL of arithmetic and functions of numbers, which follows numpy where PostgreSQL raises errors.
+"""SQL of arithmetic and numeric functions; follows numpy where PostgreSQL raises errors.
 
-Templates have {x} and {y} for operands of type double precision, or bigint for whole numbers.
+Templates contain {x} and {y} for operands of type double precision, or bigint for integers.
 """
 
 from __future__ import annotations
 
-_SHORT = 64  # characters of an operand that may stand in a text several times
+_SHORT = 64  # maximum characters of an operand that is repeated in a text
 _INFINITY = "'Infinity'::pg_catalog.float8"
 _MINUS_INFINITY = "'-Infinity'::pg_catalog.float8"
 NAN = "'NaN'::pg_catalog.float8"
 _LARGEST = "1.7976931348623157e308::pg_catalog.float8"
-_EXP_LARGEST = "709.7827128933"  # exp() of more is infinite
-_EXP_NORMAL = "-708.39"  # PostgreSQL raises an error for exp() of less
-_EXP_SMALLEST = "-745.13"  # exp() of less is 0
-_SHIFT = 60  # exp(x) = exp(x + 60) * exp(-60), which is not subnormal
+_EXP_LARGEST = "709.7827128933"  # exp() of larger values is infinite
+_EXP_NORMAL = "-708.39"  # PostgreSQL raises an error for exp() of smaller values
+_EXP_SMALLEST = "-745.13"  # exp() of smaller values is 0
+_SHIFT = 60  # exp(x) = exp(x + 60) * exp(-60), avoids subnormal results
 _EXP_SHIFT = "8.75651076269652e-27"
 
 
 def once(body: str, x: str, y: str = "") -> str:
-    """Return a template with its operands, whose text is not repeated when it is long."""
+    """Return a template with its operands; long operands are not repeated."""
     if (body.count("{x}") <= 1 and body.count("{y}") <= 1) or max(len(x), len(y)) <= _SHORT:
         return body.format(x=x, y=y)
     items = f"{x} AS x, {y} AS y" if y else f"{x} AS x"
-    # OFFSET 0 makes PostgreSQL compute the operands once.
+    # OFFSET 0 makes PostgreSQL evaluate the operands once.
     return f"(SELECT {body.format(x='s.x', y='s.y')} FROM (SELECT {items} OFFSET 0) AS s)"
 
 
@@ -41,7 +41,7 @@ _IS_USUAL = (
     "AND pg_catalog.abs({y}) > 1e-100::pg_catalog.float8"
 )
 
-#: numpy.divide. A negative zero counts as zero.
+#: numpy.divide. Negative zero is treated as zero.
 DIVISION = (
     f"(CASE {_IS_USUAL} THEN {{x}} / {{y}} {_IS_MISSING} {_IS_NAN} "
     f"WHEN {{y}} = 0 THEN CASE WHEN {{x}} > 0 THEN {_INFINITY} WHEN {{x}} < 0 "
@@ -64,8 +64,8 @@ FLOOR_DIVISION = (
     f"ELSE pg_catalog.floor({DIVISION}) END)"
 )
 
-#: numpy.remainder: the result has the sign of the divisor. Of quotients of 2 ** 53 and more, whose
-#: fractions have no digits, it is 0.
+#: numpy.remainder: the result has the sign of the divisor. It is 0 for quotients of 2 ** 53 and
+#: more, which have no fractional digits.
 REMAINDER = (
     f"(CASE {_IS_USUAL} AND pg_catalog.abs({{x}}) / 9007199254740992 < pg_catalog.abs({{y}}) "
     f"THEN {{x}} - {{y}} * pg_catalog.floor({{x}} / {{y}}) {_IS_MISSING} {_IS_NAN} "
@@ -77,7 +77,7 @@ REMAINDER = (
     "ELSE {x} - {y} * pg_catalog.floor({x} / {y}) END)"
 )
 
-#: Of whole numbers: NULL by 0, since no whole number stands for infinity.
+#: For integers: NULL for division by 0, since integers cannot represent infinity.
 INTEGER_FLOOR = (
     "pg_catalog.floor(({x})::pg_catalog.numeric / NULLIF(({y})::pg_catalog.numeric, 0))"
     "::pg_catalog.int8"
@@ -106,7 +106,7 @@ POWER = (
     "THEN pg_catalog.power({x}, {y}) "
     "WHEN pg_catalog.abs(pg_catalog.ln(pg_catalog.abs({x}))) <= 708 / pg_catalog.abs({y}) "
     "THEN pg_catalog.power({x}, {y}) "
-    # Multiplied only where the product is not too large itself.
+    # Multiplied only if the product does not overflow.
     f"WHEN pg_catalog.abs({{y}}) < 1e300::pg_catalog.float8 AND {_LOGARITHM} > 0 "
     f"AND {_LOGARITHM} <= {_EXP_LARGEST} THEN pg_catalog.power({{x}}, {{y}}) "
     f"WHEN (pg_catalog.abs({{x}}) > 1) = ({{y}} > 0) THEN {_SIGN} * {_INFINITY} "
@@ -117,7 +117,7 @@ POWER = (
 
 
 def _domain(condition: str, function: str, otherwise: str = NAN) -> str:
-    """A function where a condition on {x} holds; NaN stays NaN."""
+    """A function, if a condition on {x} holds; NaN stays NaN."""
     return (
         f"(CASE WHEN {{x}} = {NAN} THEN {NAN} WHEN {condition} THEN {function} "
         f"WHEN {{x}} IS NOT NULL THEN {otherwise} END)"
@@ -142,7 +142,7 @@ def _trigonometric(function: str) -> str:
     return _domain(f"pg_catalog.abs({{x}}) < {_INFINITY}", f"pg_catalog.{function}({{x}})")
 
 
-#: Functions by numpy's names: of double precision, to double precision.
+#: Functions by numpy's names: from double precision to double precision.
 FUNCTIONS = {
     "arccos": _domain("pg_catalog.abs({x}) <= 1", "pg_catalog.acos({x})"),
     "arccosh": _domain("{x} >= 1", "pg_catalog.acosh({x})"),
@@ -166,5 +166,5 @@ FUNCTIONS = {
 
 
 def function(name: str, expression: str) -> str:
-    """Return a function of FUNCTIONS over an expression of any type of numbers."""
+    """Return a function of FUNCTIONS over an expression of any numeric type."""
     return once(FUNCTIONS[name], f"({expression})::pg_catalog.float8")

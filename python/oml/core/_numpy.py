@@ -1,4 +1,4 @@
-"""Columns in numpy's functions: what has a counterpart becomes one, the rest is refused."""
+"""Columns in numpy's functions: supported functions become SQL, all others raise an error."""
 
 from __future__ import annotations
 
@@ -77,42 +77,42 @@ def _sign(column: NumericSeries) -> Any:
 
 
 def _scalar(value: Any) -> Any:
-    """A column, or one of numpy's values as Python's.
+    """A column, or the Python value of a numpy value.
 
     Raises
     ------
     TypeError
-        There are several values.
+        The value is an array of several values.
     """
     if isinstance(value, Series):
         return value
     if getattr(value, "ndim", 0) or isinstance(value, (list, tuple)):
         raise refuse_local(value)
     plain = plain_value(value)
-    return float(plain) if isinstance(plain, float) else plain  # no numpy.float64
+    return float(plain) if isinstance(plain, float) else plain  # not numpy.float64
 
 
 def refuse_local(value: Any) -> TypeError:
-    """Return the error for local values beside a column."""
+    """Return the error for a local value combined with a column."""
     return TypeError(
         f"a local {type(value).__name__} cannot be combined with a column of the database: "
-        "oml.push() it and merge() the frames, or pull() the column"
+        "use oml.push() and merge(), or pull() the column"
     )
 
 
 def _refuse(name: str) -> TypeError:
     return TypeError(
-        f"numpy.{name}() does not work on columns of the database; pull() fetches their values"
+        f"numpy.{name}() does not support database columns; use pull() to fetch their values"
     )
 
 
 def apply_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
-    """Return the column that a universal function makes of columns and constants."""
+    """Return the column for a universal function applied to columns and constants."""
     name = ufunc.__name__
     if method != "__call__":
         raise _refuse(f"{name}.{method}")
     if keywords:
-        raise TypeError(f"numpy.{name}() takes no {', '.join(keywords)} with columns")
+        raise TypeError(f"numpy.{name}() does not support {', '.join(keywords)} with columns")
     operands = [_scalar(value) for value in inputs]
     if len(operands) == 2 and name in _EXTREMES:
         return _extreme(name, *operands)
@@ -123,20 +123,20 @@ def apply_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], keywords: dict
         try:
             return _UNARY[name](column)
         except AttributeError:
-            raise TypeError(f"numpy.{name}() takes no {type(column).__name__} column") from None
+            raise TypeError(f"numpy.{name}() rejects {type(column).__name__} columns") from None
     if not rest and name in _numbers.FUNCTIONS and isinstance(column, NumericSeries):
         return column._function(name)
     raise _refuse(name)
 
 
 def _extreme(name: str, left: Any, right: Any) -> Any:
-    """The larger or smaller of two values; missing if one is, or if both are."""
+    """The larger or smaller of two values; missing if one is missing, or only if both are."""
     column = left if isinstance(left, Series) else right
     texts = []
     for value in (left, right):
         if isinstance(value, Series):
             if value._source is not column._source:
-                raise ValueError("columns of different rows cannot be combined: merge the frames")
+                raise ValueError("columns of different rows cannot be combined; merge the frames")
             texts.append(value._present)
         else:
             texts.append(literal(value))
@@ -154,9 +154,9 @@ def _extreme(name: str, left: Any, right: Any) -> Any:
 
 
 def as_array(values: Any, dtype: Any, copy: bool | None) -> Any:
-    """Return what pandas holds as an array of numpy."""
+    """Return the contents of a pandas object as a numpy array."""
     if copy is False:
-        raise ValueError("the values are in the database: an array of them is a copy")
+        raise ValueError("the values are in the database, so an array cannot avoid a copy")
     return values.to_numpy() if dtype is None else values.to_numpy(dtype)
 
 
@@ -167,7 +167,7 @@ def _where(condition: Any, x: Any, y: Any) -> Any:
     from oml.core.boolean import Boolean
 
     if not isinstance(condition, Boolean):
-        raise TypeError("numpy.where() takes a Boolean column")
+        raise TypeError("numpy.where() requires a Boolean column")
     column = next((value for value in (x, y) if isinstance(value, Series)), condition)
     sides = [_scalar(value) for value in (x, y)]
     texts = [condition._operand(side) for side in sides]
@@ -243,7 +243,7 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
 
 
 def apply_function(function: Any, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
-    """Return what one of numpy's functions makes of columns."""
+    """Return the result of a numpy function applied to columns."""
     name = function.__name__
     if function.__module__ != "numpy" or name not in _FUNCTIONS:
         raise _refuse(name)
@@ -251,7 +251,7 @@ def apply_function(function: Any, args: tuple[Any, ...], keywords: dict[str, Any
     try:
         return _FUNCTIONS[name](*args, **given)
     except AttributeError:
-        raise TypeError(f"numpy.{name}() takes no {type(args[0]).__name__} column") from None
+        raise TypeError(f"numpy.{name}() rejects {type(args[0]).__name__} columns") from None
 
 
 _FRAME_FUNCTIONS: dict[str, Callable[..., Any]] = {
@@ -262,22 +262,23 @@ _FRAME_FUNCTIONS: dict[str, Callable[..., Any]] = {
 
 
 def apply_frame_function(function: Any, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
-    """Return what one of numpy's functions makes of a frame: little but its shape."""
+    """Return the result of a numpy function applied to a frame: only functions of its shape."""
     name = function.__name__
     if function.__module__ != "numpy" or name not in _FRAME_FUNCTIONS or keywords:
         raise TypeError(
-            f"numpy.{name}() does not work on frames of the database; pull() fetches their rows"
+            f"numpy.{name}() does not support database frames; use pull() to fetch their rows"
         )
     return _FRAME_FUNCTIONS[name](*args)
 
 
 def rows_for_pandas(frame: Any) -> Any:
-    """Return rows with names, since pandas.DataFrame() asks for an array, which would have none.
+    """Return rows as records with names: pandas.DataFrame() requests an array, which has no
+    names.
 
     Raises
     ------
     TypeError
-        pandas would lose the names, which must be identifiers of Python, and need a row.
+        pandas would lose the names: they must be Python identifiers, and there must be a row.
     """
     import dataclasses
     import keyword
@@ -288,7 +289,7 @@ def rows_for_pandas(frame: Any) -> Any:
     are_plain = all(name.isidentifier() and not keyword.iskeyword(name) for name in names)
     pulled = frame.pull() if are_plain else None
     if pulled is None or not len(pulled):
-        raise TypeError("pandas.DataFrame() would lose the names of the columns: call pull()")
+        raise TypeError("pandas.DataFrame() would lose the column names; use pull()")
     row_class = dataclasses.make_dataclass("Row", names)
     columns = [pulled.iloc[:, number].astype(object) for number in range(len(names))]
     rows = numpy.empty(len(pulled), dtype=object)

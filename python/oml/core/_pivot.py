@@ -1,8 +1,8 @@
 """Cross-tabulations and pivot tables: aggregates of groups of rows.
 
-Both begin with one query of all groups, a cell in each row: k0, ... are the values that make the
-rows of the table, c0, ... those that make its columns, a0, ... the aggregates. A pivot table then
-turns that query.
+Both start with a query of all groups with one row per cell: k0, ... are the values for the rows of
+the table, c0, ... those for its columns, a0, ... the aggregates. A pivot table then pivots that
+query.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from oml.core.series import NumericSeries, Series
 if TYPE_CHECKING:
     from oml.core._base import BaseFrame, Self
 
-_MOST_COLUMNS = 1600  # of a table of PostgreSQL
-_NAME_BYTES = 63  # of a name of PostgreSQL
+_MOST_COLUMNS = 1600  # PostgreSQL's limit per table
+_NAME_BYTES = 63  # PostgreSQL's limit per identifier
 _FLOAT = "({0})::pg_catalog.float8"
-#: Function -> SQL, type of the result (None: that of the column).
+#: Function -> SQL, type of the result (None: the column's type).
 _FUNCTIONS: dict[str, tuple[str, str | None]] = {
     "count": ("pg_catalog.count({0})", "bigint"),
     "nunique": ("pg_catalog.count(DISTINCT {0})", "bigint"),
@@ -51,32 +51,32 @@ def _fits(function: str, column: Series) -> bool:
 
 
 def function_names(aggfunc: Any) -> list[str]:
-    """Return the names of aggregates, which may be given as functions of oml.DataFrame.
+    """Return the names of aggregates, which may be specified as functions of oml.DataFrame.
 
     Raises
     ------
     ValueError
-        There is no such aggregate.
+        The aggregate is not supported.
     """
     given = aggfunc if isinstance(aggfunc, (list, tuple)) else [aggfunc]
     names = [each if isinstance(each, str) else getattr(each, "__name__", "") for each in given]
     for name in names:
         if name not in _FUNCTIONS:
-            raise ValueError(f'there is no aggregate "{name}" for tables')
+            raise ValueError(f'unknown aggregate "{name}"')
     return names
 
 
 class Cell(NamedTuple):
-    """What stands in the cells of a table.
+    """The contents of a cell of a table.
 
     Attributes
     ----------
     title : str
-        Such as "mean(speed)".
+        For example "mean(speed)".
     value : str or None
-        The SQL that is aggregated; None counts rows.
+        The aggregated SQL expression; None counts rows.
     template : str
-        The aggregate, {0} being the value.
+        The aggregate, with {0} for the value.
     sql_type : str
     """
 
@@ -87,7 +87,7 @@ class Cell(NamedTuple):
 
     @classmethod
     def of(cls, frame: BaseFrame, function: str, name: str) -> Cell:
-        """Return the cells of an aggregate of a column."""
+        """Return the cells for an aggregate of a column."""
         template, kind = _FUNCTIONS[function]
         column = frame._series(name)
         value = column._present
@@ -102,15 +102,15 @@ COUNT = Cell("count", None, "pg_catalog.count(*)", "bigint")
 
 
 class Layout(NamedTuple):
-    """What stands where in a table.
+    """The layout of a table.
 
     Attributes
     ----------
     rows, columns : list of str
-        Columns that make rows and columns.
+        Columns whose values form the rows and columns.
     cells : list of Cell
     margin : str or None
-        What totals are called; None: there are none.
+        Label of the totals; None for no totals.
     normalize : "", "all", "index" or "columns"
     """
 
@@ -122,43 +122,44 @@ class Layout(NamedTuple):
 
 
 def keys_of(frame: BaseFrame, index: Any, columns: Any) -> tuple[list[str], list[str]]:
-    """Check the names of the columns that make rows and columns."""
+    """Check the names of the columns that form rows and columns."""
     rows = frame._names(index)
     cuts = frame._names(columns) if columns is not None else []
     both = rows + cuts
     is_empty = not rows or (columns is not None and not cuts)
     if index is None or is_empty or len(set(both)) < len(both):
-        raise ValueError("index and columns name one column each at least, and none twice")
+        raise ValueError("index and columns must each contain at least one column, and none twice")
     return rows, cuts
 
 
 def cells_of(frame: BaseFrame, keys: list[str], values: Any, aggfunc: Any) -> list[Cell]:
-    """Return the cells of pivot_table(): what does not fit the type of a column is left out."""
+    """Return the cells of pivot_table(); aggregates that do not support a column's type are
+    omitted."""
     functions = function_names("mean" if aggfunc is None else aggfunc)
     others = sorted(name for name in frame.columns if name not in keys)
     names = others if values is None else frame._names(values)
     pairs = [(f, name) for f in functions for name in names if _fits(f, frame._series(name))]
     if len(set(pairs)) < len(pairs):
-        raise ValueError("there is an aggregate of a column twice")
+        raise ValueError("an aggregate of a column occurs twice")
     if not pairs:
         kind = TypeError if names and values is not None else ValueError
-        raise kind("there is nothing to aggregate")
+        raise kind("there are no values to aggregate")
     return [Cell.of(frame, function, name) for function, name in pairs]
 
 
 def normalization(normalize: Any) -> str:
-    """Return what the argument `normalize` of crosstab() means."""
+    """Interpret the argument `normalize` of crosstab()."""
     if normalize is False:
         return ""
     if normalize is True:
         return "all"
     if normalize not in _NORMALIZED:
-        raise ValueError("normalize is a bool, 'all', 'index' or 0, 'columns' or 1")
+        raise ValueError("normalize must be a bool, 'all', 'index' or 0, 'columns' or 1")
     return _NORMALIZED[normalize]
 
 
 def _fitting_name(name: str, taken: Any) -> str:
-    """A name that PostgreSQL does not shorten, and that is not there yet."""
+    """A name within PostgreSQL's length limit that is not used yet."""
     fitting, number = name, 0
     while fitting in taken or len(fitting.encode()) > _NAME_BYTES:
         number += 1
@@ -171,7 +172,8 @@ def _fitting_name(name: str, taken: Any) -> str:
 
 
 def _groups(frame: BaseFrame, layout: Layout) -> str:
-    """The query of all cells; is_row_total is true in the row of totals, and so on."""
+    """The query of all cells; is_row_total is true for row totals, is_column_total for column
+    totals."""
     items = [
         *(f"{frame._series(name)._present} AS k{n}" for n, name in enumerate(layout.rows)),
         *(f"{frame._series(name)._present} AS c{n}" for n, name in enumerate(layout.columns)),
@@ -199,7 +201,7 @@ def _groups(frame: BaseFrame, layout: Layout) -> str:
 
 
 def _normalized(grouped: str, layout: Layout) -> str:
-    """Cells as shares: of all, of their row, or of their column; and totals of totals."""
+    """Cells as shares of the total, of their row or of their column; totals as shares of totals."""
     keys = [f"k{n}" for n in range(len(layout.rows))]
     cuts = [f"c{n}" for n in range(len(layout.columns))]
     within = {"all": [], "index": keys, "columns": cuts}[layout.normalize]
@@ -219,14 +221,14 @@ def _cell_type(layout: Layout, cell: Cell) -> str:
 
 
 class _Table:
-    """The columns of a table while it is made."""
+    """The columns of a table under construction."""
 
     def __init__(self) -> None:
         self.items: list[str] = []
         self.types: dict[str, str] = {}
 
     def add(self, name: str, expression: str, sql_type: str) -> None:
-        """Add a column under a name that fits."""
+        """Add a column under a unique name."""
         fitting = _fitting_name(name, self.types)
         self.types[fitting] = sql_type
         self.items.append(f"{expression} AS {quote(fitting)}")
@@ -234,7 +236,7 @@ class _Table:
     def add_keys(
         self, frame: BaseFrame, layout: Layout, names: list[str], letter: str, flag: str
     ) -> None:
-        """Add the columns of keys; with totals they are texts."""
+        """Add the key columns; with totals they are text."""
         keys = layout.rows if letter == "k" else layout.columns
         for n, (key, name) in enumerate(zip(keys, names)):
             expression, kind = f"{letter}{n}", frame._columns[key].sql_type
@@ -247,7 +249,7 @@ class _Table:
             self.add(name, expression, kind)
 
     def made(self, frame: Self, rest: str, order: str) -> Self:
-        """Return the table as a proxy; `rest` follows the items of SELECT."""
+        """Return the table as a proxy; `rest` follows the select list."""
         from oml.core._base import Column
 
         position = quote(free_name("oml_position", self.types))
@@ -258,7 +260,7 @@ class _Table:
 
 
 def relational(frame: Self, layout: Layout, names: tuple[list[str], list[str]]) -> Self:
-    """Return a table with a row for each cell; `names` are those of the columns of keys."""
+    """Return a table with one row per cell; `names` are those of the key columns."""
     table = _Table()
     table.add_keys(frame, layout, names[0], "k", "is_row_total")
     table.add_keys(frame, layout, names[1], "c", "is_column_total")
@@ -273,7 +275,7 @@ def relational(frame: Self, layout: Layout, names: tuple[list[str], list[str]]) 
 
 
 def _categories(layout: Layout, groups: str, dropna: bool) -> list[tuple[str | None, ...]]:
-    """The values of some columns that occur together, as texts, in their order."""
+    """The value combinations of some columns, as texts, in their order."""
     if not layout.columns:
         return [()]
     keys = ", ".join(f"c{n}" for n in range(len(layout.columns)))
@@ -288,7 +290,7 @@ def _categories(layout: Layout, groups: str, dropna: bool) -> list[tuple[str | N
 
 
 def _cells(layout: Layout, categories: list[Any], is_count: bool) -> Iterator[tuple[str, str, str]]:
-    """Name, expression and type of each column that is not of the index."""
+    """Name, expression and type of each column outside of the index."""
     has_totals = layout.margin is not None and layout.normalize != "index" and layout.columns
     for n, cell in enumerate(layout.cells):
         kind = _cell_type(layout, cell)
@@ -312,23 +314,24 @@ def _only(number: int, condition: str, is_count: bool) -> str:
 
 
 def pivot(frame: Self, layout: Layout, dropna: bool, is_count: bool = False) -> Self:
-    """Return the table with a row for each value of some columns and a column for each of others.
+    """Return the table with one row per value of some columns and one column per value of
+    others.
 
     Parameters
     ----------
     frame : DataFrame
     layout : Layout
     dropna : bool
-        Leave out columns in which all cells are missing.
+        Omit columns in which all cells are missing.
     is_count : bool
-        Whether a cell without rows is 0, not missing.
+        Whether a cell without rows is 0 instead of missing.
     """
     groups = _groups(frame, layout)
     categories = _categories(layout, groups, dropna)
     has_totals = layout.margin is not None and bool(layout.columns)
     width = len(layout.cells) * (len(categories) + has_totals) + len(layout.rows)
     if width > _MOST_COLUMNS:
-        raise ValueError(f"the pivot table would have {width} columns, {_MOST_COLUMNS} at most")
+        raise ValueError(f"the pivot table would have {width} columns, maximum {_MOST_COLUMNS}")
     table = _Table()
     table.add_keys(frame, layout, layout.rows, "k", "is_row_total")
     for name, expression, kind in _cells(layout, categories, is_count):

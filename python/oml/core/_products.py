@@ -26,14 +26,14 @@ def _numbers(columns: list[Series]) -> list[str]:
 
 
 def cross_product(frame: BaseFrame, other: Any, skipna: bool, pull_from_db: bool) -> Any:
-    """Return the sums of products of every column of a frame and of another; see t_dot()."""
+    """Return the sums of products of each column of a frame with each of another; see t_dot()."""
     from oml.core._base import BaseFrame, Column
 
     other = frame if other is None else other
     if not isinstance(other, (BaseFrame, Series)):
         raise TypeError(f"other must be an oml.DataFrame or a column, not {type(other).__name__}")
     if other._source is not frame._source:
-        raise ValueError("frames of different rows cannot be multiplied: merge them")
+        raise ValueError("frames of different rows cannot be multiplied; merge them")
     factors: list[Series] = [other] if isinstance(other, Series) else _columns(other)
     products = [
         f"{left} * {right}" for left in _numbers(_columns(frame)) for right in _numbers(factors)
@@ -44,7 +44,7 @@ def cross_product(frame: BaseFrame, other: Any, skipna: bool, pull_from_db: bool
             f"CASE WHEN pg_catalog.count({each}) = pg_catalog.count(*) THEN {total} END"
             for each, total in zip(products, sums)
         ]
-    # An array, since a query has 1664 columns at most.
+    # An array, because a query can have at most 1664 columns.
     sql = f"SELECT ARRAY[{', '.join(sums)}] AS a FROM {frame._source.relation} AS t"
     width = len(factors)
     if pull_from_db:

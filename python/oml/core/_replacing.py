@@ -1,4 +1,4 @@
-"""Other values in place of some."""
+"""Replacement of values."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from oml.core.string import String
 if TYPE_CHECKING:
     from oml.core._base import BaseFrame
 
-_SORTS: tuple[tuple[Any, type, str], ...] = (  # the first that fits: bool before int
+_SORTS: tuple[tuple[Any, type, str], ...] = (  # the first match counts: bool before int
     (bool, Boolean, "truth values"),
     ((int, float, decimal.Decimal), NumericSeries, "numbers"),
     (str, String, "texts"),
@@ -25,13 +25,13 @@ _TEXTS = {"text", "character varying", "character", "name"}
 
 
 def _plain(value: Any) -> Any:
-    """A value of Python, None where it is missing."""
+    """A Python value, None if it is missing."""
     value = plain_value(value)
     return None if isinstance(value, float) and value != value else value
 
 
 def _sort_of(values: Sequence[Any], what: str) -> type | None:
-    """The class of columns that hold some values; None when all are missing."""
+    """The column class of values; None if all are missing."""
     found = []
     for value in values:
         if value is None:
@@ -52,19 +52,20 @@ def _name_of(kind: type) -> str:
 
 
 class Rules:
-    """What is replaced by what.
+    """A mapping of values to replacements.
 
     Parameters
     ----------
     old, new : list
-        Values of one sort, and as many others of one sort; None and NaN are missing values.
+        Values of one class, and an equal number of replacements of one class; None and NaN are
+        missing values.
     default : optional
-        For all other values, of the sort of `new`; None keeps them.
+        Replacement for all other values, of the class of `new`; None keeps them.
 
     Raises
     ------
     ValueError, TypeError
-        The lists do not fit together.
+        The lists are inconsistent.
     """
 
     def __init__(self, old: Sequence[Any], new: Sequence[Any], default: Any) -> None:
@@ -84,7 +85,7 @@ class Rules:
                 raise ValueError("new has values of another type than old: default is required")
 
     def fitting(self, frame: BaseFrame) -> list[str]:
-        """Return the names of a frame's columns that hold values of the sort."""
+        """Return the names of a frame's columns that can hold the old values."""
         kind = self._from or self._to
         assert kind is not None
         return [
@@ -119,7 +120,7 @@ class Rules:
     def _result_type(self, column: Series, target: type, own: type) -> str:
         if target is not NumericSeries:
             return "boolean" if target is Boolean else "text"
-        if target is not own:  # Oracle's Float, whatever the numbers are
+        if target is not own:  # Oracle returns Float for all numbers
             return "double precision"
         assert isinstance(column, NumericSeries)
         numbers = [v for v in (*self._new, self._default) if v is not None]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def cumulative_sums(ordered: Self, skipna: bool) -> Self:
-    """Return the running sums of a frame's numbers and truth values in the order that it has."""
+    """Return the running sums of a frame's numeric and boolean columns in the frame's order."""
     from oml.core._base import Column
 
     source = ordered._source
@@ -37,7 +37,7 @@ def cumulative_sums(ordered: Self, skipna: bool) -> Self:
         items.append(f"({total})::{kind} AS {quote(name)}")
         columns[name] = Column(quote(name), kind)
     if not items:
-        raise ValueError("there are no columns of numbers or truth values")
+        raise ValueError("there are no numeric or boolean columns")
     position = quote(free_name("oml_position", columns))
     sql = (
         f"SELECT {', '.join(items)}, pg_catalog.row_number() OVER w AS {position} "
@@ -48,7 +48,7 @@ def cumulative_sums(ordered: Self, skipna: bool) -> Self:
 
 
 def free_name(wanted: str, taken: object) -> str:
-    """Return a name that a container has not."""
+    """Return a name that is not in a container."""
     name = wanted
     while name in taken:  # type: ignore[operator]
         name += "_"

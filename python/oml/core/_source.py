@@ -1,4 +1,4 @@
-"""Where the rows of proxies come from."""
+"""The sources of the rows of proxies."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _numbers = itertools.count(1)
 
 
 def managed_name() -> str:
-    """Return a new name for a relation that this package looks after."""
+    """Return a new name for a relation managed by this package."""
     return f"oml_{os.getpid()}_{next(_numbers)}_{secrets.token_hex(3)}"
 
 
@@ -30,31 +30,31 @@ class ManagedTable:
         self, name: str, kind: str = "TABLE", bases: tuple[ManagedTable, ...] = ()
     ) -> None:
         self.name = name
-        self._bases = bases  # what a view reads goes after it
+        self._bases = bases  # relations read by a view are dropped after it
         self._finalizer = weakref.finalize(
             self,
             _session.discard,
             _session.connection(),
             f"DROP {kind} IF EXISTS pg_temp.{quote(name)}",
         )
-        self._finalizer.atexit = False  # the session's end does it
+        self._finalizer.atexit = False  # the end of the session drops it
 
     def drop(self) -> None:
-        """Drop the table now: what was to fill it failed."""
+        """Drop the table now, because filling it failed."""
         self._finalizer()
 
 
 class Source:
-    """What stands in FROM: proxies of one source may be combined.
+    """An item of FROM: proxies of the same source may be combined.
 
     Attributes
     ----------
     relation : str
         A quoted name, or a query in parentheses.
     order : tuple of str
-        Items of ORDER BY, in terms of the relation's columns.
+        Items of ORDER BY, referring to the relation's columns.
     tables : tuple of ManagedTable
-        Kept alive for as long as the source is.
+        Kept alive as long as the source.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class Source:
         return Source(text, self.order, self.tables)
 
     def where(self, condition: str) -> Source:
-        """Return a source of the rows for which a condition is true."""
+        """Return a source of the rows that satisfy a condition."""
         return self.derive(f"WHERE {condition}")
 
     def first(self, count: int) -> Source:

@@ -1,4 +1,4 @@
-"""Choosing rows by chance, the same ones every time a query runs."""
+"""Random selection of rows, repeatable for each run of a query."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from oml.core._sql import quote
 if TYPE_CHECKING:
     from oml.core.frame import DataFrame
 
-_POSITION = "oml_position"  # of a row between 0 and 1
+_POSITION = "oml_position"  # position of a row between 0 and 1
 
 
 def _hash(frame: DataFrame, names: Any, seed: int) -> str:
-    """A number, evenly spread over the 64-bit integers, of some values of a row."""
+    """A hash of some values of a row, uniformly distributed over the 64-bit integers."""
     columns = ", ".join(frame._columns[name].expression for name in frame._names(names))
     return f"pg_catalog.hashtextextended(ROW({columns})::pg_catalog.text, {int(seed)})"
 
 
 def _share(hashed: str) -> str:
-    """A hash as a number from 0 to 1, 1 excluded."""
+    """A hash as a number in [0, 1)."""
     return f"((({hashed}) & 9007199254740991)::pg_catalog.float8 / 9007199254740992)"
 
 
 def _positions(
     frame: DataFrame, seed: int, columns: tuple[Any, Any], use_hash: bool
 ) -> tuple[DataFrame, str]:
-    """The frame on a source that can tell a row's position between 0 and 1, and how."""
+    """The frame on a source that provides a row's position between 0 and 1, and that position."""
     strata, hashed = columns
     source = frame._source
     number = _hash(frame, hashed, seed)
@@ -43,7 +43,7 @@ def _positions(
     partition = f"PARTITION BY {keys} " if keys else ""
     rank = f"pg_catalog.row_number() OVER ({partition}ORDER BY {order})"
     if use_hash:
-        # Rows that are equal in what is hashed go together.
+        # Rows with equal hashed values stay together.
         rank = f"pg_catalog.rank() OVER ({partition}ORDER BY {order})"
     size = f"pg_catalog.count(*) OVER ({partition})"
     position = f"(({rank} - 1)::pg_catalog.float8 / {size})"
@@ -71,10 +71,10 @@ def split(
     columns: tuple[Any, Any],
     use_hash: bool,
 ) -> tuple[DataFrame, ...]:
-    """Return frames of shares of the rows; `columns` are those of strata and of the hash."""
+    """Return frames of shares of the rows; `columns` are those of strata and hash."""
     shares = [float(share) for share in ratio]
     if not shares or min(shares) <= 0 or sum(shares) > 1 + 1e-9:
-        raise ValueError("ratio is a list of positive numbers, 1 in all at most")
+        raise ValueError("ratio must be a list of positive numbers with a sum of at most 1")
     ends = [round(end, 12) for end in itertools.accumulate(shares)]
     placed, position = _positions(frame, seed, columns, use_hash)
     return tuple(_between(placed, position, first, last) for first, last in zip([0.0, *ends], ends))
@@ -83,9 +83,9 @@ def split(
 def k_fold(
     frame: DataFrame, folds: int, seed: int, columns: tuple[Any, Any], use_hash: bool
 ) -> list[tuple[DataFrame, DataFrame]]:
-    """Return pairs of the rows outside and inside of each fold."""
+    """Return the rows outside and inside of each fold."""
     if folds < 2:
-        raise ValueError("n_splits is 2 at least")
+        raise ValueError("n_splits must be at least 2")
     placed, position = _positions(frame, seed, columns, use_hash)
     number = f"pg_catalog.floor({position} * {int(folds)})"
     return [
@@ -98,12 +98,12 @@ def k_fold(
 
 
 def sample(frame: DataFrame, share: float | None, count: int | None, seed: int) -> DataFrame:
-    """Return some rows; ties of equal rows are no matter."""
+    """Return sampled rows; ties are equal rows, so their order is irrelevant."""
     hashed = _hash(frame, None, seed)
     if count is not None:
         if count < 0:
-            raise ValueError("the number of rows is not negative")
+            raise ValueError("n must not be negative")
         return frame._with(frame._source.derive(f"ORDER BY {hashed} LIMIT {int(count)}"))
     if share is None or not 0 <= share <= 1 or math.isnan(share):
-        raise ValueError("the share of rows is a number from 0 to 1")
+        raise ValueError("frac must be a number from 0 to 1")
     return frame._with(frame._source.where(f"{_share(hashed)} < {float(share)!r}"))

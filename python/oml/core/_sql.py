@@ -1,4 +1,4 @@
-"""Python values and names as they stand in the text of SQL."""
+"""Python values and names in SQL text."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ __all__ = ["literal", "quote", "quote_relation", "text_literal"]
 
 
 def text_literal(text: str) -> str:
-    """Return a text as a constant, whatever `standard_conforming_strings` is.
+    """Return a text as a literal, independent of `standard_conforming_strings`.
 
     Raises
     ------
     ValueError
-        PostgreSQL's texts hold neither character 0 nor half of a surrogate pair.
+        PostgreSQL's texts can contain neither character 0 nor unpaired surrogates.
     """
     if "\0" in text:
-        raise ValueError("a text of SQL cannot contain a null character")
+        raise ValueError("an SQL text cannot contain a null character")
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise ValueError("a text of SQL cannot contain half of a surrogate pair") from None
+        raise ValueError("an SQL text cannot contain an unpaired surrogate") from None
     quoted = text.replace("'", "''")
     if "\\" in quoted:
         return "E'" + quoted.replace("\\", "\\\\") + "'"
@@ -36,7 +36,7 @@ def text_literal(text: str) -> str:
 
 
 def quote_relation(name: str, schema: str | None = None) -> str:
-    """Return a relation's name, quoted, with its schema when one is given."""
+    """Return a relation's quoted name, qualified if a schema is given."""
     return quote(name) if schema is None else f"{quote(schema)}.{quote(name)}"
 
 
@@ -54,7 +54,7 @@ def _timedelta(value: datetime.timedelta) -> str:
 
 
 def _datetime(value: datetime.datetime) -> str:
-    if getattr(value, "nanosecond", 0):  # cut, where PostgreSQL rounds
+    if getattr(value, "nanosecond", 0):  # truncated, where PostgreSQL would round
         value = value.to_pydatetime(warn=False)  # type: ignore[attr-defined]
     kind = "timestamp" if value.tzinfo is None else "timestamptz"
     return f"'{value.isoformat()}'::pg_catalog.{kind}"
@@ -67,7 +67,7 @@ def _time(value: datetime.time) -> str:
 
 _writers: tuple[
     tuple[Any, Callable[[Any], str]], ...
-] = (  # the first that fits: bool before int, datetime before date
+] = (  # the first match counts: bool before int, datetime before date
     (str, text_literal),
     (bool, lambda value: "TRUE" if value else "FALSE"),
     (int, lambda value: str(int(value)) if value >= 0 else f"({int(value)})"),
@@ -86,12 +86,12 @@ _writers: tuple[
 
 
 def literal(value: Any) -> str:
-    """Return a value as a constant of SQL, safely quoted.
+    """Return a value as an SQL literal, safely quoted.
 
     Raises
     ------
     TypeError
-        No constant can be made of it.
+        The value cannot be represented as a literal.
     """
     value = plain_value(value)
     if value is None:

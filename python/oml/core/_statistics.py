@@ -1,4 +1,4 @@
-"""What proxies tell about their rows without bringing them along."""
+"""Statistics of proxies, computed in the database."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 
 
 class Statistics(BaseFrame):
-    """A frame that can be summed up."""
+    """A frame with statistics."""
 
     def _numeric_names(self, has_flags: bool = False) -> list[str]:
-        """Names of the columns of numbers, and of truth values."""
+        """Names of the numeric columns and of the boolean columns."""
         kinds = (NumericSeries, Boolean) if has_flags else (NumericSeries,)
         return [name for name in self.columns if isinstance(self._series(name), kinds)]
 
     def _values(self, name: str) -> str:
-        """A column as numbers that may be summed up."""
+        """A column as numbers that can be summed."""
         column = self._series(name)
         value = column._present
         return f"({value})::pg_catalog.int4" if isinstance(column, Boolean) else value
@@ -34,7 +34,7 @@ class Statistics(BaseFrame):
     def _aggregates(
         self, names: Sequence[str], templates: Sequence[str], skipna: bool = True
     ) -> list[list[Any]]:
-        """Values of each template, {} being a column, for each name: one query."""
+        """Values of each template for each name, with {} for the column: one query."""
         if not names:
             return []
         items = [t.format(self._values(name)) for name in names for t in templates]
@@ -58,23 +58,23 @@ class Statistics(BaseFrame):
         return pandas.Series(values, index=list(names), dtype=None if values else "float64")
 
     def count(self, numeric_only: bool = False) -> pandas.Series[Any]:
-        """Return how many values of each column are not missing.
+        """Return the number of non-missing values of each column.
 
         Parameters
         ----------
         numeric_only : bool
-            Look at the columns of numbers and truth values only.
+            Consider only numeric and boolean columns.
         """
         names = self._numeric_names(True) if numeric_only else self.columns
         return self._by_column(names, "pg_catalog.count({0})", int)
 
     def nunique(self, dropna: bool = True) -> pandas.Series[Any]:
-        """Return how many different values each column has.
+        """Return the number of distinct values of each column.
 
         Parameters
         ----------
         dropna : bool
-            Leave missing values out; False: they count as one value.
+            Ignore missing values; False: they count as one value.
         """
         import pandas
 
@@ -90,40 +90,40 @@ class Statistics(BaseFrame):
         return pandas.Series(found, index=self.columns)
 
     def sum(self, skipna: bool = True) -> pandas.Series[Any]:
-        """Return the sums of the columns of numbers and truth values.
+        """Return the sums of the numeric and boolean columns.
 
         Parameters
         ----------
         skipna : bool
-            Leave missing values out; False: NaN for columns that have some.
+            Ignore missing values; False: NaN for columns that contain any.
         """
         template = "COALESCE(pg_catalog.sum({0}), 0)"
         return self._by_column(self._numeric_names(True), template, _float, skipna)
 
     def mean(self, skipna: bool = True) -> pandas.Series[Any]:
-        """Return the means of the columns of numbers and truth values; see sum()."""
+        """Return the means of the numeric and boolean columns; see sum()."""
         names = self._numeric_names(True)
         return self._by_column(names, "pg_catalog.avg({0})", _float, skipna)
 
     def std(self, skipna: bool = True) -> pandas.Series[Any]:
-        """Return the standard deviations of the columns of numbers; see sum()."""
+        """Return the standard deviations of the numeric columns; see sum()."""
         names = self._numeric_names()
         return self._by_column(names, "pg_catalog.stddev_samp({0})", _float, skipna)
 
     def min(self, skipna: bool = True, numeric_only: bool = False) -> pandas.Series[Any]:
-        """Return the least values of the columns, those without an order left out.
+        """Return the minimum of each column; columns without an order are omitted.
 
         Parameters
         ----------
         skipna : bool
-            Leave missing values out; False: missing for columns that have some.
+            Ignore missing values; False: missing for columns that contain any.
         numeric_only : bool
-            Look at the columns of numbers and truth values only.
+            Consider only numeric and boolean columns.
         """
         return self._extremes("min", skipna, numeric_only)
 
     def max(self, skipna: bool = True, numeric_only: bool = False) -> pandas.Series[Any]:
-        """Return the greatest values of the columns; see min()."""
+        """Return the maximum of each column; see min()."""
         return self._extremes("max", skipna, numeric_only)
 
     def _extremes(self, function: str, skipna: bool, numeric_only: bool) -> pandas.Series[Any]:
@@ -146,7 +146,7 @@ class Statistics(BaseFrame):
         )
 
     def median(self, skipna: bool = True) -> pandas.Series[Any]:
-        """Return the medians of the columns of numbers; see sum()."""
+        """Return the medians of the numeric columns; see sum()."""
         return self._by_column(self._numeric_names(), _quantile(0.5), _float, skipna)
 
     def describe(
@@ -154,18 +154,18 @@ class Statistics(BaseFrame):
     ) -> pandas.DataFrame:
         """Return a summary of columns.
 
-        Of numbers: count, mean, deviation, extremes and percentiles; of others: count, number of
-        different values, the most frequent value and its frequency.
+        For numeric columns: count, mean, deviation, extremes and percentiles. For other columns:
+        count, number of distinct values, the most frequent value and its frequency.
 
         Parameters
         ----------
         percentiles : list of numbers from 0 to 1, or bool, optional
-            Quartiles by default, and for True; False: none.
+            Quartiles by default and if True; False: none.
         include : "all" or list of classes, optional
-            Which columns. By default those of numbers if there are any and `exclude` is not given,
-            else all.
+            Columns to describe. By default the numeric columns if there are any and `exclude` is
+            not given, otherwise all.
         exclude : list of classes, optional
-            Which columns to leave out.
+            Columns to omit.
         """
         from oml.core._describing import describe
 
@@ -178,12 +178,13 @@ class Statistics(BaseFrame):
             excluded = set(self._names_of_classes(exclude, True))
             names = [name for name in names if name not in excluded]
         if not names:
-            raise ValueError("there is no column of these classes")
+            raise ValueError("there are no columns of these classes")
         described: pandas.DataFrame = describe(self, names, percentiles)
         return described
 
     def _names_of_classes(self, classes: Any, is_wanted: bool) -> list[str]:
-        """Names of the columns that are, or are not, of some classes; a class may be named."""
+        """Names of the columns that are, or are not, of some classes; classes may be specified
+        by name."""
         listed = [classes] if isinstance(classes, (str, type)) else list(classes)
         return [
             str(name)
@@ -194,16 +195,16 @@ class Statistics(BaseFrame):
     def corr(
         self, method: str = "pearson", min_periods: int = 1, skipna: bool = True
     ) -> pandas.DataFrame:
-        """Return the correlations of the columns of numbers and truth values.
+        """Return the correlations of the numeric and boolean columns.
 
         Parameters
         ----------
         method : "pearson", "kendall" (tau-b) or "spearman"
         min_periods : int
-            How many rows must have both values.
+            Minimum number of rows in which both values are present.
         skipna : bool
-            Leave out rows in which one of two values is missing or infinite; False: NaN for two
-            columns of which one has such a value.
+            Ignore rows in which one of the two values is missing or infinite; False: NaN for a pair
+            of columns if one contains such a value.
         """
         import pandas
 
@@ -226,72 +227,72 @@ class Statistics(BaseFrame):
         normalize: Any = False,
         pivot: bool = False,
     ) -> Self:
-        """Return how often every combination of values of some columns comes, in column count.
+        """Return the frequency of each combination of values of some columns, in column count.
 
-        Missing values are values of their own.
+        Missing values count as separate values.
 
         Parameters
         ----------
         index, columns : str or list of str
-            Columns whose values make the rows, and the columns with `pivot`.
+            Columns whose values form the rows, and with `pivot` the columns.
         values : str, optional
-            A column to be aggregated by `aggfunc` instead: column `mean(speed)`.
+            A column to aggregate by `aggfunc` instead: result column `mean(speed)`.
         rownames, colnames : str or list of str, optional
-            Other names of the columns of `index` and `columns`; the latter not with `pivot`.
+            Alternative names of the columns of `index` and `columns`; the latter not with `pivot`.
         aggfunc : function of oml.DataFrame, or its name, optional
             One of count, max, mean, median, min, nunique, std, sum.
         margins : bool
-            Add totals; columns of keys then become texts.
+            Add totals; key columns then become text.
         margins_name : str
-            What totals are called.
+            Label of the totals.
         dropna : bool
-            With `pivot`, leave out columns in which all cells are missing.
+            With `pivot`, omit columns in which all cells are missing.
         normalize : bool, "all", "index" or 0, "columns" or 1
-            Divide by the sum of all values, by that of each row, or of each column.
+            Divide by the sum of all values, or by the sum of each row or column.
         pivot : bool
-            Return a column for each value of `columns`, called `count_(left)`.
+            Return one column per value of `columns`, named for example `count_(left)`.
         """
         if (values is None) != (aggfunc is None):
-            raise ValueError("values and aggfunc are given together, or neither")
+            raise ValueError("values and aggfunc must be given together")
         rows, cuts = _pivot.keys_of(self, index, columns)
         cells = [_pivot.COUNT]
         if values is not None:
             (name,) = self._names(values)
             cells = _pivot.cells_of(self, [], [name], aggfunc)
             if len(cells) > 1:
-                raise ValueError("crosstab() takes one aggregate")
+                raise ValueError("crosstab() requires a single aggregate")
         margin = margins_name if margins else None
         layout = _pivot.Layout(rows, cuts, cells, margin, _pivot.normalization(normalize))
         if pivot and rownames is not None:
-            raise ValueError("rownames goes with a table that is not pivoted: rename() the result")
+            raise ValueError("rownames cannot be combined with pivot; rename() the result")
         if pivot:
             return _pivot.pivot(self, layout, dropna, values is None)
         names = _renamed(rows, rownames, "rownames"), _renamed(cuts, colnames, "colnames")
         return _pivot.relational(self, layout, names)
 
     def skew(self, skipna: bool = True, bias: bool = True) -> pandas.Series[Any]:
-        """Return the skewness of the columns of numbers.
+        """Return the skewness of the numeric columns.
 
         Parameters
         ----------
         skipna : bool
-            Leave missing values out; False: NaN for columns that have some.
+            Ignore missing values; False: NaN for columns that contain any.
         bias : bool
-            Of the values as a population, as Oracle has it; False: the unbiased estimate from a
-            sample, as pandas has it, NaN with less than three values.
+            Treat the values as a population, as Oracle does; False: the unbiased estimate from a
+            sample, as in pandas, NaN with fewer than three values.
         """
         return self._shapes(3, skipna, bias)
 
     def kurtosis(self, skipna: bool = True, bias: bool = True) -> pandas.Series[Any]:
-        """Return the excess kurtosis of the columns of numbers.
+        """Return the excess kurtosis of the numeric columns.
 
         Parameters
         ----------
         skipna : bool
-            Leave missing values out; False: NaN for columns that have some.
+            Ignore missing values; False: NaN for columns that contain any.
         bias : bool
-            Of the values as a population, as Oracle has it; False: the unbiased estimate from a
-            sample, as pandas has it, NaN with less than four values.
+            Treat the values as a population, as Oracle does; False: the unbiased estimate from a
+            sample, as in pandas, NaN with fewer than four values.
         """
         return self._shapes(4, skipna, bias)
 
@@ -306,21 +307,21 @@ class Statistics(BaseFrame):
         return pandas.Series(shapes, index=names, dtype="float64")
 
     def t_dot(self, other: Any = None, skipna: bool = True, pull_from_db: bool = True) -> Any:
-        """Return the matrix product of the transposed frame and another: sums of products.
+        """Return the matrix product of the transposed frame and another frame: sums of products.
 
         Parameters
         ----------
         other : DataFrame or column, optional
-            Of the same rows; the frame itself by default. All columns must be of numbers.
+            Must have the same rows; the frame itself by default. All columns must be numeric.
         skipna : bool
-            Take missing values for 0; False: elements that meet one are missing.
+            Treat missing values as 0; False: elements computed from missing values are missing.
         pull_from_db : bool
-            False: return a proxy, with a row for each element and columns ROWID and COLID, the
-            positions of the columns of the frame and of `other` from 1, and VALUE.
+            False: return a proxy with one row per element and columns ROWID and COLID, the
+            positions (from 1) of the columns of the frame and of `other`, and VALUE.
 
         Returns
         -------
-        pandas.DataFrame, pandas.Series where `other` is a column, or DataFrame
+        pandas.DataFrame, pandas.Series if `other` is a column, or DataFrame
         """
         return _products.cross_product(self, other, skipna, pull_from_db)
 
@@ -334,31 +335,32 @@ class Statistics(BaseFrame):
         dropna: bool = True,
         margins_name: str = "All",
     ) -> Self:
-        """Return a table with a row for each value of some columns and a column for each of others.
+        """Return a table with one row per value of some columns and one column per value of
+        others.
 
-        The columns are called `mean(speed)_(left)`: function, column, values; `mean(speed)` without
-        `columns`. Which there are is looked up now; the rest is a query as any other. Missing
-        values make a row or a column of their own, `mean(speed)_(None)`.
+        Columns are named `mean(speed)_(left)`: function, column, values; or `mean(speed)` without
+        `columns`. The set of columns is determined now; the values are computed by an ordinary
+        query. Missing values form a row or a column of their own, `mean(speed)_(None)`.
 
         Parameters
         ----------
         index, columns : str or list of str
         values : str or list of str, optional
-            What to aggregate: by default all other columns, sorted by name.
+            Columns to aggregate: by default all other columns, sorted by name.
         aggfunc : function, str, or list of them, optional
-            Of oml.DataFrame, or its name: count, max, mean (the default), median, min, nunique,
-            std, sum. Columns to which one does not apply are left out of it.
+            A method of oml.DataFrame, or its name: count, max, mean (the default), median, min,
+            nunique, std, sum. It is omitted for columns whose type it does not support.
         margins : bool
-            Add a row and columns over all. The index then becomes text.
+            Add a total row and total columns. The index then becomes text.
         dropna : bool
-            Leave out columns in which all cells are missing.
+            Omit columns in which all cells are missing.
         margins_name : str
-            What the row and the columns over all are called.
+            Label of the total row and the total columns.
 
         Raises
         ------
         ValueError
-            There would be more than 1600 columns, the most that PostgreSQL has.
+            The table would exceed PostgreSQL's limit of 1600 columns.
         """
         rows, cuts = _pivot.keys_of(self, index, columns)
         cells = _pivot.cells_of(self, rows + cuts, values, aggfunc)
@@ -367,12 +369,12 @@ class Statistics(BaseFrame):
 
 
 def _renamed(names: list[str], others: Any, argument: str) -> list[str]:
-    """Names of keys in a table, or the other ones that are given for them."""
+    """Names of key columns in a table, or the alternatives given for them."""
     if others is None:
         return names
     chosen = [others] if isinstance(others, str) else list(others)
     if len(chosen) != len(names):
-        raise ValueError(f"{argument} has not one name for each column")
+        raise ValueError(f"{argument} must contain one name per column")
     return chosen
 
 

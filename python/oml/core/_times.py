@@ -1,4 +1,4 @@
-"""What columns of points in time have in common."""
+"""Common base of timestamp columns."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ def _is_point(other: Any) -> bool:
 
 
 class TimeSeries(Series):
-    """A column of points in time: differences are Timedelta.
+    """A column of timestamps; differences are Timedelta columns.
 
     Attributes `year`, `month`, `day`, `hour`, `minute`, `second` and `microsecond` are Integer
-    columns; those of points with a zone are in UTC.
+    columns; for timestamps with time zone they are in UTC.
     """
 
     _SQL_TYPE = "timestamp without time zone"
@@ -47,7 +47,7 @@ class TimeSeries(Series):
 
     @property
     def _clock(self) -> str:
-        """The points as timestamps without a zone, in UTC where they have one."""
+        """The timestamps without time zone; in UTC if they have a time zone."""
         return f"({self._point} AT TIME ZONE 'UTC')" if self._HAS_ZONE else self._point
 
     def _at_clock(self, clock: str) -> str:
@@ -56,7 +56,7 @@ class TimeSeries(Series):
 
     def __add__(self, other: Any) -> Any:
         if not _is_span(other):
-            raise TypeError("only a timedelta can be added to a point in time")
+            raise TypeError("only a timedelta can be added to a timestamp")
         return self._derive(f"({self._point} + {self._operand(other)})", self._SQL_TYPE)
 
     def __radd__(self, other: Any) -> Any:
@@ -67,11 +67,11 @@ class TimeSeries(Series):
             return self._derive(f"({self._point} - {self._operand(other)})", self._SQL_TYPE)
         if _is_point(other):
             return self._derive(f"({self._point} - {self._other_point(other)})", "interval")
-        raise TypeError("only a timedelta or a point in time can be subtracted")
+        raise TypeError("only a timedelta or a timestamp can be subtracted")
 
     def __rsub__(self, other: Any) -> Any:
         if not _is_point(other):
-            raise TypeError("a point in time can be subtracted from another one only")
+            raise TypeError("a timestamp can be subtracted only from another timestamp")
         return self._derive(f"({self._other_point(other)} - {self._point})", "interval")
 
     def _other_point(self, other: Any) -> str:
@@ -79,7 +79,7 @@ class TimeSeries(Series):
 
     def _filled_type(self, value: Any) -> str:
         if not _is_point(value):
-            raise TypeError("a column of points in time is filled with points in time")
+            raise TypeError("a column of timestamps can be filled only with timestamps")
         kind = bare_type(self._sql_type)
         is_day = type(value) is datetime.date or getattr(value, "_sql_type", "") == "date"
         return kind if kind != "date" or is_day else self._SQL_TYPE
@@ -93,7 +93,7 @@ class TimeSeries(Series):
             value = f"pg_catalog.floor({value})"
         elif name == "microsecond":
             value = f"({value}::pg_catalog.int8 % 1000000)"
-        # Points at infinity have no parts.
+        # Infinite timestamps have no fields.
         guarded = f"CASE WHEN pg_catalog.isfinite({self._point}) THEN {value}::pg_catalog.int8 END"
         return self._derive(f"({guarded})", "bigint")
 
@@ -142,17 +142,18 @@ class TimeSeries(Series):
         second: Any = None,
         microsecond: Any = None,
     ) -> Any:
-        """Return the points with other parts.
+        """Return the timestamps with other fields.
 
         Parameters
         ----------
         year, month, day, hour, minute, second, microsecond : int or Integer column, optional
-            Points with a zone are taken in UTC.
+            Timestamps with time zone are taken in UTC.
 
         Raises
         ------
         DatabaseError
-            When the rows are read and there is no such point, such as 30 February (22008).
+            Raised when the rows are read and a timestamp does not exist, such as 30 February
+            (22008).
         """
         values = (year, month, day, hour, minute, second, microsecond)
         parts = []
@@ -160,9 +161,9 @@ class TimeSeries(Series):
             if value is None:
                 value = self._part(name)
             elif not isinstance(value, (NumericSeries, int)) and not hasattr(value, "__index__"):
-                raise TypeError(f"{name} is a whole number or a column of these")
+                raise TypeError(f"{name} must be an integer or an Integer column")
             if not isinstance(value, Series) and plain_value(value) == 0 and name == "year":
-                raise ValueError("there is no year 0")
+                raise ValueError("year 0 does not exist")
             parts.append(f"({self._operand(value)})::pg_catalog.int4")
         *first, seconds, microseconds = parts
         made = f"pg_catalog.make_timestamp({', '.join(first)}, {seconds})"
@@ -174,13 +175,13 @@ class TimeSeries(Series):
     # --------------------------------------------------------------------------------- texts
 
     def strftime(self, format: str | None = None) -> String:
-        """Return the points as texts, a String column.
+        """Return the timestamps as texts, a String column.
 
         Parameters
         ----------
         format : str, optional
-            With directives as Python has them, "%Y-%m-%d", or a template as Oracle and PostgreSQL
-            have it, "YYYY-MM-DD"; ISO 8601 with a blank by default, as str() of a datetime.
+            A format with Python's directives, "%Y-%m-%d", or a template of Oracle or PostgreSQL,
+            "YYYY-MM-DD"; by default ISO 8601 with a space, like str() of a datetime.
         """
         zone = "+00:00" if self._HAS_ZONE else ""
         if format is not None:
@@ -193,7 +194,7 @@ class TimeSeries(Series):
                 ):
                     template = template.replace(wanted, text)
             elif has_zone(template):
-                raise ValueError("these points in time have no zone")
+                raise ValueError("these timestamps have no time zone")
             text = f"pg_catalog.to_char({self._clock}, {text_literal(template)})"
             return self._derive(text, "text")
         whole = f"pg_catalog.to_char({self._clock}, 'YYYY-MM-DD HH24:MI:SS')"
@@ -203,18 +204,18 @@ class TimeSeries(Series):
 
     @classmethod
     def strptime(cls, other: Any, format: str) -> Any:
-        """Return the points in time that texts stand for.
+        """Parse texts as timestamps.
 
         Parameters
         ----------
         other : String column
         format : str
-            As for strftime(). Years of two digits are the nearest to 2020.
+            As for strftime(). Two-digit years are interpreted as the nearest to 2020.
 
         Raises
         ------
         DatabaseError
-            When the rows are read and a text does not fit the format.
+            Raised when the rows are read and a text does not match the format.
         """
         if not isinstance(other, String):
             raise TypeError(f"other must be a column of texts, not {type(other).__name__}")
@@ -222,7 +223,9 @@ class TimeSeries(Series):
         if has_zone(template) != cls._HAS_ZONE and has_zone(template):
             raise ValueError("format contains a time zone (%z): use oml.Timezone.strptime()")
         text = other._as_text
-        if not has_zone(template):  # not in the session's zone, where some hours do not exist
+        if not has_zone(
+            template
+        ):  # not in the session's time zone, in which some hours do not exist
             text, template = f"({text} || ' +00')", f"{template} TZH"
         point = f"pg_catalog.to_timestamp({text}, {text_literal(template)})"
         if not cls._HAS_ZONE:

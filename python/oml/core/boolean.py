@@ -14,10 +14,10 @@ _NOT_IMPLEMENTED: NumericSeries = NotImplemented
 
 
 class Boolean(Series):
-    """A column of truth values: chooses rows, `frame[column]`, and takes & | ~.
+    """A column of booleans: selects rows, `frame[column]`, and supports & | ~.
 
-    As in SQL, a condition on a missing value is missing, and chooses nothing. In arithmetic with
-    numbers, and compared with them, true is 1 and false is 0.
+    As in SQL, a condition on a missing value is missing, and selects no row. In arithmetic and in
+    comparisons with numbers, true is 1 and false is 0.
     """
 
     _CAST = "boolean"
@@ -25,7 +25,7 @@ class Boolean(Series):
     def _combined(self, other: Any, template: str) -> Boolean:
         other = other if isinstance(other, Series) else plain_value(other)
         if not isinstance(other, (Boolean, bool)):
-            raise TypeError("conditions are combined with conditions: put them in parentheses")
+            raise TypeError("only conditions can be combined with & and |; use parentheses")
         return self._condition(template.format(self._expression, self._operand(other)))
 
     def __and__(self, other: Any) -> Boolean:
@@ -93,19 +93,19 @@ class Boolean(Series):
         return self._arithmetic(other, "__rtruediv__")
 
     def all(self) -> bool:
-        """Return whether all values are true; missing ones do not count."""
+        """Return whether all values are true, ignoring missing ones."""
         return self._aggregate("pg_catalog.bool_and({0})") is not False
 
     def any(self) -> bool:
-        """Return whether a value is true."""
+        """Return whether any value is true."""
         return self._aggregate("pg_catalog.bool_or({0})") is True
 
     def sum(self) -> int:
-        """Return how many values are true."""
+        """Return the number of true values."""
         return int(self._aggregate("pg_catalog.count(*) FILTER (WHERE {0})"))
 
     def mean(self) -> float:
-        """Return the share of true values, NaN without values."""
+        """Return the share of true values, NaN if there are no values."""
         value = self._aggregate("pg_catalog.avg(({0})::int)")
         return float("nan") if value is None else float(value)
 

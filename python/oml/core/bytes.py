@@ -16,5 +16,5 @@ class Bytes(Series):
     _CAST = "bytea"
 
     def len(self) -> Integer:
-        """The numbers of bytes, an Integer column."""
+        """The number of bytes, an Integer column."""
         return self._derive(f"pg_catalog.length({self._expression})", "integer")

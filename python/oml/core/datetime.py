@@ -6,6 +6,6 @@ from oml.core._times import TimeSeries
 
 
 class Datetime(TimeSeries):
-    """A column of dates, or of times without a zone."""
+    """A column of dates, or of timestamps without time zone."""
 
     _CAST = "timestamp without time zone"

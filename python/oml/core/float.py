@@ -9,13 +9,13 @@ from oml.core import _numbers
 from oml.core._classes import bare_type
 from oml.core.series import NumericSeries
 
-_MOST_DIGITS = 308  # of the largest power of ten
+_MOST_DIGITS = 308  # exponent of the largest power of ten
 
 
 class Float(NumericSeries):
-    """A column of numbers with fractions: real, double precision, numeric.
+    """A column of fractional numbers: real, double precision, numeric.
 
-    NaN is missing, as in pandas.
+    NaN counts as missing, as in pandas.
     """
 
     _CAST = "double precision"
@@ -31,17 +31,16 @@ class Float(NumericSeries):
     def round(self, decimals: int = 0) -> Float:
         """Return the column rounded.
 
-        Halves go to the even digit, as in numpy; those of `numeric` away from zero, as PostgreSQL
-        has it: their digits are exact.
+        Halves are rounded to even, as in numpy; those of `numeric` away from zero, as in
+        PostgreSQL, because their digits are exact.
 
         Parameters
         ----------
-        decimals : int
-            Digits behind the point, -308 to 308; negative ones stand before it.
+        Digits after the decimal point, -308 to 308; negative numbers round before the point.
         """
         digits = operator.index(decimals)
         if not -_MOST_DIGITS <= digits <= _MOST_DIGITS:
-            raise ValueError(f"decimals is a number from -{_MOST_DIGITS} to {_MOST_DIGITS}")
+            raise ValueError(f"decimals must be a number from -{_MOST_DIGITS} to {_MOST_DIGITS}")
         kind = bare_type(self._sql_type)
         if kind == "numeric":
             column: Float = self._derive(f"pg_catalog.round({self._expression}, {digits})", kind)
@@ -51,14 +50,14 @@ class Float(NumericSeries):
         if digits == 0:
             rounded = f"pg_catalog.round({value})"
         elif digits < 0:
-            # What is smaller would make PostgreSQL complain about an underflow.
+            # Smaller values would cause an underflow error in PostgreSQL.
             rounded = _numbers.once(
                 "(CASE WHEN pg_catalog.abs({x}) < 1 THEN 0 "
                 f"ELSE pg_catalog.round({{x}} / {power}) * {power} END)",
                 value,
             )
         else:
-            # What is larger has no digits there, and multiplied would be too large.
+            # Larger values have no digits at that position, and would overflow when multiplied.
             rounded = _numbers.once(
                 f"(CASE WHEN pg_catalog.abs({{x}}) > 1e308::pg_catalog.float8 / {power} "
                 f"THEN {{x}} ELSE pg_catalog.round({{x}} * {power}) / {power} END)",

@@ -19,14 +19,14 @@ from oml.core.series import Series, order_item
 
 
 class DataFrame(Statistics):
-    """A proxy of rows in the database: a query that runs when its rows are asked for.
+    """A proxy of rows in the database: a query that runs when its rows are used.
 
-    Methods that return a frame make no query; the rows are read when pull(), len(), printing or a
-    method that returns plain values asks for them, and are then what they are at that time.
+    Methods that return a frame do not run a query. The rows are read when they are used by pull(),
+    len(), printing or a method that returns plain values, in their state at that time.
 
-    Rows come in the order of sort_values(). Without it they come as PostgreSQL finds them: a table
-    that was never updated in the order of insertion, unless it is large and several sessions
-    read it at once. head() and tail() follow that order: sort first when it matters.
+    Rows are in the order of sort_values(). Without it they are in PostgreSQL's scan order: for a
+    table that was never updated the order of insertion, unless it is large and several sessions
+    read it concurrently. head() and tail() use that order; sort first if it matters.
 
     Parameters
     ----------
@@ -51,9 +51,9 @@ class DataFrame(Statistics):
         return self._choose([name for name in self.columns if name not in dropped])
 
     def rename(self, columns: Mapping[str, str] | Sequence[str]) -> DataFrame:
-        """Give columns other names, in this frame itself, and return it with them.
+        """Rename columns, in this frame itself, and return a frame with the new names.
 
-        The frame that is returned is another one: renaming it later leaves this one alone.
+        The returned frame is a separate object: renaming it later does not affect this one.
 
         Parameters
         ----------
@@ -65,7 +65,7 @@ class DataFrame(Statistics):
         else:
             names = list(columns)
         if len(names) != len(self._columns) or len(set(names)) < len(names):
-            raise ValueError("every column needs a name of its own")
+            raise ValueError("column names must be unique")
         self._columns = dict(zip(names, self._columns.values()))
         return self._with(self._source)
 
@@ -77,10 +77,10 @@ class DataFrame(Statistics):
         Parameters
         ----------
         include, exclude : list of classes, such as [oml.Float]
-            One of them at least; a class may be named, "Float".
+            At least one of them; classes may be specified by name, "Float".
         """
         if include is None and exclude is None:
-            raise ValueError("name classes to include or to exclude")
+            raise ValueError("specify classes to include or to exclude")
 
         chosen = self.columns if include is None else self._names_of_classes(include, True)
         kept = self.columns if exclude is None else self._names_of_classes(exclude, False)
@@ -89,16 +89,15 @@ class DataFrame(Statistics):
     def concat(self, other: Any, auto_name: bool = False) -> DataFrame:
         """Return the frame with further columns of the same rows.
 
-        A column without a name, such as a condition, gets one from its position: COL4.
+        A column without a name, such as a condition, is named by its position: COL4.
 
         Parameters
         ----------
         other : column, DataFrame, list of them, or dict of str to them
-            In a dict the names are those of columns, and stand before the names of the columns of a
-            frame.
+            Keys of a dict are names of columns, or prefixes of the column names of a frame.
         auto_name : bool
-            Put the position of a column, from 1 on, behind its name when that is taken, instead of
-            an error.
+            If a name is taken, append the position of the column (from 1) instead of raising an
+            error.
         """
         columns = {name: self._series(name) for name in self.columns}
         for name, column in _further(other):
@@ -119,21 +118,20 @@ class DataFrame(Statistics):
         default: Any = None,
         columns: str | Iterable[str] | None = None,
     ) -> DataFrame:
-        """Return the frame with other values in place of some.
+        """Return the frame with some values replaced.
 
         Parameters
         ----------
         old : list
-            Numbers, texts or truth values; None and NaN stand for missing values.
+            Numbers, texts or booleans; None and NaN are missing values.
         new : list
-            As many, of one of these sorts; None makes a missing value.
+            An equal number of replacements of one of these types; None is a missing value.
         default : optional
-            Of the sort of `new`, in place of all values that are not in `old`. Required where `new`
-            holds values of another sort than the columns do: texts that become numbers make Float
-            columns.
+            Replacement, of the type of `new`, for all values that are not in `old`. Required if
+            `new` has another type than the columns: texts replaced by numbers become Float columns.
         columns : list of str, optional
-            Where; by default in all columns that hold values of that sort. Columns of whole numbers
-            become Float where they get fractions.
+            Columns to change; by default all columns of the type of `old`. Integer columns become
+            Float columns if they receive fractions.
         """
         rules = _replacing.Rules(old, new, default)
         names = rules.fitting(self) if columns is None else self._names(columns)
@@ -141,12 +139,12 @@ class DataFrame(Statistics):
         return DataFrame({name: replaced.get(name, self._series(name)) for name in self.columns})
 
     def fillna(self, value: Any) -> DataFrame:
-        """Return the frame with values in place of missing ones.
+        """Return the frame with missing values replaced.
 
         Parameters
         ----------
         value : number, text, ..., or dict of column to value
-            A lone value is used in all columns that can hold it.
+            A single value is used in all columns whose type supports it.
         """
         columns = {name: self._series(name) for name in self.columns}
         if isinstance(value, Mapping):
@@ -154,17 +152,17 @@ class DataFrame(Statistics):
             return DataFrame({**columns, **{n: columns[n].fillna(value[n]) for n in value}})
         filled = dict(columns)
         for name, column in columns.items():
-            with contextlib.suppress(TypeError):  # not of this column's kind
+            with contextlib.suppress(TypeError):  # not supported by this column's type
                 filled[name] = column.fillna(value)
         return DataFrame(filled)
 
     def round(self, decimals: int = 0) -> DataFrame:
-        """Return the frame with the columns of class Float rounded; see Float.round().
+        """Return the frame with Float columns rounded; see Float.round().
 
         Parameters
         ----------
         decimals : int
-            Digits behind the point; negative ones stand before it.
+            Digits after the decimal point; negative numbers round before the point.
         """
         columns = {name: self._series(name) for name in self.columns}
         rounded = {n: c.round(decimals) for n, c in columns.items() if isinstance(c, Float)}
@@ -178,10 +176,10 @@ class DataFrame(Statistics):
         Parameters
         ----------
         other : DataFrame
-            With as many columns of the same classes; when they have the same names these count,
-            else the positions.
+            Must have the same number of columns, of the same classes. Columns are matched by name
+            if the frames have the same names, otherwise by position.
         all : bool
-            Keep rows that are equal to others.
+            Keep duplicate rows.
         """
         if len(other._columns) != len(self._columns):
             raise ValueError("the frames have different numbers of columns")
@@ -211,45 +209,45 @@ class DataFrame(Statistics):
         thresh: int | None = None,
         subset: str | Iterable[str] | None = None,
     ) -> DataFrame:
-        """Return the rows without missing values: NULL, and NaN in columns of class Float.
+        """Return the rows without missing values: NULL, and NaN in Float columns.
 
         Parameters
         ----------
         how : "any" or "all"
-            Drop rows with a missing value, or of missing values only.
+            Drop rows that contain a missing value, or only missing values.
         thresh : int, optional
-            Drop rows with so many missing values, instead.
+            Drop rows with at least this many missing values instead.
         subset : list of str, optional
-            Look at these columns only.
+            Consider only these columns.
         """
         missing = [self._series(name)._is_missing for name in self._names(subset)]
         if thresh is not None:
             count = " + ".join(f"({item})::pg_catalog.int4" for item in missing)
             return self._with(self._source.where(f"{count} < {int(thresh)}"))
         if how not in ("any", "all"):
-            raise ValueError("how is 'any' or 'all'")
+            raise ValueError("how must be 'any' or 'all'")
         condition = (" OR " if how == "any" else " AND ").join(missing)
         return self._with(self._source.where(f"NOT ({condition})"))
 
     def drop_duplicates(
         self, subset: str | Iterable[str] | None = None, keep: str = "least"
     ) -> DataFrame:
-        """Return every row once; the order of rows is lost.
+        """Return distinct rows; the order of rows is lost.
 
         Parameters
         ----------
         subset : list of str, optional
-            Columns that make rows equal.
+            Columns to compare.
         keep : "least" or "first"
-            What the other columns have then: the least value of each, as in Oracle; or what the
-            first row of the frame's order has, as in pandas.
+            Values of the other columns: the minimum of each, as in Oracle; or those of the first
+            row in the frame's order, as in pandas.
         """
         if keep not in ("least", "first"):
-            raise ValueError("keep is 'least' or 'first'")
+            raise ValueError("keep must be 'least' or 'first'")
         if subset is None:
             return self._nested(self._select(has_order=False, distinct="DISTINCT "))
         names = self._names(subset)
-        # No mere names, which could be those of other columns of the result.
+        # Not plain names, which ORDER BY would resolve to result columns.
         keys = [f"COALESCE({self._columns[name].expression})" for name in names]
         if keep == "first":
             order = ", ".join([*keys, *self._source.order])
@@ -270,14 +268,14 @@ class DataFrame(Statistics):
         ascending: bool | Sequence[bool] = True,
         na_position: str = "last",
     ) -> DataFrame:
-        """Return the frame in another order; texts sort as the database sorts them.
+        """Return the sorted frame; texts are sorted by the database's collation.
 
         Parameters
         ----------
         by : str or list of str
         ascending : bool or list of bool
         na_position : "last" or "first"
-            Where missing values go.
+            Position of missing values.
         """
         names = self._names(by)
         if isinstance(ascending, (list, tuple)):
@@ -285,7 +283,7 @@ class DataFrame(Statistics):
         else:
             directions = [bool(ascending)] * len(names)
         if len(directions) != len(names):
-            raise ValueError("ascending has not one item for each column")
+            raise ValueError("ascending must contain one item per column")
         items = [
             order_item(self._series(name), direction, na_position)
             for name, direction in zip(names, directions)
@@ -300,17 +298,17 @@ class DataFrame(Statistics):
         na_position: str = "last",
         skipna: bool = True,
     ) -> DataFrame:
-        """Return running sums of the columns of numbers and truth values, the rows being sorted.
+        """Return running sums of the numeric and boolean columns over the sorted rows.
 
         Parameters
         ----------
         by : str or list of str
-            What the rows are sorted by, and come back in the order of.
+            Columns to sort by; the result has this order.
         ascending, na_position
             As for sort_values().
         skipna : bool
-            Pass over missing values, at which the sum is missing too; False: it is missing from the
-            first one on.
+            Skip missing values, for which the sum is missing too; False: sums are missing from the
+            first missing value on.
         """
         return _running.cumulative_sums(self.sort_values(by, ascending, na_position), skipna)
 
@@ -324,23 +322,22 @@ class DataFrame(Statistics):
         suffixes: tuple[str, str] = ("_l", "_r"),
         nvl: bool | Mapping[str, Any] = True,
     ) -> DataFrame:
-        """Return the rows of two frames that belong together.
+        """Return the join of two frames.
 
         Parameters
         ----------
         other : DataFrame
         on : str or list of str, optional
-            Columns that both frames have; they come once, and first where they were.
+            Columns of both frames; in the result they occur once, first.
         left_on, right_on : str or list of str, optional
-            Columns of either frame, instead; both are kept. Without any keys every row is
-            combined with every other.
+            Columns of the left and the right frame, instead of `on`; both are kept. Without keys
+            the result is the cross product.
         how : "left", "right", "inner", "full" (or "outer"), "cross"
         suffixes : (str, str)
-            Put behind the names of the columns of either frame, but those of `on`.
+            Appended to the column names of the left and the right frame, except those of `on`.
         nvl : bool or dict of str to value
-            Whether rows with a missing key belong to those in which it is missing too, as in
-            pandas; False: they belong to none. A dict gives what keys count as where they are
-            missing, by their columns of either frame.
+            Whether a missing key matches a missing key, as in pandas; False: missing keys never
+            match. A dict contains replacements for missing keys, by column name.
         """
         keys = _joins.Keys.of(on, left_on, right_on)
         return _joins.merge(self, other, keys, _joins.Join(how, suffixes, nvl))
@@ -354,20 +351,20 @@ class DataFrame(Statistics):
         hash_cols: str | Iterable[str] | None = None,
         nvl: Any = None,
     ) -> tuple[DataFrame, ...]:
-        """Return frames of about these shares of the rows, none in two of them.
+        """Split the frame randomly into disjoint frames with about these shares of the rows.
 
         Parameters
         ----------
         ratio : list of float
-            1 in all at most.
+            The sum must be at most 1.
         seed : int
         strata_cols : list of str, optional
-            Divide the rows of each value of these columns, exactly by ratio.
+            Split the rows of each value of these columns separately, exactly by ratio.
         use_hash : bool
-            Choose by a hash of the row's values and the seed, the same every time; equal rows go
-            together. False shuffles the rows, once, into a temporary table.
+            Select by a hash of the row's values and the seed, which is repeatable; equal rows stay
+            together. False shuffles the rows once into a temporary table.
         hash_cols : list of str, optional
-            Columns to hash; all by default. Rows equal in them go together.
+            Columns to hash; all by default. Rows with equal values in them stay together.
         nvl
             Accepted for compatibility and not used.
         """
@@ -382,25 +379,25 @@ class DataFrame(Statistics):
         hash_cols: str | Iterable[str] | None = None,
         nvl: Any = None,
     ) -> list[tuple[DataFrame, DataFrame]]:
-        """Return (train, test) pairs, in which every row is in one test frame; see split()."""
+        """Return (train, test) pairs; each row is in exactly one test frame; see split()."""
         return _splits.k_fold(self, n_splits, seed, (strata_cols, hash_cols), use_hash)
 
     def sample(
         self, frac: float | None = None, n: int | None = None, random_state: int | None = None
     ) -> DataFrame:
-        """Return some rows by chance; which, is settled now.
+        """Return randomly selected rows; the selection is fixed by this call.
 
         Parameters
         ----------
         frac : float, optional
-            About this share of the rows.
+            Approximate share of the rows.
         n : int, optional
-            Exactly so many, instead.
+            Exact number of rows, instead of `frac`.
         random_state : int, optional
-            The same one chooses the same rows.
+            Seed; equal seeds select equal rows.
         """
         if (frac is None) == (n is None):
-            raise ValueError("give a share of the rows or their number")
+            raise ValueError("specify either frac or n")
         seed = random.getrandbits(31) if random_state is None else int(random_state)
         return _splits.sample(self, frac, n, seed)
 
@@ -412,7 +409,7 @@ class DataFrame(Statistics):
         Parameters
         ----------
         table : str, optional
-            A new table; without it a temporary one, dropped with its last proxy.
+            Name of a new table; by default a temporary table, dropped with its last proxy.
         """
         if table is not None:
             _session.connection().query(f"CREATE TABLE {quote(table)} AS {self._sql}")
@@ -423,15 +420,15 @@ class DataFrame(Statistics):
         return self._from_relation(relation, (ManagedTable(name),))
 
     def create_view(self, view: str | None = None, use_colname: bool = False) -> DataFrame:
-        """Make a view of the query and return its proxy.
+        """Create a view of the query and return its proxy.
 
         Parameters
         ----------
         view : str, optional
-            A new view; without it a temporary one, dropped with its last proxy.
+            Name of a new view; by default a temporary view, dropped with its last proxy.
         use_colname : bool
-            Makes no difference: the view's columns have the frame's names in any case, where
-            Oracle's may have others behind the proxy.
+            Has no effect: the view's columns always have the frame's names, while Oracle's may have
+            other names behind the proxy.
         """
         if view is not None:
             _session.connection().query(f"CREATE VIEW {quote(view)} AS {self._sql}")
@@ -444,7 +441,7 @@ class DataFrame(Statistics):
 
 
 def _further(other: Any) -> Iterator[tuple[str, Series]]:
-    """Name and column of what concat() takes; the name is empty where there is none."""
+    """Name and column from an argument of concat(); the name is empty if there is none."""
     if isinstance(other, Mapping):
         named = list(other.items())
     else:
@@ -458,7 +455,7 @@ def _further(other: Any) -> Iterator[tuple[str, Series]]:
             for column in item.columns:
                 yield name + column, item._series(column)
         else:
-            raise TypeError("a frame is made of columns; oml.push() takes local data")
+            raise TypeError("a frame consists of columns; use oml.push() for local data")
 
 
 def _from_parts(sql: str, columns: dict[str, str]) -> DataFrame:

@@ -8,15 +8,15 @@ from oml.core.series import NumericSeries
 
 
 class Integer(NumericSeries):
-    """A column of whole numbers: smallint, integer, bigint, oid."""
+    """A column of integers: smallint, integer, bigint, oid."""
 
     _IS_INTEGER = True
     _CAST = "bigint"
 
     def round(self, decimals: int = 0) -> Integer:
-        """Return the column rounded to tens, hundreds, ... where `decimals` is negative.
+        """Return the column rounded to tens, hundreds, ... if `decimals` is negative.
 
-        Halves go to the even digit, as in numpy.
+        Halves are rounded to even, as in numpy.
         """
         digits = operator.index(decimals)
         if digits >= 0:
@@ -25,7 +25,8 @@ class Integer(NumericSeries):
         value = f"({self._expression})::pg_catalog.numeric"
         power = f"10::pg_catalog.numeric ^ {-digits}"
         half = f"2 * pg_catalog.round({value} / (2 * {power}), 0) * {power}"
-        # PostgreSQL rounds halves of numeric away from zero: only an exact half is another even.
+        # PostgreSQL rounds halves of numeric away from zero, so exact halves are handled
+        # separately.
         body = (
             f"CASE WHEN pg_catalog.abs({value} % ({power})) * 2 = {power} "
             f"THEN {half} ELSE pg_catalog.round({value} / ({power}), 0) * {power} END"

@@ -1,4 +1,4 @@
-"""The connection as the Python DB-API has it."""
+"""The Python DB-API connection."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ __all__ = ["Connection"]
 
 
 def _get_conn() -> Connection:
-    """Return the current connection, for programs written for OML4Py."""
+    """Return the current connection, for compatibility with OML4Py."""
     return Connection()

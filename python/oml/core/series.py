@@ -1,4 +1,4 @@
-"""What the columns of proxies have in common."""
+"""Common base of the columns of proxies."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ Self = TypeVar("Self", bound="Series")
 
 _SHOWN = 20  # rows
 _NOT_IMPLEMENTED: NumericSeries = NotImplemented
-_NAME = re.compile(r'(?:[lr]\.)?"(?:[^"]|"")*"')  # of a column, which an index may have
+_NAME = re.compile(r'(?:[lr]\.)?"(?:[^"]|"")*"')  # plain column names, for which an index may exist
 #: Types whose values PostgreSQL cannot compare.
 _INCOMPARABLE = {"json", "xml", "point", "line", "lseg", "box", "path", "polygon", "circle"}
 
-#: Types for which all versions of PostgreSQL have min().
+#: Types for which all supported versions of PostgreSQL have min().
 _WITH_MIN = {
     *("smallint", "integer", "bigint", "real", "double precision", "numeric", "text"),
     *("character varying", "character", "date", "interval", "timestamp without time zone"),
@@ -44,23 +44,23 @@ _WITH_MIN = {
 class Series:
     """One column of a proxy: an expression over the rows of its source.
 
-    Columns come from frames, `frame["name"]`, and from operators on columns. Only columns of the
-    same rows can be combined. Operators make no query: that is done by pull() and by the methods
-    that return plain values. A class called with a column casts it: `oml.Float(column)`.
+    Columns are obtained from frames, `frame["name"]`, and by operators on columns. Only columns of
+    the same rows can be combined. Operators do not run queries; pull() and the methods that return
+    plain values do. Calling a class with a column casts it: `oml.Float(column)`.
 
     Parameters
     ----------
     other : column
-        To be cast.
+        The column to cast.
     dbtype : str, optional
         An SQL type of the class, such as "real" or Oracle's "BINARY_DOUBLE".
     """
 
-    __hash__ = None  # type: ignore[assignment]  # == makes a column
-    __array_priority__ = 1000  # numpy's scalars leave operators to columns,
-    __pandas_priority__ = 5000  # and so do pandas' frames and series
+    __hash__ = None  # type: ignore[assignment]  # == returns a column
+    __array_priority__ = 1000  # numpy's scalars defer operators to columns,
+    __pandas_priority__ = 5000  # as do pandas' frames and series
 
-    #: SQL type of columns that are cast to the class.
+    #: Target SQL type of casts to the class.
     _CAST = "text"
 
     def __init__(self, other: Any, dbtype: str | None = None) -> None:
@@ -78,7 +78,8 @@ class Series:
 
     @classmethod
     def _new(cls: type[Self], source: Source, expression: str, name: str, sql_type: str) -> Self:
-        """Return a column of an expression; an empty name makes it COL1, COL2, ... in frames."""
+        """Return a column of an expression; with an empty name it becomes COL1, COL2, ... in
+        frames."""
         made = cls.__new__(cls)
         made._set(source, expression, name, sql_type)
         return made
@@ -98,12 +99,12 @@ class Series:
 
     @property
     def columns(self) -> list[str]:
-        """The column's name, in a list; conditions have none and are COL1."""
+        """The column's name, in a list; conditions have no name and become COL1."""
         return [self._name or "COL1"]
 
     @property
     def shape(self) -> tuple[int, int]:
-        """The numbers of rows and columns; the latter is 1."""
+        """The number of rows and columns; the latter is 1."""
         return len(self), 1
 
     def pull(self) -> list[Any]:
@@ -122,11 +123,11 @@ class Series:
         return DataFrame(self)
 
     def _of_frame(self, frame: Any) -> Any:
-        """The column of a frame that was made of this one alone."""
+        """The column of a frame that consists of this column."""
         return frame[frame.columns[0]]
 
     def _of(self: Self, source: Source) -> Self:
-        """The same column of another source with the same columns."""
+        """The same column in another source with the same columns."""
         return self._new(source, self._expression, self._name, self._sql_type)
 
     @overload
@@ -156,14 +157,14 @@ class Series:
         return series_class(sql_type)._new(self._source, expression, name, sql_type)
 
     def _condition(self, expression: str) -> Boolean:
-        """A Boolean column, which has no name, as in Oracle."""
+        """A Boolean column; it has no name, as in Oracle."""
         return self._derive(expression, "boolean", "")
 
     def _operand(self, other: Any) -> str:
-        """What stands for the other side of an operator."""
+        """The SQL of the other operand of an operator."""
         if isinstance(other, Series):
             if other._source is not self._source:
-                raise ValueError("columns of different rows cannot be combined: merge the frames")
+                raise ValueError("columns of different rows cannot be combined; merge the frames")
             return other._expression
         return literal(other)
 
@@ -179,14 +180,14 @@ class Series:
         return iter(self.pull())
 
     def __contains__(self, value: object) -> bool:
-        """Whether a value is among those of the column; None and NaN: whether one is missing."""
+        """Whether the column contains a value; for None and NaN, whether a value is missing."""
         if isinstance(value, Series):
-            raise TypeError("a column is not among the values of another: isin() tells which are")
+            raise TypeError("a column cannot be a value of another column; use isin()")
         value = plain_value(value)
         try:
             if not is_missing(value):
                 self._filled_type(value)
-        except TypeError:  # a value of another kind
+        except TypeError:  # a value of another type
             return False
         condition = (self == value)._expression
         sql = f"SELECT EXISTS (SELECT FROM {self._source.relation} AS t WHERE {condition})"
@@ -212,7 +213,7 @@ class Series:
     # --------------------------------------------------------------------- numpy and pandas
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
-        """Return the values, pulled, as numpy.asarray() and pandas.Series() want them."""
+        """Return the pulled values in the form expected by numpy.asarray() and pandas.Series()."""
         from oml.core._numpy import as_array
 
         return as_array(self._frame().pull().iloc[:, 0], dtype, copy)
@@ -241,7 +242,7 @@ class Series:
         from oml.core.boolean import Boolean
 
         if not isinstance(key, Boolean):
-            raise TypeError("rows of a column are chosen by a Boolean column")
+            raise TypeError("rows of a column must be selected by a Boolean column")
         return self._of(self._source.where(self._operand(key)))
 
     def dropna(self: Self) -> Self:
@@ -249,25 +250,25 @@ class Series:
         return self._of(self._source.where(f"NOT {self._is_missing}"))
 
     def drop_duplicates(self: Self) -> Self:
-        """Return a column with every value once."""
+        """Return a column of the distinct values."""
         made: Self = self._of_frame(self._frame().drop_duplicates())
         return made
 
     def sort_values(self: Self, ascending: bool = True, na_position: str = "last") -> Self:
-        """Return the column in the order of its values."""
+        """Return the sorted column."""
         item = order_item(self, ascending, na_position)
         source = self._source
         return self._of(Source(source.relation, (item, *source.order), source.tables))
 
     def append(self, other: Any, all: bool = True) -> Any:
-        """Return a column with the values of this one and those of another of its class.
+        """Return the values of this column followed by those of another column of its class.
 
         Parameters
         ----------
         other : column
-            Columns of whole numbers and of fractions may follow each other.
+            Integer and Float columns may be combined.
         all : bool
-            Keep values that are equal to others.
+            Keep duplicate values.
         """
         if not isinstance(other, Series):
             raise TypeError(f"a {type(other).__name__} cannot be appended to a column")
@@ -280,7 +281,7 @@ class Series:
     def sample(
         self, frac: float | None = None, n: int | None = None, random_state: int | None = None
     ) -> Any:
-        """Return some values by chance; see DataFrame.sample()."""
+        """Return randomly selected values; see DataFrame.sample()."""
         return self._of_frame(self._frame().sample(frac, n, random_state))
 
     def split(
@@ -290,7 +291,7 @@ class Series:
         use_hash: bool = True,
         nvl: Any = None,
     ) -> tuple[Any, ...]:
-        """Return columns of about these shares of the values; see DataFrame.split()."""
+        """Split the column into columns of about these shares; see DataFrame.split()."""
         parts = self._frame().split(ratio, seed, None, use_hash, None, nvl)
         return tuple(self._of_frame(part) for part in parts)
 
@@ -307,30 +308,31 @@ class Series:
         return made
 
     def create_view(self, view: str | None = None, use_colname: bool = False) -> DataFrame:
-        """Make a view of the column and return its frame; see DataFrame.create_view()."""
+        """Create a view of the column and return its frame; see DataFrame.create_view()."""
         return self._frame().create_view(view, use_colname)
 
     # ---------------------------------------------------------------------- missing and other
 
     def replace(self, old: Sequence[Any], new: Sequence[Any], default: Any = None) -> Any:
-        """Return the column with other values in place of some.
+        """Return the column with some values replaced.
 
         Parameters
         ----------
         old : list
-            Numbers, texts or truth values, as the column has; None and NaN: missing values.
+            Numbers, texts or booleans, like the column; None and NaN are missing values.
         new : list
-            As many, of one of these sorts; None makes a missing value.
+            An equal number of replacements of one of these types; None is a missing value.
         default : optional
-            In place of all values that are not in `old`. Required where `new` holds values of
-            another sort than the column does.
+            Replacement for all values that are not in `old`. Required if `new` has another type
+            than the column.
         """
         from oml.core._replacing import Rules
 
         return Rules(old, new, default).apply(self)
 
     def fillna(self, value: Any) -> Any:
-        """Return the column with a value, or another column's, in place of missing ones."""
+        """Return the column with missing values replaced by a value, or by another column's
+        values."""
         if not isinstance(value, Series):
             value = plain_value(value)
             if is_missing(value):
@@ -340,16 +342,16 @@ class Series:
         return self._derive(f"CAST({expression} AS {kind})", kind)
 
     def _filled_type(self, value: Any) -> str:
-        """The SQL type of the column when its missing values are others."""
+        """The SQL type of the column after its missing values have been replaced."""
         if isinstance(value, Series) and type(value) is not type(self):
-            raise TypeError(f"a {type(self).__name__} column is not filled with {_kind(value)}")
+            raise TypeError(f"a {type(self).__name__} column cannot be filled with {_kind(value)}")
         return self._sql_type
 
     # ----------------------------------------------------------------------------- operators
 
     @property
     def _present(self) -> str:
-        """The expression, with NULL for what pandas takes as missing."""
+        """The expression, with NULL for values that pandas treats as missing."""
         return self._expression
 
     @property
@@ -358,7 +360,7 @@ class Series:
 
     @property
     def _distinct(self) -> str:
-        """The expression as something that PostgreSQL can compare with itself."""
+        """The expression in a form that PostgreSQL can compare."""
         if bare_type(self._sql_type).removesuffix("[]") in _INCOMPARABLE:
             return f"({self._present})::pg_catalog.text"
         return self._present
@@ -368,16 +370,16 @@ class Series:
         return self._condition(self._is_missing)
 
     def isin(self, values: Any) -> Boolean:
-        """Whether the values are among some, a Boolean column.
+        """Whether the values are in a list or column, a Boolean column.
 
         Parameters
         ----------
-        values : list, or column of any rows
+        A list, or a column of any rows.
         """
         if isinstance(values, Series):
             return self._is_in_column(values)
         if isinstance(values, (str, bytes)):
-            raise TypeError("isin() takes a list of values or a column")
+            raise TypeError("isin() requires a list of values or a column")
         listed = [plain_value(value) for value in values]
         items = [self._compared(value) for value in listed if not is_missing(value)]
         found = f"({self._expression} IN ({', '.join(items)}))" if items else "FALSE"
@@ -386,11 +388,11 @@ class Series:
         return self._condition(f"COALESCE({found}, FALSE)")
 
     def _is_in_column(self, other: Series) -> Boolean:
-        """Whether the values are among those of a column, which may be of other rows."""
+        """Whether the values are among those of a column, which may have other rows."""
         rows = f"FROM {other._source.relation} AS t"
         found = f"({self._present} IN (SELECT {other._present} {rows}))"
         missing = f"EXISTS (SELECT {rows} WHERE {other._is_missing})"
-        # The other rows live for as long as those that depend on them.
+        # The result keeps the other column's rows alive.
         kept = [table for table in other._source.tables if table not in self._source.tables]
         self._source.tables = (*self._source.tables, *kept)
         return self._condition(
@@ -398,11 +400,11 @@ class Series:
         )
 
     def _compared(self, other: Any) -> str:
-        """The other side of a comparison."""
+        """The right operand of a comparison."""
         return self._operand(other)
 
     def _left_of(self, other: Any) -> str:
-        """This side of a comparison."""
+        """The left operand of a comparison."""
         return self._expression
 
     def __eq__(self, other: Any) -> Boolean:  # type: ignore[override]
@@ -416,14 +418,14 @@ class Series:
         return self._condition(f"({self._left_of(other)} <> {self._compared(other)})")
 
     def _ordered(self, other: Any, sign: str) -> Boolean:
-        """A comparison by order; NaN, the largest number of PostgreSQL, is missing here."""
+        """An ordering comparison; NaN, PostgreSQL's largest number, counts as missing here."""
         sides, tests = [self._left_of(other), self._compared(other)], []
         for position, column in enumerate((self, other)):
             if not isinstance(column, Series):
                 if is_missing(plain_value(column)):
                     return self._condition("NULL::pg_catalog.bool")
             elif column._present != column._expression == sides[position]:
-                if _NAME.fullmatch(sides[position]):  # alone, for the sake of an index
+                if _NAME.fullmatch(sides[position]):  # unwrapped, so that an index can be used
                     tests.append(f" AND {column._present} = {sides[position]}")
                 else:
                     sides[position] = column._present
@@ -443,14 +445,14 @@ class Series:
 
     def __bool__(self) -> bool:
         raise TypeError(
-            "a column is neither true nor false: combine conditions with & | ~, "
+            "the truth value of a column is ambiguous: combine conditions with & | ~, "
             "or pull() the values"
         )
 
     # ---------------------------------------------------------------------------- aggregates
 
     def _aggregate(self, template: str, skipna: bool = True) -> Any:
-        """One value over all rows; a missing value counts for nothing, or makes it missing."""
+        """An aggregate over all rows; missing values are ignored, or make it missing."""
         value = template.format(self._present)
         if not skipna:
             has_missing = f"COALESCE(pg_catalog.bool_or({self._is_missing}), FALSE)"
@@ -459,11 +461,11 @@ class Series:
         return _session.connection().query(sql)[1][0][0]
 
     def count(self) -> int:
-        """Return how many values are not missing."""
+        """Return the number of non-missing values."""
         return int(self._aggregate("pg_catalog.count({0})"))
 
     def nunique(self, dropna: bool = True) -> int:
-        """Return how many different values there are."""
+        """Return the number of distinct values."""
         count = f"pg_catalog.count(DISTINCT {self._distinct})"
         if not dropna:
             count += f" + COALESCE(pg_catalog.max({self._is_missing}::int), 0)"
@@ -471,7 +473,7 @@ class Series:
         return int(_session.connection().query(sql)[1][0][0])
 
     def _extreme(self, function: str, skipna: bool) -> Any:
-        """The least or greatest value, also of types for which PostgreSQL has no aggregate."""
+        """The minimum or maximum, also of types for which PostgreSQL has no such aggregate."""
         direction = "ASC" if function == "min" else "DESC"
         rows = f"FROM {self._source.relation} AS t"
         order = f"ORDER BY {self._distinct} {direction} LIMIT 1"
@@ -484,7 +486,7 @@ class Series:
 
     @property
     def _least(self) -> str:
-        """The aggregate of the least value, of any type."""
+        """The aggregate expression for the minimum, for any type."""
         kind = bare_type(self._sql_type)
         if kind in _WITH_MIN or kind.endswith("[]"):
             return f"pg_catalog.min({self._present})"
@@ -493,21 +495,21 @@ class Series:
         return f"(pg_catalog.array_agg({self._present} ORDER BY {self._distinct}))[1]"
 
     def min(self, skipna: bool = True) -> Any:
-        """Return the least value, None without any.
+        """Return the minimum, None if there are no values.
 
         Parameters
         ----------
         skipna : bool
-            Leave missing values out; False: None where one is missing.
+            Ignore missing values; False: None if a value is missing.
         """
         return self._extreme("min", skipna)
 
     def max(self, skipna: bool = True) -> Any:
-        """Return the greatest value, None without any; see min()."""
+        """Return the maximum, None if there are no values; see min()."""
         return self._extreme("max", skipna)
 
     def describe(self) -> pandas.Series[Any]:
-        """Return count, number of different values, the most frequent value and its frequency."""
+        """Return count, number of distinct values, the most frequent value and its frequency."""
         from oml.core._describing import describe
 
         described: pandas.Series[Any] = describe(self._frame(), self.columns, None).iloc[:, 0]
@@ -515,10 +517,10 @@ class Series:
 
 
 class NumericSeries(Series):
-    """A column of numbers.
+    """A numeric column.
 
-    Arithmetic follows numpy: what is divided by zero is infinite or NaN, a negative number to a
-    fraction's power is NaN. Whole numbers divided by zero with // and % are missing.
+    Arithmetic follows numpy: division by zero gives infinity or NaN, a fractional power of a
+    negative number gives NaN. Integers divided by zero with // and % are missing.
     """
 
     _IS_INTEGER = False
@@ -540,12 +542,12 @@ class NumericSeries(Series):
         return "bigint" if self._IS_INTEGER and self._is_whole(other) else "double precision"
 
     def _number(self, other: Any) -> str:
-        """The other side of arithmetic, wide enough not to overflow early."""
+        """The other operand of arithmetic, in a type wide enough to avoid early overflow."""
         if isinstance(other, Series):
             if not isinstance(other, NumericSeries):
                 return f"({self._operand(other)})::pg_catalog.int4::pg_catalog.int8"
         elif not hasattr(other, "__float__"):
-            raise TypeError(f"no arithmetic with a {type(other).__name__}")
+            raise TypeError(f"arithmetic with a {type(other).__name__} is not supported")
         elif isinstance(other, bool):
             other = int(other)
         return _widened(self._operand(other), getattr(other, "_sql_type", ""))
@@ -569,7 +571,7 @@ class NumericSeries(Series):
     def _function_of_two(
         self, other: Any, whole: str | None, body: str, is_swapped: bool = False
     ) -> NumericSeries:
-        """A template of module _numbers: that of whole numbers, and that of others."""
+        """A template of module _numbers: one for integers, one for other numbers."""
         if not _is_number(other):
             return _NOT_IMPLEMENTED
         other = other if isinstance(other, Series) else plain_value(other)
@@ -615,7 +617,7 @@ class NumericSeries(Series):
         return self._function_of_two(other, _numbers.INTEGER_FLOOR, _numbers.FLOOR_DIVISION, True)
 
     def __mod__(self, other: Any) -> NumericSeries:
-        """As Python has it: the result has the sign of the divisor."""
+        """As in Python, the result has the sign of the divisor."""
         return self._function_of_two(other, _numbers.INTEGER_REMAINDER, _numbers.REMAINDER)
 
     def __rmod__(self, other: Any) -> NumericSeries:
@@ -678,11 +680,11 @@ class NumericSeries(Series):
         return self._numeric(f"pg_catalog.{name}({self._expression})", self._wide_type)
 
     def exp(self) -> NumericSeries:
-        """Return e to the power of the values, a Float column."""
+        """Return e raised to the power of the values, a Float column."""
         return self._function("exp")
 
     def log(self, base: float | None = None) -> NumericSeries:
-        """Return the logarithms, a Float column: minus infinity of 0, NaN of negative numbers.
+        """Return the logarithms, a Float column: minus infinity for 0, NaN for negative numbers.
 
         Parameters
         ----------
@@ -692,7 +694,7 @@ class NumericSeries(Series):
         if base is None:
             return self._function("log")
         if not base > 0 or base == 1:
-            raise ValueError("the base of a logarithm is positive, and not 1")
+            raise ValueError("base must be positive and not 1")
         if base in (2, 10):
             return self._function(f"log{int(base)}")
         natural = self._function("log")
@@ -700,23 +702,23 @@ class NumericSeries(Series):
         return self._derive(f"({natural._expression} / {divisor})", "double precision")
 
     def sqrt(self) -> NumericSeries:
-        """Return the square roots, a Float column: NaN of negative numbers."""
+        """Return the square roots, a Float column: NaN for negative numbers."""
         return self._function("sqrt")
 
     def ceil(self) -> NumericSeries:
-        """Return the least whole numbers that are not less than the values."""
+        """Return the smallest integers that are not less than the values."""
         return self._whole("ceil")
 
     def floor(self) -> NumericSeries:
-        """Return the greatest whole numbers that are not greater than the values."""
+        """Return the largest integers that are not greater than the values."""
         return self._whole("floor")
 
     def round(self, decimals: int = 0) -> NumericSeries:
-        """Return the column rounded; digits before the point where `decimals` is negative."""
+        """Return the column rounded; before the decimal point if `decimals` is negative."""
         raise NotImplementedError
 
     def isnan(self) -> Boolean:
-        """Whether the values are NaN or missing, which is the same here: a Boolean column."""
+        """Whether the values are NaN or missing, which are not distinguished: a Boolean column."""
         return self._condition(self._is_missing)
 
     def isinf(self) -> Boolean:
@@ -736,31 +738,31 @@ class NumericSeries(Series):
         include_lowest: bool = False,
         duplicates: str = "raise",
     ) -> Any:
-        """Return the bin of each value, a String column called Bin(name).
+        """Return the bin of each value, a String column named Bin(name).
 
         Parameters
         ----------
         bins : int or list of numbers
-            So many bins of equal width over the range of the values, which is looked up now; or
-            the edges of the bins.
+            Number of bins of equal width over the range of the values, which is queried now; or the
+            edges of the bins.
         right : bool
-            Whether bins include their right edges, or their left ones.
+            Whether bins include their right edges instead of their left edges.
         labels : list of str, or False, optional
-            What the bins are called, instead of `(0.0, 1.5]`; False: their numbers from 0 on, an
-            Integer column.
+            Names of the bins, instead of `(0.0, 1.5]`; False: their numbers from 0, an Integer
+            column.
         retbins : bool
-            Return the edges too.
+            Also return the edges.
         precision : int
-            Digits of the edges in the bins' names.
+            Digits of the edges in the names of bins.
         include_lowest : bool
             Whether the first bin includes its left edge.
         duplicates : "raise" or "drop"
-            What is done about edges that are equal.
+            Treatment of equal edges.
 
         Returns
         -------
         column, or (column, numpy.ndarray)
-            Values in no bin are missing.
+            Values outside of all bins are missing.
         """
         from oml.core._cutting import cut
 
@@ -770,20 +772,20 @@ class NumericSeries(Series):
         })  # fmt: skip
 
     def dot(self, other: Any = None, skipna: bool = True, pull_from_db: bool = True) -> Any:
-        """Return the inner product with another column, or those with each column of a frame.
+        """Return the inner product with another column, or with each column of a frame.
 
         Parameters
         ----------
         other : column or DataFrame, optional
-            Of the same rows; the column itself by default.
+            Must have the same rows; the column itself by default.
         skipna : bool
-            Take missing values for 0; False: a product that meets one is missing.
+            Treat missing values as 0; False: products computed from missing values are missing.
         pull_from_db : bool
             False: return a proxy; see DataFrame.t_dot().
 
         Returns
         -------
-        float, pandas.Series where `other` is a frame, or DataFrame
+        float, pandas.Series if `other` is a frame, or DataFrame
         """
         product = self._frame().t_dot(self if other is None else other, skipna, pull_from_db)
         if not pull_from_db:
@@ -793,9 +795,11 @@ class NumericSeries(Series):
     def _filled_type(self, value: Any) -> str:
         if isinstance(value, Series):
             if not isinstance(value, NumericSeries):
-                raise TypeError(f"a {type(self).__name__} column is not filled with {_kind(value)}")
+                raise TypeError(
+                    f"a {type(self).__name__} column cannot be filled with {_kind(value)}"
+                )
         elif not isinstance(value, (int, float, decimal.Decimal)):
-            raise TypeError(f"a column of numbers is not filled with a {type(value).__name__}")
+            raise TypeError(f"cannot fill a numeric column with a {type(value).__name__}")
         if self._IS_INTEGER:
             return "bigint" if self._is_whole(value) else "double precision"
         if self._sql_type == "real" or isinstance(value, float):
@@ -810,7 +814,7 @@ class NumericSeries(Series):
         return value
 
     def sum(self, skipna: bool = True) -> Any:
-        """Return the sum, 0 without values."""
+        """Return the sum, 0 if there are no values."""
         found = self._aggregate("COALESCE(pg_catalog.sum({0}), 0)", skipna)
         return float("nan") if found is None else self._plain(found)
 
@@ -822,36 +826,36 @@ class NumericSeries(Series):
         return float("nan") if value is None else float(value)
 
     def mean(self, skipna: bool = True) -> float:
-        """Return the mean, NaN without values."""
+        """Return the mean, NaN if there are no values."""
         return self._float_aggregate("pg_catalog.avg({0})", skipna)
 
     def std(self, skipna: bool = True, ddof: int = 1) -> float:
-        """Return the standard deviation of a sample, NaN with less than two values.
+        """Return the standard deviation of a sample, NaN with fewer than two values.
 
         Parameters
         ----------
         skipna : bool
-            Leave missing values out; False: NaN where one is missing.
+            Ignore missing values; False: NaN if a value is missing.
         ddof : 1 or 0
-            0: of the whole population, as numpy.std() has it.
+            0: of the whole population, as in numpy.std().
         """
         if ddof not in (0, 1):
-            raise ValueError("ddof is 1 or 0")
+            raise ValueError("ddof must be 1 or 0")
         return self._float_aggregate(f"pg_catalog.stddev_{('pop', 'samp')[ddof]}({{0}})", skipna)
 
     def median(self, skipna: bool = True) -> float:
-        """Return the median, NaN without values."""
+        """Return the median, NaN if there are no values."""
         return self._float_aggregate(
             "pg_catalog.percentile_cont(0.5) WITHIN GROUP (ORDER BY ({0})::pg_catalog.float8)",
             skipna,
         )
 
     def skew(self, skipna: bool = True, bias: bool = True) -> float:
-        """Return the skewness, NaN without values; see DataFrame.skew()."""
+        """Return the skewness, NaN if there are no values; see DataFrame.skew()."""
         return float(self._frame().skew(skipna, bias).iloc[0])
 
     def kurtosis(self, skipna: bool = True, bias: bool = True) -> float:
-        """Return the excess kurtosis, NaN without values; see DataFrame.kurtosis()."""
+        """Return the excess kurtosis, NaN if there are no values; see DataFrame.kurtosis()."""
         return float(self._frame().kurtosis(skipna, bias).iloc[0])
 
     def cumsum(
@@ -868,7 +872,7 @@ class NumericSeries(Series):
         Parameters
         ----------
         percentiles : list of numbers from 0 to 1, or bool, optional
-            Quartiles by default, and for True; False: none.
+            Quartiles by default and if True; False: none.
         """
         from oml.core._describing import describe
 
@@ -879,12 +883,13 @@ class NumericSeries(Series):
 
 
 def is_missing(value: Any) -> bool:
-    """Whether a plain value stands for a missing one."""
+    """Whether a plain value represents a missing one."""
     return value is None or (isinstance(value, float) and value != value)
 
 
 def _is_number(other: Any) -> bool:
-    """Whether something is to be the other side of arithmetic, or to be refused here."""
+    """Whether an object is accepted as the other operand of arithmetic, or rejected with an
+    error."""
     if isinstance(other, Series):
         return isinstance(other, NumericSeries) or bare_type(other._sql_type) == "boolean"
     if not getattr(other, "ndim", 0):
@@ -893,7 +898,7 @@ def _is_number(other: Any) -> bool:
         from oml.core._numpy import refuse_local
 
         raise refuse_local(other)
-    return False  # numpy asks __array_ufunc__
+    return False  # numpy calls __array_ufunc__
 
 
 def _kind(column: Series) -> str:
@@ -901,16 +906,16 @@ def _kind(column: Series) -> str:
 
 
 def _widened(expression: str, sql_type: str) -> str:
-    """pandas computes in 64 bits."""
+    """pandas computes with 64 bits."""
     if sql_type in ("smallint", "integer", "oid"):
         return f"({expression})::pg_catalog.int8"
     return f"({expression})::pg_catalog.float8" if sql_type == "real" else expression
 
 
 def order_item(column: Series, ascending: bool, na_position: str) -> str:
-    """Return an item of ORDER BY, no mere name: that could be another one of the result's."""
+    """Return an item of ORDER BY; not a plain name, which would refer to a result column."""
     if na_position not in ("first", "last"):
-        raise ValueError("na_position is 'first' or 'last'")
+        raise ValueError("na_position must be 'first' or 'last'")
     direction = "ASC" if ascending else "DESC"
     return f"COALESCE({column._present}) {direction} NULLS {na_position.upper()}"
 

@@ -17,20 +17,20 @@ if TYPE_CHECKING:
     from oml.core.integer import Integer
 
 _TEXTS = {"text", "character varying", "character", "name"}
-#: Flags of Python's regular expressions: PostgreSQL's letters.
+#: Flags of Python's regular expressions -> PostgreSQL's letters.
 _LINES = {0: "p", re.M: "n", re.S: "s", re.M | re.S: "w"}
 
 
 def _pattern(pattern: str) -> str:
-    """A regular expression with PostgreSQL's escapes for the bounds of words."""
+    """A regular expression with PostgreSQL's escapes for word boundaries."""
     if not isinstance(pattern, str):
-        raise TypeError(f"a pattern is a str, not {type(pattern).__name__}")
+        raise TypeError(f"a pattern must be a str, not {type(pattern).__name__}")
     bounds = {"\\b": "\\y", "\\B": "\\Y"}
     return re.sub(r"\\.", lambda found: bounds.get(found[0], found[0]), pattern, flags=re.S)
 
 
 class String(Series):
-    """A column of texts, and of everything that has no class of its own."""
+    """A column of texts, and of all types without a class of their own."""
 
     @property
     def _as_text(self) -> str:
@@ -38,7 +38,7 @@ class String(Series):
 
     def _text(self, other: Any) -> str:
         if not isinstance(other, (String, str)):
-            raise TypeError("a text can be joined with a text only")
+            raise TypeError("a text can be concatenated only with a text")
         return f"{self._operand(other)}::pg_catalog.text"
 
     def __add__(self, other: Any) -> String:
@@ -48,33 +48,33 @@ class String(Series):
         return self._derive(f"({self._text(other)} || {self._expression})", "text")
 
     def _left_of(self, other: Any) -> str:
-        if isinstance(other, (Bytes, bytes, bytearray)):  # byte by byte
+        if isinstance(other, (Bytes, bytes, bytearray)):  # compared bytewise
             return f"pg_catalog.convert_to({self._as_text}, 'UTF8')"
         return self._expression
 
     def _filled_type(self, value: Any) -> str:
         if not isinstance(value, (String, str)):
-            raise TypeError("a column of texts is filled with texts")
+            raise TypeError("a column of texts can be filled only with texts")
         return "text" if bare_type(self._sql_type) in _TEXTS else self._sql_type
 
     def len(self) -> Integer:
-        """The numbers of characters, an Integer column."""
+        """The number of characters, an Integer column."""
         return self._derive(f"pg_catalog.length({self._as_text})", "integer")
 
     def find(self, sub: str, start: int = 0) -> Integer:
-        """Return where a text begins in each value, -1 where it does not occur: an Integer column.
+        """Return the position of a text in each value, -1 if not found: an Integer column.
 
         Parameters
         ----------
         sub : str
         start : int
-            The first position to look at; positions count from 0.
+            The first position to search; positions count from 0.
         """
         if not isinstance(sub, str):
-            raise TypeError(f"find() looks for a str, not {type(sub).__name__}")
+            raise TypeError(f"find() requires a str, not {type(sub).__name__}")
         first = operator.index(start)
         if first < 0:
-            raise ValueError("start is 0 or more")
+            raise ValueError("start must not be negative")
         position = (
             f"pg_catalog.strpos(pg_catalog.substr({self._as_text}, {first + 1}), {literal(sub)})"
         )
@@ -86,19 +86,19 @@ class String(Series):
         return self._derive(f"(CASE WHEN {length} IS NOT NULL THEN {found} END)", "integer")
 
     def count_pattern(self, pat: str, flags: int = 0) -> Integer:
-        """Return how often a regular expression matches in each value, an Integer column.
+        """Return the number of matches of a regular expression in each value, an Integer column.
 
         Parameters
         ----------
         pat : str
-            A regular expression of PostgreSQL's, which understands most of Python's.
+            A regular expression of PostgreSQL, whose syntax includes most of Python's.
         flags : int
-            Of module re: I, M, S and X.
+            Flags of module re: I, M, S and X.
         """
         known = re.I | re.M | re.S | re.X
         flags = int(flags)
         if flags & ~(known | re.U):
-            raise ValueError("flags are those of re.I, re.M, re.S and re.X")
+            raise ValueError("flags must be a combination of re.I, re.M, re.S and re.X")
         letters = _LINES[flags & (re.M | re.S)]
         letters += "i" * bool(flags & re.I) + "x" * bool(flags & re.X) + "g"
         matches = (
@@ -110,25 +110,25 @@ class String(Series):
         )
 
     def like(self, pattern: str, escape: str = "\\") -> Boolean:
-        """Whether the values match a pattern of SQL's LIKE, a Boolean column.
+        """Whether the values match an SQL LIKE pattern, a Boolean column.
 
         Parameters
         ----------
         pattern : str
-            In which % stands for any text and _ for any character.
+            The pattern, in which % matches any text and _ any character.
         escape : str
-            The character that takes their meaning from these.
+            The escape character for % and _.
         """
         return self._condition(
             f"({self._as_text} LIKE {text_literal(pattern)} ESCAPE {text_literal(escape)})"
         )
 
     def contains(self, sub: str) -> Boolean:
-        """Whether a text occurs in the values, a Boolean column."""
+        """Whether the values contain a text, a Boolean column."""
         return self._condition(f"(pg_catalog.strpos({self._as_text}, {text_literal(sub)}) > 0)")
 
     def startswith(self, prefix: str) -> Boolean:
-        """Whether the values begin with a text, a Boolean column."""
+        """Whether the values start with a text, a Boolean column."""
         return self._condition(f"pg_catalog.starts_with({self._as_text}, {text_literal(prefix)})")
 
     def endswith(self, suffix: str) -> Boolean:
@@ -145,12 +145,12 @@ class String(Series):
         return self._derive(f"pg_catalog.upper({self._as_text})", "text")
 
     def strip(self, chars: str = " \t\n\r\f\v") -> String:
-        """Return the texts without some characters, white space by default, at both ends."""
+        """Return the texts with some characters removed at both ends, white space by default."""
         return self._derive(f"pg_catalog.btrim({self._as_text}, {text_literal(chars)})", "text")
 
 
 def len_of(text: Any) -> int:
-    """Return the number of characters of a text, a TypeError for anything else."""
+    """Return the number of characters of a text; a TypeError for any other value."""
     if not isinstance(plain_value(text), str):
-        raise TypeError(f"a text is wanted, not a {type(text).__name__}")
+        raise TypeError(f"a str is required, not a {type(text).__name__}")
     return len(text)

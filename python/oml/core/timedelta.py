@@ -27,7 +27,7 @@ def _is_number(other: Any) -> bool:
 
 
 class Timedelta(Series):
-    """A column of spans of time: interval, with any fields."""
+    """A column of intervals: interval, with any fields."""
 
     _CAST = "interval"
 
@@ -59,7 +59,7 @@ class Timedelta(Series):
 
     def __mul__(self, other: Any) -> Timedelta:
         if not _is_number(other):
-            raise TypeError("a span of time is multiplied by a number")
+            raise TypeError("an interval can be multiplied only by a number")
         return self._derive(
             f"({self._expression} * ({self._operand(other)})::pg_catalog.float8)", "interval"
         )
@@ -98,7 +98,7 @@ class Timedelta(Series):
 
     def _filled_type(self, value: Any) -> str:
         if not _is_span(value):
-            raise TypeError("a column of spans of time is filled with spans of time")
+            raise TypeError("a column of intervals can be filled only with intervals")
         return "interval"
 
     # --------------------------------------------------------------------------------- parts
@@ -108,7 +108,7 @@ class Timedelta(Series):
         return f"EXTRACT(epoch FROM {self._expression})::pg_catalog.float8"
 
     def total_seconds(self) -> Float:
-        """Return the spans in seconds, a Float column; a month has 30 days, a year 365.25."""
+        """Return the intervals in seconds, a Float column; a month has 30 days, a year 365.25."""
         return self._derive(f"({self._seconds})", "double precision")
 
     def _microseconds(self) -> str:
@@ -117,7 +117,7 @@ class Timedelta(Series):
 
     @property
     def days(self) -> Integer:
-        """The whole days, an Integer column; negative ones as in Python, with seconds above 0."""
+        """The days, an Integer column; negative values as in Python, with non-negative seconds."""
         value = f"pg_catalog.floor({self._microseconds()} / 86400000000)::pg_catalog.int8"
         return self._derive(value, "bigint")
 
@@ -136,12 +136,12 @@ class Timedelta(Series):
         return self._derive(f"{rest}::pg_catalog.int8", "bigint")
 
     def sum(self) -> datetime.timedelta | None:
-        """Return the sum, None without values."""
+        """Return the sum, None if there are no values."""
         made: datetime.timedelta | None = self._aggregate("pg_catalog.sum({0})")
         return made
 
     def mean(self) -> datetime.timedelta | None:
-        """Return the mean, None without values."""
+        """Return the mean, None if there are no values."""
         made: datetime.timedelta | None = self._aggregate("pg_catalog.avg({0})")
         return made
 

@@ -6,7 +6,7 @@ from oml.core._times import TimeSeries
 
 
 class Timezone(TimeSeries):
-    """A column of points in time with a zone."""
+    """A column of timestamps with time zone."""
 
     _SQL_TYPE = "timestamp with time zone"
     _HAS_ZONE = True

@@ -37,13 +37,13 @@ class Call:
     settings : dict
         Further arguments of pyqsys.apply, by name.
     keywords : dict
-        Of the function, control arguments included.
+        Keyword arguments of the function, including control arguments.
     graphics : bool
     parallel : bool, int or None
     total : int or None
-        How many calls of the function there will be, when it is known.
+        Number of calls of the function, if known.
     is_async : bool
-        It is to be submitted as a job.
+        Whether the call is submitted as a job.
     """
 
     cut: str
@@ -82,7 +82,7 @@ class Call:
             self.controls["oml_graphics_flag"] = True
 
     def parameters(self) -> dict[str, Any]:
-        """The arguments of pyqsys.apply by name, without those about the result."""
+        """The arguments of pyqsys.apply by name, except those about the result."""
         target = self.target
         given: dict[str, Any] = {
             "cut": self.cut,
@@ -103,7 +103,7 @@ class Call:
 
 
 def is_plain(value: Any) -> bool:
-    """Whether JSON keeps a value as it is."""
+    """Whether JSON represents a value exactly."""
     kind = type(value)
     if value is None or kind in (bool, int):
         return True
@@ -132,13 +132,13 @@ def _is_clean(text: str) -> bool:
 
 
 def must_trust(connection: Any) -> bool:
-    """Whether results may be unpickled here only when trusted roles made them."""
+    """Whether results may be unpickled here only if trusted roles produced them."""
     return bool(connection.is_embedded and _session._oml_epe.must_trust())
 
 
 @contextlib.contextmanager
 def script_errors(listener: Listener | None = None) -> Iterator[None]:
-    """Turn the failure of a script into ScriptError, caused by the engine's traceback."""
+    """Convert the failure of a script to ScriptError, caused by the engine's traceback."""
     failure: ScriptError | None = None
     try:
         yield
@@ -160,14 +160,14 @@ def script_errors(listener: Listener | None = None) -> Iterator[None]:
 
 
 def arguments_of(given: dict[str, Any]) -> str:
-    """The arguments of a function of the server by name, as parameters of a statement."""
+    """The arguments of a server function by name, as statement parameters."""
     return ", ".join(f"{name} => ${number}" for number, name in enumerate(given, 1))
 
 
 def _execute(
     call: Call, template: str, given: dict[str, Any], query: Callable[[str, list[Any]], Any]
 ) -> Any:
-    """Run a statement around the arguments of pyqsys.apply by `query`."""
+    """Run the statement that `query` builds around the arguments of pyqsys.apply."""
     connection = _session.connection()
     names = arguments_of(given)
     is_long = call.cut in ("row", "group", "index")
@@ -178,7 +178,7 @@ def _execute(
 
 
 def query_pieces(sql: str, parameters: list[Any]) -> list[tuple[int, str | None, bytes]]:
-    """Query rows of (call, name, data), without a detour over texts."""
+    """Query rows of (call, name, data), with data in binary format."""
     connection: Any = _session.connection()
     if connection.is_embedded:
         rows: list[tuple[int, str | None, bytes]] = connection.query(sql, parameters)[1]
@@ -211,7 +211,7 @@ def load_results(
     Parameters
     ----------
     environment : str or None
-        That the function ran in, for messages.
+        Environment in which the function ran, for messages.
     """
     results: list[tuple[str | None, Any, list[bytes]]] = []
     pieces: list[bytes] = []
@@ -224,7 +224,7 @@ def load_results(
 
 
 def _load(pieces: list[bytes], environment: str | None) -> tuple[Any, list[bytes]]:
-    """Load a pickle that src/py/runtime/pickles.py made, of dump() or store()."""
+    """Load a pickle made by dump() or store() of src/py/runtime/pickles.py."""
     try:
         result, images, *stored = _portable.loads(
             b"".join(pieces) if len(pieces) > 1 else pieces[0]
@@ -240,7 +240,7 @@ def _load(pieces: list[bytes], environment: str | None) -> tuple[Any, list[bytes
 
 
 def _versions_in_engine(error: Exception, environment: str | None) -> dict[str, str]:
-    """The versions that an error of loading a result may be due to, as engines have them."""
+    """The versions relevant to an error of loading a result, as engines have them."""
     names = ["numpy", "pandas", "sklearn"]
     if isinstance(error, ImportError) and error.name:
         names.append(error.name.partition(".")[0])
@@ -250,7 +250,7 @@ def _versions_in_engine(error: Exception, environment: str | None) -> dict[str, 
 
 
 def run_into_table(call: Call, prototype: Any) -> Any:
-    """Run a call; return a proxy of its results, which stay in the database."""
+    """Run a call; return a proxy of its results, which are stored in the database."""
     parameters = call.parameters()
     return fill_table(
         prototype,
@@ -265,7 +265,7 @@ def run_into_table(call: Call, prototype: Any) -> Any:
 
 
 def fill_table(prototype: Any, fill: Callable[[str], Any]) -> Any:
-    """Create a temporary table like a prototype; return a proxy of it when `fill` has filled it."""
+    """Create a temporary table like a prototype and `fill` it; return a proxy of it."""
     from oml.core._source import ManagedTable, managed_name
     from oml.core._sql import quote
     from oml.core.frame import DataFrame

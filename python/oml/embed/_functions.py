@@ -1,4 +1,4 @@
-"""The forms in which functions are given."""
+"""The ways of specifying a function."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from oml.embed._pickling import is_local, why_not_cloudpickle
 
-_MOST_SOURCE = 1 << 16  # characters of a file that go along for tracebacks
+_MOST_SOURCE = 1 << 16  # maximum characters of a file sent for tracebacks
 _DEFINITION = re.compile(
     r"\s*(?:\#[^\n]*\n\s*)*"
     r"(?:(?:async\s+)?def\s|@|import\s|from\s+[\w.]+\s+import\b|class\s|[\"']|\w+\s*=\s*lambda\b)"
@@ -25,14 +25,14 @@ _DEFINITION = re.compile(
 
 
 class Target(NamedTuple):
-    """What a call runs: a stored script, source text, or a function to be pickled.
+    """The function of a call: a stored script, source text, or a function to be pickled.
 
     Attributes
     ----------
     name : str
-        Of the script, or what to call the function in messages.
+        Name of the script, or of the function in messages.
     owner : str or None
-        Of a stored script.
+        Owner of a stored script.
     source : str or None
         None for a stored script, empty for a function to be pickled.
     function : callable or None
@@ -48,17 +48,17 @@ class Target(NamedTuple):
 
 
 def is_definition(text: str) -> bool:
-    """Whether a string is Python source, not the name of a script."""
+    """Whether a string is Python source rather than a script name."""
     return _DEFINITION.match(text) is not None or ("\n" in text.strip() and "def " in text)
 
 
 def find_target(func: Any, func_owner: str | None, environment: str | None = None) -> Target:
-    """Return what `func` means, for an engine of a Python environment (None: the usual one).
+    """Return the target for `func`, for an engine of a Python environment (None: the default).
 
     Raises
     ------
     TypeError
-        It is no function, or one that cannot be sent.
+        `func` is not a function, or cannot be sent.
     """
     if isinstance(func, str):
         if not is_definition(func):
@@ -68,7 +68,7 @@ def find_target(func: Any, func_owner: str | None, environment: str | None = Non
         return _loaded_script(func)
     if not callable(func):
         raise TypeError(
-            f"func must be a function, a script's name or a definition, not {type(func).__name__}"
+            f"func must be a function, a script name or a definition, not {type(func).__name__}"
         )
     name = getattr(func, "__name__", type(func).__name__)
     module = getattr(func, "__module__", None)
@@ -99,7 +99,7 @@ def _lines_of(func: Any) -> tuple[str, int, list[str]] | None:
     if code is None:
         return None
     whole = linecache.getlines(code.co_filename)
-    if whole and sum(map(len, whole)) <= _MOST_SOURCE:  # also what stands around it
+    if whole and sum(map(len, whole)) <= _MOST_SOURCE:  # including the surrounding code
         return code.co_filename, 1, whole
     try:
         lines, first = inspect.getsourcelines(func)
@@ -112,22 +112,22 @@ def _lines_of(func: Any) -> tuple[str, int, list[str]] | None:
 
 
 def source_of(func: Any, reason: str) -> str:
-    """Return the text of a module that defines a function: its source, and what it uses.
+    """Return the text of a module that defines a function: its source and its dependencies.
 
     Modules and installed functions that it uses become imports, constants and plain containers of
-    constants become assignments, and functions that are defined on this side come along with what
-    they use in turn. That holds for names in decorators and defaults as well.
+    constants become assignments, and functions defined in local modules are included together with
+    their own dependencies. This includes names used in decorators and defaults.
 
     Parameters
     ----------
     func : function
     reason : str
-        Why it is not sent by value, for messages.
+        The reason why it is not sent by value, for messages.
 
     Raises
     ------
     TypeError
-        There is no source, or it needs more than can be written down.
+        The source is not available, or a dependency cannot be written as source.
     """
     name = getattr(func, "__name__", type(func).__name__)
     writer = _SourceWriter()
@@ -136,18 +136,18 @@ def source_of(func: Any, reason: str) -> str:
     except _NotWrittenError as problem:
         raise TypeError(
             f'function "{name}" cannot be sent to an engine by its source: {problem}. '
-            f"By value neither: {reason}. Import and define what it needs in its body, pass it as "
-            "an argument, or give its text."
+            f"Nor by value: {reason}. Import and define its dependencies in its body, pass them as "
+            "arguments, or pass its source text."
         ) from None
     return writer.text()
 
 
 class _NotWrittenError(Exception):
-    """Something has no source that defines it in an engine."""
+    """An object cannot be defined in an engine by its source."""
 
 
 class _SourceWriter:
-    """Collects the statements of a module that defines functions and what they use."""
+    """Collects the statements of a module that defines functions and their dependencies."""
 
     def __init__(self) -> None:
         self._statements: list[str] = []
@@ -160,15 +160,15 @@ class _SourceWriter:
         )
 
     def add_function(self, func: Any) -> None:
-        """Add the source of a function, what it uses first."""
+        """Add the source of a function, dependencies first."""
         text, node = _parsed_source(func)
         plain = inspect.unwrap(func)
         if plain.__code__.co_freevars:
             free = ", ".join(f'"{variable}"' for variable in plain.__code__.co_freevars)
-            raise _NotWrittenError(f"it uses {free} of the function around it")
+            raise _NotWrittenError(f"it uses {free} of the enclosing function")
         self._bound[node.name] = func
         for used in sorted({*_globals_of(plain.__code__), *_names_at_definition(node)}):
-            if not used.isidentifier():  # in code that pytest has rewritten, not in the source
+            if not used.isidentifier():  # not in the source, but added by pytest's rewriting
                 continue
             if used in plain.__globals__:
                 self._bind(used, plain.__globals__[used])
@@ -180,7 +180,7 @@ class _SourceWriter:
         """Add a statement that binds the name to the same value in an engine."""
         if name in self._bound:
             if self._bound[name] is not value:
-                raise _NotWrittenError(f'"{name}" means different things in what it uses')
+                raise _NotWrittenError(f'"{name}" has different meanings in its dependencies')
             return
         self._bound[name] = value
         statement = _definition_of(name, value)
@@ -190,14 +190,14 @@ class _SourceWriter:
             try:
                 self.add_function(value)
             except _NotWrittenError as problem:
-                raise _NotWrittenError(f'it uses "{name}", and of that: {problem}') from None
+                raise _NotWrittenError(f'it uses "{name}": {problem}') from None
         else:
             kind = type(value).__name__
-            raise _NotWrittenError(f'it uses "{name}", a {kind} that is defined outside')
+            raise _NotWrittenError(f'it uses "{name}", a {kind} defined outside of it')
 
 
 def _parsed_source(func: Any) -> tuple[str, ast.FunctionDef]:
-    """The source of a plain function, and its definition in it."""
+    """The source of a plain function, and its definition within it."""
     if not isinstance(func, types.FunctionType):
         raise _NotWrittenError(f"it is a {type(func).__name__}, not a plain function")
     plain = inspect.unwrap(func)
@@ -209,18 +209,18 @@ def _parsed_source(func: Any) -> tuple[str, ast.FunctionDef]:
         text = textwrap.dedent(inspect.getsource(plain))
         statement = ast.parse(text).body[0]
     except (OSError, TypeError):
-        raise _NotWrittenError("its source is not known") from None
+        raise _NotWrittenError("its source is not available") from None
     except (SyntaxError, IndexError):
-        raise _NotWrittenError("its source cannot be cut out of its file") from None
+        raise _NotWrittenError("its source cannot be extracted from its file") from None
     if not isinstance(statement, ast.FunctionDef):
-        raise _NotWrittenError("it is not defined by a def statement of its own")
+        raise _NotWrittenError("it is not defined by its own def statement")
     if plain is not func and not statement.decorator_list:
         raise _NotWrittenError("it was decorated after its definition")
     return text, statement
 
 
 def _names_at_definition(node: ast.FunctionDef) -> Iterator[str]:
-    """The names that decorators and defaults use; annotations are not evaluated."""
+    """The names used by decorators and defaults; annotations are not evaluated."""
     arguments = node.args
     for part in (*node.decorator_list, *arguments.defaults, *arguments.kw_defaults):
         if part is not None:
@@ -239,7 +239,7 @@ def _globals_of(code: types.CodeType) -> Iterator[str]:
 
 
 def _definition_of(name: str, value: Any) -> str | None:
-    """A statement that binds the name to the same value in an engine; None if there is none."""
+    """A statement that binds the name to the same value in an engine; None if impossible."""
     if isinstance(value, types.ModuleType):
         return None if is_local(value.__name__) else f"import {value.__name__} as {name}"
     literal = _literal(value, [])
@@ -257,7 +257,7 @@ _BRACKETS = {"list": ("[", "]"), "tuple": ("(", ",)"), "set": ("{", "}")}
 
 
 def _literal(value: Any, around: list[int]) -> str | None:
-    """An expression for a constant, or for a container of constants; None if there is none."""
+    """An expression for a constant, or for a container of constants; None if impossible."""
     kind = type(value)
     if value is None or value is Ellipsis or kind in (bool, int, str, bytes):
         return repr(value)
@@ -266,7 +266,7 @@ def _literal(value: Any, around: list[int]) -> str | None:
     if kind is complex:
         parts = (_literal(value.real, []), _literal(value.imag, []))
         return f"complex({parts[0]}, {parts[1]})"
-    if id(value) in around:  # a container in itself
+    if id(value) in around:  # a container that contains itself
         return None
     around = [*around, id(value)]
     if kind is dict:

@@ -1,4 +1,4 @@
-"""How notebooks show a job: a small table that is renewed until the job has ended."""
+"""Display of jobs in notebooks: a small table that is updated until the job has ended."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from oml._errors import DatabaseError
 if TYPE_CHECKING:
     from oml.embed._jobs import Job
 
-_PERIOD = 0.5  # seconds between two looks
+_PERIOD = 0.5  # seconds between two updates
 _PENDING = frozenset(("queued", "running"))
 
 
@@ -22,7 +22,7 @@ def html_of(job: Job) -> str:
 
 
 def _look(job: Job) -> tuple[str, bool]:
-    """Return the HTML, and whether there is more to come."""
+    """Return the HTML, and whether more updates will follow."""
     rows: list[tuple[str, str]] = [("job", html.escape(job.id))]
     is_pending = False
     try:
@@ -47,13 +47,13 @@ def _look(job: Job) -> tuple[str, bool]:
 
 
 def _in_kernel() -> bool:
-    """Whether a notebook shows what is displayed."""
+    """Whether displayed objects appear in a notebook."""
     shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
     return getattr(shell, "kernel", None) is not None
 
 
 def show(job: Job) -> threading.Thread | None:
-    """Display a job; in a notebook, renew what is shown from a thread, which is returned."""
+    """Display a job; in a notebook, update the display from a thread, which is returned."""
     if not _in_kernel():
         print(repr(job))
         return None
@@ -74,7 +74,7 @@ def _bundle(job: Job, text: str) -> dict[str, str]:
 
 
 def _renew(job: Job, handle: Any) -> None:
-    """Update a display until the job has ended, or cannot be asked for."""
+    """Update a display until the job has ended, or its state cannot be queried."""
     pause = threading.Event()
     shown = ""
     is_pending = True

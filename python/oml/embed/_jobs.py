@@ -1,4 +1,4 @@
-"""Jobs: calls of the five functions that go on in the server, and what becomes of them."""
+"""Jobs: calls of the five functions that run in the background on the server."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 __all__ = ["Job", "job", "jobs", "submit"]
 
 _PENDING = frozenset(("queued", "running"))
-#: How long one statement waits: so long other threads wait for the connection.
+#: Maximum wait of one statement: other threads wait that long for the connection.
 _SLICE = 0.5
-_PAUSES = (0.02, 0.5)  # between two looks of a coroutine: the first, the longest
+_PAUSES = (0.02, 0.5)  # polling intervals of a coroutine: initial and maximum
 _COLUMNS = (
     "id::pg_catalog.text AS id",
     "owner",
@@ -42,7 +42,7 @@ _COLUMNS = (
 
 
 class JobState(NamedTuple):
-    """What pyq_jobs says of a job."""
+    """A row of pyq_jobs."""
 
     script: str
     state: str
@@ -53,15 +53,15 @@ class JobState(NamedTuple):
 
 
 class Job:
-    """A call that runs in the server, also after the session has ended.
+    """A call that runs on the server, even after the session has ended.
 
-    Made by submit(), by job(), and by a call with `oml_async_flag=True`. It is awaitable, and a
-    notebook shows how far it is.
+    Returned by submit(), by job(), and by a call with `oml_async_flag=True`. It is awaitable, and
+    notebooks display its progress.
 
     Attributes
     ----------
     id : str
-        The UUID, which job() takes, and the SQL functions about jobs.
+        The UUID, accepted by job() and by the SQL functions for jobs.
     """
 
     def __init__(
@@ -79,12 +79,12 @@ class Job:
     # ---------------------------------------------------------------------------- how far it is
 
     def state(self) -> JobState:
-        """Ask the server for the row of pyq_jobs.
+        """Query the job's row of pyq_jobs.
 
         Raises
         ------
         DatabaseError
-            SQLSTATE 42704: the job has been deleted, or is another role's.
+            SQLSTATE 42704: the job has been deleted, or belongs to another role.
         """
         rows = _session.connection().query(
             "SELECT j.script, j.state, j.progress, j.comment, j.error, j.elapsed"
@@ -102,41 +102,41 @@ class Job:
 
     @property
     def progress(self) -> float | None:
-        """What the script gave oml.progress() last, 0 to 1; None before it has."""
+        """The last value passed to oml.progress(), 0 to 1; None before the first."""
         return self.state().progress
 
     @property
     def comment(self) -> str:
-        """The lines that the script gave oml.output_comments() and oml.progress()."""
+        """The lines passed to oml.output_comments() and oml.progress()."""
         return self.state().comment or ""
 
     def done(self) -> bool:
-        """Whether it has ended, in whatever way."""
+        """Whether the job has ended, successfully or not."""
         return self.status not in _PENDING
 
     def running(self) -> bool:
-        """Whether it is being run now."""
+        """Whether the job is running."""
         return self.status == "running"
 
     def cancelled(self) -> bool:
-        """Whether it was cancelled."""
+        """Whether the job was cancelled."""
         return self.status == "cancelled"
 
     # ----------------------------------------------------------------------------------- its end
 
     def wait(self, timeout: float | None = None) -> str:
-        """Wait until it has ended; return the state.
+        """Wait until the job has ended; return the state.
 
         Parameters
         ----------
         timeout : float, optional
-            Seconds; after these the state is returned whatever it is.
+            Maximum seconds to wait; then the current state is returned.
 
         Raises
         ------
         DatabaseError
-            SQLSTATE 55000: the job was submitted in the open transaction, and starts only after
-            its commit. So it is always inside the engine that submits it.
+            SQLSTATE 55000: the job was submitted in the current transaction, and starts only after
+            its commit. Inside the engine that submits it, this is always the case.
         """
         end = None if timeout is None else time.monotonic() + timeout
         while True:
@@ -149,27 +149,27 @@ class Job:
             state = str(rows[0][0])
             if state not in _PENDING or (end is not None and time.monotonic() >= end):
                 return state
-            time.sleep(0.001)  # another thread's turn at the connection
+            time.sleep(0.001)  # let another thread use the connection
 
     def result(
         self, timeout: float | None = None, func_value: pandas.DataFrame | None = None
     ) -> Any:
-        """Wait until it has ended; return what the synchronous call would have returned.
+        """Wait until the job has ended; return the result of the call.
 
         Parameters
         ----------
         timeout : float, optional
-            How many seconds to wait.
+            Maximum seconds to wait.
         func_value : pandas.DataFrame, optional
-            As for do_eval(); without it, that of the submission.
+            As for do_eval(); by default that of the submission.
 
         Raises
         ------
         TimeoutError
-            It has not ended yet.
+            The job has not ended.
         ScriptError, DatabaseError
-            What the synchronous call would have raised; SQLSTATE 57014 when it was cancelled or
-            took longer than it may.
+            The error of the call, as the synchronous call would raise it; SQLSTATE 57014 if it was
+            cancelled or exceeded its time limit.
         """
         self._wait_for_end(timeout)
         prototype = self._prototype if func_value is None else func_value
@@ -182,27 +182,27 @@ class Job:
             if error.sqlstate != "40001":
                 raise
             failure = DatabaseError(
-                "the groups changed since they were worked on",
+                "the groups have changed since the call",
                 "40001",
-                hint="named_results() returns the results by the server's names of the groups.",
+                hint="named_results() returns the results with the server's names of the groups.",
             )
         raise failure
 
     def named_results(self, timeout: float | None = None) -> list[tuple[str | None, Any]]:
         """Return (name, result) for each call of the function, after waiting as result() does.
 
-        Names are those of column NAME in pyq_job_result(): chunk numbers, groups or indexes.
+        The names are those of column NAME in pyq_job_result(): chunk numbers, groups or indexes.
         """
         self._wait_for_end(timeout)
         return [(n, _shapes.with_images(result, images)) for n, result, images in self._results()]
 
     def exception(self, timeout: float | None = None) -> DatabaseError | None:
-        """Wait until it has ended; return what result() raises because of the job, or None.
+        """Wait until the job has ended; return the exception that result() would raise, or None.
 
         Raises
         ------
         TimeoutError
-            It has not ended yet.
+            The job has not ended.
         """
         self._wait_for_end(timeout)
         try:
@@ -213,12 +213,12 @@ class Job:
         return None
 
     def cancel(self) -> bool:
-        """Stop it and keep its record; False when it had ended already."""
+        """Stop the job and keep its record; return False if it had already ended."""
         sql = "SELECT pyqsys.pyqcanceljob($1::pg_catalog.text)"
         return bool(_session.connection().query(sql, (self.id,))[1][0][0])
 
     def delete(self) -> None:
-        """Delete it and its result; one that runs is stopped at once."""
+        """Delete the job and its result; a running job is stopped at once."""
         sql = "SELECT name FROM pyqsys.pyqdeletejob($1::pg_catalog.text)"
         _session.connection().query(sql, (self.id,))
 
@@ -228,7 +228,7 @@ class Job:
             raise TimeoutError(f"job {self.id} is {state} after {timeout} s")
 
     def _check(self) -> None:
-        """Fail as the job failed."""
+        """Raise the error of the job."""
         sql = "SELECT pyqsys.finished_job($1::pg_catalog.text)"
         _session.connection().query(sql, (self.id,))
 
@@ -260,10 +260,10 @@ class Job:
         return self._await_result().__await__()
 
     async def _await_result(self) -> Any:
-        """result(), in a way that lets the event loop run.
+        """result() for coroutines, which lets the event loop run.
 
-        The job goes on when the task is cancelled. In an engine, where only one thread may run
-        SQL, the loop waits.
+        The job continues if the task is cancelled. In an engine, where only one thread may run SQL,
+        the call blocks the event loop.
         """
         import asyncio
 
@@ -304,7 +304,7 @@ class Job:
         show(self)
 
 
-Job.__module__ = "oml"  # where users find it
+Job.__module__ = "oml"  # public module
 
 
 # -------------------------------------------------------------------------------------- submitting
@@ -316,11 +316,11 @@ def submit(function: str | Callable[..., Any], *arguments: Any, **keywords: Any)
     Parameters
     ----------
     function : str or function
-        One of the five: oml.do_eval, oml.table_apply, oml.row_apply, oml.group_apply and
+        One of the five functions: oml.do_eval, oml.table_apply, oml.row_apply, oml.group_apply and
         oml.index_apply, or 'eval', 'table', 'row', 'group' and 'index'. Any other function is run
-        once with the arguments, as oml.do_eval() does.
+        once with the arguments, as by oml.do_eval().
     *arguments, **keywords
-        Of the call. `timeout` and `oml_retries` are the job's: docs/reference/jobs.md.
+        Arguments of the call. `timeout` and `oml_retries` apply to the job: docs/reference/jobs.md.
 
     Returns
     -------
@@ -329,8 +329,8 @@ def submit(function: str | Callable[..., Any], *arguments: Any, **keywords: Any)
     Raises
     ------
     DatabaseError
-        SQLSTATE 0A000: the rows are in temporary tables, which the job would not see. Otherwise
-        as the call itself.
+        SQLSTATE 0A000: the rows are in temporary tables, which the job cannot read. Otherwise as
+        the call itself.
 
     Examples
     --------
@@ -354,34 +354,34 @@ def submit(function: str | Callable[..., Any], *arguments: Any, **keywords: Any)
     if isinstance(function, str):
         by_name = {**five, **{each.__name__: each for each in five.values()}}
         if function not in by_name:
-            raise ValueError(f"submit() takes a function or one of {', '.join(five)}")
+            raise ValueError(f"function must be a function or one of {', '.join(five)}")
         made = by_name[function](*arguments, **keywords)
     elif any(function is each for each in five.values()):
         made = function(*arguments, **keywords)
     else:
         made = apply.do_eval(function, **_by_name(function, arguments), **keywords)
     if not isinstance(made, Job):
-        raise TypeError("this call does not make a job")
+        raise TypeError("this call did not submit a job")
     return made
 
 
 def _by_name(function: Callable[..., Any], arguments: tuple[Any, ...]) -> dict[str, Any]:
-    """Positional arguments by their names: engines are given keyword arguments."""
+    """Map positional arguments to names: engines receive keyword arguments."""
     if not arguments:
         return {}
     if not callable(function):
-        raise TypeError(f"submit() takes a function, not {type(function).__name__}")
+        raise TypeError(f"function must be a function, not {type(function).__name__}")
     signature = inspect.signature(function)
     kinds = {name: each.kind for name, each in signature.parameters.items()}
     given = signature.bind_partial(*arguments).arguments
     for name in given:
         if kinds[name] is not inspect.Parameter.POSITIONAL_OR_KEYWORD:
-            raise TypeError(f'argument "{name}" cannot be passed by name, as jobs need it')
+            raise TypeError(f'argument "{name}" cannot be passed by name, as required for jobs')
     return dict(given)
 
 
 def submit_call(call: _calls.Call, prototype: Any, shape: _shapes.Shape) -> Job:
-    """Submit a call; its result is given the shape, or fills a table like the prototype."""
+    """Submit a call; its result gets the given shape, or fills a table like the prototype."""
     if prototype is not None:
         _prototype.columns_of(prototype)
     _refuse_temporary(call.arguments.values())
@@ -402,7 +402,7 @@ def _refuse_temporary(values: Iterable[Any]) -> None:
             raise DatabaseError(
                 "a job cannot read temporary tables of this session",
                 "0A000",
-                hint="Store the rows in a table, with oml.create() for example.",
+                hint="Store the rows in a table, for example with oml.create().",
             )
 
 
@@ -412,7 +412,7 @@ _schemas: weakref.WeakKeyDictionary[Any, str] = weakref.WeakKeyDictionary()
 
 
 def _view() -> str:
-    """The name of view pyq_jobs, which is in the schema that the extension was created in."""
+    """The name of view pyq_jobs, qualified with the extension's schema."""
     connection = _session.connection()
     known = None if connection.is_embedded else _schemas.get(connection)
     if known is None:
@@ -422,7 +422,7 @@ def _view() -> str:
             " WHERE e.extname OPERATOR(pg_catalog.=) 'oml_epe'"
         )[1]
         if not rows:
-            raise DatabaseError("extension oml_epe is not in this database", "42704")
+            raise DatabaseError('extension "oml_epe" is not installed in this database', "42704")
         known = f"{quote(rows[0][0])}.pyq_jobs"
         if not connection.is_embedded:
             _schemas[connection] = known
@@ -435,12 +435,12 @@ def job(id: str) -> Job:
     Parameters
     ----------
     id : str
-        The UUID, or the URL that ends in it, of a job submitted in any way.
+        The UUID of a job, however it was submitted, or the URL that ends with it.
 
     Raises
     ------
     DatabaseError
-        SQLSTATE 42704: there is none that the current user may see.
+        SQLSTATE 42704: the job does not exist, or the current user may not see it.
     """
     text = str(id).rstrip("/")
     if text.endswith("/result"):
@@ -460,12 +460,12 @@ def job(id: str) -> Job:
 
 
 def jobs(everyone: bool = False) -> pandas.DataFrame:
-    """List the current user's jobs, the latest first.
+    """List the current user's jobs, most recent first.
 
     Parameters
     ----------
     everyone : bool
-        For superusers: those of all users.
+        For superusers: list the jobs of all users.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""What the server says while a call runs: printed lines and how far it is."""
+"""Receives printed output and progress from the server while a call runs."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-#: SQLSTATE of the messages that say how many calls are done.
+#: SQLSTATE of the messages that report the number of completed calls.
 PROGRESS_STATE = "00EPE"
 
 
 class Listener:
-    """Keeps what scripts print, and moves a progress bar.
+    """Collects printed output, and updates a progress bar.
 
     Parameters
     ----------
     total : int or None
-        How many calls there will be, when it is known.
+        Number of calls, if known.
     """
 
     def __init__(self, total: int | None) -> None:
@@ -29,7 +29,7 @@ class Listener:
 
     @property
     def output(self) -> str:
-        """What has been printed."""
+        """The printed output."""
         return "".join(line + "\n" for line in self._lines)
 
     def hear(self, diagnostic: Any) -> None:
@@ -40,7 +40,7 @@ class Listener:
             self._lines.append(text)
 
     def _move(self, done: int) -> None:
-        if self._bar is None:  # the call is a long one
+        if self._bar is None:  # the call takes long
             tqdm = importlib.import_module("tqdm.auto").tqdm
             self._bar = tqdm(total=self._total, unit="call", leave=False)
         self._bar.update(done - self._bar.n)
@@ -51,14 +51,14 @@ class Listener:
 
 
 def wants_progress() -> bool:
-    """Whether somebody watches, and there is something to show it with."""
+    """Whether the output is interactive and a progress bar is available."""
     is_seen = "ipykernel" in sys.modules or bool(getattr(sys.stderr, "isatty", bool)())
     return is_seen and importlib.util.find_spec("tqdm") is not None
 
 
 @contextlib.contextmanager
 def listen(connection: Any, total: int | None) -> Iterator[Listener]:
-    """Listen to a connection; in an engine, where the client of the call listens, to nothing."""
+    """Listen on a client connection; a no-op in an engine, where the client of the call listens."""
     listener = Listener(total)
     psycopg = getattr(connection, "psycopg", None)
     if psycopg is not None:

@@ -1,4 +1,4 @@
-"""What is to be sent to engines, pickled."""
+"""Pickles functions and arguments for engines."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from typing import Any, NamedTuple
 
 from oml import _portable, _session
 
-#: Types of functions and classes, which a plain pickle only names.
+#: Types of functions and classes, which a plain pickle references by name only.
 _NAMED = (type, types.FunctionType)
 _PREFIXES = ("oml_epe_script.",)  # modules of scripts
 _OURS = frozenset(("oml", "_oml_epe", "_oml_epe_runtime"))
 
 
 class EngineFacts(NamedTuple):
-    """What the Python of engines is like.
+    """Properties of the engines' Python.
 
     Attributes
     ----------
     python : str
         Its minor version, "3.11".
     cloudpickle : str
-        The major version of its cloudpickle, empty without one.
+        Major version of its cloudpickle, empty if not installed.
     """
 
     python: str
@@ -45,14 +45,14 @@ def facts():
     return f"{sys.version_info[0]}.{sys.version_info[1]} {version.partition('.')[0]}"
 """
 
-#: By the environment, None being the usual one.
+#: By environment; None is the default one.
 _Facts = dict["str | None", EngineFacts]
 _facts_of_clients: weakref.WeakKeyDictionary[Any, _Facts] = weakref.WeakKeyDictionary()
 _facts_of_engine: _Facts = {}
 
 
 def engine_facts(environment: str | None) -> EngineFacts:
-    """Ask an engine of the current connection about its Python, once for each environment."""
+    """Query an engine of the current connection for its Python, once per environment."""
     connection = _session.connection()
     known = _facts_of_engine
     if not connection.is_embedded:
@@ -76,7 +76,7 @@ def versions(names):
 
 
 def versions_in_engine(names: list[str], environment: str | None) -> dict[str, str]:
-    """Ask an engine for the versions of Python and of the packages of these modules."""
+    """Query an engine for the versions of Python and of the packages of these modules."""
     rows = _session.connection().query(
         "SELECT f FROM pyqsys.apply(cut => 'eval', out_row => NULL::pg_catalog.jsonb, "
         "scr_name => 'versions', source => $1, par_lst => $2, env_name => $3) AS f",
@@ -87,11 +87,11 @@ def versions_in_engine(names: list[str], environment: str | None) -> dict[str, s
 
 
 def why_not_cloudpickle(environment: str | None = None) -> str:
-    """Say why functions cannot be sent by value to an environment, "" when they can."""
+    """Return the reason why functions cannot be sent by value to an environment, "" if they can."""
     try:
         cloudpickle: Any = importlib.import_module("cloudpickle")
     except ImportError:
-        return "cloudpickle is not installed here"
+        return "cloudpickle is not installed on this side"
     here = _portable.python_version()
     there = engine_facts(environment)
     if there.python != here:
@@ -108,7 +108,7 @@ def why_not_cloudpickle(environment: str | None = None) -> str:
 
 
 def is_local(module_name: str | None) -> bool:
-    """Whether engines cannot be expected to have a module: it is neither Python's nor installed."""
+    """Whether engines may lack a module: it is neither part of Python nor installed."""
     if module_name is None or module_name in ("__main__", "__mp_main__"):
         return True
     root = module_name.partition(".")[0]
@@ -134,16 +134,16 @@ def _is_local_root(root: str) -> bool:
 
 
 class _NeedsValueError(Exception):
-    """Something would be named that engines do not have."""
+    """A pickle would reference a module that engines do not have."""
 
 
 class _PlainPickler(_portable.Pickler):
-    """Pickles what engines can load without cloudpickle."""
+    """Pickles objects that engines can load without cloudpickle."""
 
     def reducer_override(self, value: Any) -> Any:
         if isinstance(value, _NAMED) and is_local(getattr(value, "__module__", None)):
             name = getattr(value, "__qualname__", repr(value))
-            raise _NeedsValueError(f'"{name}" is defined on this side only')
+            raise _NeedsValueError(f'"{name}" is defined only on this side')
         return super().reducer_override(value)
 
 
@@ -151,7 +151,7 @@ _FAILURES = (_NeedsValueError, pickle.PicklingError, TypeError, AttributeError)
 
 
 def _describe(content: dict[str, Any]) -> str:
-    """Name the argument that cannot be pickled."""
+    """Describe the argument that cannot be pickled."""
     for name, value in content["arguments"].items():
         try:
             _PlainPickler(io.BytesIO()).dump(value)
@@ -167,12 +167,12 @@ def pack(content: dict[str, Any], environment: str | None = None) -> bytes:
     ----------
     content : dict
     environment : str, optional
-        Of the engine that loads it.
+        Environment of the engine that loads it.
 
     Raises
     ------
     TypeError
-        Something cannot be sent.
+        An object cannot be sent.
     """
     header: dict[str, Any] = {"python": _portable.python_version(), "cloudpickle": False}
     file = io.BytesIO()

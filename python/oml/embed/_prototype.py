@@ -1,4 +1,4 @@
-"""func_value: the columns of a result that stays in the database."""
+"""func_value: the columns of a result that is stored in the database."""
 
 from __future__ import annotations
 
@@ -49,9 +49,9 @@ def columns_of(prototype: Any) -> list[tuple[str, str]]:
     Raises
     ------
     TypeError
-        It is no pandas.DataFrame.
+        The prototype is not a pandas.DataFrame.
     ValueError
-        It has no columns, or two of the same name.
+        It has no columns, or columns with equal names.
     """
     import pandas
 
@@ -59,10 +59,10 @@ def columns_of(prototype: Any) -> list[tuple[str, str]]:
         raise TypeError(f"func_value must be a pandas.DataFrame, not {type(prototype).__name__}")
     names = [str(label) for label in prototype.columns]
     if not names or len(set(names)) != len(names):
-        raise ValueError("func_value needs columns, each with a name of its own")
+        raise ValueError("func_value must have columns with unique names")
     return [(name, _sql_type(prototype.iloc[:, i])) for i, name in enumerate(names)]
 
 
 def column_list(columns: list[tuple[str, str]]) -> str:
-    """Return the columns as they stand in CREATE TABLE."""
+    """Return the column definitions for CREATE TABLE."""
     return ", ".join(f"{quote(name)} {sql_type}" for name, sql_type in columns)

@@ -1,4 +1,4 @@
-"""From the results of a call's single calls to what the call returns."""
+"""Combines the results of individual function calls to the result of a call."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
     Results = list[tuple["str | None", Any, list[bytes]]]
     Shape = Callable[[Results], Any]
 
-#: Names as quote() writes them, in a list.
+#: A list of names as written by quote().
 _QUOTED = re.compile(r'"((?:[^"]|"")*)"')
 
 
 def of_call(cut: str, query: str | None, columns: str | None) -> Shape:
-    """Return the shape of a call that is described as pyqsys.job_calls does it."""
+    """Return the shape of a call from its description in pyqsys.job_calls."""
     if cut == "group":
         names = [name.replace('""', '"') for name in _QUOTED.findall(columns or "")]
-        # Written by hand, it may be anything, a column's name without quotes for example.
+        # A hand-written description may contain anything, for example a column name without quotes.
         if query is not None and ", ".join(map(quote, names)) == columns:
             return groups(query, names)
         return named
@@ -32,7 +32,7 @@ def of_call(cut: str, query: str | None, columns: str | None) -> Shape:
 
 
 def single(results: Results) -> Any:
-    """What the only call returned."""
+    """The result of the only call."""
     ((_, result, images),) = results
     return with_images(result, images)
 
@@ -43,7 +43,7 @@ def listed(results: Results) -> Any:
 
 
 def named(results: Results) -> Any:
-    """A dict by the server's names of the groups."""
+    """A dict keyed by the server's names of the groups."""
     found = {name: with_images(result, images) for name, result, images in results}
     if len(found) < len(results):
         raise DatabaseError(
@@ -55,14 +55,14 @@ def named(results: Results) -> Any:
 
 
 def rows(results: Results) -> Any:
-    """Chunks' frames as one, anything else as a list."""
+    """The frames of chunks concatenated; any other results as a list."""
     if any(images for _, _, images in results):
         return listed(results)
     return _joined([result for _, result, _ in results])
 
 
 def groups(query: str, columns: list[str]) -> Shape:
-    """Return the shape of a call over groups of a query's rows: a dict by their keys."""
+    """Return the shape of a group call over a query's rows: a dict by group key."""
 
     def shape(results: Results) -> Any:
         keys = _group_keys(query, columns, [name or "" for name, _, _ in results])
@@ -72,7 +72,7 @@ def groups(query: str, columns: list[str]) -> Shape:
 
 
 def with_images(result: Any, images: list[bytes]) -> Any:
-    """Return a result with its images, when it has some."""
+    """Return a result together with its images, if any."""
     return _DataImage(result, images) if images else result
 
 
@@ -86,7 +86,7 @@ def _joined(results: list[Any]) -> Any:
 
 
 def _group_keys(query: str, columns: list[str], names: list[str]) -> list[Any]:
-    """Return a key for each group, in the order of the groups.
+    """Return the key of each group, in the order of the groups.
 
     Parameters
     ----------
@@ -96,7 +96,7 @@ def _group_keys(query: str, columns: list[str], names: list[str]) -> list[Any]:
     Raises
     ------
     DatabaseError
-        The rows are no longer those that were grouped.
+        The rows have changed since they were grouped.
     """
     is_single = len(columns) == 1
     if is_single and "null" not in names and len(set(names)) == len(names):
@@ -107,7 +107,7 @@ def _group_keys(query: str, columns: list[str], names: list[str]) -> list[Any]:
         f"ELSE pg_catalog.format('%s', g.{quote(column)}) END"
         for column in columns
     )
-    # Equal values may differ as texts, such as 1.0 and 1.00: the name is one of them.
+    # Equal values may differ as texts, such as 1.0 and 1.00: the name is one of these texts.
     rows = _session.connection().query(
         f'SELECT pg_catalog.min(({text}) COLLATE "C"), pg_catalog.max(({text}) COLLATE "C"), '
         f"{items} FROM ({query}) AS g GROUP BY {items} ORDER BY {items}"
@@ -116,7 +116,7 @@ def _group_keys(query: str, columns: list[str], names: list[str]) -> list[Any]:
         least != greatest or name == least for name, (least, greatest, *_) in zip(names, rows)
     )
     if not is_same:
-        raise DatabaseError("the groups changed while they were worked on", "40001")
+        raise DatabaseError("the groups changed during the call", "40001")
     keys: list[Any]
     if is_single:
         keys = [None if value is None else name for name, (_, _, value) in zip(names, rows)]
@@ -126,13 +126,13 @@ def _group_keys(query: str, columns: list[str], names: list[str]) -> list[Any]:
         raise DatabaseError(
             "two groups have the same key",
             "22023",
-            hint="The texts of their values are the same: is extra_float_digits below 0?",
+            hint="Their values are equal as text; check that extra_float_digits is not negative.",
         )
     return keys
 
 
 def _hashable(value: Any) -> Any:
-    """A value as part of a key: arrays and rows of composite types as tuples."""
+    """A hashable form of a value: arrays and rows of composite types become tuples."""
     if hasattr(value, "tolist"):
         value = value.tolist()
     if isinstance(value, list):

@@ -75,30 +75,31 @@ def do_eval(
     Parameters
     ----------
     func : function, str or oml.script.script.Callable
-        A function, the name of a script, or the text of a definition.
+        A function, the name of a script, or the source text of a definition.
     func_owner : str, optional
-        Owner of the script that `func` names; without one your own comes before a global one.
+        Owner of the script named by `func`; by default your own script precedes a global one.
     graphics : bool
-        Capture the figures that the function leaves open.
+        Return the figures that are open when the function returns.
     env_name : str, optional
-        The Python environment of the server to run in, see pyq_list_envs().
+        Python environment of the server, see pyq_list_envs().
     func_value : pandas.DataFrame, optional
-        One row like those of the result, which then stays in the database.
+        A frame with one row of the result's columns and types; the result is then stored in the
+        database.
     **kwargs
-        Arguments of the function, any objects that can be pickled, and control arguments `oml_*`.
-        With `oml_async_flag=True` the call is a job, and its oml.Job is returned; then `timeout`,
-        in seconds, and `oml_retries` are the job's, see docs/reference/jobs.md.
+        Arguments of the function, any picklable objects, and control arguments `oml_*`. With
+        `oml_async_flag=True` the call is submitted as a job, and its oml.Job is returned; then
+        `timeout`, in seconds, and `oml_retries` apply to the job, see docs/reference/jobs.md.
 
     Returns
     -------
     Any
-        What the function returned; with `func_value` an oml.DataFrame, with `graphics` and
-        figures an object with attributes `dat` and `img`, with `oml_async_flag` an oml.Job.
+        The returned value; with `func_value` an oml.DataFrame, with `graphics` and figures an
+        object with attributes `dat` and `img`, with `oml_async_flag` an oml.Job.
 
     Raises
     ------
     ScriptError
-        The function failed; the cause shows the engine's traceback.
+        The function failed; the cause contains the engine's traceback.
 
     Examples
     --------
@@ -157,13 +158,14 @@ def table_apply(
     env_name: str | None = None,
     **kwargs: Any,
 ) -> Any:
-    """Run a function once over all rows of a proxy, its first argument.
+    """Run a function once on all rows of a proxy.
 
     Parameters
     ----------
     data : oml.DataFrame
-        The rows. The function gets a pandas.DataFrame; a two-dimensional array when all columns
-        are numeric, unless `oml_input_type` says otherwise.
+        The rows. They are passed as the first argument: as a pandas.DataFrame, or as a
+        two-dimensional array if all columns are numeric, unless `oml_input_type` specifies
+        otherwise.
     func, func_owner, graphics, env_name, **kwargs
         As for do_eval().
 
@@ -230,7 +232,7 @@ def row_apply(
     env_name: str | None = None,
     **kwargs: Any,
 ) -> Any:
-    """Run a function over a proxy's rows, so many at a time.
+    """Run a function on chunks of a proxy's rows.
 
     Parameters
     ----------
@@ -238,14 +240,14 @@ def row_apply(
     func, func_owner, graphics, env_name, **kwargs
         As for table_apply().
     rows : int
-        Rows in a chunk; the last may be shorter.
+        Rows per chunk; the last chunk may be shorter.
     parallel : bool or int, optional
-        How many engines to use; True leaves it to the server.
+        Number of engines; True lets the server choose.
 
     Returns
     -------
     pandas.DataFrame, list or oml.DataFrame
-        The chunks' frames as one; a list where they are not all frames, or have images.
+        The frames of the chunks concatenated; a list if a result is not a frame or has images.
 
     Examples
     --------
@@ -332,26 +334,26 @@ def group_apply(
     env_name: str | None = None,
     **kwargs: Any,
 ) -> Any:
-    """Run a function over each group of a proxy's rows.
+    """Run a function on each group of a proxy's rows.
 
     Parameters
     ----------
     data : oml.DataFrame
     index : oml.DataFrame or column
-        The columns whose values make the groups. Of `data`, or of the same rows: then they come
-        along as further columns.
+        The grouping columns. They belong to `data`, or to a proxy of the same rows; in this case
+        they are added as further columns.
     func, func_owner, graphics, env_name, **kwargs
         As for table_apply().
     parallel : bool or int, optional
         As for row_apply().
     orderby : oml.DataFrame or column, optional
-        What the rows of a group are sorted by.
+        Columns to sort the rows of each group by.
 
     Returns
     -------
     dict or oml.DataFrame
-        What the function returned for each group. Keys are the column's value as text, None for
-        NULL; tuples of values when there are several columns.
+        The returned value for each group. Keys are the column's value as text, None for NULL;
+        tuples of values if there are several columns.
 
     Examples
     --------
@@ -442,7 +444,7 @@ def index_apply(
     Returns
     -------
     list or oml.DataFrame
-        What the function returned, in the order of the numbers.
+        The returned values, in the order of the numbers.
 
     Examples
     --------
@@ -474,24 +476,24 @@ def _frame(value: Any, argument: str) -> DataFrame:
         return DataFrame(value)
     raise TypeError(
         f"{argument} must be an oml.DataFrame, not {type(value).__name__}: "
-        "oml.push() makes one of local data"
+        "use oml.push() for local data"
     )
 
 
 def _count(value: Any, argument: str, least: int) -> int:
     if isinstance(value, bool) or not hasattr(value, "__index__") or value.__index__() < least:
-        raise ValueError(f"{argument} must be a whole number, {least} or more")
+        raise ValueError(f"{argument} must be an integer, at least {least}")
     return int(value.__index__())
 
 
 def _with_columns(frame: DataFrame, further: DataFrame, argument: str) -> DataFrame:
-    """Return a frame with the columns of another one, of the same rows, that it lacks."""
+    """Return a frame extended by the missing columns of another frame of the same rows."""
     missing = [name for name in further.columns if name not in frame.columns]
     if not missing:
         return frame
     if further._source is not frame._source:
         raise ValueError(
-            f'{argument} has column "{missing[0]}", which data has not, and is not of the same rows'
+            f'{argument} has an extra column "{missing[0]}" and is not of the same rows'
         )
     columns = {**frame._columns, **{name: further._columns[name] for name in missing}}
     return DataFrame._make(frame._source, columns)

@@ -8,14 +8,14 @@ from typing import Any
 
 
 class _DataImage:
-    """What a function returned, and what it drew.
+    """The returned value of a function, and its figures.
 
     Attributes
     ----------
     dat : Any
         The returned object.
     img : list of bytes
-        A PNG file for each figure, in the order of the figures' numbers.
+        One PNG file per figure, in the order of the figure numbers.
     """
 
     def __init__(self, dat: Any, img: list[bytes]) -> None:

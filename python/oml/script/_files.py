@@ -1,4 +1,4 @@
-"""Scripts in files: .json with everything about them, or .py."""
+"""Scripts in files: .json with all attributes, or .py."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from oml.script.script import create, dir
 
-_MARK = "# oml.script "  # before each script of a .py file, with its name and description as JSON
+_MARK = "# oml.script "  # precedes each script of a .py file, with name and description as JSON
 
 
 def export_script(
@@ -20,20 +20,20 @@ def export_script(
     sctype: str = "user",
     overwrite: bool = False,
 ) -> None:
-    """Write scripts to a file, which import_script() reads.
+    """Write scripts to a file that import_script() can read.
 
     Parameters
     ----------
     file_name : str
         A name with suffix .json or .py.
     name, regex_match, sctype
-        Which scripts: as in oml.script.dir().
+        Selects the scripts, as in oml.script.dir().
     overwrite : bool
-        Replace the file if there is one.
+        Replace an existing file.
     """
     path = _path(file_name)
     if sctype == "grant":
-        raise ValueError("sctype 'grant' lists no scripts")
+        raise ValueError("sctype must not be 'grant'")
     rows = dir(name, regex_match, sctype)[["name", "script", "description"]]
     scripts = [
         {"name": each, "script": script, "description": description or None}
@@ -51,13 +51,13 @@ def export_script(
 
 
 def import_script(file_name: str, is_global: bool = False, overwrite: bool = False) -> None:
-    """Store the scripts of a file.
+    """Store the scripts contained in a file.
 
     Parameters
     ----------
     file_name : str
-        A .json or .py file of export_script(), or any .py file: then each function at its top level
-        becomes a script of its name.
+        A .json or .py file written by export_script(), or any other .py file: then each top-level
+        function becomes a script with the function's name.
     is_global, overwrite : bool
         As in oml.script.create().
     """
@@ -72,7 +72,7 @@ def import_script(file_name: str, is_global: bool = False, overwrite: bool = Fal
 def _path(file_name: str) -> Path:
     path = Path(file_name)
     if path.suffix not in (".json", ".py"):
-        raise ValueError("the file's suffix is .json or .py")
+        raise ValueError("the file name must have the suffix .json or .py")
     return path
 
 

@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 
 class _Source(io.StringIO):
-    """A file of a script's text, which prints as the text."""
+    """A file object over a script's text; str() returns the text."""
 
     def __str__(self) -> str:
         return self.getvalue()
 
 
 class Callable:
-    """A stored script; calling it runs it here.
+    """A stored script; calling it runs it locally.
 
     Attributes
     ----------
@@ -44,7 +44,7 @@ class Callable:
         self._function: Any = None
 
     def get_source(self) -> io.StringIO:
-        """Return a file of the text; it prints as the text."""
+        """Return a file object over the text; str() returns the text."""
         return _Source(self._source)
 
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
@@ -58,7 +58,7 @@ class Callable:
 
 
 def load_function(name: str, source: str) -> Any:
-    """Run the text of a script; return the function named like it, else the last one it defines."""
+    """Run the text of a script; return the function with its name, or else the last one defined."""
     filename = f"<script {name}>"
     lines = source.splitlines(keepends=True)
     linecache.cache[filename] = (len(source), None, lines, filename)
@@ -86,7 +86,7 @@ def _source_of(func: Any) -> str:
     try:
         return textwrap.dedent(inspect.getsource(func))
     except (OSError, TypeError) as error:
-        raise ValueError(f"there is no source of {func!r}: pass it as a str") from error
+        raise ValueError(f"the source of {func!r} is not available: pass it as a str") from error
 
 
 def create(
@@ -101,20 +101,20 @@ def create(
     Parameters
     ----------
     name : str
-        1 to 128 characters, case-sensitive; need not be the function's.
+        1 to 128 characters, case-sensitive; may differ from the function's name.
     func : str, function or Callable
-        A function, or the text of its definition. Only its own text is stored.
+        A function, or the source text of its definition. Only this text is stored.
     is_global : bool
-        Everybody may read and run it.
+        All roles may read and run it.
     overwrite : bool
-        Replace a script of that name.
+        Replace an existing script.
     description : str, optional
-        What it is for.
+        Description of the script.
 
     Raises
     ------
     DatabaseError
-        SQLSTATE 42710: there is one of that name; 22023: it does not compile, or has no function;
+        SQLSTATE 42710: the script exists; 22023: it does not compile, or defines no function;
         42501: the user may not store it.
     """
     _session.connection().query(
@@ -130,7 +130,7 @@ def drop(name: str, is_global: bool = False, silent: bool = False) -> None:
     Raises
     ------
     DatabaseError
-        SQLSTATE 42704: there is none, unless `silent`.
+        SQLSTATE 42704: the script does not exist, unless `silent`.
     """
     _session.connection().query(
         "SELECT pyqsys.pyqscriptdrop($1::pg_catalog.text, $2::pg_catalog.bool,"
@@ -162,41 +162,42 @@ _LISTING = Listing(
 def dir(
     name: str | Sequence[str] | None = None, regex_match: bool = False, sctype: str = "user"
 ) -> pandas.DataFrame:
-    """Return what scripts there are.
+    """List scripts.
 
     Parameters
     ----------
     name : str or list of str, optional
-        Names, or a regular expression that is searched for in them; without, all.
+        Names, or a regular expression that is searched for in names; all by default.
     regex_match : bool
         Whether `name` is a regular expression.
     sctype : {'user', 'global', 'all', 'granted', 'grant'}
-        The current user's scripts; the global ones; all that the user may run; those that others
-        have granted; or to whom the user has granted his.
+        The current user's scripts; global ones; all that the user may run; those granted by other
+        roles; or the roles to which the user's scripts are granted.
 
     Returns
     -------
     pandas.DataFrame
-        name, script, description, date; for 'all' and 'granted' with the owner before them; for
-        'grant' name and grantee.
+        name, script, description, date; for 'all' and 'granted' preceded by the owner; for 'grant'
+        name and grantee.
     """
     return _LISTING.read(sctype, name, regex_match)
 
 
 def load(name: str, owner: str | None = None) -> Callable:
-    """Return a script as something to call.
+    """Return a script as a callable.
 
     Parameters
     ----------
     name : str
         The script.
     owner : str, optional
-        Whose, 'PYQSYS' for a global one; without, the current user's, else the global one.
+        Owner, 'PYQSYS' for a global script; by default the current user's, otherwise the global
+        one.
 
     Raises
     ------
     DatabaseError
-        SQLSTATE 42704: there is none that the user may run.
+        SQLSTATE 42704: the script does not exist, or the user may not run it.
     """
     sql = (
         "SELECT s.owner_name, s.name, s.script, s.is_trusted, s.is_own"

@@ -1,4 +1,4 @@
-// The Arrow C Data Interface: schemas, arrays and streams, and who releases what.
+// The Arrow C Data Interface: schemas, arrays and streams, and the release of each.
 #include "core/arrow/arrow.h"
 
 #include <cerrno>
@@ -17,7 +17,7 @@ namespace {
 
 // ---------------------------------------------------------------------------------------- schemas
 
-/// What an ArrowSchema points to.
+/// The private data of an ArrowSchema.
 struct SchemaOwner {
     std::string format;
     std::string name;
@@ -42,7 +42,7 @@ void release_schema(ArrowSchema* schema) {
 void fill_schema(const ArrowNode& node, ArrowSchema& schema) {
     schema = ArrowSchema{};
     auto owner = std::make_unique<SchemaOwner>(SchemaOwner{node.format, node.name, node.metadata});
-    // From here on a failure leaves a schema that its owner can release as far as it is.
+    // If an allocation fails from here on, the owner can release the incomplete schema.
     SchemaOwner& own = *owner;
     schema.private_data = owner.release();
     schema.release = release_schema;
@@ -66,7 +66,7 @@ void fill_schema(const ArrowNode& node, ArrowSchema& schema) {
 
 // ----------------------------------------------------------------------------------------- arrays
 
-/// What an ArrowArray points to. The node's buffers live here; its children have moved on.
+/// The private data of an ArrowArray: it owns the node's buffers; its children have been moved out.
 struct ArrayOwner {
     ArrowNode node{};
     std::vector<const void*> buffers{};
@@ -82,7 +82,7 @@ void release_array(ArrowArray* array) {
     array->release = nullptr;
 }
 
-/// Of no bytes at all, validity is null; some readers want an address for the others.
+/// A validity buffer without bytes is a null pointer; some readers need an address for the others.
 const void* address_of(const Buffer& buffer, bool is_validity) noexcept {
     static const std::int64_t kNothing = 0;
     return buffer.data() != nullptr || is_validity ? static_cast<const void*>(buffer.data())
@@ -122,7 +122,7 @@ void fill_array(ArrowNode&& node, ArrowArray& array) {
 struct StreamOwner {
     ArrowNode type{};  ///< formats and names of the columns
     std::vector<ArrowArray> arrays{};
-    std::size_t given = 0;  ///< arrays that have been handed out
+    std::size_t given = 0;  ///< number of arrays already returned
 
     StreamOwner() = default;
     StreamOwner(const StreamOwner&) = delete;
@@ -147,8 +147,8 @@ int get_schema(ArrowArrayStream* stream, ArrowSchema* out) {
 }
 
 int get_next(ArrowArrayStream* stream, ArrowArray* out) {
-    // Moved, as the interface defines it: the array changes its address, not its owner. A released
-    // one means the end.
+    // Moved as the interface defines it: the array gets a new address and keeps its owner. A
+    // released array means the end of the stream.
     StreamOwner& owner = owner_of(stream);
     *out = owner.given < owner.arrays.size()
                ? std::exchange(owner.arrays[owner.given++], ArrowArray{})
@@ -197,7 +197,8 @@ void export_table(ArrowTable&& table, ArrowArrayStream& stream) {
     owner->arrays.reserve(table.chunks.size());
     for (ArrowNode& chunk : table.chunks) {
         owner->arrays.emplace_back();
-        fill_array(std::move(chunk), owner->arrays.back());  // should it fail, the owner releases
+        // if this throws, the owner releases it
+        fill_array(std::move(chunk), owner->arrays.back());
     }
     stream = ArrowArrayStream{};
     stream.get_schema = get_schema;

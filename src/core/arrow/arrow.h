@@ -1,4 +1,4 @@
-// The Arrow C Data Interface: hands a Batch to any Arrow library of the process, without a copy.
+// The Arrow C Data Interface: exports a Batch to any Arrow library of the process without a copy.
 #pragma once
 
 #include <cstdint>
@@ -45,7 +45,7 @@ struct ArrowArrayStream {
 
 namespace epe {
 
-/// Makes `stream` give the batch, once.
+/// Makes `stream` return the batch, once.
 ///
 /// Lifetimes: the stream owns the batch until get_next hands it out; from then on every array,
 /// children included, owns its own buffers and lives until its own release, as the interface

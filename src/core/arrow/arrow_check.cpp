@@ -1,4 +1,4 @@
-// What the buffers of an Arrow array hold.
+// Checks the contents of the buffers of an Arrow array.
 #include <algorithm>
 #include <cstring>
 #include <string_view>
@@ -114,7 +114,7 @@ void Check::check_texts() const {
     const char* const bytes = node_.buffers[2].as<char>();
     const auto size = static_cast<std::int64_t>(node_.buffers[2].size());
     if (is_text(bytes, size) && are_character_starts(bytes, size, ends, rows_ + 1)) return;
-    // What lies under a NULL, before the first row or between rows may be anything.
+    // Values under a NULL, before the first row or between rows are arbitrary.
     for (std::int64_t row = node_.offset; row < rows_; ++row)
         require(is_null(row) || is_text(bytes + ends[row], ends[row + 1] - ends[row]),
                 "text that is not UTF-8");

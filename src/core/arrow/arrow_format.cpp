@@ -11,7 +11,7 @@ namespace {
 constexpr std::int64_t kWidest = std::int64_t{1} << 30;
 constexpr int kMostCodes = 128;
 
-/// A number from 0 to `most`, which ends at a comma or at the end; it is taken off `text`.
+/// A number from 0 to `most` that ends at a comma or at the end; it is removed from `text`.
 std::optional<std::int64_t> take_number(std::string_view& text, std::int64_t most) {
     std::int64_t number = 0;
     const char* const end = text.data() + text.size();

@@ -8,17 +8,17 @@
 
 namespace epe {
 
-/// How the values of an Arrow array lie in its buffers.
+/// The buffer layout of an Arrow array.
 enum class ArrowLayout : std::uint8_t {
     kNull,         ///< no buffers
     kFixed,        ///< values of `width` bytes
-    kBits,         ///< values of a bit
+    kBits,         ///< one bit per value
     kBytes,        ///< offsets of `width` bytes, bytes
     kView,         ///< views of 16 bytes, any number of buffers of bytes, their sizes
     kList,         ///< offsets of `width` bytes into the child
     kListView,     ///< offsets and sizes of `width` bytes into the child
-    kFixedList,    ///< `width` values of the child each
-    kStruct,       ///< a child for each field
+    kFixedList,    ///< `width` values of the child per row
+    kStruct,       ///< one child per field
     kSparseUnion,  ///< type codes; children of the array's length
     kDenseUnion,   ///< type codes and int32 offsets into the children
     kRunEnds,      ///< no buffers; run ends and values as children
@@ -41,7 +41,7 @@ struct ArrowFormat {
     std::int64_t child_count() const noexcept;
 };
 
-/// Nothing for a format that the interface does not know.
+/// nullopt for a format that the interface does not define.
 std::optional<ArrowFormat> parse_arrow_format(std::string_view text);
 
 }  // namespace epe

@@ -69,7 +69,7 @@ class Importer {
 /// Up to its null byte.
 std::string Importer::read_text(const char* from, std::size_t longest, const char* what) {
     std::string text;
-    // Not beyond the end of an aligned piece: what follows the text need not be there.
+    // Reads no further than the end of an aligned piece: memory after the text may not be mapped.
     while (text.size() <= longest) {
         std::array<char, 64> piece{};
         const auto at = reinterpret_cast<std::uintptr_t>(from) + text.size();
@@ -144,7 +144,8 @@ ArrowNode Importer::read_type(const ArrowSchema& schema, int depth) {
 
 // ------------------------------------------------------------------------------------------ arrays
 
-/// `count` values of `width` bytes, in pieces: a wrong length ends at memory that is not there.
+/// `count` values of `width` bytes, in pieces: with a wrong length, the read ends at unmapped
+/// memory.
 Buffer Importer::copy(const void* from, std::int64_t count, std::int64_t width) {
     Buffer buffer;
     std::int64_t bytes = 0;
@@ -177,7 +178,7 @@ void Importer::read_validity(const void* from, ArrowNode& node) {
     if (nulls > 0) node.buffers.front() = std::move(bits);
 }
 
-/// Offsets and bytes, or offsets alone of lists.
+/// Offsets and bytes, or only offsets for lists.
 void Importer::read_bytes(const std::vector<const void*>& from, const ArrowFormat& format,
                           ArrowNode& node) {
     const std::int64_t rows = node.offset + node.length;
@@ -293,7 +294,7 @@ ArrowNode Importer::read_array(const ArrowArray& array, const ArrowNode& type, i
     return node;
 }
 
-/// Ends the life of what a producer has given, whatever happens.
+/// Releases the producer's structure on every way out.
 template <typename T>
 struct Released {
     T value{};

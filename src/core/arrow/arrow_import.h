@@ -20,18 +20,18 @@ inline constexpr std::int64_t kMostArrowRows = std::int64_t{1} << 40;
 inline constexpr std::int64_t kMostArrowChildren = 3328;
 inline constexpr int kDeepestArrow = 32;
 
-/// Reads a stream to its end and releases it. Everything that is taken over is copied first and
-/// checked then, so that readers of the table can rely on it: formats that are known, counts of
-/// buffers and children, offsets ascending and within their bytes, indices, type codes, run ends
-/// and views in range, NULLs counted rightly, text in UTF-8, at most kDeepestArrow levels.
+/// Reads a stream to its end and releases it. All data is copied first and checked afterwards, so
+/// that readers of the table can rely on it: known formats, correct counts of buffers and children,
+/// ascending offsets within their bytes, indices, type codes, run ends and views in range, correct
+/// NULL counts, text in UTF-8, at most kDeepestArrow levels.
 ///
-/// The interface does not tell the sizes of buffers; one that is too small for the array's length
-/// is noticed only where its memory cannot be read. Function pointers are called as they are.
+/// The interface does not convey the sizes of buffers; a buffer too small for the array's length is
+/// detected only where its memory cannot be read. Function pointers are called unchecked.
 ///
-/// Throws Error 22023 for what is broken, 38000 when the stream itself reports a failure.
+/// Throws Error 22023 for malformed data, 38000 when the stream itself reports a failure.
 ArrowTable import_stream(ArrowArrayStream& stream, ForeignMemory& memory);
 
-/// Makes `stream` give the table, once. Lifetimes as those of export_stream().
+/// Makes `stream` return the table, once. Lifetimes are those of export_stream().
 void export_table(ArrowTable&& table, ArrowArrayStream& stream);
 
 /// Throws Error 22023; `what` names the part.

@@ -1,4 +1,4 @@
-// How the columns of a batch lie in Arrow's layout: mostly as they are.
+// Converts the columns of a batch to Arrow's layout; most need no conversion.
 #include <new>
 #include <string>
 #include <utility>
@@ -110,7 +110,7 @@ Buffer complete_offsets(Buffer offsets) {
 
 void add_dictionary(Column& column, ArrowNode& node) {
     auto* const codes = column.values.as<std::int32_t>();
-    // NULL has code -1 here; some readers look at the code of a NULL, so let it be one.
+    // NULL has code -1 here; some readers look up the code of a NULL, so use a valid one.
     for (std::int64_t row = 0; row < column.length; ++row)
         if (codes[row] < 0) codes[row] = 0;
     node.format = "i";
@@ -135,7 +135,7 @@ int dimensions_of(const Column& column, const std::string& name) {
     return dimensions == 0 ? 1 : dimensions;
 }
 
-/// The list of one dimension inside a list of several: every run of `sizes[dimension]` elements.
+/// The one-dimensional list inside a multidimensional one: each run of `sizes[dimension]` elements.
 ArrowNode wrap_dimension(const Column& column, int dimension, ArrowNode inner) {
     Buffer offsets;
     must(offsets.push(std::int64_t{0}));
@@ -169,7 +169,7 @@ void add_list(Column& column, const std::string& name, ArrowNode& node) {
     if (dimensions == 1) {
         node.buffers.push_back(complete_offsets(std::move(column.offsets)));
     } else {
-        // The innermost offsets count elements; wrap_dimension() counts wholes of what is inside.
+        // The innermost offsets count elements; wrap_dimension() counts whole inner lists.
         for (int dimension = dimensions - 1; dimension > 0; --dimension)
             inner = wrap_dimension(column, dimension, std::move(inner));
         Buffer offsets;

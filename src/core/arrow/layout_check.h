@@ -1,5 +1,4 @@
-// Checks of the layout of columns that the batches of engines and the arrays of Arrow libraries
-// share.
+// Layout checks shared by the batches of engines and the arrays of Arrow libraries.
 #pragma once
 
 #include <cstdint>
@@ -13,11 +12,12 @@ inline bool has_room(const Buffer& buffer, std::int64_t count, std::size_t width
     return count >= 0 && (width == 0 || static_cast<std::size_t>(count) <= buffer.size() / width);
 }
 
-/// Whether `count` + 1 offsets begin at `least`, never go down, and end at `most` or before.
+/// Whether `count` + 1 offsets begin at `least` or above, never decrease, and end at `most` or
+/// below.
 template <typename Offset>
 bool are_offsets(const Offset* ends, std::int64_t count, std::int64_t least,
                  std::int64_t most) noexcept {
-    bool is_ascending = true;  // without a jump, so that the loop is vectorised
+    bool is_ascending = true;  // branch-free, so that the loop is vectorised
     for (std::int64_t row = 0; row < count; ++row) is_ascending &= ends[row] <= ends[row + 1];
     return is_ascending && ends[0] >= least && ends[count] <= most;
 }

@@ -58,7 +58,7 @@ std::int64_t text_size(const Batch& batch) noexcept {
 namespace {
 
 std::int64_t value_size(const Column& column, std::int64_t begin, std::int64_t end) noexcept {
-    constexpr std::int64_t kPlain = 8;  // of what is printed, too
+    constexpr std::int64_t kPlain = 8;  // including the ones that are printed
     std::int64_t size = (end - begin) * kPlain;
     if (column.has_dictionary) {
         for (std::int64_t row = begin; row < end; ++row)

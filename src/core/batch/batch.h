@@ -19,13 +19,13 @@ struct ListShape {
     std::int32_t sizes[kMaxDimensions];
 };
 
-/// One column of a batch. `length` rules: buffers may hold more than it says.
+/// One column of a batch. `length` is authoritative: buffers may be longer.
 ///
 /// NULLs: a clear bit in `validity` (LSB first), which is empty when null_count is 0. The value
 /// under a NULL is 0, NaN for floats, INT64_MIN (numpy's NaT) for timestamps and intervals.
 /// Unusual values (those that Python's own types cannot hold: infinite or far dates, 24:00,
-/// intervals with months) stand as PostgreSQL's text in `unusual`, at the ascending rows of
-/// `unusual_rows`; the value slot under them is as under a NULL, the validity bit is set.
+/// intervals with months) are stored as PostgreSQL's text in `unusual`, for the ascending rows of
+/// `unusual_rows`; the value slot of such a row is as under a NULL, the validity bit is set.
 struct Column {
     ColumnType type{};
     std::int64_t length = 0;
@@ -33,7 +33,7 @@ struct Column {
     Buffer validity{};
     Buffer values{};   ///< fixed-width values, bytes, or int32 codes when has_dictionary
     Buffer offsets{};  ///< int64, length + 1: bytes and lists
-    Buffer shapes{};   ///< ListShape a row; empty when every list has at most one dimension
+    Buffer shapes{};   ///< one ListShape per row; empty when every list has at most one dimension
     std::vector<Column> children{};  ///< list element, struct fields, or the dictionary's texts
     bool has_dictionary = false;     ///< kText only: values are codes; NULL has code -1
     Buffer unusual_rows{};           ///< int64
@@ -57,8 +57,8 @@ struct Column {
     }
 };
 
-/// Rows as columns. With a matrix, `columns` is empty and the rows lie one after the other as
-/// schema.size() doubles each (numpy's C order), NULL being NaN.
+/// Rows as columns. With a matrix, `columns` is empty and the rows are stored one after the other
+/// as schema.size() doubles each (numpy's C order), NULL being NaN.
 struct Batch {
     const Schema* schema = nullptr;  ///< borrowed: from the source, or the output shape
     std::int64_t length = 0;
@@ -74,16 +74,16 @@ struct Batch {
 /// Set bits among `count` bits of a bitmap (LSB first) from bit `first` on.
 std::int64_t count_set_bits(const Buffer& bits, std::int64_t first, std::int64_t count) noexcept;
 
-/// Bytes that a batch takes, about.
+/// Approximate size of a batch in bytes.
 std::size_t memory_size(const Batch& batch) noexcept;
 
-/// Bytes of all texts and binary values, each as often as it occurs.
+/// Bytes of all texts and binary values, each counted as often as it occurs.
 std::int64_t text_size(const Batch& batch) noexcept;
 
-/// Bytes of the largest row, about: those of texts, binary values and what is in lists.
+/// Approximate size of the largest row in bytes: texts, binary values and list contents.
 std::int64_t largest_row(const Batch& batch);
 
-/// Makes `column` all NULL of `length` rows.
+/// Makes all `length` rows of `column` NULL.
 Column null_column(std::int64_t length);
 
 }  // namespace epe

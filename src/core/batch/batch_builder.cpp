@@ -7,7 +7,7 @@ namespace epe {
 
 namespace {
 
-/// Leaves only the first rows of a column; its buffers may hold more than that.
+/// Truncates a column to its first rows; its buffers may be longer.
 void truncate(Column& column, std::int64_t rows) {
     column.length = rows;
     if (column.type.kind == Kind::kNull) {

@@ -13,11 +13,12 @@ namespace epe {
 struct BuildOptions {
     bool as_matrix = false;        ///< all columns numeric: one block of doubles, row by row
     bool share_text = true;        ///< dictionary-encode text columns of few distinct values
-    bool omit_incomplete = false;  ///< the source leaves out rows with a NULL or a NaN
-    std::size_t most_bytes = 0;    ///< the source reads no further row beyond that; 0: any
+    bool omit_incomplete = false;  ///< the source omits rows with a NULL or a NaN
+    /// the source stops reading once this size is reached; 0: no limit
+    std::size_t most_bytes = 0;
 };
 
-/// Finds distinct texts while reading and gives up early when there are too many.
+/// Collects distinct texts while reading; gives up early when there are too many.
 class TextDictionary {
    public:
     /// Code of the text, or -1 when memory is exhausted, -2 when the dictionary gives up.
@@ -48,7 +49,7 @@ class ColumnBuilder {
     }
 
     [[nodiscard]] bool append_null() noexcept;
-    /// Fixed-width kinds: T must have the width of the kind.
+    /// Fixed-width kinds: T must have the size of the kind.
     template <typename T>
     [[nodiscard]] bool append(T value) noexcept {
         if (!column_.values.push(value)) return false;
@@ -67,10 +68,10 @@ class ColumnBuilder {
     ColumnBuilder& child(std::size_t index) noexcept { return children_[index]; }
     std::size_t child_count() const noexcept { return children_.size(); }
 
-    /// Appends rows of a column of the same type, as finish() of such a builder gave it.
+    /// Appends rows of a column of the same type, as finish() of another builder returned it.
     [[nodiscard]] bool append_rows(const Column& from, std::int64_t first,
                                    std::int64_t count) noexcept;
-    /// Hands out what was built; the builder starts again from nothing.
+    /// Returns the built column; the builder is empty afterwards.
     Column finish();
 
    private:
@@ -97,7 +98,7 @@ class BatchBuilder {
     const BuildOptions& options() const noexcept { return options_; }
     std::int64_t rows() const noexcept { return rows_; }
     std::size_t bytes() const noexcept;
-    /// Whether it has as many bytes as its options say.
+    /// Whether the batch has reached the options' most_bytes.
     bool is_full() const noexcept {
         return options_.most_bytes > 0 && bytes() >= options_.most_bytes;
     }
@@ -117,8 +118,8 @@ class BatchBuilder {
 
     /// Everything built so far.
     Batch finish();
-    /// The rows before `row`, which begins a group or is any row when there are none; the rest
-    /// stays in the builder. Throws bad_alloc.
+    /// Returns the rows before `row`, which begins a group (any row if there are no groups); the
+    /// rest stays in the builder. Throws bad_alloc.
     Batch finish_before(std::int64_t row);
 
    private:

@@ -9,15 +9,15 @@ namespace epe {
 
 namespace {
 
-// Pieces from here on are mappings of their own, which grow by remapping their pages. malloc does
-// so only up to a threshold that rises with use: a warm session would copy large columns again and
-// again as they grow, and touch fresh pages each time.
+// Pieces of at least this size are mappings of their own and grow by mremap. malloc does this only
+// up to a threshold that rises with use: in a warm session it would copy large columns repeatedly
+// as they grow, and touch fresh pages each time.
 constexpr std::size_t kMapped = std::size_t{4} << 20;
 
 std::byte* map(std::size_t size) noexcept {
     void* mapped = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (mapped == MAP_FAILED) return nullptr;
-    // Filling fresh memory is mostly page faults: large pages have five hundred times fewer. A
+    // Filling fresh memory is mostly page faults; large pages have five hundred times fewer. Only a
     // hint.
     (void)madvise(mapped, size, MADV_HUGEPAGE);
     return static_cast<std::byte*>(mapped);
@@ -30,8 +30,8 @@ void release(std::byte* data, std::size_t capacity) noexcept {
         std::free(data);
 }
 
-/// `data` with room for `wanted` bytes, the first `used` of which are kept; null when there is no
-/// memory, and then nothing has changed.
+/// Grows `data` to `wanted` bytes and keeps the first `used`; returns null, with nothing changed,
+/// when memory is exhausted.
 std::byte* resize_piece(std::byte* data, std::size_t used, std::size_t capacity,
                         std::size_t wanted) noexcept {
     if (wanted < kMapped && capacity < kMapped)
@@ -67,7 +67,7 @@ Buffer Buffer::borrow(std::byte* data, std::size_t size, Lease& lease) noexcept 
     return buffer;
 }
 
-/// Goes on with a copy of what was borrowed.
+/// Replaces borrowed memory by a copy.
 bool Buffer::own(std::size_t capacity) noexcept {
     std::byte* copied = resize_piece(nullptr, 0, 0, capacity);
     if (copied == nullptr) return false;
@@ -95,7 +95,7 @@ void Buffer::shrink() noexcept {
         Buffer().swap(*this);
         return;
     }
-    // Without memory for it the larger piece stays in place, which is as good.
+    // If the smaller allocation fails, the larger piece stays in use.
     if (lease_ != nullptr) {
         (void)own(size_);
         return;

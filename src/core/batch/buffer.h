@@ -1,4 +1,4 @@
-// A growable piece of raw memory that never throws: what columns are made of.
+// A growable piece of raw memory that never throws: the storage of columns.
 #pragma once
 
 #include <atomic>
@@ -10,10 +10,10 @@
 
 namespace epe {
 
-/// Memory that buffers borrow, counted by who holds it. Who lends holds it as well while it hands
-/// out borrowers, so that memory nobody borrowed comes back too. Counts on any thread (consumers
-/// of Arrow arrays release them where they like); must outlive its borrowers. May be used again
-/// once it is free.
+/// Reference count of memory that buffers borrow. The lender holds a reference of its own while it
+/// lends, so that memory that was never borrowed is freed too. Thread-safe (consumers of Arrow
+/// arrays release them on any thread); must outlive its borrowers. Can be reused once the count is
+/// zero.
 class Lease {
    public:
     Lease() = default;
@@ -29,7 +29,7 @@ class Lease {
     virtual ~Lease() = default;
 
    private:
-    /// Nobody holds the memory any more. Called on the thread of the last drop(); may delete this.
+    /// Called on the last drop(), on its thread; may delete this.
     virtual void on_free() noexcept = 0;
 
     std::atomic<std::int64_t> holders_{0};
@@ -38,8 +38,8 @@ class Lease {
 /// Owns a piece of memory: malloc'ed, or from a few MB on a mapping of its own, whose growth moves
 /// pages instead of copying them. Every growing call returns false when memory is exhausted and
 /// changes nothing then: buffers are filled below PostgreSQL and Python frames, where C++ may not
-/// throw. Or borrows it, until it must grow or gives back what it does not need: then it goes on
-/// with a copy of its own.
+/// throw. A buffer may also borrow its memory; it switches to a copy of its own when it must grow
+/// or shrink.
 class Buffer {
    public:
     Buffer() = default;
@@ -52,7 +52,7 @@ class Buffer {
     }
     Buffer(const Buffer&) = delete;
     Buffer& operator=(const Buffer&) = delete;
-    /// Over `size` bytes of memory that stays while `lease` is held; they may be written to.
+    /// Borrows `size` writable bytes, which stay valid while `lease` is held.
     static Buffer borrow(std::byte* data, std::size_t size, Lease& lease) noexcept;
 
     bool is_borrowed() const noexcept { return lease_ != nullptr; }
@@ -98,7 +98,7 @@ class Buffer {
         size_ += sizeof(T);
         return true;
     }
-    /// Gives back what growth took in advance.
+    /// Frees the spare capacity.
     void shrink() noexcept;
     void clear() noexcept { size_ = 0; }
     void swap(Buffer& other) noexcept {

@@ -57,7 +57,7 @@ bool ColumnBuilder::mark_null() noexcept {
     return true;
 }
 
-/// What stands under a NULL or an unusual value: see Column.
+/// The value slot under a NULL or an unusual value; see Column.
 bool ColumnBuilder::append_empty_slot() noexcept {
     constexpr auto kNotATime = std::numeric_limits<std::int64_t>::min();
     switch (column_.type.kind) {
@@ -178,7 +178,7 @@ bool ColumnBuilder::append_list(int dimensions, const std::int32_t* sizes) noexc
     if (!start_bytes()) return false;
     const auto row = static_cast<std::size_t>(column_.length);
     if (dimensions > 1 && column_.shapes.empty() && row > 0) {
-        // Until now every list had at most one dimension: write their shapes down.
+        // So far every list had at most one dimension: store their shapes now.
         if (!column_.shapes.resize_zeroed(row * sizeof(ListShape))) return false;
         auto* shapes = column_.shapes.as<ListShape>();
         const auto* ends = column_.offsets.as<std::int64_t>();

@@ -1,4 +1,4 @@
-// The kinds of columns that travel between PostgreSQL and Python, and how each lies in memory.
+// The kinds of columns that PostgreSQL and Python exchange, and the memory layout of each.
 #pragma once
 
 #include <cstdint>
@@ -8,11 +8,11 @@
 
 namespace epe {
 
-/// What a column holds. "bytes" layouts have int64 offsets (length + 1) and a byte buffer; the
-/// others have fixed-width values. All of it is the Arrow layout but for booleans, which take a
-/// byte each (numpy's layout) and are packed when exported.
+/// The kind of a column. "bytes" layouts have int64 offsets (length + 1) and a byte buffer; the
+/// others have fixed-width values. The layout is Arrow's except for booleans, which take one byte
+/// each (numpy's layout) and are packed on export.
 enum class Kind : std::uint8_t {
-    kNull,         ///< no values at all: every row is NULL; no buffers
+    kNull,         ///< every row is NULL; no buffers
     kBool,         ///< uint8, 0 or 1
     kInt16,        ///< int16
     kInt32,        ///< int32
@@ -31,16 +31,16 @@ enum class Kind : std::uint8_t {
     kTimestampTz,  ///< int64, microseconds since 1970-01-01 UTC
     kInterval,     ///< int64, microseconds
     kList,         ///< int64 offsets into children[0], shapes when not one-dimensional
-    kStruct,       ///< children, one a field
+    kStruct,       ///< one child per field
 };
 
-/// Where types of several sorts share a kind: which of them it is.
+/// Distinguishes types that share a kind.
 enum class Variant : std::uint8_t {
-    kPlain,         ///< what the kind says
-    kPrinted,       ///< kText of a type that is no character string: as PostgreSQL prints it
+    kPlain,         ///< no variant
+    kPrinted,       ///< kText of a type that is not a character string: the output function's text
     kVector,        ///< kList of kFloat32: pgvector's vector
-    kHalfVector,    ///< the same: its halfvec
-    kSparseVector,  ///< the same: its sparsevec
+    kHalfVector,    ///< the same, for its halfvec
+    kSparseVector,  ///< the same, for its sparsevec
     kHstore,        ///< kJson: an hstore as an object
 };
 
@@ -53,11 +53,11 @@ struct TimeWithZone {
 
 struct Field;
 
-/// A column's kind and, for lists and structs, what is inside.
+/// A column's kind and, for lists and structs, the types inside.
 struct ColumnType {
     Kind kind = Kind::kNull;
-    std::vector<Field> fields;          ///< kList: one, the element; kStruct: one a field
-    Variant variant = Variant::kPlain;  ///< of columns of a schema; batches do not carry it
+    std::vector<Field> fields;          ///< kList: the element; kStruct: one per field
+    Variant variant = Variant::kPlain;  ///< only for columns of a schema; batches do not carry it
 
     ColumnType();
     ColumnType(Kind kind_of_values, std::vector<Field> inner);
@@ -74,7 +74,7 @@ struct Field {
     std::int32_t type_modifier = -1;
 };
 
-// Here, where Field is complete.
+// Defined here, where Field is complete.
 inline ColumnType::ColumnType() = default;
 inline ColumnType::ColumnType(Kind kind_of_values) : kind(kind_of_values) {}
 inline ColumnType::ColumnType(Kind kind_of_values, std::vector<Field> inner)

@@ -1,4 +1,4 @@
-// Finds distinct texts while reading and gives up early when there are too many.
+// Collects distinct texts while reading; gives up early when there are too many.
 #include <functional>
 #include <string_view>
 
@@ -8,11 +8,11 @@ namespace epe {
 
 namespace {
 
-// A column of that many distinct texts keeps its dictionary only while it saves half of them.
+// Above this number of distinct texts, a column keeps its dictionary only if it halves the size.
 constexpr std::int64_t kAlwaysKept = 16384;
 constexpr std::int64_t kMostDistinct = std::int64_t{1} << 20;
 constexpr std::size_t kFirstSlots = 256;
-// In a table that is half empty such a run of used slots comes from texts made to collide.
+// In a half-empty table, a run of used slots this long means deliberately colliding texts.
 constexpr int kMostProbes = 256;
 
 std::uint64_t hash_of(std::string_view text) noexcept {

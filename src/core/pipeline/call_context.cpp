@@ -1,4 +1,4 @@
-// Names the place of a failure.
+// Formats the location of a failure for an error's context.
 #include "core/pipeline/call_context.h"
 
 namespace epe {

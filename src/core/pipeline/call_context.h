@@ -1,4 +1,4 @@
-// Names the place of a failure: the script, and the chunk, group or index.
+// Formats the location of a failure: the script, and the chunk, group or index.
 #pragma once
 
 #include <string>
@@ -7,7 +7,7 @@
 
 namespace epe {
 
-/// The first line of an error's context; without a call the script alone.
+/// The first line of an error's context; without a call, only the script.
 std::string place_of(const CallPlan& plan, const Call* call);
 
 }  // namespace epe

@@ -1,4 +1,4 @@
-// Joins the JSON results of several calls into the one text of OUT_FMT 'JSON'.
+// Joins the JSON results of several calls into one text for OUT_FMT 'JSON'.
 #include "core/pipeline/json_merger.h"
 
 #include <new>
@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::size_t kValueColumn = 1;  // of the JSON shape: name, value
 
-/// What joins the results: brackets around them, none for a single call.
+/// The brackets around the joined results; none for a single call.
 struct Frame {
     std::string_view opening;
     std::string_view closing;
@@ -37,7 +37,7 @@ std::string_view value_of(const Batch& batch) {
                     "JSON result of a call is not one row of two columns");
     const Column& column = batch.columns[kValueColumn];
     if (column.is_null(0)) return "null";
-    // An engine process may answer with any kind of column.
+    // An engine process is not trusted to send the right kind of column.
     if (column.type.kind != Kind::kText && column.type.kind != Kind::kJson)
         throw Error(sqlstate::kProtocolViolation, "JSON result of a call is not text");
     const bool is_code = column.has_dictionary;
@@ -46,7 +46,7 @@ std::string_view value_of(const Batch& batch) {
     return {texts.bytes_at(row), static_cast<std::size_t>(texts.bytes_length(row))};
 }
 
-/// The records of a frame without the array around them.
+/// The records of a frame without the enclosing array.
 std::string_view records_of(std::string_view array) {
     constexpr std::string_view kSpace = " \t\r\n";
     const auto trim_json = [&](std::string_view text) {
@@ -78,7 +78,7 @@ void add_null(Column& column) {
     add_row(column, 0);
 }
 
-/// Where a piece of at most `most` bytes that starts there ends: not within a character.
+/// End of a piece of at most `most` bytes that starts at `start`: never within a character.
 std::size_t piece_end(std::string_view text, std::size_t start, std::size_t most) {
     if (text.size() - start <= most) return text.size();
     const auto is_within = [&](std::size_t at) {
@@ -109,7 +109,7 @@ void JsonResult::append(std::string_view text) {
     if (!text_.append(text.data(), text.size())) throw std::bad_alloc();
 }
 
-/// A JSON string; bytes that are not UTF-8 are replaced.
+/// A JSON string; invalid UTF-8 is replaced.
 void JsonResult::append_key(const CallResult& result) {
     using Json = nlohmann::json;
     const std::string name = result.call_name.value_or(std::to_string(result.call_number));
@@ -140,8 +140,7 @@ void JsonResult::add(CallResult result) {
 
 CallResult JsonResult::finish() {
     const Frame frame = frame_of(function_);
-    if (!has_value_ && frame.opening.empty())
-        append("null");  // an engine that gave nothing for the one call
+    if (!has_value_ && frame.opening.empty()) append("null");  // the single call had no result
     append(frame.closing);
 
     const std::string_view text(text_.as<char>(), text_.size());

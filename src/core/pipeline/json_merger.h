@@ -1,4 +1,4 @@
-// Joins the JSON results of several calls into the one text of OUT_FMT 'JSON'.
+// Joins the JSON results of several calls into one text for OUT_FMT 'JSON'.
 #pragma once
 
 #include <cstddef>
@@ -10,11 +10,11 @@
 
 namespace epe {
 
-/// VALUE of the one row (compatibility.md, SQL-35): of pyq_eval and pyq_table_eval the value of the
-/// one call; of row evals an array, with the records of frames flattened into it; of index evals an
-/// array of the results; of group evals an object keyed by group name, in group order. Names that
-/// coincide (several grouping columns, joined by "_") are an error, since no reader keeps both.
-/// Takes batches of the JSON shape, one row per call.
+/// VALUE of the one row (compatibility.md, SQL-35): pyq_eval and pyq_table_eval return the value of
+/// the one call; row evals one array, with the records of frames flattened into it; index evals an
+/// array of the results; group evals an object keyed by group name, in group order. Duplicate names
+/// (several grouping columns, joined by "_") are an error, because JSON readers keep only one of
+/// them. Takes batches of the JSON shape, one row per call.
 class JsonResult final : public ResultSink {
    public:
     /// PostgreSQL's MaxAllocSize without the header of a text.
@@ -25,8 +25,8 @@ class JsonResult final : public ResultSink {
     /// Throws Error 54000 when the text grows beyond the limit, 22023 for a second group of one
     /// name.
     void add(CallResult result) override;
-    /// NAME NULL, VALUE the joined text, which this object then no longer has: one row, or rows of
-    /// piece_bytes that make it one after the other, each of them whole UTF-8.
+    /// NAME NULL, VALUE the joined text, which is moved out of this object: one row, or consecutive
+    /// rows of at most piece_bytes, each of them valid UTF-8.
     CallResult finish();
 
    private:
@@ -37,7 +37,7 @@ class JsonResult final : public ResultSink {
     const OutputShape* shape_;
     std::size_t most_bytes_;
     Buffer text_{};  // becomes the values of the column as it is, without a copy
-    std::unordered_set<std::string> keys_{};  // of groups
+    std::unordered_set<std::string> keys_{};  // group names
     bool has_value_ = false;
 };
 

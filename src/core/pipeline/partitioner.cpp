@@ -1,4 +1,4 @@
-// Cuts: how the input of one request becomes calls.
+// Partitioners: split the input of one request into calls.
 #include "core/pipeline/partitioner.h"
 
 #include <algorithm>
@@ -8,25 +8,26 @@ namespace epe {
 
 namespace {
 
-/// Decides how many rows to ask a cursor for, so that a step is neither all overhead nor too wide.
+/// Decides how many rows to fetch per step: enough to amortize the fetch, few enough to stay
+/// narrow.
 class StepSize {
    public:
     std::int64_t rows() const noexcept { return rows_; }
     void learn(std::size_t bytes, std::int64_t rows) noexcept {
         if (rows <= 0) return;
         const std::size_t width = std::max<std::size_t>(bytes / static_cast<std::size_t>(rows), 1);
-        // Slowly up: the rows to come may be wider than those seen.
+        // Grows slowly: the rows to come may be wider than those seen.
         const std::int64_t most = std::min(kStepRows, rows_ * kGrowth);
         rows_ = std::clamp<std::int64_t>(static_cast<std::int64_t>(kStreamBytes / width), 1, most);
     }
 
    private:
     static constexpr std::int64_t kGrowth = 16;
-    // Few: a row may have megabytes.
+    // Starts small: a row may have megabytes.
     std::int64_t rows_ = 8;
 };
 
-/// Numbers calls, and the rows of the input that they cover, as they are given out.
+/// Numbers the calls, and the input rows that they cover, in the order of their creation.
 class CallCounter {
    public:
     Call next(std::int64_t first_row, std::int64_t row_count) {
@@ -94,7 +95,7 @@ class WholeCut final : public Cut {
     bool is_done_ = false;
 };
 
-/// Chunks of equal size; small ones travel several to a batch, ever more while they stay small.
+/// Chunks of equal size; small chunks share a batch, increasingly many while they stay small.
 class RowCut final : public Cut {
    public:
     RowCut(InputSource& source, BuildOptions options, std::int64_t rows)
@@ -130,7 +131,7 @@ class RowCut final : public Cut {
     bool is_at_end_ = false;
 };
 
-/// All groups that are complete in what was read; the last one waits for the rest of its rows.
+/// All complete groups of the rows read so far; the last group waits for the rest of its rows.
 class GroupCut final : public Cut {
    public:
     GroupCut(InputSource& source, BuildOptions options)
@@ -168,8 +169,8 @@ class GroupCut final : public Cut {
     bool is_at_end_ = false;
 };
 
-/// A call over a stream of batches: one call over everything, or one a group. The cut is the
-/// stream of the call it gave out last; what the function left unread is skipped.
+/// Calls over a stream of batches: one call over everything, or one call per group. The partitioner
+/// is the stream of its latest call; rows that the function did not read are skipped.
 class StreamCut final : public Cut, private BatchStream {
    public:
     StreamCut(InputSource& source, BuildOptions options, EvalFunction function)
@@ -211,13 +212,13 @@ class StreamCut final : public Cut, private BatchStream {
         return false;
     }
 
-    /// Row of the builder at which a further group begins; -1 when none does yet.
+    /// Row of the builder at which the next group begins; -1 when there is none yet.
     std::int64_t next_boundary() const noexcept {
         const std::int64_t group = has_own_start_ ? 1 : 0;
         return is_grouped() && builder_.group_count() > group ? builder_.group_start(group) : -1;
     }
 
-    /// Skips what is left of the group before; false when no group follows.
+    /// Skips the rest of the previous group; false when no group follows.
     bool start_group() {
         Batch skipped;
         while (calls_ > 0 && !is_group_read_) (void)next(skipped);

@@ -1,4 +1,4 @@
-// Cuts: how the input of one request becomes calls: whole, by row count, by group, by index.
+// Partitioners: split the input of one request into calls: whole, by row count, by group, by index.
 #pragma once
 
 #include <memory>
@@ -7,11 +7,11 @@
 
 namespace epe {
 
-/// Gives out the work of one request, piece by piece, in call order.
+/// Produces the work of one request, piece by piece, in call order.
 class Cut {
    public:
     virtual ~Cut() = default;
-    /// False when nothing is left.
+    /// False at the end of the input.
     virtual bool next(Work& work) = 0;
 };
 
@@ -20,17 +20,16 @@ std::unique_ptr<Cut> cut_by_index(EvalFunction function, std::int64_t times);
 /// One call over everything; an empty input is one call over an empty batch.
 std::unique_ptr<Cut> cut_whole(InputSource& source, BuildOptions options);
 /// Calls over streams of batches, each of about kStreamBytes: one call over everything (kTable; an
-/// empty input is one empty batch), or one a group (kGroup).
+/// empty input is one empty batch), or one call per group (kGroup).
 std::unique_ptr<Cut> cut_stream(InputSource& source, BuildOptions options, EvalFunction function);
-/// Calls of exactly `rows` rows, but for the last. No rows, no call.
+/// Calls of exactly `rows` rows, except for the last. No calls for an empty input.
 std::unique_ptr<Cut> cut_by_rows(InputSource& source, BuildOptions options, std::int64_t rows);
-/// A call per group of a grouped source. No rows, no call.
+/// One call per group of a grouped source. No calls for an empty input.
 std::unique_ptr<Cut> cut_by_group(InputSource& source, BuildOptions options);
 
-/// What a batch aims at, in bytes: enough to forget the cost of a step, little enough to stay
-/// in the processor's cache.
+/// Target batch size in bytes: large enough to amortize a fetch, small enough to stay in cache.
 inline constexpr std::size_t kStreamBytes = std::size_t{4} << 20;
-/// Most rows read from the cursor per step, however narrow they are.
+/// Maximum rows per fetch from the cursor, however narrow they are.
 inline constexpr std::int64_t kStepRows = 10000;
 
 }  // namespace epe

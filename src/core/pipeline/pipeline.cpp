@@ -38,7 +38,7 @@ std::unique_ptr<Cut> make_cut(const Request& request, InputSource* source) {
 
 namespace {
 
-/// Measures what lies behind it.
+/// Measures the time spent in the source it wraps.
 class TimedSink final : public ResultSink {
    public:
     TimedSink(ResultSink& sink, CallStats& stats) : sink_(sink), stats_(stats) {}
@@ -54,7 +54,7 @@ class TimedSink final : public ResultSink {
     CallStats& stats_;
 };
 
-/// Refuses more than OutputShape::most_bytes.
+/// Rejects results larger than OutputShape::most_bytes.
 class LimitedSink final : public ResultSink {
    public:
     LimitedSink(ResultSink& sink, const OutputShape& shape)
@@ -127,7 +127,7 @@ CallStats run_pipeline(Cut& cut, Engine& engine, const CallPlan& plan, ResultSin
     if (joins_results) timed.add(joined.finish());
     stats.total = now_nanoseconds() - start;
     engine.report(stats);
-    // The backend's own engine does nothing beside the function but convert.
+    // Apart from the function, the backend's own engine only converts.
     if (stats.engines == 0)
         stats.engine.convert = stats.total - stats.scan - stats.emit - stats.engine.python;
     return stats;

@@ -1,4 +1,4 @@
-// The ports of the hexagon: what core needs from PostgreSQL and from engines, and they from it.
+// The ports of the hexagon: the interfaces between core, PostgreSQL and the engines.
 #pragma once
 
 #include <cstdint>
@@ -23,25 +23,25 @@ struct Script {
     std::string name{};
     std::string source{};
     bool is_trusted = false;       ///< may run inside a backend (docs/explanation/trust.md)
-    std::uint64_t version = 0;     ///< differs whenever the source does, within a session
+    std::uint64_t version = 0;     ///< differs for each version of the source, within a session
     std::uint32_t owner_role = 0;  ///< OID of the owner; 0 for a global script
-    std::string engine_group{};    ///< no engine serves scripts of two groups
+    std::string engine_group{};    ///< an engine never serves scripts of two groups
 };
 
 /// Rows of a table or query.
 class InputSource {
    public:
     virtual ~InputSource() = default;
-    /// Valid as long as the source.
+    /// Valid as long as the source exists.
     virtual const Schema& schema() const = 0;
-    /// Appends up to `max_rows` further rows (all that remain when 0) and returns how many rows
-    /// were taken from the query, omitted ones included; 0 at the end.
+    /// Appends up to `max_rows` further rows (all remaining ones when 0) and returns the number of
+    /// rows fetched from the query, omitted ones included; 0 at the end.
     virtual std::int64_t read(BatchBuilder& into, std::int64_t max_rows) = 0;
-    /// Releases the query. Not called when an error flies: the abort does it then.
+    /// Releases the query. Not called after an error: the abort releases it.
     virtual void close() = 0;
 };
 
-/// Batches one at a time: the input of a function that asked for an iterator.
+/// Batches one at a time: the input of a function that takes an iterator.
 class BatchStream {
    public:
     virtual ~BatchStream() = default;
@@ -51,14 +51,15 @@ class BatchStream {
 
 /// One run of the function.
 struct Call {
-    std::int64_t number = 1;            ///< from 1: chunk, group or index number
-    std::optional<std::string> name{};  ///< NAME in results: chunk, group, index; none for one call
-    std::int64_t first_row = 0;         ///< in the batch of its Work
+    std::int64_t number = 1;  ///< from 1: chunk, group or index number
+    /// NAME in results: chunk, group, index; none for a single call
+    std::optional<std::string> name{};
+    std::int64_t first_row = 0;  ///< in the batch of its Work
     std::int64_t row_count = 0;
     std::int64_t input_row = 0;  ///< 0-based number of its first row in the whole input
 };
 
-/// Some calls over one batch. Small groups travel many to a batch.
+/// Calls over one batch. Small groups share a batch.
 struct Work {
     EvalFunction function = EvalFunction::kEval;
     Batch batch{};                  ///< none for kEval, kIndex and streams
@@ -71,7 +72,7 @@ struct CallResult {
     std::int64_t call_number = 0;
     std::optional<std::string> call_name{};
     Batch batch{};
-    bool is_frame = false;  ///< JSON: value is an array of a frame's records
+    bool is_frame = false;  ///< JSON: value is an array of the records of a frame
     /// 0-based number of the batch's first row within the call's result (generators).
     std::int64_t first_row = 0;
 };
@@ -89,27 +90,28 @@ struct CallPlan {
     EvalFunction function = EvalFunction::kEval;
     Controls controls{};
     std::string arguments_json{};
-    /// Further arguments, and for a script without source its function (src/py/runtime/pickles.py);
-    /// borrowed.
+    /// Pickled arguments, which for a script without source include its function
+    /// (src/py/runtime/pickles.py); borrowed.
     std::string_view pickled{};
-    /// Both the script and the role that pickled the arguments are (docs/explanation/trust.md).
+    /// The script and the author of the pickled arguments are both trusted
+    /// (docs/explanation/trust.md).
     bool is_trusted = false;
     const OutputShape* shape = nullptr;
-    const Schema* input = nullptr;  ///< of the rows; none for kEval and kIndex
-    /// Results that are joined into one (JSON) are joined as this function's would be: a stored
-    /// result is replayed by calls of another kind.
+    const Schema* input = nullptr;  ///< schema of the rows; null for kEval and kIndex
+    /// JSON results are joined as for this function: a stored result is replayed by calls of
+    /// another kind.
     std::optional<EvalFunction> joined_as{};
 };
 
-/// Runs Python. Results reach the sink in call order, at the latest in finish(): an engine may
-/// work ahead of its results.
+/// Runs Python. Results reach the sink in call order, at the latest in finish(): an engine may run
+/// ahead of its results.
 class Engine {
    public:
     virtual ~Engine() = default;
     virtual void begin(const CallPlan& plan) = 0;
     virtual void run(Work work, ResultSink& sink) = 0;
     virtual void finish(ResultSink& sink) = 0;
-    /// Adds what it has measured of the request to `stats`; after finish().
+    /// Adds the times it has measured for the request to `stats`; called after finish().
     virtual void report(CallStats& stats) const = 0;
 };
 

@@ -1,4 +1,4 @@
-// Reads the members of a JSON object without building a tree of everything inside it.
+// Reads the members of a JSON object without building a tree of its contents.
 #include "core/request/control_json.h"
 
 #include <algorithm>
@@ -11,8 +11,8 @@
 namespace epe {
 namespace {
 
-/// Turns what the parser says into a sentence for DETAIL: without its internal code, and in
-/// ASCII, since it quotes its input up to a byte that may be the middle of a character.
+/// Turns the parser's message into a sentence for DETAIL: without its internal code, and in ASCII,
+/// since it quotes its input up to a byte that may be in the middle of a character.
 std::string describe_parse_error(std::string text) {
     constexpr std::string_view kQuoted = "; last read: '";
     constexpr std::string_view kExpected = "; expected ";

@@ -1,4 +1,4 @@
-// Names as people write them in SQL arguments: splitting, quoting, matching with columns.
+// Names as users write them in SQL arguments: splitting, quoting, matching with columns.
 #include "core/request/identifiers.h"
 
 #include <algorithm>
@@ -33,7 +33,7 @@ constexpr bool continues_identifier(char c) noexcept {
     throw Error(std::move(report));
 }
 
-/// Splits at separators that stand outside double quotes. Pieces are trimmed.
+/// Splits at separators outside double quotes. Pieces are trimmed.
 std::vector<std::string_view> split_outside_quotes(std::string_view text, char separator,
                                                    const char* argument) {
     std::vector<std::string_view> pieces;
@@ -41,7 +41,7 @@ std::vector<std::string_view> split_outside_quotes(std::string_view text, char s
     bool in_quotes = false;
     for (std::size_t i = 0; i < text.size(); ++i) {
         if (text[i] == '"') {
-            in_quotes = !in_quotes;  // a doubled quote leaves and comes back at once
+            in_quotes = !in_quotes;  // a doubled quote closes and reopens the name
         } else if (text[i] == separator && !in_quotes) {
             pieces.push_back(trim(text.substr(start, i - start)));
             start = i + 1;
@@ -52,7 +52,7 @@ std::vector<std::string_view> split_outside_quotes(std::string_view text, char s
     return pieces;
 }
 
-/// Length of the quoted name that a piece starts with, both quotes included; 0 without one.
+/// Length of the quoted name at the start of a piece, both quotes included; 0 if there is none.
 std::size_t quoted_length(std::string_view piece) noexcept {
     if (!piece.starts_with('"')) return 0;
     std::size_t i = 1;
@@ -71,11 +71,11 @@ NamePart read_name(std::string_view piece, const char* argument) {
     const std::size_t quoted = quoted_length(piece);
     if (quoted == 0) {
         if (piece.find('"') != std::string_view::npos)
-            throw_bad_name(piece, argument, "A double quote stands inside an unquoted name.");
+            throw_bad_name(piece, argument, "An unquoted name must not contain a double quote.");
         name.text = piece;
     } else {
         if (quoted != piece.size())
-            throw_bad_name(piece, argument, "Something stands behind a quoted name.");
+            throw_bad_name(piece, argument, "There is unexpected text after a quoted name.");
         name.was_quoted = true;
         for (std::size_t i = 1; i + 1 < piece.size(); ++i) {
             name.text += piece[i];
@@ -86,8 +86,8 @@ NamePart read_name(std::string_view piece, const char* argument) {
     return name;
 }
 
-/// Takes a word off the end of a piece, where the first `name_length` characters are a quoted
-/// name and a word must not be all there is of an unquoted one.
+/// Removes a word from the end of a piece. The first `name_length` characters are a quoted name; an
+/// unquoted name must keep at least one word.
 bool take_last_word(std::string_view& piece, std::size_t name_length, std::string_view word) {
     if (piece.size() < name_length + word.size()) return false;
     const std::size_t start = piece.size() - word.size();
@@ -109,7 +109,7 @@ OrderColumn read_order_column(std::string_view piece, const char* argument) {
         if (take_last_word(rest, quoted, "nulls"))
             column.nulls = first ? OrderColumn::Nulls::kFirst : OrderColumn::Nulls::kLast;
         else
-            rest = piece;  // it belongs to the name
+            rest = piece;  // it is part of the name
     }
     if (take_last_word(rest, quoted, "desc"))
         column.is_descending = true;
@@ -129,7 +129,7 @@ std::string list_names(const std::vector<std::string>& names) {
     return list;
 }
 
-/// Where the text goes on after white space, comments and opening parentheses.
+/// Start of the text after white space, comments and opening parentheses.
 std::size_t skip_to_word(std::string_view text, std::size_t at) noexcept {
     while (at < text.size()) {
         if (is_space(text[at]) || text[at] == '(') {

@@ -1,4 +1,4 @@
-// Names as people write them in SQL arguments: splitting, quoting, matching with columns.
+// Names as users write them in SQL arguments: splitting, quoting, matching with columns.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,7 @@
 
 namespace epe {
 
-/// One name. A quoted one is meant exactly; any other is tried as given, then folded.
+/// One name. A quoted one must match exactly; any other is tried as written, then folded.
 struct NamePart {
     std::string text{};  ///< without quotes
     bool was_quoted = false;
@@ -24,12 +24,12 @@ struct OrderColumn {
     Nulls nulls = Nulls::kDefault;
 };
 
-/// Splits `name`, `schema.name` or `database.schema.name`. A part without quotes may hold
-/// anything but dots and quotes. Throws Error 22023 naming the SQL argument.
+/// Splits `name`, `schema.name` or `database.schema.name`. A part without quotes may contain
+/// anything except dots and quotes. Throws Error 22023 naming the SQL argument.
 std::vector<NamePart> split_qualified_name(std::string_view text, const char* argument);
 /// Splits a comma-separated list of column names (GRP_COL). Throws Error 22023.
 std::vector<NamePart> split_column_list(std::string_view text, const char* argument);
-/// The same with ASC, DESC, NULLS FIRST and NULLS LAST behind a name (ORD_COL). Throws Error 22023.
+/// The same with ASC, DESC, NULLS FIRST and NULLS LAST after a name (ORD_COL). Throws Error 22023.
 std::vector<OrderColumn> split_order_list(std::string_view text, const char* argument);
 
 /// Always in double quotes, so that the result means this name wherever SQL takes one.
@@ -39,25 +39,26 @@ std::string fold_case(std::string_view name);
 bool equals_ignoring_case(std::string_view left, std::string_view right) noexcept;
 /// Without surrounding white space, as SQL counts it.
 std::string_view trim(std::string_view text) noexcept;
-/// At most about so many bytes, whole characters, "..." where something is missing: for messages.
+/// Truncates to about that many bytes of whole characters and appends "..."; for messages.
 std::string shorten(std::string_view text, std::size_t most_bytes = 100);
 
-/// What find_column found.
+/// Result of find_column().
 struct ColumnMatch {
     int index = -1;                         ///< -1: none, or more than one
     bool is_ambiguous = false;              ///< more than one
     std::vector<std::string> candidates{};  ///< with index -1: names that differ at most in case
 };
 
-/// Exactly, else (unless the name was quoted) ignoring the case of ASCII letters, if unique.
+/// Exact match, else (unless the name was quoted) a unique match ignoring the case of ASCII
+/// letters.
 ColumnMatch find_column(const Schema& schema, const NamePart& name);
 ColumnMatch find_column(const Schema& schema, std::string_view name);
-/// The index of a column that must exist. `place` says where, as in "the input". Throws Error
-/// 42703 listing the columns, 42702 listing those that match.
+/// The index of a column that must exist. `place` names the location, as in "the input". Throws
+/// Error 42703 listing the columns, 42702 listing the matching ones.
 int require_column(const Schema& schema, const NamePart& name, std::string_view place);
 
-/// True when INP_NAM is a query: SELECT, WITH, VALUES or TABLE with something behind it, after
-/// comments and parentheses. A lone such word, or one with a dot behind it, is a name.
+/// True when INP_NAM is a query: SELECT, WITH, VALUES or TABLE followed by something, after
+/// comments and parentheses. Such a word alone, or followed by a dot, is a name.
 bool looks_like_query(std::string_view text) noexcept;
 
 }  // namespace epe

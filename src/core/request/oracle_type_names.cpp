@@ -1,4 +1,4 @@
-// Type names in column maps: those of Oracle's SQL become PostgreSQL's.
+// Type names in column maps: translates Oracle's SQL type names to PostgreSQL's.
 #include "core/request/oracle_type_names.h"
 
 #include <algorithm>
@@ -12,8 +12,8 @@
 namespace epe {
 namespace {
 
-/// Reads a type name token by token: words and numbers, folded, and single signs. A sign that no
-/// Oracle type name holds (a quote, a dot, ...) matches nothing and so ends the reading.
+/// Reads a type name token by token: words and numbers, folded, and single signs. Any sign that no
+/// Oracle type name contains (a quote, a dot, ...) matches nothing and ends the reading.
 class TypeReader {
    public:
     explicit TypeReader(std::string_view text) {
@@ -44,7 +44,7 @@ class TypeReader {
     }
     std::string take_any() { return at_end() ? std::string() : tokens_[next_++]; }
 
-    /// What stands in parentheses, by commas; empty when there are none.
+    /// The comma-separated arguments in parentheses; empty when there are none.
     std::vector<std::string> take_arguments() {
         std::vector<std::string> arguments;
         if (!take("(")) return arguments;
@@ -75,14 +75,14 @@ std::string with_arguments(const char* name, const std::vector<std::string>& arg
 std::string numeric_type(std::vector<std::string> arguments) {
     if (!arguments.empty() && arguments[0] == "*") {
         if (arguments.size() == 1) return "numeric";
-        arguments[0] = "38";  // what Oracle means by *
+        arguments[0] = "38";  // Oracle's meaning of *
     }
     for (std::string& argument : arguments)  // "- 2" after the tokens were joined
         if (argument.starts_with("- ")) argument.erase(1, 1);
     return with_arguments("numeric", arguments);
 }
 
-/// Lengths are characters in PostgreSQL, whatever the unit says.
+/// Lengths are characters in PostgreSQL, for either length unit of Oracle.
 std::string character_type(const char* name, std::vector<std::string> arguments) {
     if (!arguments.empty()) {
         std::string& length = arguments[0];
@@ -94,7 +94,7 @@ std::string character_type(const char* name, std::vector<std::string> arguments)
 
 std::optional<std::string> interval_type(TypeReader& reader) {
     if (reader.take("day")) {
-        reader.take_arguments();  // digits of the days: PostgreSQL has no limit
+        reader.take_arguments();  // precision of the days: PostgreSQL has no limit
         if (reader.take("to") && reader.take("second"))
             return with_arguments("interval day to second", reader.take_arguments());
     } else if (reader.take("year")) {

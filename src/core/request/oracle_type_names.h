@@ -1,4 +1,4 @@
-// Type names in column maps: those of Oracle's SQL become PostgreSQL's.
+// Type names in column maps: translates Oracle's SQL type names to PostgreSQL's.
 #pragma once
 
 #include <string>
@@ -7,8 +7,8 @@
 namespace epe {
 
 /// The PostgreSQL text of a type name as written in OUT_FMT (compatibility.md, SQL-28): number,
-/// varchar2(n), binary_double, clob, blob, ... in any case and spacing, as arrays too. What is
-/// not Oracle's comes back unchanged, for PostgreSQL to judge.
+/// varchar2(n), binary_double, clob, blob, ... in any case and spacing, as arrays too. Other names
+/// are returned unchanged, for PostgreSQL to resolve.
 std::string postgres_type_name(std::string_view written);
 
 }  // namespace epe

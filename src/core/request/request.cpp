@@ -57,7 +57,7 @@ constexpr std::array<std::pair<std::string_view, InputType>, 11> kInputTypes{{
     {"pyarrow", InputType::kArrow},
     {"polars", InputType::kPolars},
 }};
-/// The rest are short forms, which messages leave out.
+/// The words after the first are short forms, which messages omit.
 constexpr std::size_t kFullNames = 7;
 
 [[noreturn]] void throw_bad_control(const JsonMember& member, const std::string& expected) {
@@ -83,7 +83,7 @@ bool read_boolean(const JsonMember& member, const char* expected = "Use true or 
     throw_bad_control(member, expected);
 }
 
-/// The position of a member's text among words, or an error that lists them.
+/// The position of a member's text in a list of words, or an error that lists them.
 std::size_t read_word(const JsonMember& member, std::initializer_list<std::string_view> words) {
     std::string expected;
     std::size_t index = 0;
@@ -125,7 +125,7 @@ void read_input_type(const JsonMember& member, EvalFunction function, Controls& 
         throw_bad_control(member, "Only table and group functions can take an iterator.");
 }
 
-/// A whole number from `least` on.
+/// An integer of at least `least`.
 std::int64_t read_number(const JsonMember& member, std::int64_t least) {
     constexpr double kMost = 1'000'000'000;
     if (member.kind != JsonKind::kNumber || std::trunc(member.number) != member.number ||
@@ -134,7 +134,7 @@ std::int64_t read_number(const JsonMember& member, std::int64_t least) {
     return static_cast<std::int64_t>(member.number);
 }
 
-/// A number of engines, or a boolean. The settings clamp it.
+/// A number of engines, or a boolean. The settings limit it.
 void read_parallel(const JsonMember& member, Controls& controls) {
     constexpr double kMost = 1'000'000;
     const bool is_count = member.kind == JsonKind::kNumber && member.number >= 0 &&
@@ -154,7 +154,7 @@ void read_graphics(const JsonMember& member, Controls& controls) {
         controls.always_gives_row || read_boolean(member, "Use true, false or \"always\".");
 }
 
-/// Kept with a job's PAR_LST, for who asks for its result.
+/// Kept with a job's PAR_LST, for the request of its result.
 void check_comments(const JsonMember& member) {
     if (member.kind != JsonKind::kString) throw_bad_control(member, "Use a string.");
 }
@@ -199,7 +199,7 @@ bool is_known_control(std::string_view key) {
     return std::find(kKnown.begin(), kKnown.end(), key) != kKnown.end();
 }
 
-/// `timeout` is a control argument of jobs only, else an argument like any other.
+/// `timeout` is a control argument of jobs only, else an ordinary argument.
 void read_timeout(const std::string& parameters, Controls& controls) {
     for (const JsonMember& member : read_json_object(parameters, kParameters, kTimeout)) {
         if (member.key != kTimeout) continue;
@@ -208,8 +208,7 @@ void read_timeout(const std::string& parameters, Controls& controls) {
     }
 }
 
-/// Of a key that stands twice the last value counts, as in jsonb and in Python. null stands for
-/// the default.
+/// If a key is repeated, the last one wins, as in jsonb and in Python. null means the default.
 Controls read_controls(const std::string& parameters, EvalFunction function) {
     const std::vector<JsonMember> members =
         read_json_object(parameters, kParameters, kControlPrefix);
@@ -247,7 +246,7 @@ std::int64_t require_count(std::optional<std::int64_t> value, std::int64_t least
     return *value;
 }
 
-/// A name is taken apart again where it is looked up; here it is only checked.
+/// A name is split again at its lookup; here it is only checked.
 void check_input_name(const std::string& name) {
     if (looks_like_query(name)) return;
     try {
@@ -279,7 +278,7 @@ std::vector<std::pair<std::string, std::string>> read_column_map(const std::stri
         const bool has_zero = member.key.find('\0') != std::string::npos;
         if (member.key.empty() || has_zero)
             throw_argument_error("invalid column name in argument \"out_fmt\"",
-                                 has_zero ? "A name must not hold a zero byte."
+                                 has_zero ? "A name must not contain a null byte."
                                           : "A name must not be empty.");
         if (member.kind != JsonKind::kString || trim(member.text).empty() ||
             member.text.find('\0') != std::string::npos)
@@ -289,7 +288,7 @@ std::vector<std::pair<std::string, std::string>> read_column_map(const std::stri
         for (const auto& [name, type] : columns)
             if (name == member.key)
                 throw_argument_error("column " + in_quotes(name) +
-                                     " stands twice in argument \"out_fmt\"");
+                                     " is specified more than once in argument \"out_fmt\"");
         columns.emplace_back(std::move(member.key), std::move(member.text));
     }
     if (columns.empty()) throw_argument_error("argument \"out_fmt\" names no columns");
@@ -316,7 +315,7 @@ Request make_request(EvalFunction function, const RawArguments& raw) {
     constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
     request.arguments_json = is_blank(raw.parameters) ? "{}" : *raw.parameters;
     if (request.arguments_json.starts_with(kByteOrderMark))
-        request.arguments_json.erase(0, kByteOrderMark.size());  // Python's parser takes none
+        request.arguments_json.erase(0, kByteOrderMark.size());  // Python's parser rejects it
     request.controls = read_controls(request.arguments_json, function);
     return request;
 }

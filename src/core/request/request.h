@@ -11,7 +11,7 @@ namespace epe {
 
 enum class EvalFunction : std::uint8_t { kEval, kTable, kRow, kGroup, kIndex };
 
-/// What the function's first argument is (oml_input_type; compatibility.md, SQL-47).
+/// Type of the function's first argument (oml_input_type; compatibility.md, SQL-47).
 enum class InputType : std::uint8_t {
     kDefault,   ///< float64 ndarray when every column is numeric, else a pandas frame
     kPandas,    ///< pandas.DataFrame
@@ -22,7 +22,7 @@ enum class InputType : std::uint8_t {
     kPolars,    ///< polars.DataFrame
 };
 
-/// How many engines a parallel call may take (oml_service_level; compatibility.md, SQL-51).
+/// Maximum number of engines of a parallel call (oml_service_level; compatibility.md, SQL-51).
 enum class ServiceLevel : std::uint8_t { kLow, kMedium, kHigh };
 
 /// The `oml_*` keys of PAR_LST.
@@ -38,20 +38,22 @@ struct Controls {
     bool connect = false;           ///< accepted; scripts are always connected
     bool is_parallel = false;       ///< oml_parallel_flag, or oml_parallel: true
     ServiceLevel service_level = ServiceLevel::kLow;
-    std::int64_t engines = 0;               ///< oml_parallel as a number; 0: not given
-    bool is_async = false;                  ///< oml_async_flag: submit a job
-    std::int64_t retries = 0;               ///< oml_retries, of a job
-    std::optional<std::int64_t> timeout{};  ///< timeout, of a job, in seconds; nobody else's key
-    std::vector<std::string> unknown{};     ///< oml_* keys that mean nothing: a WARNING each
+    std::int64_t engines = 0;  ///< oml_parallel as a number; 0: not given
+    bool is_async = false;     ///< oml_async_flag: submit a job
+    std::int64_t retries = 0;  ///< oml_retries, of a job
+    /// timeout of a job, in seconds; an ordinary key otherwise
+    std::optional<std::int64_t> timeout{};
+    std::vector<std::string> unknown{};  ///< unknown oml_* keys: one WARNING each
 };
 
-/// How OUT_FMT asks for the result.
+/// The requested result format (OUT_FMT).
 struct OutputFormat {
     enum class Form : std::uint8_t { kRelational, kJson, kXml, kPng, kPickle, kStored };
     Form form = Form::kRelational;
     /// Relational: a column map, name -> SQL type as written ...
     std::vector<std::pair<std::string, std::string>> column_map{};
-    /// ... or the name of a table, view or composite type as prototype. Both empty: AS list alone.
+    /// ... or the name of a table, view or composite type as prototype. Both empty: only the AS
+    /// list.
     std::string prototype{};
 };
 
@@ -66,8 +68,8 @@ struct Request {
     std::int64_t times = 0;        ///< TIMES_NUM
     std::string script_name{};
     std::optional<std::string> script_owner{};
-    std::optional<std::string> source{};  ///< of a script that is not stored, of the caller's own
-    std::string pickled{};                ///< arguments beside PAR_LST; empty: none
+    std::optional<std::string> source{};  ///< of a script that is not stored
+    std::string pickled{};                ///< arguments in addition to PAR_LST; empty: none
     std::string environment{};            ///< ENV_NAME; empty: the server's Python
 };
 
@@ -84,11 +86,11 @@ struct RawArguments {
     std::optional<std::string> environment{};
 };
 
-/// Validates everything that can be without looking at the database. Throws Error 22023 for a
-/// bad argument, 0A000 for what is not built yet.
+/// Validates everything that does not depend on the database. Throws Error 22023 for a bad
+/// argument.
 Request make_request(EvalFunction function, const RawArguments& raw);
 
-/// Reads OUT_FMT. nullopt gives a relational format without columns. Throws Error 22023.
+/// Reads OUT_FMT. nullopt means a relational format without columns. Throws Error 22023.
 OutputFormat parse_output_format(const std::optional<std::string>& text);
 
 }  // namespace epe

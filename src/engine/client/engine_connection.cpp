@@ -1,4 +1,4 @@
-// One engine process, as its backend sees it.
+// The backend's side of the connection to one engine process.
 #include "engine/client/engine_connection.h"
 
 #include <fcntl.h>
@@ -23,11 +23,11 @@ namespace epe::engine {
 
 namespace {
 
-/// Rows of fewer bytes travel in the message.
+/// Smaller rows are sent inside the message.
 constexpr std::size_t kInlineBytes = std::size_t{32} << 10;
-/// Shared memory of an idle engine, at most; a fourth of its memory limit if that is less.
+/// Maximum shared memory of an idle engine; a quarter of its memory limit if that is less.
 constexpr std::uint64_t kMostKeptBytes = std::uint64_t{512} << 20;
-/// What an engine without a limit may ask for.
+/// Maximum for an engine without a memory limit.
 constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 46;
 
 std::int64_t microseconds_now() noexcept {
@@ -64,7 +64,8 @@ EngineProcess::EngineProcess(std::uint64_t id, std::string key, const EngineOpti
     WireWriter body;
     write(body, greeting);
     greeting_ = std::move(body.bytes());
-    // Last: only a destructor unmaps it, and there is none for what a constructor did not finish.
+    // Last: only a destructor unmaps it, and the destructor of a half-constructed object does not
+    // run.
     void* const mapped = mmap(nullptr, kStatusPageSize, PROT_READ | PROT_WRITE, MAP_SHARED,
                               page_descriptor_.get(), 0);
     if (mapped == MAP_FAILED)
@@ -86,8 +87,7 @@ EngineProcess::FarEnds EngineProcess::make_far_ends() {
     WireWriter body;
     body.append(greeting_.data(), greeting_.size());
     greeter.put(ToEngine::kGreeting, body);
-    if (!greeter.flush())
-        throw Error(sqlstate::kLimitExceeded, "settings of the sandbox are too long");
+    if (!greeter.flush()) throw Error(sqlstate::kLimitExceeded, "sandbox settings are too long");
     channel_.reconnect(greeter.take_socket());
     lifeline_ = Descriptor(ends[1]);
     return {std::move(theirs), Descriptor(ends[0])};
@@ -95,13 +95,13 @@ EngineProcess::FarEnds EngineProcess::make_far_ends() {
 
 // --------------------------------------------------------------------------------------- arenas
 
-/// An arena counts against the engine's memory limit, as its mapping does there: else an engine
-/// could have this process take any amount.
+/// An arena counts against the engine's memory limit, as its mapping does in the engine; else an
+/// engine could make this process allocate any amount.
 Arena EngineProcess::make_arena(std::size_t size) {
     if (size > most_arena_bytes_ || arena_size(size) > most_arena_bytes_ - arena_bytes_) {
         ErrorReport report;
         report.sqlstate = sqlstate::kOutOfMemory;
-        report.message = "rows for and from a Python engine take more memory than it may";
+        report.message = "rows exchanged with the Python engine exceed its memory limit";
         report.detail = memory_limit_detail(most_arena_bytes_);
         throw Error(std::move(report));
     }
@@ -210,8 +210,8 @@ void EngineProcess::signal(int number) const noexcept {
 
 void EngineProcess::kill() const noexcept { signal(SIGKILL); }
 
-/// Both are looked at: the supervisor may not have told of the process yet, and a process that the
-/// engine has started may hold its connection.
+/// Checks both: the exit report of the supervisor may be late, and a child of the engine may hold
+/// the connection open.
 bool EngineProcess::is_gone() const noexcept {
     pollfd ends[] = {{process.get(), POLLIN, 0}, {channel_.descriptor(), 0, 0}};
     return poll(ends, 2, 0) > 0;
@@ -279,7 +279,7 @@ std::string describe_exit(const std::optional<EngineExit>& exit) {
     return "exited with status " + std::to_string(WEXITSTATUS(exit->status));
 }
 
-/// The server kills no engine that it still wants to hear of.
+/// oml_epe never SIGKILLs an engine whose exit it still reports.
 std::string hint_at_killer(const std::optional<EngineExit>& exit) {
     if (!exit || exit->status == -1 || !WIFSIGNALED(exit->status) ||
         WTERMSIG(exit->status) != SIGKILL)

@@ -1,4 +1,4 @@
-// One engine process, as its backend sees it.
+// The backend's side of the connection to one engine process.
 #pragma once
 
 #include <sys/types.h>
@@ -18,19 +18,21 @@
 
 namespace epe::engine {
 
-/// How an engine process ended, as far as the supervisor knows.
+/// How an engine process ended, as reported by the supervisor.
 struct EngineExit {
-    int status = 0;       ///< of wait(); -1: not known
-    std::string stack{};  ///< what Python's faulthandler wrote
+    int status = 0;       ///< of wait(); -1: unknown
+    std::string stack{};  ///< output of Python's faulthandler
 };
 
 /// The backend's side of a connection, its arenas and its status page. Values are sent by put();
-/// nothing waits. What the engine says is read by process_engine.cpp, and not believed.
+/// nothing blocks. Messages of the engine are untrusted; they are read by
+/// process_engine_messages.cpp.
 ///
-/// Only the greeting is sent before the supervisor has said that the engine has started, so that
-/// the engine confines itself meanwhile. If the supervisor dies before it has said so, an engine
-/// that it may have started knows nothing of the request, which the next supervisor is asked for.
-class EngineProcess final : public Asker {
+/// Before the supervisor has reported the start of the engine, only the greeting is sent, so that
+/// the engine can confine itself meanwhile. If the supervisor dies before that report, an engine
+/// that it may have started has no knowledge of the request, and the next supervisor is asked for
+/// the request.
+class EngineProcess final : public Requester {
    public:
     /// The engine does not exist yet; make_far_ends() connects it.
     EngineProcess(std::uint64_t id, std::string key, const EngineOptions& options);
@@ -43,42 +45,43 @@ class EngineProcess final : public Asker {
     Channel& channel() noexcept { return channel_; }
     int page_descriptor() const noexcept { return page_descriptor_.get(); }
     /// The engine's ends, for a request to a supervisor: of the connection, and of a pipe whose
-    /// closing by this process kills the engine. An engine that has got the former ones has lost
-    /// its connection. Not once the engine has started.
+    /// closing by this process kills the engine. An engine that holds former ends has lost its
+    /// connection. Not to be called once the engine has started.
     struct FarEnds {
         Descriptor socket{};
         Descriptor lifeline{};
     };
     FarEnds make_far_ends();
-    /// What to ask a supervisor for.
+    /// The request for a supervisor.
     const EngineRequest& request() const noexcept { return request_; }
     bool has_started() const noexcept { return pid != 0; }
-    /// Whether the supervisor still has to say whether it starts.
+    /// Whether the supervisor has not answered the request yet.
     bool is_unanswered() const noexcept { return pid == 0 && !refusal; }
 
-    // What the supervisor has said of it.
+    // State reported by the supervisor.
     pid_t pid = 0;
-    Descriptor process{};  ///< pidfd; once it has started
+    Descriptor process{};  ///< pidfd; set once the engine has started
     std::optional<ErrorReport> refusal{};
     std::optional<EngineExit> exit{};
     std::optional<Ready> ready{};
 
-    /// Queues a message that ends with rows of a batch, through an arena when they are many. Throws
-    /// Error 53200 when all arenas together would be more than the engine's memory limit.
+    /// Queues a message that ends with rows of a batch; many rows go through an arena. Throws Error
+    /// 53200 when all arenas together would exceed the engine's memory limit.
     void put_rows(ToEngine type, WireWriter head, const Batch& batch, std::int64_t first_row,
                   std::int64_t row_count);
     /// Rows of a message from the engine, copied and checked.
     Batch take_rows(WireReader& from);
-    /// The same for rows that nobody wants any more.
+    /// Discards the rows of a message.
     void skip_rows(WireReader& from);
-    /// Messages about arenas. False for others. Throws as put_rows().
+    /// Processes messages about arenas; returns false for other messages. Throws as put_rows().
     bool handle_arena(ToBackend type, WireReader& from);
-    /// The engine asks something. Throws ProtocolError when it cannot have read the answer to what
-    /// it asked before: it could have any number of answers wait in this process.
+    /// Notes a question of the engine. Throws ProtocolError when the engine cannot have read the
+    /// answer to its previous question: it could make any number of answers pile up in this
+    /// process.
     void take_question() const;
-    /// The answer has been put.
+    /// Notes that the answer was queued.
     void note_answer() noexcept { answer_end_ = channel_.put_bytes(); }
-    /// Whether it holds so little shared memory that it may be kept.
+    /// Whether it holds little enough shared memory to be pooled.
     bool is_light() const noexcept;
 
     void signal(int number) const noexcept;
@@ -86,7 +89,7 @@ class EngineProcess final : public Asker {
     /// The process has ended, or has closed the connection.
     bool is_gone() const noexcept override;
 
-    /// From idle to busy, for a call of `script`. False when the supervisor has taken it away.
+    /// From idle to busy, for a call of `script`. False when the supervisor has retired it.
     bool take(const EngineOptions& options, const std::string& script) noexcept;
     void give_back() noexcept;
     void count_rows(std::int64_t in, std::int64_t out) noexcept;
@@ -111,23 +114,23 @@ class EngineProcess final : public Asker {
     Descriptor page_descriptor_{};
     StatusPage* page_ = nullptr;
     std::uint32_t last_arena_ = 0;
-    std::uint64_t arena_bytes_ = 0;  // of all below
-    std::uint64_t answer_end_ = 0;   // in what the channel sends, as those that follow
+    std::uint64_t arena_bytes_ = 0;  // of all arenas below
+    std::uint64_t answer_end_ = 0;   // offset in the channel's output, as are the next two
     std::uint64_t return_end_ = 0;
     std::size_t unread_returns_ = 0;
     std::deque<Input> inputs_{};
     std::vector<Arena> outputs_{};
 };
 
-/// What an engine wrote as its stack, without what PostgreSQL could not take: scripts can write
-/// there.
+/// The stack that an engine wrote, without characters that PostgreSQL rejects: scripts can write to
+/// that pipe.
 std::string readable_stack(const std::string& whole);
-/// Says which limit was met.
+/// Names the limit that was exceeded.
 std::string memory_limit_detail(std::uint64_t bytes);
 
 /// "was terminated by signal 11 (Segmentation fault)", "exited with status 3", ...
 std::string describe_exit(const std::optional<EngineExit>& exit);
-/// Who may have been it, for one that was killed (SIGKILL); else empty.
+/// Hint at the likely sender of a SIGKILL (the OOM killer); else empty.
 std::string hint_at_killer(const std::optional<EngineExit>& exit);
 
 }  // namespace epe::engine

@@ -19,11 +19,11 @@ namespace epe::engine {
 namespace {
 
 constexpr std::int64_t kMillisecond = 1'000'000;  // nanoseconds
-/// How long a supervisor that has died may take to be there again.
+/// How long a restart of a supervisor that has died may take.
 constexpr std::int64_t kRestartMilliseconds = 3000;
 constexpr std::int64_t kAnswerMilliseconds = 10000;
 
-/// Engines that may serve each other's requests have the same.
+/// Engines with equal keys may serve each other's requests.
 std::string key_of(const EngineOptions& options, const Script& script) {
     WireWriter key;
     key.number(options.role);
@@ -52,7 +52,7 @@ bool EngineSession::is_asking() const noexcept {
 }
 
 Found EngineSession::find_supervisor(const EngineOptions& options) {
-    // It may have gone, which is known once all that it has said is read.
+    // It may have died, which is known once all its messages have been read.
     pollfd socket{supervisor_.descriptor(), POLLIN, 0};
     while (supervisor_.is_open() && poll(&socket, 1, 0) > 0) receive();
     try {
@@ -61,7 +61,8 @@ Found EngineSession::find_supervisor(const EngineOptions& options) {
             return Found::kConnected;
         }
         if (!options.socket.empty()) {
-            // The keeper listens, so the next supervisor may get this before it exists.
+            // The engine launcher keeps the listening socket open, so the connection may precede
+            // the next supervisor.
             if (Descriptor connection = connect_to(options.socket)) {
                 connect(Channel(std::move(connection), Receives::kDescriptors));
                 return Found::kConnected;
@@ -91,13 +92,13 @@ void EngineSession::report_to_next(const EngineOptions& options) {
     }
 }
 
-/// Puts to a supervisor all that this session has and wants.
+/// Sends a supervisor all engines and requests of this session.
 void EngineSession::connect(Channel supervisor) {
     supervisor_ = std::move(supervisor);
     ++connection_;
     has_answer_ = false;
     lost_since_ = 0;
-    for (EngineProcess& engine : engines_) {  // the oldest first
+    for (EngineProcess& engine : engines_) {  // oldest first
         if (engine.is_unanswered())
             put_request(engine);
         else if (engine.has_started() && !engine.exit)
@@ -131,7 +132,8 @@ void EngineSession::refuse_all(const ErrorReport& why) {
     ++heard_;
 }
 
-/// It is gone. Engines that run go on, those that have not started are asked for again.
+/// The supervisor is gone. Running engines continue; requests not answered are sent to the next
+/// one.
 void EngineSession::forget_supervisor() {
     supervisor_.close();
     lost_since_ = now_nanoseconds();
@@ -181,7 +183,7 @@ void EngineSession::handle(Frame& frame) {
             break;
         case FromSupervisor::kStackText: {
             StackText stack = read_stack_text(from);
-            // Not the late answer to an earlier question, which another role may have asked.
+            // Discard a late answer to an earlier question, which another role may have asked.
             if (stack.pid == stack_pid_) stack_.emplace(stack.is_found, std::move(stack.text));
             break;
         }
@@ -201,7 +203,7 @@ EngineProcess* EngineSession::find(std::uint64_t id) noexcept {
     return nullptr;
 }
 
-/// Idle engines that the supervisor has ended: what is left of them takes memory.
+/// Idle engines that the supervisor has retired: their remains take memory.
 void EngineSession::drop_ended() {
     receive();
     for (auto each = idle_.begin(); each != idle_.end();) {
@@ -211,8 +213,8 @@ void EngineSession::drop_ended() {
     }
 }
 
-/// Takes what an idle engine has said. False when it is gone, or has said anything but that arenas
-/// are free: scripts that it ran may have left a thread that wants to answer for the next one.
+/// Reads the messages of an idle engine. False when it is gone, or sent anything except freed
+/// arenas: its earlier scripts may have left a thread that wants to answer for the next one.
 bool EngineSession::is_quiet(EngineProcess& engine) {
     try {
         const bool is_alive = engine.channel().receive();
@@ -228,7 +230,7 @@ bool EngineSession::is_quiet(EngineProcess& engine) {
     }
 }
 
-/// A warm engine that still lives. The supervisor may have taken it away meanwhile.
+/// A warm engine that is still alive. The supervisor may have retired it meanwhile.
 EngineProcess* EngineSession::find_idle(const std::string& key) {
     for (auto each = idle_.begin(); each != idle_.end();) {
         EngineProcess& engine = **each;
@@ -283,7 +285,7 @@ void EngineSession::end_engines() noexcept {
 void EngineSession::release(EngineProcess& engine, bool is_clean) noexcept {
     try {
         if (is_clean && engine.is_light()) {
-            idle_.push_front(&engine);  // the warmest first
+            idle_.push_front(&engine);  // most recently used first
             engine.give_back();
             return;
         }
@@ -293,7 +295,7 @@ void EngineSession::release(EngineProcess& engine, bool is_clean) noexcept {
             (void)supervisor_.flush();
         }
     } catch (const std::exception&) {
-        // Without memory: it ends by itself, since its connection is closed below.
+        // Out of memory: the engine ends by itself, since its connection is closed below.
     }
     engines_.remove_if([&](const EngineProcess& each) { return &each == &engine; });
 }
@@ -308,12 +310,12 @@ void EngineSession::wait_for_exit(EngineProcess& engine, Waiter& waiter) {
     }
 }
 
-/// Puts a question, again to the next supervisor if one ends before it has answered.
+/// Sends a question, again to the next supervisor if one ends before it has answered.
 template <typename Condition>
 void EngineSession::ask(ToSupervisor question, const WireWriter& body, const Condition& has_come,
                         const EngineOptions& options, Waiter& waiter) {
     const std::int64_t deadline = now_nanoseconds() + kAnswerMilliseconds * kMillisecond;
-    std::uint64_t asked = 0;  // the connection that has the question
+    std::uint64_t asked = 0;  // the connection that the question was sent on
     no_start_.reset();
     while (true) {
         const Found found = find_supervisor(options);

@@ -1,4 +1,4 @@
-// The engines of one backend: its connection to the supervisor, and the warm engines it keeps.
+// The engine pool of one backend: its connection to the supervisor, and its warm engines.
 #pragma once
 
 #include <sys/types.h>
@@ -17,7 +17,7 @@ namespace epe::engine {
 /// How long a wait for the next supervisor may last before find_supervisor() is called again.
 inline constexpr std::int64_t kSearchMilliseconds = 20;
 
-/// What a look for a supervisor has given.
+/// Result of a search for a supervisor.
 enum class Found : std::uint8_t {
     kConnected,
     kNotYet,
@@ -26,47 +26,47 @@ enum class Found : std::uint8_t {
 
 /// One per process, never destroyed: the supervisor ends the engines when the process is gone.
 ///
-/// When the supervisor dies, engines that run go on. Requests that it has not answered wait for the
-/// next one, and are put to it again, oldest first. Whoever waits for them calls find_supervisor().
+/// When the supervisor dies, running engines continue. Requests without an answer wait for the next
+/// supervisor and are sent again, oldest first. Callers that wait for them call find_supervisor().
 class EngineSession {
    public:
     static EngineSession& current();
 
     /// An engine for `script`: one that ran scripts of the same owner for the same role under the
-    /// same limits, or a new one, which has not started, and may have to wait for its turn.
+    /// same limits, or a new one that has not started and may have to wait for its turn.
     EngineProcess& acquire(const EngineOptions& options, const Script& script);
-    /// Takes an engine back: for later when it has answered everything, else to be killed.
+    /// Returns an engine: to the pool when it has answered everything, else it is killed.
     void release(EngineProcess& engine, bool is_clean) noexcept;
 
-    /// Where the supervisor speaks.
+    /// Descriptor of the connection to the supervisor.
     int descriptor() const noexcept { return supervisor_.descriptor(); }
     /// Number of the connection to a supervisor: each has another one.
     std::uint64_t connection() const noexcept { return connection_; }
-    /// Takes what the supervisor has said.
+    /// Reads the messages of the supervisor.
     void receive();
     /// Whether requests wait for a supervisor to answer.
     bool is_asking() const noexcept;
-    /// Whether they do while there is none.
+    /// Whether requests wait and there is no supervisor.
     bool is_searching() const noexcept { return !supervisor_.is_open() && is_asking(); }
-    /// Grows with everything that is known anew of engines and requests.
+    /// Increases with every new information about engines and requests.
     std::uint64_t heard() const noexcept { return heard_; }
-    /// Whether the present supervisor has said anything.
+    /// Whether the current supervisor has sent anything.
     bool has_answer() const noexcept { return has_answer_; }
-    /// Makes sure that there is a supervisor and that it has all requests. Does not wait.
+    /// Makes sure that there is a supervisor and that it has all requests. Does not block.
     Found find_supervisor(const EngineOptions& options);
-    /// Reports the engines that run to the server's next supervisor, if there is one. For callers
-    /// that want nothing of it; seldom more than a look whether there is a connection.
+    /// Reports the running engines to the server's next supervisor, if there is one. For callers
+    /// that need no answer; usually only checks for a connection.
     void report_to_next(const EngineOptions& options);
-    /// Waits for the supervisor to say how an engine ended; a second at most.
+    /// Waits up to a second for the supervisor's report of how an engine ended.
     void wait_for_exit(EngineProcess& engine, Waiter& waiter);
     /// Kills all engines: this process is about to end. Async-signal-safe.
     void end_engines() noexcept;
 
     /// Throw Error 53000 when the supervisor does not answer, or cannot be started.
     std::vector<EngineRow> list(const EngineOptions& options, Waiter& waiter);
-    /// The Python stack of an engine; none when it is not known or does not answer.
+    /// The Python stack of an engine; none when it is unknown or does not answer.
     std::optional<std::string> stack_of(pid_t pid, const EngineOptions& options, Waiter& waiter);
-    /// True when engines of other sessions can be seen.
+    /// True when engines of other sessions are visible.
     bool is_shared() const noexcept { return supervisor_pid_ == 0; }
 
    private:
@@ -87,21 +87,23 @@ class EngineSession {
     static bool is_quiet(EngineProcess& engine);
 
     Channel supervisor_{};
-    pid_t supervisor_pid_ = 0;  // of one of our own
+    pid_t supervisor_pid_ = 0;  // of a supervisor of this backend's own
     std::uint64_t connection_ = 0;
     bool has_answer_ = false;
-    std::int64_t last_report_ = 0;  // when report_to_next() has tried
-    std::int64_t lost_since_ = 0;   // when there was a supervisor last; 0: there is one
+    std::int64_t last_report_ = 0;  // time of the last attempt of report_to_next()
+    std::int64_t lost_since_ = 0;   // since when there is no supervisor; 0: there is one
     std::uint64_t heard_ = 0;
-    int silent_ends_ = 0;                    // of our own supervisors, one after the other
-    int last_end_ = 0;                       // wait status of the last one
-    std::optional<ErrorReport> no_start_{};  // why there is none; until one is looked for again
+    // consecutive ends of this backend's own supervisors before they sent anything
+    int silent_ends_ = 0;
+    int last_end_ = 0;  // wait status of the last one
+    // why no supervisor could be started; until the next attempt
+    std::optional<ErrorReport> no_start_{};
     std::uint64_t last_id_ = 0;
     std::list<EngineProcess> engines_{};
     std::list<EngineProcess*> idle_{};
     std::optional<std::vector<EngineRow>> rows_{};
     std::optional<std::pair<bool, std::string>> stack_{};
-    pid_t stack_pid_ = 0;  // whose it is
+    pid_t stack_pid_ = 0;  // the engine of the stack
 };
 
 }  // namespace epe::engine

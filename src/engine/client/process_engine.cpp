@@ -1,4 +1,4 @@
-// A request in engine processes: its beginning and its end.
+// Requests in engine processes: start and end.
 #include "engine/client/process_engine.h"
 
 #include <sys/epoll.h>
@@ -28,7 +28,7 @@ Worker& ProcessEngine::add_worker(const Script& script) {
     options_.is_first = workers_.empty();
     EngineProcess& process = session_.acquire(options_, script);
     added.front().process = &process;
-    workers_.splice(workers_.end(), added);  // from here on abandon() gives it back
+    workers_.splice(workers_.end(), added);  // from here on abandon() releases it
     Worker& worker = workers_.back();
     if (!process.has_started() && workers_.size() == 1)
         start_deadline_ = now_nanoseconds() + options_.wait_milliseconds * 1'000'000;
@@ -74,7 +74,7 @@ SandboxReport ProcessEngine::probe() {
     Worker& worker = add_worker(Script());
     while (!worker.process->ready) pump(/* may_wait */ true);
     SandboxReport report = worker.process->ready->report;
-    session_.release(*worker.process, /* is_clean */ false);  // nobody else can use it
+    session_.release(*worker.process, /* is_clean */ false);  // the engine is not reusable
     workers_.clear();
     return report;
 }
@@ -97,13 +97,14 @@ void ProcessEngine::run(Work work, ResultSink& sink) {
         assign(*worker, work, next, count);
         next += count;
     }
-    // A lone call goes out together with the end of the request.
+    // A single call is sent together with the end of the request.
     const bool is_lone =
         plan_->function == EvalFunction::kEval || plan_->function == EvalFunction::kTable;
     if (!is_lone) pump(/* may_wait */ false);
 }
 
-/// A script may fail in every engine before any of them has a slice; nothing more will come then.
+/// A script may fail in every engine before any of them has a slice; no further message follows
+/// then.
 void ProcessEngine::throw_if_all_failed() const {
     if (!slices_.empty()) return;
     for (const Worker& worker : workers_)
@@ -112,7 +113,7 @@ void ProcessEngine::throw_if_all_failed() const {
         if (worker.failure) throw_failure(*worker.failure);
 }
 
-/// The engine asks for the batches itself, so it is waited for.
+/// The engine fetches the batches itself, so wait for it.
 void ProcessEngine::run_stream(Work& work) {
     stream_ = work.stream;
     assign(workers_.front(), work, 0, work.calls.size());
@@ -137,7 +138,7 @@ void ProcessEngine::finish(ResultSink& sink) {
 void ProcessEngine::end_workers() {
     for (auto each = workers_.begin(); each != workers_.end();) {
         const auto worker = each++;
-        // One that has not even started is not waited for.
+        // An engine that has not even started is not waited for.
         if (worker != workers_.begin() && worker->process->pid == 0) {
             session_.release(*worker->process, /* is_clean */ false);
             workers_.erase(worker);

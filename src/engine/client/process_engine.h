@@ -1,4 +1,4 @@
-// The Engine of engine processes: gives out calls, and brings their results back in order.
+// The Engine of engine processes: distributes calls, and delivers their results in order.
 #pragma once
 
 #include <memory>
@@ -8,12 +8,12 @@
 
 namespace epe::engine {
 
-/// Makes an engine that runs one request in up to options.most_engines processes. `host` serves
-/// what its scripts ask for and `waiter` lets PostgreSQL interrupt it; both must outlive it.
+/// Makes an engine that runs one request in up to options.most_engines processes. `host` serves the
+/// requests of its scripts and `waiter` makes its waits interruptible; both must outlive it.
 ///
-/// With several processes calls are given out in slices when a process is free, so that slow ones
-/// hold nobody up; results and messages come out in the order of calls all the same, and of several
-/// failures the first in that order counts. Between run() and finish() it works ahead of its
+/// With several processes, calls are distributed in slices as processes become free, so that a slow
+/// call does not block the others; results and messages are delivered in call order, and of several
+/// failures the first in that order is reported. Between run() and finish() it runs ahead of its
 /// results, by a bounded amount.
 std::unique_ptr<Engine> make_process_engine(EngineOptions options, Host& host, Waiter& waiter);
 
@@ -21,7 +21,7 @@ std::unique_ptr<Engine> make_process_engine(EngineOptions options, Host& host, W
 void check_script_in_process(const Script& script, const EngineOptions& options, Host& host,
                              Waiter& waiter);
 
-/// What an engine with these options is confined by on this machine.
+/// The protections of an engine with these options on this machine.
 SandboxReport probe_sandbox(const EngineOptions& options, Host& host, Waiter& waiter);
 
 }  // namespace epe::engine

@@ -1,4 +1,4 @@
-// Gives out calls to engine processes, and brings their results back in order.
+// Distributes calls to engine processes, and delivers their results in order.
 #include <algorithm>
 #include <utility>
 
@@ -9,17 +9,17 @@ namespace epe::engine {
 
 namespace {
 
-/// The slice that an engine runs, and one ahead, so that it need not wait for the next.
+/// The running slice, and one in advance, so that the engine need not wait for the next.
 constexpr std::size_t kSlicesAtOnce = 2;
-/// How long a slice should take, when there are several engines.
+/// Target duration of a slice when there are several engines.
 constexpr std::int64_t kSliceNanoseconds = 10'000'000;
 
 }  // namespace
 
 // ------------------------------------------------------------------------------------- giving out
 
-/// Several engines are given slices ahead only when those are short, as far as that is known: what
-/// waits behind a long one, another engine could run.
+/// With several engines, slices are sent in advance only while slices are short, as far as known: a
+/// slice queued behind a long one could run in another engine.
 std::size_t ProcessEngine::slices_at_once() const noexcept {
     const bool is_alone = options_.most_engines <= 1;
     const bool are_short =
@@ -27,7 +27,7 @@ std::size_t ProcessEngine::slices_at_once() const noexcept {
     return is_alone || are_short ? kSlicesAtOnce : 1;
 }
 
-/// The engine with the least to do, among those that can take a slice; null when none can.
+/// The engine with the fewest slices among those that accept one; null when none does.
 Worker* ProcessEngine::free_worker() {
     const bool is_alone = options_.most_engines <= 1;
     const std::size_t most_slices = slices_at_once();
@@ -40,7 +40,7 @@ Worker* ProcessEngine::free_worker() {
         if (best == nullptr || worker.slices.size() < best->slices.size()) best = &worker;
     }
     if (is_alone) return best;
-    if (waiting_bytes_ > kMostWaitingBytes) return nullptr;  // the first call first
+    if (waiting_bytes_ > kMostWaitingBytes) return nullptr;  // earlier calls first
     const bool all_work = best == nullptr || !best->slices.empty();
     const bool all_started = std::all_of(workers_.begin(), workers_.end(),
                                          [](const Worker& each) { return each.process->pid != 0; });
@@ -53,8 +53,8 @@ Worker* ProcessEngine::free_worker() {
     return best;
 }
 
-/// As many calls as take about a slice's time, by what the calls so far took; towards the end of
-/// what there is fewer, so that all engines end together.
+/// As many calls as take about a slice's time, estimated from earlier calls; fewer towards the end
+/// of the input, so that all engines end together.
 std::size_t ProcessEngine::slice_size(std::size_t left) const noexcept {
     if (options_.most_engines <= 1) return left;
     if (calls_done_ == 0) return 1;
@@ -96,7 +96,7 @@ void ProcessEngine::assign(Worker& worker, const Work& work, std::size_t first, 
 
 // ----------------------------------------------------------------------------------- in call order
 
-/// Each engine warns by itself. So many are remembered; the rest may come several times.
+/// Each engine sends its own warnings. This many are remembered; later ones may be repeated.
 bool ProcessEngine::is_new_warning(const std::string& text) {
     constexpr std::size_t kMostWarnings = 1000;
     constexpr std::size_t kLongest = 10000;
@@ -126,7 +126,7 @@ void ProcessEngine::deliver_event(Slice& slice, std::variant<CallResult, Line> e
     }
 }
 
-/// Everything that waits for nothing earlier.
+/// Delivers everything that does not wait for an earlier slice.
 void ProcessEngine::deliver() {
     while (!slices_.empty()) {
         Slice& head = slices_.front();

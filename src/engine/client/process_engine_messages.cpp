@@ -1,5 +1,5 @@
-// What engine processes say to the backend. An engine runs anybody's code: nothing it says is
-// believed before it has been checked, and one that breaks the protocol is killed.
+// Messages from engine processes to the backend. An engine runs untrusted code: every message is
+// checked before use, and an engine that breaks the protocol is killed.
 #include <poll.h>
 #include <signal.h>
 
@@ -17,15 +17,16 @@ namespace epe::engine {
 
 namespace {
 
-/// How long engines may take to end a request that nobody wants any more; then they are killed.
+/// Time for engines to end an abandoned request; then they are killed.
 constexpr std::int64_t kGraceNanoseconds = 50'000'000;
-/// What all times of a request are taken for at most: an engine may claim any.
+/// Maximum for all times of a request: an engine may report any.
 constexpr std::int64_t kLongestTime = std::int64_t{1} << 60;
 
-/// While it lives, what PostgreSQL does is for an engine, and is of no use when that has died.
+/// While it lives, PostgreSQL works for an engine, and the work is useless once that engine has
+/// died.
 class Watched {
    public:
-    Watched(Host& host, const Asker& asker) : host_(host) { host.watch(asker); }
+    Watched(Host& host, const Requester& requester) : host_(host) { host.watch(requester); }
     ~Watched() { host_.unwatch(); }
     Watched(const Watched&) = delete;
     Watched& operator=(const Watched&) = delete;
@@ -49,7 +50,7 @@ void ProcessEngine::receive_from(Worker& worker) {
     }
     if (is_alive) return;
     if (!worker.is_ended) throw_death(worker);
-    worker.is_gone = true;  // it has done its work
+    worker.is_gone = true;  // it has completed its work
     unwatch(worker);
 }
 
@@ -101,7 +102,7 @@ void ProcessEngine::handle_body(Worker& worker, ToBackend type, WireReader& from
     }
 }
 
-/// Without a complete sandbox nobody's script runs but those of whom the server trusts anyway.
+/// Without a complete sandbox, only scripts that the server trusts anyway may run.
 void ProcessEngine::check_ready(const Worker& worker) const {
     const Ready& ready = *worker.process->ready;
     if (ready.version != kProtocolVersion) WireReader::fail("version");
@@ -141,7 +142,7 @@ void ProcessEngine::take_result(Worker& worker, WireReader& from) {
     Slice& slice = *worker.slices.front();
     CallResult result;
     result.call_number = from.number<std::int64_t>();
-    (void)from.optional_text();  // the name: we know it better
+    (void)from.optional_text();  // the name: the backend knows it
     result.first_row = from.count(std::int64_t{1} << 40);
     result.is_frame = from.boolean();
     const std::size_t size = from.left();
@@ -168,7 +169,7 @@ void ProcessEngine::finish_slice(Worker& worker, WireReader& from) {
     Slice& slice = *worker.slices.front();
     calls_done_ += static_cast<std::int64_t>(slice.calls.size());
     slice.is_done = true;
-    if (&slice != &slices_.front()) {  // it stays until those before it are done
+    if (&slice != &slices_.front()) {  // kept until the earlier slices are delivered
         const std::size_t bytes = slice.calls.size() * sizeof(Call);
         slice.waiting_bytes += bytes;
         waiting_bytes_ += bytes;
@@ -176,7 +177,7 @@ void ProcessEngine::finish_slice(Worker& worker, WireReader& from) {
     worker.slices.pop_front();
 }
 
-/// The slices behind the one that failed are never run: they come later in call order as well.
+/// The slices after the failed one are never run: they are later in call order as well.
 void ProcessEngine::take_failure(Worker& worker, WireReader& from) {
     ErrorReport report = read_report(from);
     if (std::exchange(worker.has_failed, true)) WireReader::fail("failure");
@@ -192,11 +193,11 @@ void ProcessEngine::take_failure(Worker& worker, WireReader& from) {
 void ProcessEngine::execute(Worker& worker, WireReader& from) {
     EngineProcess& process = *worker.process;
     process.take_question();
-    // A copy: while it runs, scripts that it calls may use this connection's memory.
+    // A copy: while it runs, nested scripts may use this connection's memory.
     const std::string sql = from.text();
     std::vector<std::string> types;
     std::vector<HostParameter> parameters = read_parameters(from, types);
-    Batch bytes;  // what the parameters point to
+    Batch bytes;  // owns the bytes that the parameters point to
     if (has_bytes(parameters)) {
         bytes = process.take_rows(from);
         set_bytes(parameters, bytes);
@@ -207,7 +208,8 @@ void ProcessEngine::execute(Worker& worker, WireReader& from) {
         send_result(process, host_.execute(sql, parameters));
     } catch (const Error& error) {
         if (process.is_gone()) throw_death(worker);
-        if (typeid(error) != typeid(Error)) throw;  // PostgreSQL's own, which ends the statement
+        // PostgreSQL's own error, which ends the statement
+        if (typeid(error) != typeid(Error)) throw;
         WireWriter reply;
         reply.number(ReplyStatus::kError);
         write(reply, error.report());
@@ -261,9 +263,8 @@ void ProcessEngine::throw_refused(const Worker& worker) const {
     throw error;
 }
 
-/// What a script did, or what was done to it: an error of the statement, no more. It may come in
-/// the place of PostgreSQL's error that has ended what was done for the engine, and rolls back what
-/// that would have.
+/// A failure of or in the engine: only an error of the statement. It may replace an error of
+/// PostgreSQL that has ended work for the engine; it causes the rollback which that error requires.
 void ProcessEngine::throw_death(Worker& worker) {
     session_.wait_for_exit(*worker.process, waiter_);
     if (worker.process->refusal) throw_refused(worker);
@@ -273,8 +274,8 @@ void ProcessEngine::throw_death(Worker& worker) {
     report.hint = hint_at_killer(worker.process->exit);
     report.engine_failure = EngineFailure::kDied;
     if (!worker.slices.empty()) {
-        // The call after the one that gave the last result, or one whose predecessors' results
-        // have died with it.
+        // The call after the one with the last result, or one whose predecessors' results have died
+        // with it.
         const std::vector<Call>& calls = worker.slices.front()->calls;
         const std::int64_t reached = std::clamp(worker.slices.front()->last_result + 1,
                                                 calls.front().number, calls.back().number);
@@ -302,7 +303,7 @@ void ProcessEngine::throw_failure(ErrorReport report) const {
 
 // ------------------------------------------------------------------------------------ giving up
 
-/// Ends what still runs: engines that answer in time stay warm, the others are killed.
+/// Ends the running calls: engines that answer in time stay warm, the others are killed.
 void ProcessEngine::abandon() noexcept {
     if (workers_.empty()) return;
     try {
@@ -320,13 +321,13 @@ void ProcessEngine::abandon() noexcept {
         // Out of memory, or a broken engine: those that have not ended are killed.
     }
     for (const Worker& worker : workers_)
-        // One whose greeting was dropped with the rest has not been looked at.
+        // The Ready message of an engine whose greeting was dropped has not been checked.
         session_.release(*worker.process,
                          worker.is_ended && !worker.is_gone && worker.process->ready);
     workers_.clear();
 }
 
-/// Reads what an engine still has to say, up to Ended. Nothing here may be interrupted.
+/// Reads the remaining messages of an engine, up to Ended. Not interruptible.
 void ProcessEngine::drain(EngineProcess& process, bool& is_ended, std::int64_t deadline) {
     Channel& channel = process.channel();
     Frame frame;
@@ -347,8 +348,8 @@ void ProcessEngine::drain(EngineProcess& process, bool& is_ended, std::int64_t d
     }
 }
 
-/// A message of a request that is being given up. Questions are answered, so that whoever asks
-/// comes to an end.
+/// A message of an abandoned request. Questions are answered, so that the engine does not wait
+/// forever.
 void ProcessEngine::drop_message(EngineProcess& process, ToBackend type, WireReader& from) {
     WireWriter reply;
     switch (type) {
@@ -372,7 +373,7 @@ void ProcessEngine::drop_message(EngineProcess& process, ToBackend type, WireRea
             process.channel().put(ToEngine::kStreamBatch, reply);
             return;
         case ToBackend::kArenaRequest:
-            return;  // it takes time; whoever waits for it is interrupted, or killed
+            return;  // it takes time; a waiting engine is interrupted, or killed
         default:
             (void)process.handle_arena(type, from);
     }

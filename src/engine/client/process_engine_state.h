@@ -1,4 +1,4 @@
-// What a running request knows of its engines and of the calls that it has given out.
+// State of a running request: its engines and the calls they were given.
 #pragma once
 
 #include <deque>
@@ -15,7 +15,7 @@
 
 namespace epe::engine {
 
-/// Results that wait for those of earlier calls: beyond that only earlier ones are read.
+/// Limit of results that wait for those of earlier calls; beyond it only earlier ones are read.
 inline constexpr std::size_t kMostWaitingBytes = std::size_t{64} << 20;
 
 /// A line that a script printed, or a warning.
@@ -24,13 +24,13 @@ struct Line {
     std::string text{};
 };
 
-/// Some calls that one engine was given together, and what came of them. Results wait here until
-/// those of all earlier calls have been delivered.
+/// Some calls that one engine was given together, and their results. Results wait here until those
+/// of all earlier calls have been delivered.
 struct Slice {
     std::vector<Call> calls{};
     std::deque<std::variant<CallResult, Line>> events{};
     std::size_t waiting_bytes = 0;
-    std::int64_t last_result = 0;  ///< number of the call that the last result came from
+    std::int64_t last_result = 0;  ///< number of the call of the last result
     bool is_done = false;
     std::optional<ErrorReport> failure{};
 };
@@ -38,14 +38,14 @@ struct Slice {
 /// An engine that works for the request.
 struct Worker {
     EngineProcess* process = nullptr;
-    std::deque<Slice*> slices{};           ///< in the order it runs them
-    bool has_end = false;                  ///< it has been sent End
-    bool is_ended = false;                 ///< and has answered
+    std::deque<Slice*> slices{};           ///< in execution order
+    bool has_end = false;                  ///< End was sent
+    bool is_ended = false;                 ///< Ended was received
     bool has_failed = false;               ///< it skips everything up to End
-    bool is_gone = false;                  ///< its connection has ended
+    bool is_gone = false;                  ///< its connection is closed
     std::uint32_t watched = 0;             ///< epoll's events; 0 before it is watched
     bool is_watched = false;               ///< since it has started
-    std::optional<ErrorReport> failure{};  ///< outside of any slice
+    std::optional<ErrorReport> failure{};  ///< a failure outside of any slice
 };
 
 class ProcessEngine final : public Engine {
@@ -58,7 +58,7 @@ class ProcessEngine final : public Engine {
     void finish(ResultSink& sink) override;
     void report(CallStats& stats) const override;
 
-    // Instead of the above:
+    // Alternatives to the fields above:
     void check(const Script& script);
     SandboxReport probe();
 
@@ -89,7 +89,7 @@ class ProcessEngine final : public Engine {
     void notice_exits();
     std::int64_t wait_limit();
 
-    // process_engine_messages.cpp: what engines say
+    // process_engine_messages.cpp: messages of engines
     void receive_from(Worker& worker);
     void handle(Worker& worker, const Frame& frame);
     void handle_body(Worker& worker, ToBackend type, WireReader& from);
@@ -113,16 +113,16 @@ class ProcessEngine final : public Engine {
     Host& host_;
     Waiter& waiter_;
     EngineSession& session_;
-    Descriptor poller_{};  // an epoll of the workers' connections and the supervisor's
-    std::uint64_t watched_supervisor_ = 0;  // as EngineSession::connection() counts them
-    std::uint64_t heard_ = 0;               // as EngineSession::heard() counts
+    Descriptor poller_{};  // an epoll of the connections of the workers and of the supervisor
+    std::uint64_t watched_supervisor_ = 0;  // value of connection() of the pool when watched
+    std::uint64_t heard_ = 0;               // value of heard() of the pool when last read
     const CallPlan* plan_ = nullptr;
     ResultSink* sink_ = nullptr;
     BatchStream* stream_ = nullptr;
     std::list<Worker> workers_{};
     std::list<Slice> slices_{};  // in call order
     std::size_t waiting_bytes_ = 0;
-    std::set<std::string> warned_{};  // what was said already
+    std::set<std::string> warned_{};  // warnings already sent
     EngineTimes times_{};
     std::int64_t calls_done_ = 0;
     std::int64_t wait_ = 0;

@@ -29,15 +29,16 @@ void ProcessEngine::watch_started(Worker& worker) {
     worker.is_watched = true;
 }
 
-/// It tells whether an engine starts, and how it ends. When one has ended and another has been
-/// found, perhaps by a call inside this one, that is watched; closing the former has unwatched it.
+/// It reports whether an engine starts, and how it ends. After one supervisor has ended and another
+/// was found, perhaps by a nested call, the new connection is watched; closing the former one has
+/// unwatched it.
 void ProcessEngine::watch_supervisor() {
     if (session_.descriptor() < 0 || watched_supervisor_ == session_.connection()) return;
     watch(poller_, EPOLL_CTL_ADD, session_.descriptor(), EPOLLIN);
     watched_supervisor_ = session_.connection();
 }
 
-/// Sends, waits when it may and nothing has come, and takes what has come.
+/// Sends, waits if allowed and nothing has arrived, and processes what has arrived.
 void ProcessEngine::pump(bool may_wait) {
     if (session_.is_asking())
         (void)session_.find_supervisor(options_);
@@ -55,7 +56,7 @@ void ProcessEngine::pump(bool may_wait) {
     if (sink_ != nullptr) deliver();
 }
 
-/// When too many results wait, only the engine that the first of them wait for is read from: the
+/// When too many results wait, only the engine that the first of them wait for is read from; the
 /// others stop by themselves once their sockets are full.
 void ProcessEngine::watch_worker(Worker& worker) {
     if (worker.is_gone) return;
@@ -73,8 +74,8 @@ void ProcessEngine::unwatch(const Worker& worker) {
     watch(poller_, EPOLL_CTL_DEL, worker.process->channel().descriptor(), 0);
 }
 
-/// Milliseconds until the first engine must have started, or the next supervisor is looked for; -1
-/// when there is nothing to be done.
+/// Milliseconds until the first engine must have started or the next supervisor is searched for; -1
+/// for no time limit.
 std::int64_t ProcessEngine::wait_limit() {
     const std::int64_t search = session_.is_searching() ? kSearchMilliseconds : -1;
     const EngineProcess& first = *workers_.front().process;
@@ -109,7 +110,7 @@ std::int64_t ProcessEngine::wait_limit() {
 
 void ProcessEngine::wait_for_events(bool may_wait) {
     constexpr int kMostEvents = 64;
-    waiter_.check();  // an engine that never stops talking is never waited for
+    waiter_.check();  // an engine that never stops sending is never waited for
     epoll_event events[kMostEvents];
     int count = epoll_wait(poller_.get(), events, kMostEvents, 0);
     if (count == 0 && may_wait) {
@@ -131,7 +132,7 @@ void ProcessEngine::wait_for_events(bool may_wait) {
     }
 }
 
-/// What the supervisor has said, also to a call inside this one.
+/// Processes the messages of the supervisor, also those for an enclosing call.
 void ProcessEngine::take_news() {
     if (heard_ == session_.heard()) return;
     heard_ = session_.heard();
@@ -139,7 +140,7 @@ void ProcessEngine::take_news() {
     notice_exits();
 }
 
-/// The request does with the engines it gets, but for the first.
+/// Drops engines that were refused; only the first is mandatory.
 void ProcessEngine::drop_refused() {
     for (auto each = workers_.begin(); each != workers_.end();) {
         const auto worker = each++;
@@ -152,12 +153,12 @@ void ProcessEngine::drop_refused() {
     }
 }
 
-/// An engine that has died need not be silent: a process that it started may hold its connection.
+/// The socket of a dead engine may still be held open by its child.
 void ProcessEngine::notice_exits() {
     for (Worker& worker : workers_) {
         if (!worker.process->exit || worker.is_ended) continue;
         pollfd socket{worker.process->channel().descriptor(), POLLIN, 0};
-        while (!worker.is_ended && poll(&socket, 1, 0) > 0) {  // its last words
+        while (!worker.is_ended && poll(&socket, 1, 0) > 0) {  // its last messages
             waiter_.check();
             receive_from(worker);
         }

@@ -29,7 +29,8 @@ constexpr int kOwner = 3;  // descriptors of the new process
 constexpr int kListener = 4;
 constexpr int kListenBacklog = 128;
 
-/// What libraries that compute or load want to know; everything else may be a secret.
+/// Variables for libraries that compute or load; all others are dropped because they may hold
+/// secrets.
 bool is_passed_on(std::string_view variable) {
     if (variable.find("_NUM_THREADS=") != std::string_view::npos) return false;
     static constexpr std::array<std::string_view, 13> kPrefixes{
@@ -51,12 +52,13 @@ std::vector<std::string> make_environment(const std::string& folder) {
         "MKL_NUM_THREADS=1",
         "NUMEXPR_MAX_THREADS=1",
         "MPLBACKEND=Agg",
-        // Process pools want what the sandbox closes; threads do as well.
+        // Process pools need what the sandbox denies; threads work as well.
         "JOBLIB_MULTIPROCESSING=0",
         "PYTHONDONTWRITEBYTECODE=1",
-        // pyarrow's allocator starts one on import. Engines would not have it, and do not need it.
+        // pyarrow's allocator starts a thread on import. Engines would not inherit it, and do not
+        // need it.
         "JE_ARROW_MALLOC_CONF=background_thread:false",
-        // Every arena of malloc takes address space, which is what the memory limit counts.
+        // Every arena of malloc takes address space, which the memory limit counts.
         "MALLOC_ARENA_MAX=2",
     };
     for (char** each = environ; *each != nullptr; ++each)
@@ -72,17 +74,17 @@ std::vector<char*> pointers_to(std::vector<std::string>& texts) {
     return pointers;
 }
 
-/// Everything that the child needs, made before the fork: after it only system calls are safe.
+/// All data for the child, prepared before the fork: after it only system calls are safe.
 struct Start {
     const char* program;
     char** arguments;
     char** environment;
     int owner;
     int listener;
-    int failure;  // where errno goes when the program cannot be run
+    int failure;  // receives errno when the program cannot be executed
 };
 
-/// Moves a descriptor out of the way of those that the program will have.
+/// Moves a descriptor to a number that the program does not use.
 int lifted(int descriptor) noexcept {
     constexpr int kOutOfTheWay = 10;
     return descriptor < 0 ? -1 : fcntl(descriptor, F_DUPFD_CLOEXEC, kOutOfTheWay);
@@ -144,7 +146,7 @@ LaunchedSupervisor launch_supervisor(const std::string& program, const std::stri
     std::vector<char*> environment = pointers_to(variables);
     const Start start{program.c_str(), arguments.data(), environment.data(),
                       theirs.get(),    listener,         failure_writer.get()};
-    // Until the child has set its own, the server's signal handlers must not run in it.
+    // Until the child has set its own handlers, the server's must not run in it.
     sigset_t all;
     sigset_t before;
     sigfillset(&all);
@@ -184,7 +186,7 @@ sockaddr_un address_of(const std::string& path) {
 }
 
 Descriptor make_socket() {
-    // Non-blocking: a supervisor that accepts nobody must not hold up a backend for good.
+    // Non-blocking: a supervisor that accepts no connection must not block a backend forever.
     Descriptor made(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     if (!made) throw_system_error(sqlstate::kInsufficientResources, "could not create a socket");
     return made;

@@ -10,20 +10,22 @@
 namespace epe::engine {
 
 struct LaunchedSupervisor {
-    pid_t pid = 0;       ///< a child of ours, to be waited for
-    Descriptor owner{};  ///< our end of its owner's connection: it ends when this closes
+    pid_t pid = 0;  ///< a child of this process, to be waited for
+    /// this process's end of the owner's connection; closing it ends the supervisor
+    Descriptor owner{};
 };
 
-/// `folder`, see owner_folder(), is made when it is not there, its parent too. `listener` is a
-/// socket that listens for backends, or -1. The supervisor gets none of our other descriptors,
-/// signal handlers or secrets of the environment, and leads a session of its own. Throws Error
-/// 58P01 when the program cannot be run.
+/// `folder`, see owner_folder(), is created if it does not exist, its parent too. `listener` is a
+/// listening socket for backends, or -1. The supervisor inherits no other descriptors, signal
+/// handlers or secrets of the environment, and leads a session of its own. Throws Error 58P01 when
+/// the program cannot be executed.
 LaunchedSupervisor launch_supervisor(const std::string& program, const std::string& folder,
                                      int listener);
 
-/// A socket that listens at `path`, only for this user; what stood there is removed. Throws Error.
+/// A socket that listens at `path`, only for this user; an existing file there is removed. Throws
+/// Error.
 Descriptor listen_at(const std::string& path);
-/// A connection to it; none when nobody listens there, or too many wait there already.
+/// A connection to it; none when no process listens there, or its queue is full.
 Descriptor connect_to(const std::string& path);
 
 }  // namespace epe::engine

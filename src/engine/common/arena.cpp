@@ -20,7 +20,7 @@ namespace {
 
 constexpr std::size_t kLargestArena = std::size_t{1} << 46;
 
-/// What the system's refusal means to a statement.
+/// The meaning of a system error for a statement.
 const char* state_of(int error) noexcept {
     switch (error) {
         case ENOSPC:
@@ -39,8 +39,8 @@ const char* state_of(int error) noexcept {
                     " bytes of shared memory: " + std::generic_category().message(error));
 }
 
-/// Sizes the file and takes all its pages now: under a strict limit of memory, a page that cannot
-/// be had later would end the backend by SIGBUS. In steps, since a signal starts a step again.
+/// Sizes the file and allocates all its pages now: under a strict memory limit, a page that cannot
+/// be allocated later would end the backend by SIGBUS. In steps, since a signal restarts a step.
 int allocate(int descriptor, std::size_t size) noexcept {
     constexpr std::size_t kStep = std::size_t{8} << 20;
     if (ftruncate(descriptor, static_cast<off_t>(size)) != 0) return errno;
@@ -97,8 +97,8 @@ Mapping map_arena(int descriptor) {
     const Closer closer{descriptor};
     struct stat status {};
     if (fstat(descriptor, &status) != 0 || !S_ISREG(status.st_mode) || status.st_size <= 0)
-        throw ProtocolError("a descriptor is none of shared memory");
-    // Without the seal the memory might shrink while it is read.
+        throw ProtocolError("a descriptor is not shared memory");
+    // Without the seal, the memory might shrink while it is read.
     const int seals = fcntl(descriptor, F_GET_SEALS);
     if (seals < 0 || (seals & F_SEAL_SHRINK) == 0)
         throw ProtocolError("shared memory is not sealed");

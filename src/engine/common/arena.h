@@ -1,9 +1,9 @@
 // Shared memory that carries the data of batches between a backend and its engines.
 //
-// The backend creates arenas and sends their descriptors; an engine maps what it gets and keeps
-// the mapping, since fresh pages cost several times what is then copied through them. An arena is
-// never resized: one seal each holds both sides to that, so that no access can fail with SIGBUS
-// whatever the other side does. Whose turn it is to write is the protocol's business.
+// The backend creates arenas and sends their descriptors; an engine maps each and keeps the
+// mapping, since fresh pages cost several times the copy through them. An arena is never resized: a
+// seal on each side enforces that, so that no access can fail with SIGBUS whatever the peer does.
+// The protocol defines whose turn it is to write.
 #pragma once
 
 #include <cstddef>
@@ -24,7 +24,7 @@ constexpr std::size_t arena_size(std::size_t least_size) noexcept {
 class Mapping {
    public:
     Mapping() = default;
-    /// Maps the first `size` bytes of a descriptor, which stays the caller's; all pages at once.
+    /// Maps the first `size` bytes of a descriptor, which the caller keeps; all pages at once.
     /// Throws Error 53200.
     Mapping(int descriptor, std::size_t size);
     ~Mapping();
@@ -52,9 +52,9 @@ class Mapping {
 /// The backend's side: owns the memory and a descriptor of it.
 class Arena {
    public:
-    /// All its memory is there when this returns: a write cannot find that there is none left.
-    /// Throws Error 53200, 53100 where the system says that there is no space, 53000 where it has
-    /// no descriptors left.
+    /// All its memory is allocated when this returns: a later write cannot run out of memory.
+    /// Throws Error 53200, 53100 when the system reports no space, 53000 when it has no descriptors
+    /// left.
     static Arena create(std::uint32_t id, std::size_t least_size);
     ~Arena();
     Arena(Arena&& other) noexcept { swap(other); }
@@ -67,7 +67,7 @@ class Arena {
     Arena& operator=(const Arena&) = delete;
 
     std::uint32_t id() const noexcept { return id_; }
-    /// Closed on exec. To be sent to the engine as it is.
+    /// Close-on-exec. To be sent to the engine unchanged.
     int descriptor() const noexcept { return descriptor_; }
     std::size_t size() const noexcept { return mapping_.size(); }
     std::byte* data() const noexcept { return mapping_.data(); }
@@ -85,8 +85,8 @@ class Arena {
     Mapping mapping_{};
 };
 
-/// The engine's side: maps an arena that the backend sent, whole. Closes the descriptor, whatever
-/// happens. Throws ProtocolError when it is none of an arena, Error 53200 as Mapping does.
+/// The engine's side: maps a whole arena that the backend sent. Closes the descriptor in any case.
+/// Throws ProtocolError when it is not an arena, Error 53200 as Mapping does.
 Mapping map_arena(int descriptor);
 
 }  // namespace epe::engine

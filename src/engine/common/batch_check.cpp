@@ -1,4 +1,4 @@
-// Whether a batch that an engine sent is one that the rest of the house may read.
+// Validates a batch that an engine sent.
 #include "engine/common/batch_check.h"
 
 #include <cstdint>
@@ -36,7 +36,7 @@ void check_validity(const Column& column) {
     require(column.null_count == column.length - values, "NULL count");
 }
 
-/// From 0 to `size`, never down.
+/// Offsets from 0 to `size`, never decreasing.
 void check_offsets(const Column& column, std::int64_t size) {
     require_room(column.offsets, column.length + 1, sizeof(std::int64_t));
     const auto* const ends = column.offsets.as<std::int64_t>();
@@ -47,7 +47,7 @@ void check_offsets(const Column& column, std::int64_t size) {
 
 void check_name(const std::string& name) { require(is_clean_utf8(name), "UTF-8 in a name"); }
 
-/// The bytes as one text, and no value beginning within a character.
+/// The bytes are valid UTF-8, and no value begins within a character.
 void check_texts(const Column& column) {
     const std::string_view bytes(column.values.as<char>(), column.values.size());
     const bool is_clean =
@@ -62,7 +62,7 @@ void check_bytes(const Column& column) {
     if (column.type.kind != Kind::kBinary) check_texts(column);
 }
 
-/// Where a column stands.
+/// The position of a column in the batch.
 struct Level {
     int depth = 1;
     bool is_in_list = false;
@@ -72,8 +72,8 @@ struct Level {
 
 void check_column(Column& column, std::int64_t length, Level level);
 
-/// A row of the server has a copy of each text of its lists: a long text with many codes, few
-/// bytes here, would take all the memory there. PostgreSQL's values end at 1 GB anyway.
+/// A tuple has a copy of each text of its lists: a long text with many codes, few bytes here, would
+/// take all the memory there. PostgreSQL's values are limited to 1 GB anyway.
 void check_expansion(const Column& column) {
     constexpr std::int64_t kMostBytes = std::int64_t{1} << 30;
     const auto* const codes = column.values.as<std::int32_t>();
@@ -99,7 +99,7 @@ void check_dictionary(Column& column, Level level) {
     if (level.is_in_list) check_expansion(column);
 }
 
-/// Whether the dimensions make up `count` elements; an empty list has none.
+/// Whether the product of the dimensions is `count`; an empty list has none.
 bool is_shape_of(const ListShape& shape, std::int64_t count) noexcept {
     if (shape.dimensions == 0) return count == 0;
     if (shape.dimensions < 0 || shape.dimensions > kMaxDimensions) return false;
@@ -135,7 +135,7 @@ void check_struct(Column& column, Level level) {
     for (Column& child : column.children) check_column(child, column.length, level.below());
 }
 
-/// Python's zones lie within a day, and so nothing overflows that computes with them.
+/// Python's zones are less than a day, so that computations with them cannot overflow.
 void check_zones(const Column& column) {
     constexpr std::int32_t kDay = 86400;
     const auto* const times = column.values.as<TimeWithZone>();

@@ -1,4 +1,4 @@
-// How a batch travels between a PostgreSQL backend and an engine process.
+// Serializes batches for the transport between a PostgreSQL backend and an engine process.
 #include "engine/common/batch_codec.h"
 
 #include <algorithm>
@@ -33,8 +33,8 @@ constexpr std::size_t bitmap_size(std::int64_t count) noexcept {
 
 // -------------------------------------------------------------------------------------- encoding
 
-/// `count` bits of `from`, moved to the start of `to`; the spare bits of the last byte are any.
-/// Reads nothing behind the byte of the last bit.
+/// `count` bits of `from`, moved to the start of `to`; the spare bits of the last byte are
+/// arbitrary. Reads nothing after the byte of the last bit.
 void copy_bits(const std::byte* from, std::int64_t first, std::int64_t count, std::byte* to) {
     const auto* const source = reinterpret_cast<const std::uint8_t*>(from) + first / 8;
     const std::size_t size = bitmap_size(count);
@@ -50,7 +50,7 @@ void copy_bits(const std::byte* from, std::int64_t first, std::int64_t count, st
     if (size == available) target[size - 1] = static_cast<std::uint8_t>(source[size - 1] >> shift);
 }
 
-/// Offsets or row numbers, counted from `base`.
+/// Offsets or row numbers, relative to `base`.
 void copy_numbers(const std::byte* from, std::size_t size, std::int64_t base, std::byte* to) {
     const auto* const source = reinterpret_cast<const std::int64_t*>(from);
     auto* const target = reinterpret_cast<std::int64_t*>(to);
@@ -111,7 +111,7 @@ void BatchEncoder::add(const Piece& piece) {
 }
 
 void BatchEncoder::add_bytes(const Buffer& buffer, Rows rows, std::size_t width) {
-    if (rows.count == 0) return;  // perhaps of no memory at all
+    if (rows.count == 0) return;  // the buffer may be null
     Piece piece;
     piece.from = buffer.data() + bytes_of(rows.first, width);
     piece.size = bytes_of(rows.count, width);
@@ -121,14 +121,14 @@ void BatchEncoder::add_bytes(const Buffer& buffer, Rows rows, std::size_t width)
 void BatchEncoder::add_numbers(const Buffer& buffer, Rows rows, std::int64_t base) {
     Piece piece;
     piece.form = PieceForm::kNumbers;
-    // A first offset that is lacking is 0.
+    // A missing first offset is 0.
     if (!buffer.empty()) piece.from = buffer.data() + bytes_of(rows.first, sizeof(std::int64_t));
     piece.size = bytes_of(rows.count, sizeof(std::int64_t));
     piece.base = base;
     add(piece);
 }
 
-/// Of a batch without rows it is as wide as the schema, if there is one.
+/// The number of columns; for a batch without rows, the width of the schema, if there is one.
 void BatchEncoder::add_matrix(const Batch& batch, Rows rows) {
     std::size_t width = batch.schema == nullptr ? 0 : batch.schema->size();
     if (batch.length > 0)
@@ -168,7 +168,7 @@ void BatchEncoder::add_column(const Column& column, Rows rows) {
     add_column(*column.unusual, unusual);
 }
 
-/// What the offsets of some rows enclose. A column without rows may lack all of them.
+/// The range that the offsets of some rows enclose. A column without rows may have no offsets.
 BatchEncoder::Rows BatchEncoder::inside(const Column& column, Rows rows) noexcept {
     if (column.offsets.empty()) return {};
     const auto* const ends = column.offsets.as<std::int64_t>() + rows.first;
@@ -208,7 +208,7 @@ void BatchEncoder::add_list(const Column& column, Rows rows) {
     add_column(column.children.front(), elements);
 }
 
-/// The names of what is inside; its own type follows with the child.
+/// The names of child fields; the type of each follows with the child.
 void BatchEncoder::add_field(const Column& column, std::size_t index) {
     static const Field kUnnamed{};
     const Field& field = index < column.type.fields.size() ? column.type.fields[index] : kUnnamed;
@@ -222,7 +222,7 @@ void BatchEncoder::add_field(const Column& column, std::size_t index) {
 
 namespace {
 
-/// Reads one batch. What was promised stays within `size_` bytes of data, whoever promised it.
+/// Reads one batch. All promised sizes stay within `size_` bytes of data, even from a hostile peer.
 class BatchDecoder {
    public:
     /// Borrows from `data` while there is a lease, else copies.
@@ -264,7 +264,7 @@ class BatchDecoder {
     WireReader& reader_;
     std::span<const std::byte> data_;
     Lease* lease_;
-    std::size_t end_ = 0;  // of what was taken
+    std::size_t end_ = 0;  // end of the data consumed so far
 };
 
 /// The next buffer of the data.
@@ -276,7 +276,7 @@ Buffer BatchDecoder::take(std::size_t size) {
     const std::byte* const from = data_.data() + at;
     constexpr std::uintptr_t kWidestValue = 16;
     if (lease_ != nullptr && reinterpret_cast<std::uintptr_t>(from) % kWidestValue == 0)
-        // Was writable when it was given to decode_borrowed().
+        // It was writable when it was passed to decode_borrowed().
         return Buffer::borrow(const_cast<std::byte*>(from), size, *lease_);
     Buffer copied;
     if (!copied.append(from, size)) throw std::bad_alloc();

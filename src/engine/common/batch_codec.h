@@ -1,13 +1,13 @@
-// How a batch travels between a PostgreSQL backend and an engine process.
+// Serializes batches for the transport between a PostgreSQL backend and an engine process.
 //
-// As a description (kinds, lengths, names: bytes of a frame) and data: the columns' buffers one
-// after the other, each at a multiple of 64 bytes, in an arena of shared memory or, when they are
-// few, in the frame itself. The sizes of buffers follow from kinds and lengths; only what does not
-// is written down. Group starts and names do not travel, nor does the schema: the receiver knows
-// it, and sets it.
+// A batch is sent as a description (kinds, lengths, names: bytes of a frame) and data: the columns'
+// buffers one after the other, each at a multiple of 64 bytes, in an arena of shared memory or,
+// when they are few, in the frame itself. The sizes of buffers follow from kinds and lengths; other
+// sizes are written explicitly. Group starts, group names and the schema are not sent: the receiver
+// knows the schema, and sets it.
 //
-// Towards the engine batches are read in place. Towards the backend they are copied before they
-// are looked at, since the engine, which is hostile, may write to the memory at any time.
+// Towards the engine, batches are read in place. Towards the backend, they are copied before they
+// are checked, since the hostile engine may write to the memory at any time.
 #pragma once
 
 #include <cstddef>
@@ -21,12 +21,12 @@
 namespace epe::engine {
 
 inline constexpr std::size_t kDataAlignment = 64;
-/// Limits that a description must keep to; what PostgreSQL and our own code make is far below.
+/// Limits for a description; PostgreSQL and oml_epe stay far below them.
 inline constexpr std::int64_t kMostRows = std::int64_t{1} << 40;
 inline constexpr std::int64_t kMostColumns = 3328;
 inline constexpr int kDeepestColumn = 32;
 
-/// Rows [first_row, first_row + row_count) of a batch, ready to travel. Borrows the batch, which
+/// Rows [first_row, first_row + row_count) of a batch, ready to be sent. Borrows the batch, which
 /// must neither change nor move meanwhile.
 class BatchEncoder {
    public:
@@ -50,7 +50,7 @@ class BatchEncoder {
         const std::byte* from = nullptr;  ///< null: zeroes
         std::size_t size = 0;             ///< bytes written
         Rows bits{};                      ///< kBits: which ones of `from`
-        std::int64_t base = 0;            ///< kNumbers: what they are counted from
+        std::int64_t base = 0;            ///< kNumbers: what they are relative to
     };
 
     static Rows inside(const Column& column, Rows rows) noexcept;
@@ -69,12 +69,12 @@ class BatchEncoder {
 };
 
 /// A batch whose buffers borrow from `data`, which must be writable. For the engine: its peer is
-/// trusted, but no read goes beyond `data`. Buffers that do not lie at a multiple of 16 bytes, as
-/// in a frame, are copied. The caller holds `lease` meanwhile. Throws ProtocolError.
+/// trusted, but no read exceeds `data`. Buffers that are not at a multiple of 16 bytes, as in a
+/// frame, are copied. The caller holds `lease` meanwhile. Throws ProtocolError.
 Batch decode_borrowed(WireReader& description, std::span<std::byte> data, Lease& lease);
 
-/// A batch of its own memory, checked to be safe for every reader (see batch_check.h), whatever
-/// the engine wrote or is writing to `data`. Never a matrix. Throws ProtocolError.
+/// A batch of its own memory, checked to be safe for every reader (see batch_check.h), while the
+/// engine may write to `data`. Never a matrix. Throws ProtocolError.
 Batch decode_copied(WireReader& description, std::span<const std::byte> data);
 
 }  // namespace epe::engine

@@ -1,4 +1,4 @@
-// Frames over a Unix stream socket, with descriptors beside them.
+// Frames over a Unix stream socket, with ancillary descriptors.
 #include "engine/common/channel.h"
 
 #include <fcntl.h>
@@ -14,7 +14,7 @@ namespace epe::engine {
 
 namespace {
 
-/// What stands before each body.
+/// The header of each frame.
 struct FrameHeader {
     std::uint32_t size;
     std::uint8_t type;
@@ -25,7 +25,7 @@ static_assert(sizeof(FrameHeader) == 8);
 
 constexpr std::size_t kMostDescriptors = 4;  // of one frame
 constexpr std::size_t kReadAtOnce = std::size_t{64} << 10;
-/// Input that was handed out is dropped when it is so long; longer buffers are not kept.
+/// Consumed input is dropped above this size; longer buffers are not kept.
 constexpr std::size_t kLongInput = std::size_t{1} << 20;
 
 union ControlBuffer {
@@ -46,7 +46,7 @@ std::pair<Descriptor, Descriptor> make_socket_pair() {
     return {Descriptor(ends[0]), Descriptor(ends[1])};
 }
 
-/// A connection that is never idle would keep all it has ever sent.
+/// A connection that is never idle would otherwise keep everything it has ever sent.
 void Channel::drop_sent() noexcept {
     if (sent_ < kLongInput || sent_ < output_.size() / 2) return;
     output_.erase(0, sent_);
@@ -67,7 +67,7 @@ void Channel::put_frame(std::uint8_t type, std::string_view body,
         if (!copies.back())
             throw_system_error(sqlstate::kInsufficientResources, "could not pass a descriptor");
     }
-    // All or nothing: after this, nothing throws but emplace_back, which comes first.
+    // Strong exception guarantee: only emplace_back can throw, and it comes first.
     const std::size_t needed = output_.size() + sizeof(FrameHeader) + body.size();
     if (needed > output_.capacity()) output_.reserve(std::max(needed, 2 * output_.capacity()));
     if (!copies.empty()) attached_.emplace_back(output_.size(), std::move(copies));
@@ -92,7 +92,7 @@ void Channel::reconnect(Descriptor socket) noexcept {
     arrived_.clear();
 }
 
-/// Sends up to the next frame with descriptors. False when the socket takes nothing now.
+/// Sends up to the next frame with descriptors. False when the socket would block.
 bool Channel::send_piece() noexcept {
     const bool has_attached = !attached_.empty() && attached_.front().first == sent_;
     std::size_t end = output_.size();
@@ -124,7 +124,7 @@ bool Channel::send_piece() noexcept {
     if (count < 0) {
         if (errno == EINTR) return true;
         if (errno == EAGAIN) return false;
-        (void)shutdown(socket_.get(), SHUT_RDWR);  // receive() will say that the peer is gone
+        (void)shutdown(socket_.get(), SHUT_RDWR);  // receive() will report the closed connection
         sent_ = output_.size();
         attached_.clear();
         return true;
@@ -176,7 +176,7 @@ bool Channel::receive() {
         if (input_.empty() && input_.capacity() > kLongInput) input_.shrink_to_fit();
         taken_ = 0;
     }
-    // Whatever length a frame claims, no more memory is taken than bytes have come.
+    // Memory grows with the bytes received, not with the claimed length of a frame.
     if (!scratch_) scratch_ = std::make_unique_for_overwrite<char[]>(kReadAtOnce);
     std::size_t got = 0;
     const bool is_alive = take_message(scratch_.get(), kReadAtOnce, got);
@@ -190,7 +190,7 @@ bool Channel::next(Frame& frame) {
     std::memcpy(&header, input_.data() + taken_, sizeof(header));
     if (header.size > kMostFrameBytes) throw ProtocolError("it is too long");
     if (header.descriptors > 0 && receives_ == Receives::kNoDescriptors)
-        throw ProtocolError("it brings descriptors");
+        throw ProtocolError("it has unexpected descriptors");
     if (input_.size() - taken_ < sizeof(header) + header.size) return false;
     if (arrived_.size() < header.descriptors) throw ProtocolError("its descriptors are missing");
     frame.type = header.type;

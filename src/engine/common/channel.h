@@ -1,4 +1,4 @@
-// Frames over a Unix stream socket, with descriptors beside them.
+// Frames over a Unix stream socket, with ancillary descriptors.
 #pragma once
 
 #include <cstdint>
@@ -14,19 +14,19 @@
 
 namespace epe::engine {
 
-/// One message as it was received. The body is valid until the next receive().
+/// One received message. The body is valid until the next receive().
 struct Frame {
     std::uint8_t type = 0;
     std::string_view body{};
     std::vector<Descriptor> descriptors{};
 };
 
-/// Which way descriptors may come.
+/// The direction in which descriptors are accepted.
 enum class Receives : std::uint8_t { kNoDescriptors, kDescriptors };
 
 /// One end of a connection. Nothing blocks: frames are queued by put() and sent by flush(), and
-/// receive() takes what has arrived. Every length is checked: the peer may be hostile. A peer that
-/// may not send descriptors cannot: the kernel drops what it attaches.
+/// receive() reads what has arrived. Every length is checked: the peer may be hostile. From a peer
+/// that may not send descriptors, the kernel drops them.
 class Channel {
    public:
     Channel() = default;
@@ -35,35 +35,34 @@ class Channel {
 
     bool is_open() const noexcept { return static_cast<bool>(socket_); }
     int descriptor() const noexcept { return socket_.get(); }
-    /// What has not been sent is dropped.
+    /// Unsent frames are dropped.
     void close() noexcept;
-    /// Continues on another socket, with the frames that were put so far. Nothing may have been
-    /// sent on the former one.
+    /// Continues on another socket, with the frames queued so far. No frame may have been sent on
+    /// the former one.
     void reconnect(Descriptor socket) noexcept;
     Descriptor take_socket() noexcept { return std::move(socket_); }
 
-    /// Queues a frame. Descriptors are duplicated: the caller may close its own at once, whatever
-    /// becomes of the frame. Throws Error 54000 for one that is too long, 53000 without
-    /// descriptors.
+    /// Queues a frame. Descriptors are duplicated: the caller may close its own at once. Throws
+    /// Error 54000 for a frame that is too long, 53000 when out of descriptors.
     template <typename Type>
     void put(Type type, const WireWriter& body, std::initializer_list<int> descriptors = {}) {
         put_frame(static_cast<std::uint8_t>(type), body.bytes(), descriptors);
     }
-    /// Sends what the socket takes. False when something is left. A peer that is gone is found out
-    /// by receive(); what was meant for it is dropped.
+    /// Sends without blocking. False when something is left. A disconnected peer is detected by
+    /// receive(); frames for it are dropped.
     bool flush() noexcept;
     bool has_output() const noexcept { return sent_ < output_.size(); }
     std::size_t output_size() const noexcept { return output_.size() - sent_; }
-    /// Bytes put and bytes sent since the beginning.
+    /// Total bytes queued and sent.
     std::uint64_t put_bytes() const noexcept { return put_bytes_; }
     std::uint64_t sent_bytes() const noexcept { return put_bytes_ - output_size(); }
 
-    /// Takes what has arrived, up to a limit at a time. False once the peer is gone.
+    /// Reads what has arrived, up to a limit per call. False once the peer has disconnected.
     bool receive();
     /// Whether a part of a frame has arrived.
     bool has_input() const noexcept { return taken_ < input_.size(); }
     /// The next complete frame. False when there is none. Throws ProtocolError for a frame that is
-    /// too long or of which descriptors are missing.
+    /// too long or lacks descriptors.
     bool next(Frame& frame);
 
    private:
@@ -77,20 +76,21 @@ class Channel {
     std::string output_{};
     std::size_t sent_ = 0;
     std::uint64_t put_bytes_ = 0;
-    std::deque<std::pair<std::size_t, std::vector<Descriptor>>> attached_{};  // by place in output_
+    // by offset in output_
+    std::deque<std::pair<std::size_t, std::vector<Descriptor>>> attached_{};
     std::unique_ptr<char[]> scratch_{};
     std::string input_{};
     std::size_t taken_ = 0;
     std::deque<Descriptor> arrived_{};
 };
 
-/// The longest body of a frame.
+/// Maximum size of a frame's body.
 inline constexpr std::size_t kMostFrameBytes = (std::size_t{1} << 30) + (std::size_t{1} << 20);
 
 /// A connected pair, close-on-exec, non-blocking. Throws Error 53000.
 std::pair<Descriptor, Descriptor> make_socket_pair();
 
-/// Throws Error `state` with the text of errno behind `what`.
+/// Throws Error `state`: `what` followed by the text of errno.
 [[noreturn]] void throw_system_error(const char* state, const std::string& what);
 
 }  // namespace epe::engine

@@ -220,7 +220,8 @@ ErrorReport not_started(const char* sqlstate, const std::string& why) {
 void write(WireWriter& to, const ErrorReport& report) {
     for (const auto text : report_texts()) {
         std::string shown = shorten(report.*text, kLongestReportText);
-        std::replace(shown.begin(), shown.end(), '\0', ' ');  // PostgreSQL's texts have none
+        // PostgreSQL's texts cannot contain it
+        std::replace(shown.begin(), shown.end(), '\0', ' ');
         to.text(shown);
     }
 }
@@ -233,7 +234,7 @@ ErrorReport read_report(WireReader& from) {
         state.size() == kStateLength && std::all_of(state.begin(), state.end(), [](char c) {
             return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z');
         });
-    // Classes 00 to 02 are no errors.
+    // Classes 00 to 02 are not errors.
     if (!is_state || state < "03") WireReader::fail("SQLSTATE");
     return report;
 }

@@ -1,7 +1,7 @@
-// What a backend and its engines say to each other.
+// The protocol between a backend and its engines.
 //
 // A backend holds one end of a socket pair, the engine the other. The backend creates every piece
-// of shared memory (arena); the engine only maps what it is given.
+// of shared memory (arena); the engine only maps it.
 //
 //   backend                                        engine
 //   Greeting (version, limits, sandbox)   ->       confines itself
@@ -13,17 +13,17 @@
 //   End                                   ->
 //                                         <-       Ended
 //
-// Nothing waits for an answer that need not: a whole request may be sent at once. When something
-// fails, the engine sends Failed once, skips what comes up to End and sends Ended. A backend that
-// wants to end a request early sends SIGINT and End.
+// No message waits for an answer unnecessarily: a whole request may be sent at once. When something
+// fails, the engine sends Failed once, skips everything up to End and sends Ended. A backend ends a
+// request early with SIGINT and End.
 //
-// While a call runs the engine may ask: Execute -> Reply, NextBatch -> StreamBatch,
-// ArenaRequest -> ArenaGrant. Rows travel in the frame when they are few, else in an arena: of the
-// backend's arenas one engine has each until it says ArenaFree; an arena that was granted for
-// results is the engine's again after ArenaReturn.
+// While a call runs, the engine may ask: Execute -> Reply, NextBatch -> StreamBatch, ArenaRequest
+// -> ArenaGrant. Few rows are sent in the frame, others in an arena: the engine has each of the
+// backend's arenas until it sends ArenaFree; an arena that was granted for results is the engine's
+// again after ArenaReturn.
 //
-// The backend is trusted. The engine is not: it runs anybody's code, which may write to its socket
-// and to its arenas at any time. Whatever it sends is checked before use, and read once.
+// The backend is trusted. The engine is not: it runs untrusted code, which may write to its socket
+// and to its arenas at any time. Its messages are checked before use, and read once.
 #pragma once
 
 #include <cstdint>
@@ -49,7 +49,7 @@ enum class ToEngine : std::uint8_t {
     kStreamBatch,
     kArena,        ///< an input arena: id, size and a descriptor; before the first use
     kArenaGrant,   ///< an arena for results: as above
-    kArenaReturn,  ///< id of an arena for results whose contents have been taken
+    kArenaReturn,  ///< id of an arena for results whose contents have been read
     kCheckScript,  ///< name, source; answered by Ended, or Failed and Ended
 };
 
@@ -68,11 +68,11 @@ enum class ToBackend : std::uint8_t {
     kArenaFree,     ///< id of an input arena
 };
 
-/// What an engine is told before anything else.
+/// The first message to an engine.
 struct Greeting {
     std::uint32_t version = kProtocolVersion;
     SandboxPlan sandbox{};
-    bool requires_sandbox = true;  ///< refuse to run anything when it is not complete
+    bool requires_sandbox = true;  ///< refuse to run anything in an incomplete sandbox
 };
 
 /// The answer to Greeting.
@@ -82,7 +82,7 @@ struct Ready {
     SandboxReport report{};
 };
 
-/// A CallPlan with owners for what it points to, and the schema of the input.
+/// A CallPlan that owns its data, and the schema of the input.
 struct RequestMessage {
     Script script{};
     CallPlan plan{};
@@ -91,16 +91,16 @@ struct RequestMessage {
     Schema input{};
 };
 
-/// How the answer to Execute ended.
+/// Outcome of Execute.
 enum class ReplyStatus : std::uint8_t {
     kDone,
-    kError,  ///< rolled back alone: the script may catch it
+    kError,  ///< only its subtransaction was rolled back: the script may catch it
     kFatal,  ///< the statement must end
 };
 
 /// Where the bytes of a batch are.
 struct DataPlace {
-    std::uint32_t arena = 0;  ///< 0: in the frame, behind everything else
+    std::uint32_t arena = 0;  ///< 0: in the frame, after everything else
     std::uint64_t size = 0;
 };
 
@@ -116,17 +116,17 @@ void write(WireWriter& to, const Schema& schema);
 Schema read_schema(WireReader& from);
 void write(WireWriter& to, const Call& call);
 Call read_call(WireReader& from);
-/// The error of a call that has no engine because none could be started.
+/// The error of a call for which no engine could be started.
 ErrorReport not_started(const char* sqlstate, const std::string& why);
-/// Texts are cut to a megabyte each.
+/// Texts are truncated to a megabyte each.
 void write(WireWriter& to, const ErrorReport& report);
-/// Throws ProtocolError for texts that are not clean UTF-8, and for what is no SQLSTATE.
+/// Throws ProtocolError for texts that are not valid UTF-8, and for an invalid SQLSTATE.
 ErrorReport read_report(WireReader& from);
-/// A text of clean UTF-8, without null bytes: whatever goes on to PostgreSQL.
+/// A text of valid UTF-8 without null bytes, safe for PostgreSQL.
 std::string read_clean_text(WireReader& from);
-/// Bytes do not travel here but as the rows that follow (parameter_batch.h).
+/// Bytes are not sent here but as the rows that follow (parameter_batch.h).
 void write(WireWriter& to, const std::vector<HostParameter>& parameters);
-/// The types stay alive in `types`. Bytes are there, but empty.
+/// `types` owns the types. Bytes are present, but empty.
 std::vector<HostParameter> read_parameters(WireReader& from, std::vector<std::string>& types);
 void write(WireWriter& to, const EngineTimes& times);
 EngineTimes read_times(WireReader& from);

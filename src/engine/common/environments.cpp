@@ -1,4 +1,4 @@
-// Finds and describes virtual environments by looking at their files; never runs their Python.
+// Finds and describes virtual environments by reading their files; never runs their Python.
 #include "engine/common/environments.h"
 
 #include <sys/stat.h>
@@ -26,7 +26,7 @@ constexpr std::string_view kPythonFolder = "python";
 constexpr std::size_t kMostDescriptionBytes = 1000;
 constexpr int kMostConfigurationLines = 1000;
 
-/// "3.11" of "3.11.2", "3.11.2.final.0" or "3.11"; "" of anything else.
+/// "3.11" for "3.11.2", "3.11.2.final.0" or "3.11"; "" for anything else.
 std::string minor_version(std::string_view text) {
     std::size_t end = 0;
     int parts = 0;
@@ -41,7 +41,7 @@ std::string minor_version(std::string_view text) {
     return std::string(text.substr(0, end));
 }
 
-/// The names in a folder, sorted; none, or not all, when it cannot be read.
+/// The names in a folder, sorted; incomplete or empty when it cannot be read.
 std::vector<std::string> names_in(const fs::path& folder) {
     std::vector<std::string> names;
     std::error_code error;
@@ -54,7 +54,7 @@ std::vector<std::string> names_in(const fs::path& folder) {
     return names;
 }
 
-/// What pyvenv.cfg says of one of some keys; "" if nothing that `read` makes something of.
+/// The value in pyvenv.cfg of the first of some keys that `read` accepts; "" if there is none.
 template <typename Read>
 std::string configured(const fs::path& configuration, const Read& read) {
     std::ifstream file(configuration);
@@ -76,7 +76,7 @@ std::string configured_version(const fs::path& configuration) {
     });
 }
 
-/// Whether the packages of the server's own Python can be imported, too.
+/// Whether the packages of the server's own Python are importable too.
 bool sees_system_packages(const fs::path& configuration) {
     const std::string value =
         configured(configuration, [](const std::string& key, std::string_view each) {
@@ -85,7 +85,7 @@ bool sees_system_packages(const fs::path& configuration) {
     return value == "true";
 }
 
-/// Without a word in pyvenv.cfg the folder of the packages tells, if there is but one.
+/// If pyvenv.cfg does not say, the name of the only folder of packages does.
 std::string version_of(const fs::path& folder) {
     std::string version = configured_version(folder / "pyvenv.cfg");
     if (!version.empty()) return version;
@@ -99,14 +99,14 @@ std::string version_of(const fs::path& folder) {
     return version;
 }
 
-/// Whether a file is there, following links. The error says why that is not known.
+/// Whether a file exists, following links. The error says why that is unknown.
 bool is_there(const fs::path& path, std::error_code& error) {
     const fs::file_status status = fs::status(path, error);
     if (status.type() == fs::file_type::not_found) error.clear();
     return fs::is_regular_file(status);
 }
 
-/// Why a folder is no environment, as a sentence, or nothing when it is one.
+/// Why a folder is not an environment, as a sentence; empty when it is one.
 std::optional<std::string> fault_of(const fs::path& folder) {
     std::error_code error;
     const fs::file_status status = fs::status(folder, error);
@@ -116,21 +116,20 @@ std::optional<std::string> fault_of(const fs::path& folder) {
     for (const char* const name : {"pyvenv.cfg", "bin/python3"}) {
         if (!error && is_there(folder / name, error)) continue;
         if (error)
-            return "The server cannot look into \"" + folder.string() + "\": " + error.message() +
-                   ".";
+            return "The server cannot access \"" + folder.string() + "\": " + error.message() + ".";
         return "The folder \"" + folder.string() + "\" has no " + name + ".";
     }
     return std::nullopt;
 }
 
-/// Names that only differ in case are worth telling, since the file system takes them for others.
+/// Hints at names that differ only in case: the file system distinguishes them.
 std::string hint_of(const fs::path& environments_dir, const std::string& name) {
     std::string meant;
     for (const std::string& other : names_in(environments_dir))
         if (equals_ignoring_case(other, name) && !fault_of(environments_dir / other))
             meant += (meant.empty() ? "" : " or ") + ("\"" + other + "\"");
     if (!meant.empty()) meant = "Perhaps you meant " + meant + ". ";
-    return meant + "pyq_list_envs() shows which there are.";
+    return meant + "See pyq_list_envs() for the available environments.";
 }
 
 [[noreturn]] void throw_unknown(const std::string& name, std::string detail, std::string hint) {
@@ -142,7 +141,7 @@ std::string hint_of(const fs::path& environments_dir, const std::string& name) {
     throw Error(std::move(report));
 }
 
-/// Hidden folders are not offered: pip and the like leave theirs behind.
+/// Hidden folders are not listed: pip and similar tools leave temporary ones behind.
 bool can_be_name(std::string_view name) noexcept {
     return !name.empty() && name.front() != '.' && name.find('/') == std::string_view::npos &&
            name.find('\0') == std::string_view::npos;
@@ -165,14 +164,14 @@ std::size_t character_length(std::string_view text) noexcept {
     if (byte(0) < 0xC2 || byte(0) > 0xF4 || text.size() < length) return 0;
     for (std::size_t i = 1; i < length; ++i)
         if ((byte(i) & 0xC0) != 0x80) return 0;
-    // Overlong forms, surrogates and what lies beyond Unicode show in the second byte.
+    // Overlong forms, surrogates and code points beyond Unicode are detected by the second byte.
     const bool is_valid =
         !(byte(0) == 0xE0 && byte(1) < 0xA0) && !(byte(0) == 0xED && byte(1) > 0x9F) &&
         !(byte(0) == 0xF0 && byte(1) < 0x90) && !(byte(0) == 0xF4 && byte(1) > 0x8F);
     return is_valid ? length : 0;
 }
 
-/// The text with "?" for what is no UTF-8, NUL or another control character.
+/// The text with "?" for invalid UTF-8, NUL and other control characters.
 std::string printable(std::string_view text) {
     std::string result;
     while (!text.empty()) {
@@ -187,15 +186,15 @@ std::string printable(std::string_view text) {
     return result;
 }
 
-/// It may have been cut in the middle.
+/// It may have been truncated within a character.
 void drop_last_character(std::string& text) {
     while (!text.empty() && (static_cast<unsigned char>(text.back()) & 0xC0) == 0x80)
         text.pop_back();
     if (!text.empty()) text.pop_back();
 }
 
-/// Links are not followed: whoever may write into an environment could have the server read
-/// another file to them.
+/// Links are not followed: a user who may write into an environment could otherwise make the server
+/// read another file to it.
 std::string description_of(const fs::path& folder) {
     for (const char* const name : {"description", "description.txt"}) {
         std::error_code error;
@@ -215,7 +214,7 @@ bool is_package(std::string_view name) noexcept {
     return name.ends_with(".dist-info") || name.ends_with(".egg-info");
 }
 
-/// Adds up what is below some folders.
+/// Adds up the sizes of the files below some folders.
 class FolderSize {
    public:
     explicit FolderSize(const std::function<void()>& check_interrupts)
@@ -233,7 +232,7 @@ class FolderSize {
     std::uintmax_t bytes() const noexcept { return bytes_; }
 
    private:
-    /// std::filesystem does not tell a file's identity, by which hard links are known.
+    /// std::filesystem does not expose a file's identity, which is needed to detect hard links.
     void add_entry(const fs::path& path, std::vector<fs::path>& folders) {
         struct stat status {};
         if (lstat(path.c_str(), &status) != 0) return;
@@ -248,7 +247,7 @@ class FolderSize {
     std::uintmax_t bytes_ = 0;
 };
 
-/// Counts packages, in folders that may be given more than once.
+/// Counts packages, in folders that may be listed more than once.
 int count_packages(const std::vector<fs::path>& site_directories) {
     std::set<fs::path> seen;  // lib64 is often a link to lib
     int count = 0;
@@ -292,7 +291,7 @@ Environment describe(const fs::path& folder, const std::string& name, const std:
             .python_version = version};
 }
 
-/// Names of the environments that a call may name besides the default one.
+/// Names of the environments that a call may use, except the default one.
 std::vector<std::string> other_environments(const std::string& environments_dir,
                                             const std::string& version,
                                             std::size_t most_folders = SIZE_MAX) {
@@ -301,7 +300,7 @@ std::vector<std::string> other_environments(const std::string& environments_dir,
     for (const std::string& name : names_in(environments_dir)) {
         if (most_folders-- == 0) break;
         if (!can_be_name(name) || name == kDefaultEnvironment) continue;
-        // SQL could not name it.
+        // Such a name cannot be written in SQL.
         if (printable(name) != name) continue;
         const fs::path folder = fs::path(environments_dir) / name;
         if (fault_of(folder) || version_of(folder) != version) continue;
@@ -328,10 +327,10 @@ std::string find_environment(const std::string& environments_dir, const std::str
                 "Python environment \"" + name + "\" is for Python " +
                     (version.empty() ? "of an unknown version" : version) +
                     ", but the server embeds Python " + python_version,
-                "Make it with \"python" + python_version + " -m venv\".");
+                "Create it with \"python" + python_version + " -m venv\".");
 }
 
-/// pip makes a folder beside each package, so that the folder of the packages changes with them.
+/// pip creates a folder beside each package, so the folder of the packages changes with them.
 std::string environment_stamp(const std::string& folder) {
     if (folder.empty()) return {};
     std::string stamp;

@@ -26,7 +26,7 @@ constexpr char kBetweenMarks = '-';
 constexpr const char* kGatewayPrefix = "gateway-";
 
 /// Start times count from boot. Without the boot in its name, a folder of an earlier boot could
-/// tell of a process of this one.
+/// match a process of this one.
 std::string boot_tag() {
     constexpr std::size_t kLength = 8;
     std::ifstream file("/proc/sys/kernel/random/boot_id");
@@ -60,7 +60,7 @@ pid_t number_of(const std::string& name) {
     return error == std::errc() && last == end ? pid : 0;
 }
 
-/// Whether a name below the common folder is that of an owner that has ended. Version 1.0.0 named
+/// Whether a name below the common folder belongs to an owner that has ended. Version 1.0.0 named
 /// the folders by the process ID alone.
 bool is_dead_owner(const std::string& name) {
     if (const pid_t pid = number_of(name); pid > 0) return kill(pid, 0) != 0 && errno == ESRCH;
@@ -93,7 +93,7 @@ bool is_of_this_user(pid_t pid) {
            status.st_uid == geteuid();
 }
 
-/// Kills what there is and returns it, to be waited for.
+/// Kills the processes found and returns them, to be waited for.
 std::vector<Descriptor> kill_processes_of(const std::string& folder) {
     std::vector<Descriptor> killed;
     for (const EngineRecord& record : engine_records(folder))
@@ -151,7 +151,7 @@ std::vector<MarkedProcess> marked_processes(const std::string& parent) {
         if (pid <= 0 || pid == getpid() || !is_of_this_user(pid)) continue;
         if (parent_of(folder_in_environment(pid)) != parent) continue;
         Descriptor process = open_process(pid);
-        // Again, since by now the ID may be another process's.
+        // Checked again, since the ID may have been reused by now.
         std::string folder = folder_in_environment(pid);
         const std::optional<ProcessMark> mark = mark_of(pid);
         if (!process || !mark || has_ended(process) || parent_of(folder) != parent) continue;
@@ -163,7 +163,7 @@ std::vector<MarkedProcess> marked_processes(const std::string& parent) {
 void end_owner(const std::string& folder) {
     constexpr std::int64_t kPatienceNanoseconds = 1'000'000'000;
     const std::int64_t deadline = now_nanoseconds() + kPatienceNanoseconds;
-    // Until nothing is found: a zygote may have forked while it was being looked for.
+    // Repeated until nothing is found: a zygote may have forked during the search.
     while (true) {
         const std::vector<Descriptor> killed = kill_processes_of(folder);
         if (killed.empty() || now_nanoseconds() > deadline) break;

@@ -1,15 +1,15 @@
 // Finds and ends processes of supervisors that no longer exist.
 //
-// An owner, the keeper or a backend, starts supervisors one after the other. All of them work in
-// the owner's folder, whose name tells the owner and the boot of the machine. Two things tell which
-// processes belong to a folder, even after their supervisor has died:
+// An owner, the engine launcher or a backend, starts supervisors one after the other. All of them
+// work in the owner's folder, whose name contains the owner and the boot of the machine. Two marks
+// show which processes belong to a folder, even after their supervisor has died:
 //
-// - Supervisors, zygotes and what they fork have the folder in their initial environment
-//   (kFolderVariable). They run no user's code, so /proc/PID/environ can be believed.
-// - An engine could overwrite that. So its supervisor makes a folder for it before it runs, whose
-//   name tells the engine and the backend it works for. Engines cannot rename or remove it.
-// - A gateway, whose memory and environment are closed to others of the same user, has such a
-//   folder as well.
+// - Supervisors, zygotes and their forks have the folder in their initial environment
+// (kFolderVariable). They run no user's code, so /proc/PID/environ is reliable.
+// - An engine could overwrite that. So its supervisor creates a folder for it before it runs, whose
+// name contains the engine and the backend it works for. Engines cannot rename or remove it.
+// - A gateway, whose memory and environment are closed to other processes of the same user, has
+// such a folder as well.
 //
 // Processes are signalled through pidfds, opened before their identity is checked, so that the
 // reuse of process IDs does no harm.
@@ -31,7 +31,7 @@ std::string owner_folder(const std::string& parent);
 /// Name of an engine's folder inside its owner's.
 std::string engine_folder_name(const ProcessMark& engine, const ProcessMark& backend);
 
-/// An engine as its folder tells it.
+/// An engine as named by its folder.
 struct EngineRecord {
     ProcessMark engine{};
     ProcessMark backend{};
@@ -52,18 +52,18 @@ struct MarkedProcess {
     ProcessMark mark{};
     Descriptor process{};
     std::string folder{};  ///< of its owner
-    std::string name{};    ///< the kernel's, which a process sets itself
+    std::string name{};    ///< name in the kernel, which a process sets itself
 };
 /// All marked processes below `parent`, but for this one.
 std::vector<MarkedProcess> marked_processes(const std::string& parent);
 
-/// Kills every process of the owner's folder but this one, waits for their end, a second at most,
+/// Kills every process of the owner's folder except this one, waits up to a second for their end,
 /// and removes the folder.
 void end_owner(const std::string& folder);
 /// Does so for all owners below `parent` that have ended.
 void end_dead_owners(const std::string& parent);
 
-/// Does not fail: what cannot be removed stays.
+/// Does not fail: files that cannot be removed stay.
 void remove_folder(const std::string& folder) noexcept;
 
 }  // namespace epe::engine

@@ -37,7 +37,7 @@ PackedBatch::PackedBatch(const Batch& batch) : encoder_(batch, 0, batch.length) 
 }
 
 void PackedBatch::write(std::byte* to) const noexcept {
-    // The gaps between buffers must not show what the memory held before.
+    // The gaps between buffers must not expose old memory contents.
     std::memset(to, 0, size_);
     Head head{};
     std::memcpy(head.magic, kMagic, sizeof(kMagic));

@@ -1,9 +1,9 @@
 // A batch as one value: what package oml and the server exchange as bytea.
 //
-// A head of 64 bytes, the description of the codec (batch_codec.h), and the data at a multiple of
-// 64 bytes; the size of the whole is a multiple of 64, so that several values may stand one after
-// the other. Numbers lie as in the memory of the server, whose byte order the head states.
-// python/oml/_batches.py reads and writes the same.
+// A value consists of a head of 64 bytes, the description of the codec (batch_codec.h), and the
+// data at a multiple of 64 bytes; the total size is a multiple of 64, so that several values may
+// follow one another. Numbers have the server's byte order, which the head states.
+// python/oml/_batches.py reads and writes the same format.
 #pragma once
 
 #include <cstddef>
@@ -30,8 +30,8 @@ class PackedBatch {
     std::size_t size_ = 0;
 };
 
-/// The batch of such a value, of its own memory and checked as those of engines: the bytes may be
-/// anybody's. Throws ProtocolError.
+/// The batch of such a value, with its own memory and checked as those of engines: the bytes are
+/// untrusted. Throws ProtocolError.
 Batch unpack_batch(std::string_view bytes);
 
 }  // namespace epe::engine

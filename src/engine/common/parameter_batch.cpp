@@ -12,7 +12,7 @@ namespace epe::engine {
 
 namespace {
 
-/// The caller's memory: it stays whoever holds it.
+/// The caller's memory, which outlives all leases.
 class CallersMemory final : public Lease {
    private:
     void on_free() noexcept override {}
@@ -23,7 +23,7 @@ Column column_of(std::string_view bytes) {
     Column column;
     column.type = Kind::kBinary;
     column.length = 1;
-    // Nobody writes to it: the encoder only reads.
+    // The encoder only reads it.
     auto* const data = reinterpret_cast<std::byte*>(const_cast<char*>(bytes.data()));
     column.values = Buffer::borrow(data, bytes.size(), lease);
     const std::array<std::int64_t, 2> ends{0, static_cast<std::int64_t>(bytes.size())};

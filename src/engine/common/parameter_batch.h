@@ -1,4 +1,4 @@
-// Binary parameters of SQL on their way from an engine to its backend: as one row of a batch, so
+// Binary parameters of SQL statements, sent from an engine to its backend as one row of a batch, so
 // that large ones go through an arena.
 #pragma once
 
@@ -11,12 +11,12 @@ namespace epe::engine {
 
 bool has_bytes(const std::vector<HostParameter>& parameters) noexcept;
 
-/// A column for each parameter with bytes, which borrow them: the batch must go first. Throws Error
-/// 54000 when they are too many.
+/// One column per parameter with bytes, which borrow the parameters' memory: the batch must be
+/// destroyed first. Throws Error 54000 for too many parameters.
 Batch batch_of_bytes(const std::vector<HostParameter>& parameters);
 
-/// Gives the parameters the bytes of `batch`, which must stay. The batch is the engine's, checked
-/// to be a batch and no more: throws ProtocolError unless it is the one that they need.
+/// Points the parameters at the bytes of `batch`, which must stay. The batch is the engine's, and
+/// is checked only to be a valid batch: throws ProtocolError unless it fits the parameters.
 void set_bytes(std::vector<HostParameter>& parameters, const Batch& batch);
 
 }  // namespace epe::engine

@@ -70,7 +70,7 @@ Descriptor open_process(pid_t pid) {
 
 Descriptor open_process(const ProcessMark& mark) {
     Descriptor process = open_process(mark.pid);
-    // Compared once the descriptor pins the process: its ID cannot be another one's any more.
+    // Compared while the descriptor pins the process, whose ID cannot be reused meanwhile.
     if (process && mark_of(mark.pid) != mark) process.close();
     return process;
 }

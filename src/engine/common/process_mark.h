@@ -33,7 +33,7 @@ Descriptor open_process(const ProcessMark& mark);
 /// Pidfd of the process that has this ID now; none if it has ended.
 Descriptor open_process(pid_t pid);
 bool has_ended(const Descriptor& process) noexcept;
-/// Whether a status of wait() tells of a SIGKILL or SIGTERM, which say nothing of the program.
+/// Whether a wait status is a SIGKILL or SIGTERM, which do not indicate a fault of the program.
 bool was_ended_from_outside(int status) noexcept;
 /// No-op without a process.
 void send_signal(const Descriptor& process, int number) noexcept;

@@ -44,15 +44,15 @@ struct ProcessId {
     std::int32_t pid = 0;
 };
 
-/// What a client wants, or has got from an earlier supervisor.
+/// A client's request for an engine, or its engine from an earlier supervisor.
 struct EngineRequest {
     std::uint64_t id = 0;       ///< the client's number for it
     std::string environment{};  ///< as in EngineOptions
     bool has_network = false;
-    std::int64_t asked = 0;         ///< when it was asked for first, by now_nanoseconds()
-    std::uint32_t role = 0;         ///< OID of the role that it counts for
+    std::int64_t asked = 0;         ///< time of the first request, by now_nanoseconds()
+    std::uint32_t role = 0;         ///< OID of the role that it is counted for
     std::int64_t most_of_role = 0;  ///< engines of that role; 0: no limit
-    bool is_first = true;           ///< the call cannot do without it
+    bool is_first = true;           ///< mandatory for the call
 };
 
 /// An engine that an earlier supervisor has started.
@@ -63,7 +63,7 @@ struct EngineAdoption {
 
 struct SupervisorConfiguration {
     std::int64_t most_engines = 16;
-    std::int64_t idle_seconds = 300;  ///< idle engines are retired after that; 0: never
+    std::int64_t idle_seconds = 300;  ///< idle engines are retired after this time; 0: never
     std::vector<std::string> preload{};
 };
 
@@ -84,7 +84,7 @@ struct EngineRefusal {
 struct EngineEnd {
     std::uint64_t id = 0;
     std::int32_t status = 0;  ///< of wait()
-    std::string stack{};      ///< what the engine wrote of its stack
+    std::string stack{};      ///< the stack that the engine wrote
 };
 
 /// One engine in the answer to kList.

@@ -1,4 +1,4 @@
-// How values lie in a frame.
+// The encoding of values in a frame.
 #include "engine/common/wire.h"
 
 namespace epe::engine {
@@ -47,7 +47,7 @@ std::optional<std::string> WireReader::optional_text() {
 }
 
 void WireReader::expect_end() const {
-    if (left() > 0) throw ProtocolError("it has bytes that nothing reads");
+    if (left() > 0) throw ProtocolError("it has extra bytes");
 }
 
 }  // namespace epe::engine

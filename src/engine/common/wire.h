@@ -1,4 +1,4 @@
-// How values lie in a frame: the one place that reads and writes their bytes.
+// The encoding of values in a frame: the only code that reads and writes their bytes.
 #pragma once
 
 #include <cstdint>
@@ -12,13 +12,14 @@
 
 namespace epe::engine {
 
-/// The other side sent what it may not send. An engine that does so is killed.
+/// The peer violated the protocol. An engine that does so is killed.
 class ProtocolError final : public Error {
    public:
     explicit ProtocolError(const std::string& what);
 };
 
-/// Appends values to the body of a frame. Both sides run on one machine: numbers lie as in memory.
+/// Appends values to the body of a frame. Both peers run on one machine: numbers have its byte
+/// order.
 class WireWriter {
    public:
     template <typename T>
@@ -46,8 +47,8 @@ class WireWriter {
     std::string bytes_{};
 };
 
-/// Takes values from the body of a frame. Everything throws ProtocolError when the body ends early
-/// or a value is not one of its type: the bytes may come from a hostile engine.
+/// Reads values from the body of a frame. Every method throws ProtocolError when the body ends
+/// early or a value is not valid for its type: the bytes may come from a hostile engine.
 class WireReader {
    public:
     explicit WireReader(std::string_view bytes) noexcept : bytes_(bytes) {}
@@ -74,11 +75,11 @@ class WireReader {
     std::string text() { return std::string(text_view()); }
     std::optional<std::string> optional_text();
     const char* take(std::size_t size);
-    /// Takes the last bytes of the body away: data that stands behind everything else.
+    /// Removes the last bytes of the body and returns them: data after all other values.
     std::string_view take_tail(std::size_t size);
 
     std::size_t left() const noexcept { return bytes_.size() - position_; }
-    /// To be called when everything has been read.
+    /// To be called after everything has been read.
     void expect_end() const;
     [[noreturn]] static void fail(const char* what);
 

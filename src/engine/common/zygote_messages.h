@@ -10,10 +10,10 @@
 
 namespace epe::engine {
 
-/// What makes a zygote: engines that differ in this come from different ones.
+/// Properties of a zygote: engines that differ in them need different zygotes.
 struct ZygoteKind {
     std::string environment{};  ///< folder of a virtual environment; empty: the server's Python
-    bool has_network = false;   ///< its engines may be allowed outgoing connections
+    bool has_network = false;   ///< its engines may get outgoing connections
 
     bool operator==(const ZygoteKind&) const = default;
 };

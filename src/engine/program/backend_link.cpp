@@ -17,19 +17,19 @@ namespace epe::engine {
 
 namespace {
 
-/// Rows of fewer bytes travel in the frame.
+/// Smaller rows are sent in the frame.
 constexpr std::size_t kInlineBytes = std::size_t{32} << 10;
-/// Output is sent when there is so much, and waited for when there is this much.
+/// Output is flushed above the first size; above the second, the engine waits for it to be sent.
 constexpr std::size_t kFlushBytes = std::size_t{64} << 10;
 constexpr std::size_t kMostQueuedBytes = std::size_t{4} << 20;
-/// Arenas for results on their way, at most: then those that are under way are waited for.
+/// Maximum number of arenas for results in flight; above it, the engine waits for some to return.
 constexpr std::ptrdiff_t kMostOutputs = 4;
 
 volatile sig_atomic_t is_cancelled = 0;
 
 void on_cancel(int) noexcept { is_cancelled = 1; }
 
-/// Ends the process without a word: nobody is left to hear it.
+/// Ends the process silently: the backend is gone.
 [[noreturn]] void leave() noexcept { _exit(0); }
 
 }  // namespace
@@ -44,21 +44,21 @@ InterruptFlags cancel_flags() noexcept {
         is_installed = true;
     }
     const auto flag = []() noexcept { return is_cancelled != 0; };
-    // Its backend kills an engine that has not ended a cancelled request at once: what the process
-    // is left like matters only when it has.
+    // The backend kills an engine that does not end a cancelled request at once; the state of the
+    // process matters only if it does.
     return {flag, flag, []() noexcept { return false; }};
 }
 
 void clear_cancel() noexcept { is_cancelled = 0; }
 
-/// An arena of the backend's rows; free when nothing borrows from it any more.
+/// An arena of the backend's rows; free once nothing borrows from it.
 class EngineLink::Input final : public Lease {
    public:
     Input(std::uint32_t id, Mapping mapping) : id_(id), mapping_(std::move(mapping)) {}
 
     std::uint32_t id() const noexcept { return id_; }
     std::span<std::byte> data() const noexcept { return {mapping_.data(), mapping_.size()}; }
-    /// True once after it has become free. Its memory may be changed from then on.
+    /// Returns true once after it has become free. Its memory may change from then on.
     bool take_free() noexcept { return is_free_.exchange(false); }
 
    private:
@@ -78,7 +78,7 @@ struct EngineLink::Output {
 
 namespace {
 
-/// Rows that came in a frame: memory of their own, for as long as something borrows from it.
+/// Rows that were sent in a frame: memory of their own, for as long as something borrows from it.
 class InlineRows final : public Lease {
    public:
     static Lease& hold(std::string_view data, std::span<std::byte>& copy) {
@@ -95,7 +95,7 @@ class InlineRows final : public Lease {
     Buffer data_{};
 };
 
-/// Drops the caller's hold of `lease`, which the columns of the batch then have.
+/// Drops the caller's reference to `lease`; the columns of the batch hold theirs.
 Batch borrow_rows(WireReader& from, std::span<std::byte> data, Lease& lease) {
     struct Hold {
         Lease& lease;
@@ -115,7 +115,7 @@ void EngineLink::poll_socket(short events, Patience patience) {
     const bool may_end = patience == Patience::kUntilCancelled;
     if (may_end && is_cancelled != 0)
         throw Error(sqlstate::kQueryCanceled, "the statement is cancelled");
-    // A signal between the test and the wait is repeated by the backend, which then kills.
+    // A signal between the check and the wait is repeated by the backend, which then kills.
     if (poll(&socket, 1, -1) < 0 && errno != EINTR) leave();
 }
 
@@ -128,7 +128,7 @@ void EngineLink::flush(Patience patience) {
     while (!channel_.flush()) poll_socket(POLLOUT, patience);
 }
 
-/// Takes what comes next; messages that are not about arenas go to waiting_.
+/// Receives the next message; messages that are not about arenas go to waiting_.
 void EngineLink::receive_more(Patience patience) {
     poll_socket(POLLIN, patience);
     take_arrived();
@@ -152,8 +152,8 @@ Message EngineLink::wait() {
 }
 
 Message EngineLink::ask(ToBackend question, const WireWriter& body, ToEngine answer) {
-    // Before the question: the answer may then come in one of these. A call that asks for many
-    // would make the backend create an arena for each.
+    // Before the question, so that the answer may use one of these arenas. A call with many
+    // questions would otherwise make the backend create an arena for each.
     report_free_inputs();
     put(question, body);
     return wait_for(answer);
@@ -165,7 +165,7 @@ Message EngineLink::ask(ToBackend question, WireWriter head, const Batch& rows, 
     return wait_for(answer);
 }
 
-/// The answer to a question; what the backend had sent before it is left for wait().
+/// The answer to a question; earlier messages of the backend are kept for wait().
 Message EngineLink::wait_for(ToEngine answer) {
     flush(Patience::kUntilCancelled);
     while (true) {
@@ -259,7 +259,7 @@ void EngineLink::put_rows(ToBackend type, WireWriter head, const Batch& batch) {
     }
     encoder.write_data(data);
     put(type, head);
-    // A backend that is slower shall not make results pile up here.
+    // A slow backend must not make results pile up here.
     if (channel_.output_size() > kMostQueuedBytes) flush(Patience::kUntilCancelled);
 }
 

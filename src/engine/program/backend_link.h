@@ -13,11 +13,11 @@
 
 namespace epe::engine {
 
-/// Set by SIGINT: the backend wants the running request to end. Installs the handler at first use.
+/// Set by SIGINT: the backend cancels the running request. Installs the handler at first use.
 InterruptFlags cancel_flags() noexcept;
 void clear_cancel() noexcept;
 
-/// Whether a wait ends, with Error 57014, when the request is cancelled.
+/// Whether a cancelled request ends the wait, with Error 57014.
 enum class Patience : std::uint8_t { kUntilCancelled, kAlways };
 
 /// A message of the backend.
@@ -34,20 +34,20 @@ class EngineLink {
     ~EngineLink();
 
     int descriptor() const noexcept { return channel_.descriptor(); }
-    /// Queues a frame; sends what is queued once it is worth it.
+    /// Queues a frame; flushes when enough is queued.
     void put(ToBackend type, const WireWriter& body);
-    /// Queues `head`, with rows of a batch behind it.
+    /// Queues `head`, followed by rows of a batch.
     void put_rows(ToBackend type, WireWriter head, const Batch& batch);
     void flush(Patience patience);
-    /// The next message of the backend that is not about arenas. Sends what is queued first. Ends
-    /// the process when the backend is gone.
+    /// The next message of the backend that is not about arenas. Flushes first. Ends the process
+    /// when the backend is gone.
     Message wait();
-    /// Puts a question and waits for its answer; what the backend had sent before that is left for
+    /// Sends a question and waits for its answer; earlier messages of the backend are kept for
     /// wait().
     Message ask(ToBackend question, const WireWriter& body, ToEngine answer);
     /// The same for a question that ends with rows.
     Message ask(ToBackend question, WireWriter head, const Batch& rows, ToEngine answer);
-    /// Rows that stand in a frame behind everything else; they borrow from an arena.
+    /// Rows at the end of a frame; they borrow from an arena.
     Batch take_rows(WireReader& from);
 
    private:

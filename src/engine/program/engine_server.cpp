@@ -1,4 +1,4 @@
-// An engine process: one backend's requests, one after the other.
+// An engine process: runs one backend's requests, one after the other.
 #include "engine/program/engine_server.h"
 
 #include <poll.h>
@@ -22,8 +22,8 @@ namespace epe::engine {
 
 namespace {
 
-/// Ends the process as soon as the backend is gone, also from inside a C function that never
-/// returns. The supervisor does so as well: this is for when there is none any more.
+/// Ends the process as soon as the backend is gone, also inside a C function that never returns.
+/// The supervisor does so as well: this is for the case that there is none.
 void* watch_backend(void* data) noexcept {
     pollfd socket{*static_cast<const int*>(data), POLLRDHUP, 0};
     while (true) {
@@ -65,7 +65,7 @@ class EngineServer final : private ResultSink {
     void run(WireReader& from);
     void end();
     void check(WireReader& from);
-    /// Runs a step of a request; what it throws is reported, and the rest of the request skipped.
+    /// Runs a step of a request; an exception is reported, and the rest of the request skipped.
     template <typename Step>
     void attempt(Step&& step);
     void fail(const ErrorReport& report);
@@ -75,7 +75,7 @@ class EngineServer final : private ResultSink {
     py::EnginePlace place_ = py::EnginePlace::kProcess;
     bool has_failed_ = false;
     std::int64_t sink_time_ = 0;
-    // The engine refers to the message, so it goes first.
+    // The engine refers to the message, so destroy it first.
     std::unique_ptr<RequestMessage> request_{};
     std::unique_ptr<Engine> engine_{};
     std::optional<RemoteStream> stream_{};
@@ -125,7 +125,7 @@ void EngineServer::greet(EngineBirth& birth) {
     write(body, ready);
     link_.put(ToBackend::kReady, body);
     if (greeting.requires_sandbox && !ready.report.is_complete()) {
-        // The backend has been told why, and must not be believed to care.
+        // The backend has the reason; do not rely on its reaction.
         link_.flush(Patience::kAlways);
         _exit(1);
     }

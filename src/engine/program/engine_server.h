@@ -13,7 +13,7 @@ namespace epe::engine {
 /// What an engine inherits from its zygote.
 struct EngineBirth {
     Descriptor socket{};        ///< to the backend
-    Descriptor stack{};         ///< where stacks of Python are written to
+    Descriptor stack{};         ///< receives Python stacks
     std::string temp_folder{};  ///< its own, empty
     NamespaceReport namespaces{};
     const SystemCallFilter* filter = nullptr;

@@ -1,4 +1,4 @@
-// The engine program: what the extension starts to run scripts outside the server's processes.
+// The engine program: runs scripts outside the server's processes.
 //
 //   oml_epe_engine supervise FOLDER OWNER [LISTENER]
 //
@@ -37,7 +37,7 @@ int main(int count, char** values) {
         std::perror("oml_epe: could not make the folder of the engines");
         return 1;
     }
-    // It stays in /proc/PID/environ, where leftovers.h looks. Scripts need not see it.
+    // It stays in /proc/PID/environ for leftovers.h. Scripts need not see it.
     unsetenv(epe::engine::kFolderVariable);
     epe::engine::supervise(std::move(birth));
 }

@@ -1,4 +1,4 @@
-// What a script in an engine process may ask of PostgreSQL.
+// PostgreSQL's services for a script in an engine process.
 #include "engine/program/remote_host.h"
 
 #include <utility>
@@ -11,7 +11,7 @@ void RemoteHost::say(ToBackend type, std::string_view text) {
     WireWriter body;
     body.text(text);
     link_.put(type, body);
-    link_.flush(Patience::kUntilCancelled);  // whoever waits for progress wants to see it now
+    link_.flush(Patience::kUntilCancelled);  // progress must be shown at once
 }
 
 HostResult RemoteHost::execute(const std::string& sql,

@@ -1,4 +1,4 @@
-// What a script in an engine process may ask of PostgreSQL: it is asked of the backend.
+// PostgreSQL's services for a script in an engine process: forwards them to the backend.
 #pragma once
 
 #include "core/pipeline/ports.h"
@@ -6,7 +6,7 @@
 
 namespace epe::engine {
 
-/// Errors that the script may not handle come as Error 57014: the statement must end.
+/// Errors that the script may not handle become Error 57014: the statement must end.
 class RemoteHost final : public Host {
    public:
     explicit RemoteHost(EngineLink& link) noexcept : link_(link) {}

@@ -1,4 +1,4 @@
-// A first call, made in the zygote so that no engine has to.
+// A warm-up call, made once in the zygote instead of in each engine.
 #include "engine/program/warm_up.h"
 
 #include <cstdio>

@@ -1,10 +1,10 @@
-// A first call, made in the zygote so that no engine has to.
+// A warm-up call, made once in the zygote instead of in each engine.
 #pragma once
 
 namespace epe::engine {
 
-/// Runs small scripts over a few rows of several types: what the first call in a process loads and
-/// remembers is then shared by all engines. Does nothing where numpy and pandas are not loaded.
+/// Runs small scripts over a few rows of several types, so that all engines share the modules and
+/// caches of a first call. No-op where numpy and pandas are not loaded.
 void warm_up() noexcept;
 
 }  // namespace epe::engine

@@ -1,4 +1,4 @@
-// A process with Python and its packages loaded, from which engines are forked.
+// A process with Python and its packages loaded; engines are forked from it.
 #include "engine/program/zygote.h"
 
 #include <fcntl.h>
@@ -29,15 +29,15 @@ namespace epe::engine {
 
 namespace {
 
-/// An engine's ends of what it shares with its backend.
+/// An engine's ends of the objects that it shares with its backend.
 struct Connections {
     Descriptor socket{};
     Descriptor lifeline{};
 };
 
-/// From now on the kernel kills this process when the other end of the pipe has been closed, even
-/// while it is stopped. Without the kernel's help, an engine that runs ends by itself and others
-/// are ended by the next supervisor.
+/// From now on, the kernel kills this process when the other end of the pipe is closed, even while
+/// it is stopped. Without the kernel's help, a running engine ends by itself, and others are ended
+/// by the next supervisor.
 void hang_on(const Descriptor& lifeline) noexcept {
     (void)fcntl(lifeline.get(), F_SETOWN, getpid());
     (void)fcntl(lifeline.get(), F_SETSIG, SIGKILL);
@@ -126,7 +126,7 @@ void Zygote::fork_one(std::uint64_t id, Connections connections) {
     int gate_ends[2] = {-1, -1};
     pid_t child = -1;
     Descriptor guard = guard_.connect();
-    // Nobody reads while an engine runs: a full pipe must not stop it.
+    // The pipe is not read while an engine runs: a full pipe must not block the engine.
     if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) == 0 && pipe2(gate_ends, O_CLOEXEC) == 0)
         child = py::fork_python();
     Descriptor stack_reader(ends[0]);
@@ -149,7 +149,7 @@ void Zygote::fork_one(std::uint64_t id, Connections connections) {
             body_of(FailedFork{id, "could not fork: " + std::generic_category().message(errno)}));
         return;
     }
-    // Not reaped before we say so: the number cannot be another process's.
+    // Not reaped before the report: the process ID cannot be reused.
     const Descriptor process(static_cast<int>(syscall(SYS_pidfd_open, child, 0)));
     if (!process) {
         kill(child, SIGKILL);
@@ -160,11 +160,11 @@ void Zygote::fork_one(std::uint64_t id, Connections connections) {
         {process.get(), stack_reader.get(), gate_writer.get()});
 }
 
-/// Passes the gate once the supervisor knows of this engine and has made its folder, whose path
-/// comes through the gate. Before that it touches nothing: if the zygote dies without having told,
-/// the request is the next one's.
+/// Waits at the gate until the supervisor knows of this engine and has created its folder, whose
+/// path is sent through the gate. Before that, the engine touches nothing: if the zygote dies
+/// without having reported it, the next one gets the request.
 void Zygote::become_child(EngineBirth birth, Descriptor lifeline, Descriptor gate) {
-    channel_ = Channel();  // with what has arrived there for other engines
+    channel_ = Channel();  // drops what arrived there for other engines
     prctl(PR_SET_NAME, "epe_engine");
     std::array<char, PIPE_BUF> folder{};
     const ssize_t size = read(gate.get(), folder.data(), folder.size());
@@ -180,7 +180,7 @@ void Zygote::become_child(EngineBirth birth, Descriptor lifeline, Descriptor gat
     birth.namespaces = namespaces_;
     birth.filter = &*filter_;
     birth.python_folders = python_folders_;
-    // What native code says when it dies goes where the stack goes: the log is not theirs to fill.
+    // Last messages of native code go to the stack pipe: engines must not fill the server's log.
     (void)dup2(birth.stack.get(), STDOUT_FILENO);
     (void)dup2(birth.stack.get(), STDERR_FILENO);
     birth.temp_folder.assign(folder.data(), static_cast<std::size_t>(size));

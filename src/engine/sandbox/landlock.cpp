@@ -1,5 +1,5 @@
-// Builds the Landlock rules. Constants and structures are ours, since a distribution's header is
-// often older than its kernel (Debian 12's knows the second version).
+// Builds the Landlock rules. Constants and structures are defined here, since a distribution's
+// header is often older than its kernel (Debian 12's header has version 2).
 #include "engine/sandbox/landlock.h"
 
 #include <fcntl.h>
@@ -30,7 +30,7 @@ struct RulesetAttributes {
     std::uint64_t scopes;           // since version 6
 };
 
-// Packed, as the kernel's.
+// Packed, as in the kernel.
 struct __attribute__((packed)) PathRule {
     std::uint64_t allowed;
     std::int32_t parent;
@@ -60,12 +60,12 @@ constexpr std::uint64_t kConnect = 1U << 1;    // of the network
 
 constexpr std::uint64_t kReading = kReadFile | kReadFolder;
 constexpr std::uint64_t kOfFiles = kReadFile | kWriteFile | kTruncate;
-// Neither executing nor making devices, sockets and pipes.
+// Excludes executing, and making devices, sockets and pipes.
 constexpr std::uint64_t kWriting = kReading | kWriteFile | kTruncate | kRemoveFolder | kRemoveFile |
                                    kMakeFolder | kMakeFile | kMakeLink | kRefer;
 }  // namespace right
 
-// Libraries, Python and its modules, and the data that these read. Symbolic links are followed.
+// Libraries, Python and its modules, and the data that they read. Symbolic links are followed.
 constexpr const char* kReadable[] = {
     "/usr/lib", "/usr/lib64", "/lib", "/lib64", "/usr/local/lib",
     "/usr/share",  // time zones, fonts, matplotlib's data
@@ -73,8 +73,8 @@ constexpr const char* kReadable[] = {
     "/etc/mime.types", "/etc/python3", "/etc/python3.9", "/etc/python3.10", "/etc/python3.11",
     "/etc/python3.12", "/etc/python3.13", "/etc/ssl/certs", "/etc/ssl/openssl.cnf", "/dev/urandom",
     "/dev/random",
-    "/proc/self",  // the folder of this very process: its number is looked up here and now
-    // How many processors and how much memory: OpenBLAS, joblib, Rust's threads, jemalloc.
+    "/proc/self",  // resolves to this process's own folder at this point
+    // Number of processors and amount of memory: OpenBLAS, joblib, Rust's threads, jemalloc.
     "/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/sys/vm/overcommit_memory",
     "/sys/devices/system/cpu", "/sys/devices/system/node", "/sys/fs/cgroup",
     "/sys/kernel/mm/transparent_hugepage"};
@@ -90,13 +90,13 @@ class Rules {
    public:
     explicit Rules(int abi) noexcept : handled_(handled_rights(abi)) {
         const RulesetAttributes attributes{handled_.files, handled_.network, handled_.scopes};
-        // An old kernel must not be given fields that it does not know.
+        // An old kernel rejects fields that it does not know.
         const std::size_t size = abi >= 6 ? sizeof attributes : abi >= 4 ? 16 : 8;
         ruleset_ = Descriptor(static_cast<int>(::syscall(kCreateRuleset, &attributes, size, 0U)));
         if (!ruleset_) error_ = errno;
     }
 
-    /// What cannot be opened is skipped: it stays out of reach.
+    /// Paths that cannot be opened are skipped: they stay inaccessible.
     void allow_path(const char* path, std::uint64_t rights) noexcept {
         const Descriptor place(::open(path, O_PATH | O_CLOEXEC));
         struct stat status {};
@@ -141,7 +141,7 @@ int landlock_abi() noexcept {
 HandledRights handled_rights(int abi) noexcept {
     HandledRights handled;
     if (abi < 1) return handled;
-    // 13 rights at first, then one by one: refer, truncate, (network,) the ioctls of devices.
+    // 13 rights in version 1, then one by one: refer, truncate, (network,) the ioctls of devices.
     const int count = abi >= 5 ? 16 : abi >= 3 ? 15 : abi == 2 ? 14 : 13;
     handled.files = (1U << count) - 1;
     if (abi >= kFirstAbiWithNetwork) handled.network = 3;

@@ -1,4 +1,4 @@
-// Which files and ports a confined engine reaches: Landlock.
+// Landlock: the files and ports that a confined engine may access.
 #pragma once
 
 #include <cstdint>
@@ -10,10 +10,10 @@
 
 namespace epe::engine {
 
-/// The version of the running kernel's Landlock; 0 without one.
+/// The Landlock version of the running kernel; 0 without one.
 int landlock_abi() noexcept;
 
-/// All rights that a version of Landlock knows. What is not handled is not restricted.
+/// All rights that a version of Landlock knows. Unhandled rights are not restricted.
 struct HandledRights {
     std::uint64_t files = 0;
     std::uint64_t network = 0;  ///< TCP only
@@ -21,11 +21,11 @@ struct HandledRights {
 };
 HandledRights handled_rights(int abi) noexcept;
 
-/// From this version on ports can be told apart.
+/// Version that introduced rules for ports.
 inline constexpr int kFirstAbiWithNetwork = 4;
 
-/// Restricts this thread, and those that it starts, to the plan. Returns 0, or errno: then nothing
-/// is restricted. No-new-privileges must be set.
+/// Restricts this thread and its future children to the plan. Returns 0, or errno with nothing
+/// restricted. No-new-privileges must be set.
 int restrict_files_and_ports(const SandboxPlan& plan, int abi);
 
 }  // namespace epe::engine

@@ -32,7 +32,7 @@ struct MountAttributes {
     std::uint64_t user_namespace;
 };
 
-// Inodes live in the kernel's memory, which the cap on bytes does not count.
+// Inodes use kernel memory, which the limit on bytes does not count.
 constexpr int kMostTempFiles = 16384;
 
 /// Writes one of /proc/self's files. Returns 0 or errno.
@@ -43,7 +43,7 @@ int write_file(const char* path, const std::string& text) noexcept {
     return written == static_cast<ssize_t>(text.size()) ? 0 : errno;
 }
 
-/// The user and group keep their numbers in the user namespace that was entered.
+/// The user and group keep their IDs in the user namespace that was entered.
 int map_user(uid_t user, gid_t group) {
     const std::string own_user = std::to_string(user);
     const std::string own_group = std::to_string(group);
@@ -54,15 +54,15 @@ int map_user(uid_t user, gid_t group) {
     return write_file("/proc/self/gid_map", own_group + " " + own_group + " 1");
 }
 
-/// Enters the namespaces of `flags`, among them a user's. Returns 0 or errno; what has been entered
-/// stays so.
+/// Enters the namespaces of `flags`, among them a user namespace. Returns 0 or errno; namespaces
+/// entered before a failure stay entered.
 int enter(int flags) {
     const uid_t user = ::geteuid();
     const gid_t group = ::getegid();
     if (::unshare(flags) != 0) return errno;
     if (const int error = map_user(user, group)) return error;
-    // Mounts of ours shall not show outside. Also the first thing that fails where the kernel gives
-    // a namespace without its capabilities (AppArmor's restriction of Ubuntu 24.04).
+    // Mounts of this process must not propagate outside. Also the first call that fails where the
+    // kernel grants a namespace without its capabilities (AppArmor's restriction of Ubuntu 24.04).
     return ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 ? 0 : errno;
 }
 
@@ -75,7 +75,7 @@ int status_of(pid_t child) {
     return WIFEXITED(status) ? WEXITSTATUS(status) : EIO;
 }
 
-/// Tells whether a process like this one can enter the namespaces and mount: 0 or errno.
+/// Probes whether a process like this one can enter the namespaces and mount: 0 or errno.
 int try_in_child(int flags) {
     const pid_t child = ::fork();
     if (child < 0) return errno;
@@ -87,9 +87,9 @@ int try_in_child(int flags) {
     return status_of(child);
 }
 
-/// Tells whether engines forked from a process in the namespaces of `flags` can have a user
-/// namespace each in which the kernel counts their threads alone: 0 or errno. Before Linux 5.14 all
-/// processes of the user count everywhere, and the fork at the end fails.
+/// Probes whether engines forked from a process in the namespaces of `flags` can have a user
+/// namespace each in which the kernel counts their threads separately: 0 or errno. Before Linux
+/// 5.14, all processes of the user count everywhere, and the fork at the end fails.
 int try_own_user_in_child(int flags) {
     const pid_t child = ::fork();
     if (child < 0) return errno;
@@ -157,7 +157,7 @@ int enter_read_only_tree(const SandboxPlan& plan) {
     std::string options = "mode=0700,nr_inodes=" + std::to_string(kMostTempFiles);
     if (plan.temp_bytes > 0) options += ",size=" + std::to_string(plan.temp_bytes);
     if (::unshare(CLONE_NEWNS) != 0) return errno;
-    // Ask before anything changes: this call came later (5.12) than the namespaces.
+    // Probe before any change: this call was introduced later (5.12) than the namespaces.
     const MountAttributes read_only{kReadOnly, 0, 0, 0};
     const MountAttributes writable{0, kReadOnly, 0, 0};
     if (const int error = set_mount("/", 0, MountAttributes{})) return error;

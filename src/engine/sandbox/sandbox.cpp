@@ -1,5 +1,5 @@
 // Confines an engine: user, limits, tree, privileges, Landlock, filter, in this order, since each
-// step needs what a later one takes away.
+// step needs privileges that a later one drops.
 #include "engine/sandbox/sandbox.h"
 
 #include <dirent.h>
@@ -30,14 +30,15 @@ namespace epe::engine {
 namespace {
 
 constexpr rlim_t kSpareFiles = 256;
-// Threads are counted per user and user namespace: in one of the engine's own they are its own, in
-// one of the zygote's those of its engines, else those of the whole server, backends included.
+// Threads are counted per user and user namespace: separately if the engine has its own namespace,
+// together with the zygote's engines in the zygote's, else together with the whole server, backends
+// included.
 constexpr rlim_t kMostThreads = 256;
 constexpr rlim_t kMostThreadsPerProcessor = 4;
 constexpr rlim_t kMostThreadsOfEngines = 1024;
 constexpr rlim_t kMostThreadsOfUser = 4096;
-// Counted in the same way. Where others' signals count too, an engine that meets the limit cannot
-// queue any, while others, whose limit is higher, can.
+// Counted in the same way. Where signals of other processes count too, an engine at the limit
+// cannot queue any, while other processes, whose limit is higher, can.
 constexpr rlim_t kMostQueuedSignals = 64;
 
 [[noreturn]] void fail(const char* what, int error) {
@@ -54,17 +55,17 @@ void write_quietly(const char* path, std::string_view text) noexcept {
 void require_one_thread() {
     struct stat status {};
     if (::stat("/proc/self/task", &status) != 0) fail("/proc is not mounted", errno);
-    // Its links are ".", ".." and one for each thread.
-    if (status.st_nlink > 3) fail("it has threads, which would stay free", EBUSY);
+    // Its links are ".", ".." and one per thread.
+    if (status.st_nlink > 3) fail("it has other threads, which would stay unconfined", EBUSY);
 }
 
-/// Best effort: an engine shall yield to the server, in the scheduler and when memory runs out.
+/// Best effort: an engine yields to the server, in the scheduler and under memory pressure.
 void yield_to_server(int niceness) {
     const std::string value = std::to_string(niceness);
     if (niceness != 0) {
         ::setpriority(PRIO_PROCESS, 0, niceness);
-        // With a session of its own, niceness counts only inside it: the session's goes as well.
-        // Another's session is not ours to slow down.
+        // With a session of its own, niceness applies only inside it: the session's is set as well.
+        // Another process's session must not be slowed down.
         if (::getsid(0) == ::getpid()) write_quietly("/proc/self/autogroup", value);
     }
     write_quietly("/proc/self/oom_score_adj", "1000");
@@ -83,7 +84,7 @@ struct CloseFolder {
     void operator()(DIR* folder) const noexcept { ::closedir(folder); }
 };
 
-/// The greatest number of an open file.
+/// The maximum number of an open file.
 rlim_t highest_descriptor() {
     const std::unique_ptr<DIR, CloseFolder> folder(::opendir("/proc/self/fd"));
     if (!folder) fail("/proc/self/fd", errno);
@@ -106,7 +107,7 @@ rlim_t mapped_bytes() {
 }
 
 void set_limits(const SandboxPlan& plan) {
-    // Not 0: that would still start the program that a core pattern may name, as root.
+    // Not 0: that would still run the program that a core pattern may name, as root.
     limit(RLIMIT_CORE, 1);
     limit(RLIMIT_NOFILE, highest_descriptor() + kSpareFiles);
     limit(RLIMIT_SIGPENDING, kMostQueuedSignals);
@@ -118,10 +119,10 @@ void set_limits(const SandboxPlan& plan) {
     if (plan.memory_bytes > 0) limit(RLIMIT_AS, mapped_bytes() + plan.memory_bytes);
 }
 
-/// Capabilities: those in the zygote's user namespace, or root's in a test.
+/// Drops capabilities: those in the zygote's user namespace, or root's in a test.
 void drop_capabilities() {
     ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-    // Without CAP_SETPCAP it fails, and there is nothing to regain them with.
+    // Without CAP_SETPCAP it fails, and they cannot be regained.
     for (int capability = 0; ::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) == 0; ++capability) {
     }
     __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
@@ -129,8 +130,8 @@ void drop_capabilities() {
     if (::syscall(SYS_capset, &header, none) != 0) fail("capset", errno);
 }
 
-/// Landlock knows a process's folder in /proc by its inode, which the kernel forgets when memory is
-/// scarce and makes anew, unknown to the rule. A handle that stays open keeps it.
+/// Landlock identifies a process's folder in /proc by its inode, which the kernel drops when memory
+/// is scarce and recreates, unknown to the rule. A descriptor that stays open keeps it.
 void keep_own_proc_folder() {
     Descriptor folder(::open("/proc/self", O_PATH | O_CLOEXEC));
     if (!folder) fail("/proc/self", errno);
@@ -148,7 +149,7 @@ Protection network_protection(const SandboxPlan& plan, int abi, bool has_landloc
         network.is_enforced = has_filter && has_landlock && abi >= kFirstAbiWithNetwork;
         network.detail = network.is_enforced
                              ? "TCP to " + std::to_string(plan.tcp_ports.size()) + " ports"
-                             : "the kernel cannot tell TCP ports apart (it takes Landlock 4)";
+                             : "the kernel cannot restrict TCP ports (requires Landlock 4)";
     } else if (!has_filter) {
         network.detail = "needs the system call filter";
     }
@@ -169,8 +170,8 @@ void report_limits(SandboxReport& report, const SandboxPlan& plan,
     report.protections.push_back({"namespaces", namespaces.has_user, false, namespaces.detail});
 }
 
-/// Does without the guard where the kernel, or a filter that is in force already, allows none. If
-/// the guard ends meanwhile, the filter refuses to add watches.
+/// Continues without the guard where the kernel, or a filter that is in force already, rejects it.
+/// If the guard ends meanwhile, the filter refuses new watches.
 int load_filter(const SystemCallFilter& filter, FilterChoice& choice, int guard_socket) {
     Descriptor listener;
     int error = filter.load(choice, listener);
@@ -197,7 +198,8 @@ SandboxReport confine(const SandboxPlan& plan, const NamespaceReport& namespaces
                       const SystemCallFilter& filter, int landlock_abi) {
     require_one_thread();
     yield_to_server(plan.niceness);
-    // Before the limits: the kernel takes those of now as limits of all such namespaces together.
+    // Before the limits: the kernel takes the current ones as limits for all such namespaces
+    // together.
     const int user_error = namespaces.can_count_alone ? enter_own_user() : EPERM;
     set_limits(plan);
     const int tree_error = namespaces.has_mount ? enter_read_only_tree(plan) : EPERM;
@@ -206,7 +208,7 @@ SandboxReport confine(const SandboxPlan& plan, const NamespaceReport& namespaces
     keep_own_proc_folder();
     const int landlock_error = restrict_files_and_ports(plan, landlock_abi);
     FilterChoice choice{!plan.tcp_ports.empty(), tree_error == 0, false};
-    // Without an answer the filter has a listener that nobody serves: no watch can be added.
+    // Without an answer, the filter has a listener that no process serves: no watch can be added.
     choice.has_watch_guard = ask_guard(plan.guard_socket, plan.guard) != GuardAnswer::kCannotGuard;
     const int filter_error = load_filter(filter, choice, plan.guard_socket);
 

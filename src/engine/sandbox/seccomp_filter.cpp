@@ -1,7 +1,7 @@
 // Builds the system call filter with libseccomp and loads it.
 //
-// What is not named here fails with EPERM. A condition compares 64 bits of an argument although the
-// kernel may read 32 of them: in an allowlist a mismatch only ever refuses.
+// Calls that are not listed fail with EPERM. A condition compares 64 bits of an argument although
+// the kernel may read 32 of them: in an allowlist, a mismatch only refuses.
 #include "engine/sandbox/seccomp_filter.h"
 
 #include <asm/termbits.h>
@@ -33,13 +33,12 @@
 namespace epe::engine {
 namespace {
 
-// No process has this number (the kernel's limit is 2^22) and no other condition this value.
+// No process has this ID (the kernel's limit is 2^22), and no other condition has this value.
 constexpr std::uint32_t kPidPlaceholder = 0x7e5a11ed;
-
 constexpr std::uint64_t kSocketTypeFlags = SOCK_CLOEXEC | SOCK_NONBLOCK;
 constexpr std::uint64_t kAllOfInt = 0xffffffff;
 
-// Files that are open, names below the temporary folder (Landlock), memory, threads, time.
+// Open files, names below the temporary folder (Landlock), memory, threads, time.
 constexpr const char* kAllowed[] = {
     // files
     "read", "write", "pread64", "pwrite64", "readv", "writev", "preadv", "pwritev", "preadv2",
@@ -50,7 +49,7 @@ constexpr const char* kAllowed[] = {
     "symlinkat", "link", "linkat", "ftruncate", "fadvise64", "readahead", "fsync", "fdatasync",
     "sync_file_range", "sendfile", "copy_file_range", "getxattr", "lgetxattr", "fgetxattr",
     "listxattr", "llistxattr", "flistxattr",
-    // waiting, pipes, what a script waits with
+    // waiting and pipes
     "select", "pselect6", "poll", "ppoll", "epoll_create", "epoll_create1", "epoll_wait",
     "epoll_pwait", "epoll_pwait2", "eventfd", "eventfd2", "signalfd", "signalfd4", "pipe", "pipe2",
     "timerfd_create", "timerfd_settime", "timerfd_gettime",
@@ -64,30 +63,30 @@ constexpr const char* kAllowed[] = {
     // time
     "clock_gettime", "clock_getres", "clock_nanosleep", "nanosleep", "gettimeofday", "time",
     "times", "alarm", "pause", "getitimer", "setitimer",
-    // the timer that the engine has created before (each takes a place in the signal queue)
+    // the timer that the engine created before the filter (each takes a place in the signal queue)
     "timer_settime", "timer_gettime", "timer_getoverrun",
     // signals: its own handlers
     "rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "rt_sigpending", "rt_sigsuspend",
     "rt_sigtimedwait", "sigaltstack",
-    // who and where it is
+    // information about the process and the machine
     "getpid", "getppid", "getuid", "geteuid", "getgid", "getegid", "getresuid", "getresgid",
     "getgroups", "getpgid", "getpgrp", "getsid", "capget", "uname", "sysinfo", "getrusage",
     "getrlimit", "setrlimit", "getrandom", "wait4", "waitid",
-    // the sockets that it has
+    // sockets that are open already
     "recvmsg", "recvfrom", "recvmmsg", "shutdown", "getsockopt", "getsockname", "getpeername"};
 
-// Looked for by glibc and others, which know what to do when the kernel is too old to have them.
+// glibc and other libraries probe for these and fall back when they are missing.
 constexpr const char* kMissing[] = {"clone3",         "openat2",         "pidfd_open",
                                     "io_uring_setup", "io_uring_enter",  "io_uring_register",
                                     "fchmodat2",      "process_madvise", "memfd_secret",
                                     "cachestat",      "map_shadow_stack"};
 
-// Not controlled by Landlock (truncate: not before its third version), so only for a tree in which
-// nothing but the temporary folder can be changed.
+// Not controlled by Landlock (truncate: not before version 3), so only for a tree in which nothing
+// except the temporary folder can be changed.
 constexpr const char* kAllowedInReadOnlyTree[] = {"chmod", "fchmod", "fchmodat",  "truncate",
                                                   "utime", "utimes", "futimesat", "utimensat"};
 
-// What allocators and threads ask for. By number where older headers lack the name.
+// Used by allocators and threads. By number where older headers lack the name.
 constexpr std::uint64_t kAdvice[] = {MADV_NORMAL,
                                      MADV_RANDOM,
                                      MADV_SEQUENTIAL,
@@ -109,9 +108,9 @@ constexpr std::uint64_t kAdvice[] = {MADV_NORMAL,
 
 constexpr std::uint64_t kRequests[] = {FIONREAD, FIONBIO, FIOCLEX, FIONCLEX, TCGETS, TIOCGWINSZ};
 
-// No F_SETOWN, F_SETSIG, F_SETLEASE, F_NOTIFY: they signal or hold up others. No F_ADD_SEALS: a
-// batch is shared. No F_SETPIPE_SZ: what pipes may take is counted for the server's user as a
-// whole. F_SETFL and the locks: see allow_file_commands().
+// No F_SETOWN, F_SETSIG, F_SETLEASE, F_NOTIFY: they signal or block other processes. No
+// F_ADD_SEALS: a batch is shared. No F_SETPIPE_SZ: pipe capacity is counted for the server's user
+// as a whole. F_SETFL and the locks: see allow_file_commands().
 constexpr std::uint64_t kFileCommands[] = {F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD,      F_SETFD,
                                            F_GETFL, F_GETLK,         F_GETPIPE_SZ, F_GET_SEALS};
 
@@ -119,7 +118,7 @@ constexpr std::uint64_t kProcessOptions[] = {PR_SET_NAME,      PR_GET_NAME,     
                                              PR_GET_SECCOMP,   PR_GET_NO_NEW_PRIVS, PR_CAPBSET_READ,
                                              PR_GET_PDEATHSIG, 0x53564d41 /* PR_SET_VMA: names */};
 
-// Options that tune a TCP connection; those that attach programs or protocols stay out.
+// Options that tune a TCP connection; those that attach programs or protocols are excluded.
 struct SocketOption {
     std::uint64_t level;
     std::uint64_t name;
@@ -148,13 +147,13 @@ scmp_arg_cmp less(unsigned argument, std::uint64_t value) {
                 "could not prepare the system call filter: " + what + ": " + std::strerror(error));
 }
 
-/// Collects rules. Several for one call are alternatives.
+/// Collects rules. Several rules for one call are alternatives.
 class FilterBuilder {
    public:
     FilterBuilder() {
         if (!context_) fail("seccomp_init", ENOMEM);
-        // Another architecture's calls (i386; x32 on x86-64) have other numbers: no attempt is
-        // honest.
+        // Calls of another architecture (i386; x32 on x86-64) have other numbers and are never
+        // legitimate.
         set(SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
         set(SCMP_FLTATR_CTL_OPTIMIZE, 2);  // a binary tree: read and futex are called often
     }
@@ -166,7 +165,7 @@ class FilterBuilder {
         add(SCMP_ACT_NOTIFY, name, conditions);
     }
     void report_missing(const char* name) { add(SCMP_ACT_ERRNO(ENOSYS), name, {}); }
-    /// The call returns `error`, or succeeds without effect when that is 0.
+    /// Makes the call fail with `error`, or succeed without effect when that is 0.
     void answer(const char* name, std::uint32_t error,
                 std::initializer_list<scmp_arg_cmp> conditions = {}) {
         add(SCMP_ACT_ERRNO(error), name, conditions);
@@ -197,7 +196,7 @@ class FilterBuilder {
     void add(std::uint32_t action, const char* name,
              std::initializer_list<scmp_arg_cmp> conditions) {
         const int number = seccomp_syscall_resolve_name(name);
-        // Newer than libseccomp: stays refused. (Names of other architectures resolve, to numbers
+        // Newer than libseccomp: stays refused. (Names of other architectures resolve to numbers
         // that the next call skips.)
         if (number == __NR_SCMP_ERROR) return;
         const int result =
@@ -211,9 +210,9 @@ class FilterBuilder {
 };
 
 void allow_opening(FilterBuilder& rules) {
-    // Refused are access mode 3, a handle for ioctl that Landlock lets pass for every file but that
-    // fchmod and O_TRUNC take, and O_TRUNC when only reading, which truncates before Landlock's
-    // third version.
+    // Refuses access mode 3, a descriptor for ioctl that Landlock permits for every file but that
+    // fchmod and O_TRUNC accept, and O_TRUNC in read-only mode, which truncates before Landlock's
+    // version 3.
     const auto allow_flags = [&](const char* name, unsigned argument) {
         rules.allow(name, {equals_in(argument, O_ACCMODE, O_WRONLY)});
         rules.allow(name, {equals_in(argument, O_ACCMODE, O_RDWR)});
@@ -227,8 +226,8 @@ void allow_threads_only(FilterBuilder& rules) {
     constexpr std::uint64_t kNamespaces = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS |
                                           CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID |
                                           CLONE_NEWNET;
-    // Threads share all that pthread_create() shares. A table of descriptors of its own would give
-    // each thread the whole RLIMIT_NOFILE; close_range() can make one as well.
+    // Threads share all that pthread_create() shares. A descriptor table of its own would give each
+    // thread the whole RLIMIT_NOFILE; close_range() can make one as well.
     constexpr std::uint64_t kShared =
         CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD;
     constexpr std::uint64_t kUnshareTable = 1 << 1;  // CLOSE_RANGE_UNSHARE
@@ -242,9 +241,9 @@ void allow_threads_only(FilterBuilder& rules) {
     }
 }
 
-/// No holes: pages that are taken out of an arena, which no seal forbids, are missed by the backend
-/// when memory is short, and end it by SIGBUS. No pages from the machine's pool of huge pages,
-/// which the server's shared memory is made of, and none that cannot be swapped out.
+/// No holes: pages that are punched out of an arena, which no seal prevents, would make the backend
+/// end by SIGBUS when memory is short. No huge pages from the machine's pool, which the server's
+/// shared memory uses, and no unswappable pages.
 void allow_memory(FilterBuilder& rules) {
     rules.allow("mmap", {equals_in(3, MAP_HUGETLB | MAP_LOCKED, 0)});
     for (const std::uint64_t mode : {0, FALLOC_FL_KEEP_SIZE})
@@ -252,10 +251,11 @@ void allow_memory(FilterBuilder& rules) {
     for (const std::uint64_t advice : kAdvice) rules.allow("madvise", {equals(2, advice)});
 }
 
-/// Signals, limits and processors: of this process only. Others of the same user are the server's.
+/// Signals, limits and processors: of this process only. Other processes of the user are the
+/// server's.
 ///
-/// Real-time signals queue up, in a queue whose length is counted for the server's user. The one
-/// exception is the first, with which glibc cancels threads; RLIMIT_SIGPENDING bounds it.
+/// Real-time signals are queued, and the queue's length is counted for the server's user. The only
+/// exception is the first one, with which glibc cancels threads; RLIMIT_SIGPENDING bounds it.
 void allow_on_itself(FilterBuilder& rules) {
     constexpr std::uint64_t kFirstRealTime = 32;  // the kernel's; SIGRTMIN is glibc's
     rules.allow("kill", {equals(0, kPidPlaceholder), less(1, kFirstRealTime)});
@@ -266,9 +266,9 @@ void allow_on_itself(FilterBuilder& rules) {
     }
 }
 
-/// Locks of files are granted without being set. No other process can write to an engine's files,
-/// so a lock would only keep others from files that all may read, and each range that is locked
-/// takes memory of the kernel's. Locks of open files are reported as unknown to the kernel.
+/// Locks of files are reported as granted without being set. No other process can write to an
+/// engine's files, so a lock would only block readers of shared files, and each locked range takes
+/// kernel memory. Open-file-description locks are reported as unknown to the kernel.
 void allow_file_commands(FilterBuilder& rules) {
     for (const std::uint64_t command : kFileCommands) rules.allow("fcntl", {equals(1, command)});
     rules.allow("fcntl", {equals(1, F_SETFL), equals_in(2, O_ASYNC, 0)});
@@ -285,19 +285,19 @@ void allow_options(FilterBuilder& rules) {
     for (const SocketOption& option : kSocketOptions) {
         rules.allow("setsockopt", {equals(1, option.level), equals(2, option.name)});
     }
-    // No limit counts the memory of buffers. Libraries do not expect that changing them fails.
+    // Kernel memory, which no limit counts. Libraries do not expect a failure.
     for (const std::uint64_t option : {SO_SNDBUF, SO_RCVBUF})
         rules.answer("setsockopt", 0, {equals(1, SOL_SOCKET), equals(2, option)});
 }
 
 void allow_sockets(FilterBuilder& rules, bool with_network) {
-    // MSG_FASTOPEN connects without asking Landlock.
+    // MSG_FASTOPEN connects without a check by Landlock.
     rules.allow("sendto", {equals_in(3, MSG_FASTOPEN, 0)});
     rules.allow("sendmsg", {equals_in(2, MSG_FASTOPEN, 0)});
     rules.allow("socketpair",
                 {equals(0, AF_UNIX), equals_in(1, kAllOfInt & ~kSocketTypeFlags, SOCK_STREAM)});
     if (!with_network) return;
-    // TCP itself: to Landlock the ports of MPTCP, SCTP and SMC, also stream sockets, are unknown.
+    // TCP itself: Landlock does not check the ports of MPTCP, SCTP and SMC, also stream sockets.
     for (const std::uint64_t family : {AF_INET, AF_INET6}) {
         for (const std::uint64_t protocol : {0, int{IPPROTO_TCP}}) {
             rules.allow("socket", {equals(0, family),
@@ -318,7 +318,7 @@ void allow_watches(FilterBuilder& rules, bool has_guard) {
     }
 }
 
-/// Whether libseccomp and the kernel know listeners.
+/// Whether libseccomp and the kernel support listeners.
 bool can_notify() noexcept {
     constexpr unsigned kFirstLevel = 5;
     return seccomp_api_get() >= kFirstLevel;
@@ -338,7 +338,7 @@ SystemCallFilter::Program SystemCallFilter::build(const FilterChoice& choice) {
     if (choice.is_tree_read_only) {
         for (const char* name : kAllowedInReadOnlyTree) rules.allow(name);
     } else {
-        rules.allow("utimensat", {equals(1, 0)});  // no path: a file that it has open
+        rules.allow("utimensat", {equals(1, 0)});  // no path: an open file
     }
     allow_opening(rules);
     allow_threads_only(rules);
@@ -378,7 +378,7 @@ int SystemCallFilter::load(const FilterChoice& choice, Descriptor& listener) con
     }
     const sock_fprog code{static_cast<unsigned short>(program.size()), program.data()};
     if (program.empty()) return EINVAL;
-    // TSYNC: with a thread that has a filter of its own it fails rather than leave that one free.
+    // TSYNC: fails, instead of leaving it unconfined, if a thread has a filter of its own.
     if (!choice.has_watch_guard) {
         const long result =
             ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &code);

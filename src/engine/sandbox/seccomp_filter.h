@@ -1,4 +1,4 @@
-// Which system calls a confined engine may make: a seccomp filter, an allowlist.
+// Seccomp filter: an allowlist of the system calls of a confined engine.
 #pragma once
 
 #include <linux/filter.h>
@@ -11,28 +11,29 @@
 
 namespace epe::engine {
 
-/// How the filter must treat what Landlock does not control.
+/// How the filter must handle operations that Landlock does not control.
 struct FilterChoice {
     bool with_network = false;  ///< TCP client sockets; Landlock names the ports
-    /// Everything but the temporary folder is mounted read-only. If not, chmod, utime by path and
-    /// truncate are refused: no Landlock stands between them and the server's own files.
+    /// Everything except the temporary folder is mounted read-only. If not, chmod, utime by path
+    /// and truncate are refused: Landlock does not protect the server's own files from them.
     bool is_tree_read_only = false;
-    /// EPOLL_CTL_ADD is left to who has the filter's listener: see watch_guard.h.
+    /// EPOLL_CTL_ADD is decided by the owner of the filter's listener: see watch_guard.h.
     bool has_watch_guard = false;
 };
 
-/// The filter, ready to load: made once in the zygote since libseccomp takes milliseconds, loaded
-/// in each engine within microseconds.
+/// The filter, ready to load: prepared once in the zygote since libseccomp takes milliseconds,
+/// loaded in each engine within microseconds.
 ///
-/// A process may signal and limit itself only, so its number is part of the filter. The prepared
-/// programs hold a placeholder in its place.
+/// A process may signal and limit itself only, so its process ID is part of the filter. The
+/// prepared programs hold a placeholder for it.
 class SystemCallFilter {
    public:
     /// Throws Error when libseccomp fails.
     static SystemCallFilter prepare();
 
-    /// Binds this process and its future threads and returns 0, or errno: then nothing has changed.
-    /// No-new-privileges must be set. With a watch guard the filter's listener comes in `listener`.
+    /// Confines this process and its future threads and returns 0, or errno with nothing changed.
+    /// No-new-privileges must be set. With a watch guard, `listener` receives the filter's
+    /// listener.
     int load(const FilterChoice& choice, Descriptor& listener) const;
 
    private:

@@ -1,4 +1,4 @@
-// Counts what engines watch by epoll, which Linux limits for an account only.
+// Limits the epoll watches of engines, which Linux limits only per user.
 #include "engine/sandbox/watch_guard.h"
 
 #include <fcntl.h>
@@ -40,9 +40,9 @@ namespace {
 constexpr long kOpenPidfd = 434;
 constexpr long kGetDescriptor = 438;
 
-/// The guard's own descriptors are from here on. Those below are the numbers of engines' files.
+/// The guard's own descriptors start here. Lower numbers are those of engines' files.
 constexpr int kFirstOwn = 1024;
-constexpr std::size_t kMostInstances = 128;  // with watches, of an engine
+constexpr std::size_t kMostInstances = 128;  // per engine, with watches
 constexpr std::uint64_t kProof = 0x6f6d6c5f65706531;
 
 struct Hello {
@@ -50,7 +50,7 @@ struct Hello {
     std::uint64_t proof = 0;  ///< address of kProof in the engine
 };
 
-/// Moves a descriptor of the guard's to where no engine's file can be. Empty when it cannot.
+/// Moves a descriptor of the guard to a number that no engine's file uses. Empty on failure.
 Descriptor move_up(Descriptor low) noexcept {
     if (!low) return {};
     return Descriptor(::fcntl(low.get(), F_DUPFD_CLOEXEC, kFirstOwn));
@@ -67,8 +67,8 @@ bool is_same_file(int one, int other) noexcept {
     return ::syscall(SYS_kcmp, self, self, KCMP_FILE, one, other) == 0;
 }
 
-/// Whether a descriptor of a process, which is there as the folder of its descriptors in /proc, is
-/// an epoll instance.
+/// Whether a descriptor of a process is an epoll instance; the process is given as its descriptor
+/// folder in /proc.
 bool is_instance(const std::string& folder, int number) {
     std::array<char, 64> target{};
     const std::string path = folder + "/" + std::to_string(number);
@@ -76,7 +76,7 @@ bool is_instance(const std::string& folder, int number) {
            std::strcmp(target.data(), "anon_inode:[eventpoll]") == 0;
 }
 
-/// The numbers of descriptors that an epoll instance of the guard's watches.
+/// The descriptor numbers that an epoll instance of the guard watches.
 std::vector<int> watches_of(int instance) {
     std::vector<int> numbers;
     std::ifstream file("/proc/self/fdinfo/" + std::to_string(instance));
@@ -85,7 +85,7 @@ std::vector<int> watches_of(int instance) {
     return numbers;
 }
 
-/// An engine as the guard knows it.
+/// An engine and its watches, in the guard.
 class Guarded {
    public:
     explicit Guarded(Descriptor socket) noexcept : socket_(std::move(socket)) {}
@@ -112,10 +112,10 @@ class Guarded {
     Descriptor listener_{};
     pid_t pid_ = 0;
     std::vector<Descriptor> instances_{};
-    int most_watches_ = 0;  // there are no more
+    int most_watches_ = 0;  // an upper bound, exact after count()
 };
 
-/// A file of the engine's; empty, with errno, when it has none of that number.
+/// A file of the engine; empty, with errno, when the engine has no descriptor of that number.
 Descriptor Guarded::fetch(int number) const noexcept {
     return Descriptor(static_cast<int>(::syscall(kGetDescriptor, process_.get(), number, 0)));
 }
@@ -138,7 +138,7 @@ bool Guarded::serve_socket() {
     if (size == sizeof hello.pid && process_) {  // the number of the listener
         listener_ = move_up(fetch(hello.pid));
         const char answer = listener_ ? 1 : 0;
-        // An engine that has given up waiting may have another file under that number by now.
+        // An engine that stopped waiting may have another file under that number by now.
         const bool is_awaited = send_message(socket_.get(), &answer, 1, -1);
         socket_.close();
         return is_awaited && static_cast<bool>(listener_);
@@ -148,8 +148,8 @@ bool Guarded::serve_socket() {
     return send_message(socket_.get(), &answer, 1, -1) && answer == 1;
 }
 
-/// Whether one more watch is allowed. Counts only when so many have been added that there may be
-/// too many.
+/// Whether one more watch is allowed. Counts only when the number added since the last count may
+/// exceed the limit.
 bool Guarded::has_room() {
     if (most_watches_ >= kMostWatches || instances_.size() >= kMostInstances) count();
     return most_watches_ < kMostWatches && instances_.size() < kMostInstances;
@@ -165,8 +165,8 @@ std::vector<int> Guarded::list_descriptors() const {
     return numbers;
 }
 
-/// Removes what an instance that the engine has closed watches: without the guard the kernel would
-/// have done so. Those whose file has another number by now stay, and count.
+/// Removes the watches of an instance that the engine has closed, as the kernel would do without
+/// the guard. Those whose file has another number by now stay, and count.
 void Guarded::drop_watches(int instance) const {
     for (const int number : watches_of(instance)) {
         const Descriptor file = fetch(number);
@@ -177,7 +177,7 @@ void Guarded::drop_watches(int instance) const {
     }
 }
 
-/// Counts the watches and gives up the instances that have none.
+/// Counts the watches and drops the instances that have none.
 void Guarded::count() {
     std::vector<bool> is_open(instances_.size());
     const std::string folder = "/proc/" + std::to_string(pid_) + "/fd";
@@ -208,7 +208,7 @@ int Guarded::find_instance(Descriptor fetched) {
     return instances_.emplace_back(std::move(kept)).get();
 }
 
-/// What the engine asked the kernel for, made here. 0 or a negative errno.
+/// Executes the engine's epoll_ctl() here. 0 or a negative errno.
 int Guarded::add_watch(const seccomp_data& call) {
     const auto instance_number = static_cast<int>(call.args[0]);
     const auto number = static_cast<int>(call.args[2]);
@@ -222,7 +222,7 @@ int Guarded::add_watch(const seccomp_data& call) {
     if (!fetched) return -errno;
     const int instance = find_instance(std::move(fetched));
     if (instance < 0) return instance;
-    // The watch shall have the number that the file has in the engine.
+    // The watch must have the file's descriptor number in the engine.
     Descriptor file = fetch(number);
     if (!file) return -errno;
     if (file.get() != number && ::dup3(file.get(), number, O_CLOEXEC) < 0) return -errno;
@@ -241,12 +241,12 @@ void Guarded::serve_listener() {
     if (::ioctl(listener_.get(), SECCOMP_IOCTL_NOTIF_RECV, request) != 0) return;
     answer->id = request->id;
     answer->error = add_watch(request->data);
-    // A call that a signal has interrupted meanwhile, before Linux 5.19, is made again and finds
-    // its watch; libraries take that (EEXIST) for what it is.
+    // A call that a signal has interrupted meanwhile (before Linux 5.19) is restarted and finds its
+    // watch; libraries handle that error (EEXIST).
     (void)::ioctl(listener_.get(), SECCOMP_IOCTL_NOTIF_SEND, answer);
 }
 
-/// Takes engines until the zygote and all of them are gone.
+/// Serves engines until the zygote and all of them are gone.
 [[noreturn]] void guard_engines(Descriptor zygote) {
     std::list<Guarded> engines;
     std::vector<pollfd> polled;
@@ -286,7 +286,7 @@ void Guarded::serve_listener() {
     ::getrlimit(RLIMIT_NOFILE, &files);
     files.rlim_cur = files.rlim_max;
     ::setrlimit(RLIMIT_NOFILE, &files);
-    // Further up than where it shall be, so that nothing else is kept.
+    // A number above the final one, so that nothing else is overwritten.
     Descriptor own(::fcntl(socket, F_DUPFD_CLOEXEC, kFirstOwn));
     if (!own) ::_exit(1);
     close_from(own.get() + 1);
@@ -331,7 +331,7 @@ Descriptor WatchGuard::connect() noexcept {
 
 GuardAnswer ask_guard(int socket, pid_t guard) noexcept {
     if (socket < 0) return GuardAnswer::kCannotGuard;
-    // Where Yama lets only ancestors look into a process.
+    // Needed where Yama allows only ancestors to access a process.
     (void)::prctl(PR_SET_PTRACER, guard, 0, 0, 0);
     const std::uint64_t proof = kProof;
     const Hello hello{::getpid(), reinterpret_cast<std::uint64_t>(&proof)};
@@ -342,7 +342,8 @@ GuardAnswer ask_guard(int socket, pid_t guard) noexcept {
 }
 
 bool give_listener(int socket, Descriptor listener) noexcept {
-    // By its number: an engine cannot send descriptors while others have too many in flight.
+    // By its number: an engine cannot send descriptors while other processes have too many in
+    // flight.
     const std::int32_t number = listener.get();
     return send_message(socket, &number, sizeof number, -1) && receive_answer(socket) == 1;
 }

@@ -1,15 +1,16 @@
-// Counts what engines watch by epoll, which Linux limits for an account only.
+// Limits the epoll watches of engines, which Linux limits only per user.
 //
 // A watch belongs to an epoll instance, a file and the number of its descriptor, and outlives that
 // number while the file is open elsewhere. So a few hundred descriptors can make millions of
-// watches, as many as the account may have (fs.epoll.max_user_watches), and then PostgreSQL itself
+// watches, up to the limit of the user (fs.epoll.max_user_watches), and then PostgreSQL itself
 // cannot wait any more. Neither a limit of the process nor a rule of the filter bounds them, and
-// epoll cannot be refused: polars, for one, takes it for every query.
+// epoll cannot be refused: polars, for one, uses it for every query.
 //
-// The filter hands each EPOLL_CTL_ADD of an engine to the guard, a process that the zygote forks
-// before Python starts. It fetches the epoll instance and the file from the engine (pidfd_getfd),
-// makes the watch itself and keeps the instance, so that none is hidden from it: instances without
-// watches are given up. When an engine has as many watches as it may, the call fails with ENOSPC.
+// The filter passes each EPOLL_CTL_ADD of an engine to the guard, a process that the zygote forks
+// before Python starts. The guard fetches the epoll instance and the file from the engine
+// (pidfd_getfd), adds the watch itself and keeps the instance, so that none is hidden from it;
+// instances without watches are dropped. When an engine has reached its limit, the call fails with
+// ENOSPC.
 //
 //   zygote                 guard                             engine
 //   Descriptor of a socket ->
@@ -23,10 +24,10 @@
 // The engine does this before it runs a script, and closes the socket.
 //
 // A guard that does not answer within a second is stopped or dead: the zygote starts another one
-// for the next engine and leaves the old one to the engines that it guards. A killed guard's
-// engines cannot add watches any more (ENOSYS); those of a stopped one wait in epoll_ctl() until it
-// continues. An engine whose guard goes away while the engine starts runs under the filter without
-// a listener, which is the former case: a guard that is missing never lifts the limit.
+// for the next engine; the old one keeps its engines. Engines of a killed guard cannot add watches
+// any more (ENOSYS); those of a stopped one wait in epoll_ctl() until it continues. An engine whose
+// guard ends while the engine starts runs under the filter without a listener, which is the former
+// case: a missing guard never lifts the limit.
 #pragma once
 
 #include <sys/types.h>
@@ -40,18 +41,18 @@ namespace epe::engine {
 /// Name of the guard's process.
 inline constexpr const char* kGuardName = "epe_guard";
 
-/// Most watches of an engine at a time.
+/// Maximum number of watches per engine.
 inline constexpr int kMostWatches = 2048;
 
 /// The zygote's side.
 class WatchGuard {
    public:
-    /// Forks the guard. Without one, when that fails, engines are not guarded.
+    /// Forks the guard. If that fails, engines are not guarded.
     void start() noexcept;
     /// An engine's connection to the guard; empty without a guard.
     Descriptor connect() noexcept;
     pid_t pid() const noexcept { return pid_; }
-    /// In an engine: closes what is the zygote's.
+    /// In an engine: closes the zygote's descriptors.
     void leave() noexcept { socket_.close(); }
 
    private:
@@ -61,13 +62,13 @@ class WatchGuard {
 
 enum class GuardAnswer : std::uint8_t {
     kGuards,
-    kCannotGuard,  ///< the kernel lets it not look into this process, or there is none
+    kCannotGuard,  ///< the kernel does not let it access this process, or there is no guard
     kNone,         ///< it has ended, or is stopped
 };
 
 /// In an engine, before the filter is loaded: whether the guard can guard this process.
 GuardAnswer ask_guard(int socket, pid_t guard) noexcept;
-/// Gives the guard the filter's listener. False when it is gone, or stopped.
+/// Passes the filter's listener to the guard. False when it is gone, or stopped.
 bool give_listener(int socket, Descriptor listener) noexcept;
 
 }  // namespace epe::engine

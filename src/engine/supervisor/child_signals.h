@@ -1,4 +1,4 @@
-// How a process notices that a child has ended while it waits for descriptors.
+// Notices the end of a child while the process waits for descriptors.
 #pragma once
 
 #include <poll.h>
@@ -8,7 +8,7 @@
 
 namespace epe::engine {
 
-/// From now on SIGCHLD arrives in poll_or_child() only, and ends it.
+/// From now on, SIGCHLD is delivered in poll_or_child() only, and ends it.
 inline void hold_child_signals() noexcept {
     struct sigaction action {};
     action.sa_handler = [](int) noexcept {};
@@ -20,7 +20,7 @@ inline void hold_child_signals() noexcept {
     sigprocmask(SIG_BLOCK, &children, nullptr);
 }
 
-/// poll() for one that holds them; `limit` is null for none.
+/// poll() with SIGCHLD enabled; `limit` is null for none.
 inline int poll_or_child(pollfd* descriptors, nfds_t count, const timespec* limit) noexcept {
     sigset_t none;
     sigemptyset(&none);

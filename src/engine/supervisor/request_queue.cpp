@@ -1,10 +1,10 @@
-// Which request gets an engine next, and which can never get one.
+// Chooses the next request to get an engine, and finds requests that can never get one.
 //
-// A request is *held up* by the server's limit or by that of its role, and the engines *in its way*
-// are then all, or those of the role. Engines that are idle are retired for it; a busy one becomes
-// free when its own call ends. A call that waits for SQL that itself waits for an engine does not
-// end: when all engines in the way belong to sessions that wait so, nothing would ever change, and
-// one request is refused.
+// A request is *held up* by the server's limit or by the limit of its role, and the engines *in its
+// way* are then all engines, or those of the role. Idle engines are retired for it; a busy one
+// becomes free when its own call ends. A call whose SQL waits for an engine does not end: when all
+// engines in the way belong to sessions that wait like this, it is a deadlock, and one request is
+// refused.
 #include <algorithm>
 #include <set>
 #include <string>
@@ -34,7 +34,7 @@ std::int64_t Supervisor::running() const {
 }
 
 /// Whether a request is held up by the limit of its role. Sessions may have different limits, since
-/// each keeps that of its log-in; the request's own counts.
+/// each keeps the one of its login; the request's own counts.
 bool Supervisor::is_role_full(const SupervisedEngine& request) const {
     if (request.order.most_of_role == 0) return false;
     const auto count =
@@ -44,8 +44,8 @@ bool Supervisor::is_role_full(const SupervisedEngine& request) const {
     return count >= request.order.most_of_role;
 }
 
-/// Of the clients with the fewest engines the oldest request, as their sessions have asked: an
-/// earlier supervisor may have had it. Requests whose role has its most engines are passed over.
+/// The oldest request, by the time of its first submission (perhaps to an earlier supervisor), of
+/// the clients with the fewest engines. Requests of roles at their limit are skipped.
 Supervisor::Engines::iterator Supervisor::next_in_queue() {
     auto best = engines_.end();
     std::int64_t fewest = 0;
@@ -66,7 +66,7 @@ bool Supervisor::is_in_way(const SupervisedEngine& engine, const SupervisedEngin
            (!is_role_full(request) || engine.order.role == request.order.role);
 }
 
-/// Makes room for the requests that the limits of their roles hold up.
+/// Retires engines for the requests that the limits of their roles hold up.
 void Supervisor::retire_for_roles() {
     for (const SupervisedEngine& request : engines_) {
         if (is_running(request) || !is_role_full(request)) continue;
@@ -103,17 +103,17 @@ std::set<int> Supervisor::stuck_clients() const {
     return stuck;
 }
 
-/// Whether the client of a request has engines in its way: the request is of a nested call, or for
-/// a further engine of a parallel one.
+/// Whether the client of a request has engines in its way: the request comes from a nested call, or
+/// is for a further engine of a parallel one.
 bool Supervisor::holds_up_itself(const SupervisedEngine& request) const {
     return std::any_of(engines_.begin(), engines_.end(), [&](const SupervisedEngine& engine) {
         return engine.order.client == request.order.client && is_in_way(engine, request);
     });
 }
 
-/// Refuses the youngest request that can never be served: also one for a further engine of a
+/// Refuses the youngest request that can never be served, including one for a further engine of a
 /// parallel call that has all engines in its way. Requests of clients without engines are served
-/// once another one has been refused. True when there was one to be refused.
+/// after another one has been refused. True when a request was refused.
 bool Supervisor::refuse_stuck() {
     const std::set<int> stuck = stuck_clients();
     auto hopeless = engines_.end();
@@ -151,7 +151,7 @@ void Supervisor::schedule() {
             continue;
         }
         if (running() >= configuration_.most_engines) {
-            // An exit brings us back.
+            // The exit of an engine runs this again.
             if (std::any_of(engines_.begin(), engines_.end(),
                             [](const SupervisedEngine& engine) { return engine.is_ending(); }) ||
                 retire_one(*next) || !refuse_stuck())
@@ -168,7 +168,7 @@ void Supervisor::schedule() {
     }
 }
 
-/// Retires the engine in the way of a request that has been idle for the longest time.
+/// Retires the engine in the way of a request that has been idle longest.
 bool Supervisor::retire_one(const SupervisedEngine& request) {
     auto oldest = engines_.end();
     for (auto each = engines_.begin(); each != engines_.end(); ++each)

@@ -1,6 +1,6 @@
-// What an earlier supervisor of the same owner has left: engines that still work for their
-// sessions, gateways that answer their last requests, and what must end at once. And the end of
-// this one.
+// Handles the processes left by an earlier supervisor of the same owner: engines that still work
+// for their sessions, gateways that finish their last requests, and processes that must end at
+// once. Also the shutdown of this supervisor.
 #include <signal.h>
 
 #include <algorithm>
@@ -27,8 +27,8 @@ pid_t parent_of(pid_t pid) {
 
 }  // namespace
 
-/// Called before this supervisor has children: every process of the owner's folder is an earlier
-/// one's. The owner has at most one supervisor at a time.
+/// Called before this supervisor has children: every process of the owner's folder belongs to an
+/// earlier one. The owner has at most one supervisor at a time.
 void Supervisor::find_strays() {
     const std::string parent = std::filesystem::path(birth_.folder).parent_path().string();
     end_dead_owners(parent);
@@ -50,7 +50,7 @@ void Supervisor::find_strays() {
         if (each.folder == birth_.folder && !is_recorded && !is_guard)
             send_signal(each.process, SIGKILL);
     }
-    // The keeper's parent is the postmaster.
+    // The parent of the engine launcher is the postmaster.
     if (birth_.listener) owner_parent_ = open_process(parent_of(getppid()));
 }
 
@@ -61,7 +61,7 @@ void Supervisor::end_strays() {
             return true;
         }
         if (stray.backend && has_ended(stray.backend)) stray.backend.close();
-        // A gateway that is stopped has not seen the SIGTERM yet.
+        // A stopped gateway has not received the SIGTERM yet.
         if (!stray.backend) send_signal(stray.process, stray.is_gateway ? SIGCONT : SIGKILL);
         return false;
     });
@@ -76,20 +76,20 @@ void Supervisor::note_adopted_exits() {
     }
 }
 
-/// The postmaster has died. A keeper that is stopped must notice, and end; this supervisor ends
-/// when it has.
+/// The postmaster has died. A stopped engine launcher must be continued, so that it notices and
+/// ends; this supervisor ends after it.
 void Supervisor::wake_owner() {
     (void)kill(getppid(), SIGCONT);
     owner_parent_.close();
 }
 
-/// The owner is gone, so everything below it ends.
+/// The owner is gone, so all its processes end.
 void Supervisor::end_all() {
     for (const ZygoteRecord& zygote : zygotes_)
         if (zygote.pid > 0) kill(zygote.pid, SIGKILL);
     for (const SupervisedEngine& engine : engines_) engine.kill();
     gateway_.end();
-    // While they live they can make files.
+    // While they live, they can create files.
     for (const SupervisedEngine& engine : engines_) engine.await_end();
     end_owner(birth_.folder);
     _exit(0);

@@ -1,4 +1,4 @@
-// What the supervisor knows of one engine, and does to it.
+// One engine in the supervisor.
 #include "engine/supervisor/supervised_engine.h"
 
 #include <fcntl.h>
@@ -25,8 +25,8 @@ StatusMapping::StatusMapping(int descriptor) noexcept {
     void* const mapped =
         mmap(nullptr, kStatusPageSize, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
     if (mapped == MAP_FAILED) return;
-    // Zygotes are forks of this process, and engines of them: strangers' code must not find here
-    // what other sessions do, nor change it.
+    // Zygotes are forks of this process, and engines are forks of zygotes: untrusted code must
+    // neither read nor change the activity of other sessions here.
     if (madvise(mapped, kStatusPageSize, MADV_DONTFORK) != 0) {
         munmap(mapped, kStatusPageSize);
         return;
@@ -72,7 +72,7 @@ void SupervisedEngine::await_end() const noexcept {
 }
 
 bool SupervisedEngine::is_reaped() const noexcept {
-    // By the descriptor: the number may be another process's already.
+    // By the descriptor: the process ID may have been reused.
     return process && syscall(SYS_pidfd_send_signal, process.get(), 0, nullptr, 0) != 0 &&
            errno == ESRCH;
 }
@@ -105,7 +105,7 @@ EngineRow SupervisedEngine::describe(std::int32_t backend) const {
     if (page == nullptr) return row;
     if (is_idle()) row.state = "idle";
     if (page->state.load() == EngineState::kRetired) row.state = "ending";
-    // The backend may be writing: a few tries, then what there is.
+    // The backend may be writing: retry a few times, then use the current contents.
     for (int tries = 0; tries < 100; ++tries) {
         const std::uint32_t before = page->sequence.load();
         row.role = page->role;

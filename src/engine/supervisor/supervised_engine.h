@@ -1,4 +1,4 @@
-// What the supervisor knows of one engine, and does to it.
+// One engine in the supervisor.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +11,7 @@
 
 namespace epe::engine {
 
-/// A mapping of the page that a backend keeps about its engine.
+/// A mapping of the status page that a backend keeps about its engine.
 class StatusMapping {
    public:
     /// Maps nothing when the descriptor is not a sealed page of the right size.
@@ -27,21 +27,22 @@ class StatusMapping {
 };
 
 enum class EnginePhase : std::uint8_t {
-    kQueued,   ///< the server runs as many as it may
-    kForking,  ///< a zygote has been asked
+    kQueued,   ///< the limit of the server is reached
+    kForking,  ///< a zygote was asked to fork it
     kRunning,
 };
 
-/// Who wants an engine, and of which kind.
+/// The client of an engine, and the kind of engine requested.
 struct EngineOrder {
     std::uint64_t number = 0;     ///< the supervisor's own
     int client = -1;              ///< descriptor of the client's connection; -1: it is gone
-    std::uint64_t client_id = 0;  ///< the client's name for it
-    std::int64_t asked = 0;       ///< when, by now_nanoseconds(), also of an earlier supervisor
+    std::uint64_t client_id = 0;  ///< the client's number for it
+    /// time of the first request, by now_nanoseconds(), perhaps to an earlier supervisor
+    std::int64_t asked = 0;
     ZygoteKind kind{};
-    std::uint32_t role = 0;         ///< OID: whose limit it counts for
+    std::uint32_t role = 0;         ///< OID of the role that it is counted for
     std::int64_t most_of_role = 0;  ///< 0: no limit
-    bool is_first = true;           ///< its request waits for it
+    bool is_first = true;           ///< mandatory for its request
 };
 
 class SupervisedEngine {
@@ -49,7 +50,7 @@ class SupervisedEngine {
     SupervisedEngine(EngineOrder from, int status_page)
         : order(std::move(from)), status(status_page) {}
 
-    /// Takes it from its session if that does not use it. The page must then say since when.
+    /// Retires it if its session does not use it. The page must then show since when.
     bool retire() noexcept;
     bool is_idle() const noexcept;
     /// It has been killed, and still counts.
@@ -57,26 +58,27 @@ class SupervisedEngine {
     std::int64_t idle_since() const noexcept;
     void signal(int number) const noexcept;
     void kill() const noexcept;
-    /// After kill(): a second at most.
+    /// Called after kill(): waits up to a second.
     void await_end() const noexcept;
-    /// Whether its parent has been told of its end already: nobody will tell us any more.
+    /// Whether its parent has reaped it already: no report will follow.
     bool is_reaped() const noexcept;
-    /// What it has written of its stack so far, without waiting.
+    /// The stack written so far, without waiting.
     std::string take_stack_text();
     EngineRow describe(std::int32_t backend) const;
 
     EngineOrder order;
     Descriptor socket{};    ///< the engine's end, until it is forked
-    Descriptor lifeline{};  ///< the same: closed by its backend's end, it kills the engine
+    Descriptor lifeline{};  ///< the same: its closing by the backend kills the engine
     StatusMapping status;
     EnginePhase phase = EnginePhase::kQueued;
     pid_t pid = 0;
     std::string folder{};
-    bool is_adopted = false;  ///< started by an earlier supervisor: no child of a zygote of ours
-    Descriptor process{};     ///< pidfd
+    /// started by an earlier supervisor: not a child of this one's zygotes
+    bool is_adopted = false;
+    Descriptor process{};  ///< pidfd
     Descriptor stack{};
-    bool is_forgotten = false;  ///< to be killed once it is there
-    int stack_client = -1;      ///< who asked for its stack and waits
+    bool is_forgotten = false;  ///< to be killed once it has started
+    int stack_client = -1;      ///< the client that waits for its stack
     std::int64_t stack_deadline = 0;
     std::string stack_text{};
 };

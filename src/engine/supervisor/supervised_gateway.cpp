@@ -26,7 +26,7 @@ namespace {
 constexpr std::int64_t kSecond = 1'000'000'000;  // nanoseconds
 constexpr std::int64_t kLongestDelay = 60 * kSecond;
 
-/// The child, after the fork: system calls only. It begins once its supervisor has made its record.
+/// The child, after the fork: system calls only. It waits until its supervisor has made its record.
 [[noreturn]] void become_gateway(char* const* arguments, pid_t supervisor, int gate) noexcept {
     (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (getppid() != supervisor) _exit(0);  // it was too late for the signal
@@ -108,7 +108,7 @@ bool SupervisedGateway::note_exit(pid_t pid, int status) {
     if (std::erase(retiring_, pid) > 0) return true;
     pid_ = 0;
     const std::int64_t now = now_nanoseconds();
-    // One that ran for a while is worth another at once.
+    // A gateway that ran for a while is restarted at once.
     const bool has_run = now - started_ > kLongestDelay;
     delay_ = has_run ? kSecond : std::clamp(2 * delay_, kSecond, kLongestDelay);
     due_ = now + delay_;

@@ -11,18 +11,18 @@
 
 namespace epe::engine {
 
-/// Keeps one gateway running with the command that the server's settings say. One that ends is
-/// started again, sooner or later according to how long it ran. When the command changes, the old
-/// one answers the requests that it has and goes; so does one whose supervisor dies.
+/// Keeps one gateway running with the command from the server's settings. One that ends is
+/// restarted, with a delay that depends on how long it ran. When the command changes, the old
+/// gateway finishes its open requests and ends; the same happens when its supervisor dies.
 class SupervisedGateway {
    public:
-    /// `folder` is the owner's, where the gateway that runs is told to later supervisors.
+    /// `folder` is the owner's; it holds the record of the running gateway for later supervisors.
     explicit SupervisedGateway(std::string folder) : folder_(std::move(folder)) {}
 
-    /// The program and its arguments; none: no gateway. The same as before: it reads its
-    /// certificate again.
+    /// The program and its arguments; none: no gateway. Unchanged arguments: it reloads its
+    /// certificate.
     void configure(std::vector<std::string> command);
-    /// Starts one when it is time to, as now_nanoseconds() has it.
+    /// Starts a gateway when it is due, by now_nanoseconds().
     void start_when_due(std::int64_t now);
     /// True when the process was a gateway.
     bool note_exit(pid_t pid, int status);

@@ -1,4 +1,4 @@
-// The process that starts engines for backends, and knows of every one of them.
+// The process that starts engines for backends, and manages all of them.
 #include "engine/supervisor/supervisor.h"
 
 #include <poll.h>
@@ -20,11 +20,11 @@ namespace {
 
 constexpr std::int64_t kSecond = 1'000'000'000;  // nanoseconds
 constexpr std::int64_t kTick = kSecond;
-/// How long the supervisor of a keeper lets requests arrive before it serves the first: sessions
-/// that asked its predecessor need it to come back, and the oldest request shall go first. No
-/// zygote is ready before that anyway.
+/// How long the supervisor of an engine launcher collects requests before it serves the first:
+/// sessions that asked its predecessor need that time to return, and the oldest request must be
+/// served first. No zygote is ready before that anyway.
 constexpr std::int64_t kSettle = kSecond / 10;
-constexpr int kNobody = -1;
+constexpr int kNoClient = -1;
 
 EngineOrder order_of(EngineRequest&& request, std::uint64_t number, int client) {
     return {.number = number,
@@ -75,7 +75,7 @@ void Supervisor::wait_for_events() {
             polled.push_back({zygote.channel.descriptor(),
                               static_cast<short>(has_output ? POLLIN | POLLOUT : POLLIN), 0});
         }
-    // From here on the loop itself looks at what has happened.
+    // From here on, the loop itself handles events.
     for (const SupervisedEngine& engine : engines_) {
         if (engine.stack_client >= 0) polled.push_back({engine.stack.get(), POLLIN, 0});
         if (engine.is_adopted) polled.push_back({engine.process.get(), POLLIN, 0});
@@ -122,8 +122,8 @@ void Supervisor::greet(Client& client) {
     (void)client.channel.flush();
 }
 
-/// All that wait, with what they have said already: their requests are queued before the first of
-/// them is served.
+/// Accepts all waiting clients and reads their messages: their requests are queued before the first
+/// of them is served.
 void Supervisor::accept_clients() {
     while (true) {
         Descriptor socket(
@@ -192,7 +192,7 @@ void Supervisor::drop_client(int descriptor) {
         const auto engine = each++;
         if (engine->stack_client == descriptor) engine->stack_client = -1;
         if (engine->order.client != descriptor) continue;
-        engine->order.client = kNobody;  // the next client may get the same descriptor
+        engine->order.client = kNoClient;  // descriptors are reused for later clients
         engine->is_forgotten = true;
         engine->kill();
         if (engine->phase == EnginePhase::kQueued) engines_.erase(engine);
@@ -227,8 +227,8 @@ void Supervisor::acquire(int descriptor, WireReader& from, Frame& frame) {
     engine.lifeline = std::move(frame.descriptors[2]);
 }
 
-/// An engine that an earlier supervisor has started counts, and ends, as one of our own. Only how
-/// it ends and where Python was is not known here.
+/// An engine that an earlier supervisor has started counts, and ends, like one of this supervisor.
+/// Only its exit status and its Python stack are unknown here.
 void Supervisor::adopt(int descriptor, WireReader& from, Frame& frame) {
     EngineAdoption adoption = read_engine_adoption(from);
     if (frame.descriptors.size() != 2) WireReader::fail("engine of an earlier supervisor");
@@ -253,7 +253,7 @@ void Supervisor::list(Client& client) {
 void Supervisor::ask_for_stack(int descriptor, pid_t pid) {
     for (SupervisedEngine& engine : engines_) {
         if (engine.pid != pid || engine.phase != EnginePhase::kRunning) continue;
-        if (engine.stack_client >= 0) continue;  // somebody else waits: no answer is an answer
+        if (engine.stack_client >= 0) continue;  // another client waits: no answer is an answer
         if (!engine.stack) continue;             // its pipe ended with an earlier supervisor
         (void)engine.take_stack_text();
         engine.stack_text.clear();

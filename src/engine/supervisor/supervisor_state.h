@@ -1,4 +1,4 @@
-// The supervisor's state: who its clients are, which engines and zygotes there are.
+// The supervisor's state: its clients, engines and zygotes.
 #pragma once
 
 #include <sys/types.h>
@@ -25,12 +25,12 @@ struct Client {
     bool is_owner = false;
 };
 
-/// What an earlier supervisor of the same owner has left.
+/// A process left by an earlier supervisor of the same owner.
 struct Stray {
     Descriptor process{};
-    Descriptor backend{};  ///< whose engine it is; none once that has ended
+    Descriptor backend{};  ///< the backend of the engine; empty once that has ended
     std::string folder{};
-    bool is_gateway = false;  ///< it may answer the requests that it has
+    bool is_gateway = false;  ///< it may finish its open requests
 };
 
 struct ZygoteRecord {
@@ -40,11 +40,11 @@ struct ZygoteRecord {
     Channel channel{};
     bool is_ready = false;
     std::string failure{};
-    int failures = 0;  ///< how many before it ended without getting ready
-    int kills = 0;     ///< how many before it were killed before they were ready
+    int failures = 0;  ///< consecutive predecessors that ended before they were ready
+    int kills = 0;     ///< consecutive predecessors that were killed before they were ready
 
-    /// Whether the next one may do better when this has ended. One that was killed has not failed,
-    /// but the kernel may kill each of them when memory is short.
+    /// Whether it makes sense to start another one after this has ended. One that was killed has
+    /// not failed, but the kernel may kill each of them when memory is short.
     bool may_be_followed() const noexcept {
         constexpr int kMostFailures = 2;
         constexpr int kMostKills = 20;
@@ -119,8 +119,9 @@ class Supervisor {
     SupervisedGateway gateway_;
     std::uint64_t last_number_ = 0;
     std::vector<Stray> strays_{};
-    Descriptor owner_parent_{};      ///< pidfd of the postmaster, when the owner is the keeper
-    std::int64_t settle_until_ = 0;  ///< until then requests only arrive
+    /// pidfd of the postmaster, when the owner is the engine launcher
+    Descriptor owner_parent_{};
+    std::int64_t settle_until_ = 0;  ///< until then, requests are only collected
 };
 
 }  // namespace epe::engine

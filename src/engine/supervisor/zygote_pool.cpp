@@ -25,9 +25,9 @@ namespace {
 
 constexpr int kUnknownStatus = -1;
 
-rlimit given_descriptors{};  // what zygotes get back
+rlimit given_descriptors{};  // restored in zygotes
 
-/// Each client and each engine takes some: with the usual 1024 a large server would run out.
+/// Each client and each engine takes some: a large server would exceed the usual 1024.
 void take_more_descriptors() noexcept {
     constexpr rlim_t kEnough = rlim_t{1} << 16;
     if (getrlimit(RLIMIT_NOFILE, &given_descriptors) != 0) return;
@@ -52,7 +52,7 @@ ZygoteRecord& Supervisor::zygote_of(const ZygoteKind& kind) {
     for (ZygoteRecord& zygote : zygotes_) {
         if (zygote.kind != kind) continue;
         if (zygote.stamp != stamp) {
-            replace_zygote(zygote);  // it has packages loaded that are no more
+            replace_zygote(zygote);  // packages that it has loaded have changed
             zygote.stamp = std::move(stamp);
         }
         return zygote;
@@ -83,13 +83,13 @@ void Supervisor::start_zygote(ZygoteRecord& zygote) {
     if (child < 0) zygote.failure = "could not fork: " + std::generic_category().message(errno);
 }
 
-/// True when it has said something: messages with descriptors arrive one at a time.
+/// True when a message has arrived: messages with descriptors arrive one at a time.
 bool Supervisor::serve_zygote(ZygoteRecord& zygote) {
     Frame frame;
     bool has_spoken = false;
     const bool is_alive = zygote.channel.receive();
     for (; zygote.channel.next(frame); has_spoken = true) handle_zygote(zygote, frame);
-    // Its death is noticed by reap(), which knows how it came.
+    // Its death is handled by reap(), which knows the cause.
     if (!is_alive) zygote.channel.close();
     return has_spoken;
 }
@@ -127,14 +127,15 @@ Supervisor::Engines::iterator Supervisor::find_engine(std::uint64_t number) {
                         [&](const SupervisedEngine& each) { return each.order.number == number; });
 }
 
-/// Makes the engine's folder, which tells later supervisors of it, and lets it begin. In that
-/// order: an engine that runs has a folder.
+/// Creates the engine's folder, which names it to later supervisors, and opens its gate. In that
+/// order: a running engine has a folder.
 void Supervisor::start_engine(Engines::iterator engine, pid_t pid, Frame& frame) {
     engine->pid = pid;
     engine->process = std::move(frame.descriptors[0]);
     engine->stack = std::move(frame.descriptors[1]);
     const auto owner = clients_.find(engine->order.client);
-    // Not reaped before its zygote says so, so this is its start; unless it has gone already.
+    // It is not reaped before its zygote reports it, so this is its start time; unless it has
+    // ended.
     engine->folder =
         birth_.folder + "/" +
         engine_folder_name(mark_of(engine->pid).value_or(ProcessMark{engine->pid, 0}),
@@ -175,8 +176,8 @@ void Supervisor::refuse(Engines::iterator engine, const ErrorReport& report) {
     engines_.erase(engine);
 }
 
-/// A zygote has died. Requests that it had are given to the next one; what it may have forked for
-/// them without telling ends by itself.
+/// A zygote has died. Its requests are passed to the next one; an engine that it may have forked
+/// for them without a report ends by itself.
 void Supervisor::lose_zygote(ZygoteRecord& zygote) {
     for (auto each = engines_.begin(); each != engines_.end();) {
         const auto engine = each++;
@@ -190,22 +191,23 @@ void Supervisor::lose_zygote(ZygoteRecord& zygote) {
                 refuse(engine, zygote.failure.empty() ? "Python did not start" : zygote.failure);
             continue;
         }
-        // Reaped by the zygote, which did not live to tell; or about to become our child.
+        // Reaped by the zygote, which died before its report; or about to become a child of this
+        // process.
         if (engine->phase == EnginePhase::kRunning && engine->is_reaped())
             end_engine(engine, kUnknownStatus);
     }
 }
 
-/// Engines live on: they become the supervisor's children. reap() starts the new zygote, not before
-/// the old one is dead: what that forked without telling would serve beside its successor.
+/// Engines continue: they become the supervisor's children. reap() starts the new zygote after the
+/// old one is dead: an engine forked without a report would otherwise serve beside its successor.
 void Supervisor::replace_zygote(ZygoteRecord& zygote) {
     if (zygote.pid == 0) return;
     ::kill(zygote.pid, SIGKILL);
-    zygote.is_ready = true;  // also one that is not: its requests are the next one's
+    zygote.is_ready = true;  // also if it was not: the next one gets its requests
 }
 
 void Supervisor::note_exit(pid_t pid, int status) {
-    if (pid <= 0) return;  // no process: engines that wait have this number
+    if (pid <= 0) return;  // no process: waiting engines have this number
     if (gateway_.note_exit(pid, status)) return;
     const auto engine = std::find_if(engines_.begin(), engines_.end(),
                                      [&](const SupervisedEngine& each) { return each.pid == pid; });
@@ -229,7 +231,7 @@ void Supervisor::reap() {
             note_exit(pid, status);
             continue;
         }
-        // What it said before it died.
+        // Its last messages.
         while (zygote->channel.is_open() && serve_zygote(*zygote)) {
         }
         lose_zygote(*zygote);
@@ -249,7 +251,7 @@ void Supervisor::reap() {
 void supervise(SupervisorBirth birth) {
     prctl(PR_SET_NAME, "epe_supervisor");
     prctl(PR_SET_CHILD_SUBREAPER, 1);
-    // A supervisor that is stopped when its owner ends must end what it has started.
+    // A supervisor that is stopped when its owner ends must still end its children.
     prctl(PR_SET_PDEATHSIG, SIGCONT);
     take_more_descriptors();
     signal(SIGPIPE, SIG_IGN);

@@ -1,4 +1,4 @@
-// A background worker of the server, as far as its body needs one.
+// Background workers of the server.
 #pragma once
 
 #include <cstdint>
@@ -6,28 +6,30 @@
 namespace epe::pg {
 
 /// Whether background workers may be registered now: the library is being loaded by
-/// shared_preload_libraries, and not for pg_upgrade, whose servers nothing may change but itself.
+/// shared_preload_libraries, and not for pg_upgrade, whose servers must not be changed by other
+/// processes.
 bool may_register_workers() noexcept;
-/// Registers the worker whose body is the C symbol `function`, when it may; else nothing. A leaf.
+/// Registers a worker whose main function is the C symbol `function`, if allowed; else a no-op. A
+/// leaf.
 void register_worker(const char* name, const char* function) noexcept;
-/// True when the server has loaded the library so, and so keeps the worker.
+/// True when the server has loaded the library like this and so runs the worker.
 bool has_worker() noexcept;
 
-/// What a worker waits for.
+/// The result of a worker's wait.
 enum class WorkerEvent : std::uint8_t {
-    kNothing,  ///< the descriptor is ready, or the time is over
-    kReload,   ///< the settings have been read again
+    kNothing,  ///< the descriptor is ready, or the timeout has expired
+    kReload,   ///< the settings have been reloaded
     kStop,     ///< it must end
 };
 
-/// To be called first in a worker's body. A leaf.
+/// To be called first in a worker's main function. A leaf.
 void start_worker() noexcept;
-/// Waits until a descriptor (-1: none) can be read or that much time has passed (-1: no limit).
-/// The process ends when the postmaster is gone. A leaf.
+/// Waits until a descriptor (-1: none) is readable or the timeout (-1: no limit) expires. The
+/// process ends when the postmaster dies. A leaf.
 WorkerEvent wait_in_worker(int descriptor, long milliseconds) noexcept;
 /// Writes a line to the server's log. A leaf.
 void log_in_worker(const char* text) noexcept;
-/// Ends the worker, so that the postmaster starts it again a second later, unless it stops.
+/// Ends the worker, so that the postmaster restarts it a second later, unless the server stops.
 [[noreturn]] void end_worker() noexcept;
 
 }  // namespace epe::pg

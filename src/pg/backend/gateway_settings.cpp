@@ -20,7 +20,7 @@ namespace epe::pg {
 
 namespace {
 
-// What PostgreSQL writes; texts belong to it.
+// Written by PostgreSQL, which owns the texts.
 char* gateway_listen = nullptr;
 char* gateway_database = nullptr;
 char* gateway_tls_cert = nullptr;
@@ -29,11 +29,11 @@ char* gateway_options = nullptr;
 
 bool check_listen(char** text, void**, GucSource) noexcept {
     if (*text == nullptr || **text == '\0' || strrchr(*text, ':') != nullptr) return true;
-    GUC_check_errdetail("It is an address and a port, as in 127.0.0.1:8080.");
+    GUC_check_errdetail("Value must be an address and a port, as in 127.0.0.1:8080.");
     return false;
 }
 
-/// The first of a list between commas, without blanks.
+/// The first item of a comma-separated list, trimmed.
 std::string first_of(const char* list) {
     std::string_view word = list != nullptr ? list : "";
     word = word.substr(0, word.find(','));
@@ -53,8 +53,8 @@ std::string quoted(const std::string& value) {
     return text + "'";
 }
 
-/// Where this server listens: at an address if it does, since pg_hba.conf seldom asks for passwords
-/// at its socket.
+/// Where this server listens: a TCP address if there is one, since pg_hba.conf seldom requires
+/// passwords for the socket.
 std::string own_host() {
     std::string host = first_of(ListenAddresses);
     if (host.empty()) return first_of(Unix_socket_directories);
@@ -68,20 +68,21 @@ std::string own_host() {
 
 void define_gateway_settings() noexcept {
     DefineCustomStringVariable(
-        "oml_epe.gateway_listen", "Where the server starts a REST gateway to listen.",
-        "Empty: it starts none. Without shared_preload_libraries it never does.", &gateway_listen,
-        "", PGC_SIGHUP, 0, check_listen, nullptr, nullptr);
+        "oml_epe.gateway_listen", "Sets the address and port of the server's REST gateway.",
+        "An empty value disables the gateway. It requires shared_preload_libraries.",
+        &gateway_listen, "", PGC_SIGHUP, 0, check_listen, nullptr, nullptr);
     DefineCustomStringVariable("oml_epe.gateway_database",
-                               "The database of that gateway, as a connection string.",
-                               "Empty: database postgres of this server.", &gateway_database, "",
-                               PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+                               "Sets the connection string of the gateway's database.",
+                               "An empty value means database postgres of this server.",
+                               &gateway_database, "", PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
     DefineCustomStringVariable("oml_epe.gateway_tls_cert",
-                               "The file with that gateway's certificate.", nullptr,
+                               "Sets the certificate file of the gateway.", nullptr,
                                &gateway_tls_cert, "", PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
-    DefineCustomStringVariable("oml_epe.gateway_tls_key", "The file with the key to it.", nullptr,
+    DefineCustomStringVariable("oml_epe.gateway_tls_key",
+                               "Sets the private key file of the gateway.", nullptr,
                                &gateway_tls_key, "", PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
     DefineCustomStringVariable("oml_epe.gateway_options",
-                               "Further options of that gateway's command line.", nullptr,
+                               "Sets further command-line options of the gateway.", nullptr,
                                &gateway_options, "", PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
 }
 

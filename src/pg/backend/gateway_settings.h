@@ -6,10 +6,10 @@
 
 namespace epe::pg {
 
-/// A part of define_settings(). A leaf.
+/// The gateway's part of define_settings(). A leaf.
 void define_gateway_settings() noexcept;
 
-/// The program and its arguments, as the settings are at the moment; empty: none is wanted.
+/// The program and its arguments from the current settings; empty: no gateway.
 std::vector<std::string> gateway_command();
 
 }  // namespace epe::pg

@@ -1,4 +1,4 @@
-// What a script running in this backend may ask of PostgreSQL.
+// PostgreSQL's services for a script running in this backend.
 #include "pg/backend/host.h"
 
 #include <algorithm>
@@ -31,7 +31,7 @@ namespace epe::pg {
 
 namespace {
 
-/// Parameters as PostgreSQL takes them; palloc'ed in the SPI context, which holds the plan too.
+/// Parameters in PostgreSQL's form; palloc'ed in the SPI context, together with the plan.
 struct Prepared {
     SPIPlanPtr plan;
     Datum* values;
@@ -45,15 +45,15 @@ struct ParameterView {
     const char* bytes;  // NULL has neither text nor bytes
     std::size_t size;
     const char* alternative;  // null: none
-    Oid alternative_type;     // that the statement asks for; 0: sql_type stands
+    Oid alternative_type;     // the type that the statement expects instead; 0: sql_type applies
 };
 
-/// A list: what of is inferred.
+/// A list, whose element type is inferred.
 bool is_array(const ParameterView& parameter) noexcept {
     return std::strcmp(parameter.sql_type, "anyarray") == 0;
 }
 
-/// Types that were not named are inferred from the statement.
+/// Parameters without a type name get the type that the statement expects.
 void infer_types(const char* sql, Oid** types, int* count) noexcept {
     List* statements = pg_parse_query(sql);
     if (list_length(statements) != 1) return;
@@ -64,7 +64,7 @@ void infer_types(const char* sql, Oid** types, int* count) noexcept {
 #endif
 }
 
-/// The type that a parameter is given with; 0 lets the statement decide.
+/// The declared type of a parameter; 0 lets the statement decide.
 Oid named_type(const ParameterView& parameter) noexcept {
     Oid type = InvalidOid;
     std::int32_t modifier = -1;
@@ -79,7 +79,8 @@ Oid named_type(const ParameterView& parameter) noexcept {
 
 Datum read_bytes(const ParameterView& parameter, Oid type) noexcept {
     if (type != BYTEAOID)
-        ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH), errmsg("bytes can only be a bytea")));
+        ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
+                        errmsg("a bytes parameter must have type bytea")));
     if (parameter.size > MaxAllocSize - VARHDRSZ)
         ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
                         errmsg("a parameter of %zu bytes is too long", parameter.size)));
@@ -123,7 +124,7 @@ Datum read_parameter(const ParameterView& parameter, Oid type) noexcept {
     return OidInputFunctionCall(function, pstrdup(server_text), io_parameter, -1);
 }
 
-/// The types that a statement asks for where the parameters with alternatives have none. A leaf.
+/// The types that a statement expects for the parameters with alternatives. A leaf.
 Oid* asked_types(const char* sql, std::size_t size, const ParameterView* parameters,
                  int count) noexcept {
     const char* server_sql = from_utf8(sql, &size);
@@ -184,8 +185,8 @@ Prepared prepare(const char* sql, std::size_t given, const ParameterView* parame
     return prepared;
 }
 
-/// The parameters of a statement, in the SPI context. The planner may take the values of small ones
-/// for constants; long bytes it would copy several times.
+/// The parameters of a statement, in the SPI context. The planner may use small values as
+/// constants; it would copy long bytes several times.
 ParamListInfo parameter_list(const Prepared& prepared) noexcept {
     const int count = SPI_getargcount(prepared.plan);
     ParamListInfo parameters = makeParamList(count);
@@ -238,8 +239,8 @@ class BackendHost final : public Host {
     HostResult execute(const std::string& sql,
                        const std::vector<HostParameter>& parameters) override {
 #if PG_VERSION_NUM < 170000
-        // Below a parallel plan of the calling query there are no subtransactions: statements that
-        // read work, but an error cannot be handled by the script.
+        // In a parallel worker's plan of the calling query there are no subtransactions: read-only
+        // statements work, but a script cannot handle their errors.
         if (guarded([]() noexcept { return IsInParallelMode(); }))
             return execute_now(sql, parameters);
 #endif
@@ -250,7 +251,7 @@ class BackendHost final : public Host {
         guarded([]() noexcept { CHECK_FOR_INTERRUPTS(); });
     }
 
-    void watch(const Asker& asker) override { watch_.begin(asker); }
+    void watch(const Requester& requester) override { watch_.begin(requester); }
     void unwatch() noexcept override { watch_.end(); }
 
    private:
@@ -293,8 +294,8 @@ class BackendHost final : public Host {
         return result;
     }
 
-    /// Which parameters the statement asks for with their other type. It is analysed for that in a
-    /// subtransaction: where a parameter must have its own type, that fails.
+    /// Finds the parameters for which the statement expects the alternative type. The statement is
+    /// analysed in a subtransaction: where a parameter must have its own type, that fails.
     static void choose_alternatives(const std::string& sql, std::vector<ParameterView>& views) {
         const bool has_choice = std::any_of(views.begin(), views.end(), [](const auto& view) {
             return view.alternative != nullptr && !is_array(view);
@@ -313,11 +314,11 @@ class BackendHost final : public Host {
             });
         } catch (const PgError&) {
             throw;
-        } catch (const Error&) {  // the statement's own error comes again, if it is one
+        } catch (const Error&) {  // a statement that is at fault fails again when it runs
         }
     }
 
-    AskerWatch watch_{};
+    RequesterWatch watch_{};
 };
 
 }  // namespace

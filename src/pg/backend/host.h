@@ -1,4 +1,4 @@
-// What a script running in this backend may ask of PostgreSQL.
+// PostgreSQL's services for a script running in this backend.
 #pragma once
 
 #include <memory>

@@ -1,4 +1,4 @@
-// Tells PostgreSQL for which server version the library was built.
+// The server version that the library was built for.
 
 // PGDLLEXPORT is empty before PostgreSQL 16, and the library is compiled with hidden visibility.
 #pragma GCC visibility push(default)

@@ -1,13 +1,13 @@
-// Cancels what this process does for somebody who has gone meanwhile.
+// Cancels work of this process for a requester that has disconnected.
 //
-// PostgreSQL finds out that a client has gone by a time-out of its own, whose handler sets a flag
-// that ProcessInterrupts looks at (client_connection_check_interval). There is no such flag for
-// extensions, so ours sets the one of a cancel; who has begun the watch asks the asker again and
-// knows what the error means. The handler does nothing but poll and set flags, and starts the
-// time-out anew: enable_timeout_every came with PostgreSQL 15.
+// PostgreSQL detects a client's disconnection by a timeout, whose handler sets a flag that
+// ProcessInterrupts checks (client_connection_check_interval). There is no such flag for
+// extensions, so this handler sets the flag of a cancel; the caller that began the watch then
+// checks the requester itself and so knows the meaning of the error. The handler only polls, sets
+// flags and restarts the timeout: enable_timeout_every was introduced in PostgreSQL 15.
 //
-// A watch costs little: since PostgreSQL 14 a timer that is about to ring is not set again, so
-// watches that end before it have no system call each.
+// A watch is cheap: since PostgreSQL 14, a timer that is about to fire is not set again, so that
+// watches that end before it need no system call each.
 #include "pg/backend/requester_watch.h"
 
 #include <csignal>
@@ -28,18 +28,18 @@ namespace {
 
 constexpr int kPeriodMilliseconds = 200;
 
-// What the handler reads is written before `innermost` is.
-AskerWatch* volatile innermost = nullptr;
+// Data for the handler is written before `innermost`.
+RequesterWatch* volatile innermost = nullptr;
 volatile sig_atomic_t has_cancelled = 0;
 TimeoutId timer = MAX_TIMEOUTS;  // not registered
 
 }  // namespace
 
-/// The handler of the time-out. A watch that is further out counts too: what is done now is done
-/// for its asker as well.
-void AskerWatch::look() noexcept {
-    for (const AskerWatch* each = innermost; each != nullptr; each = each->outer_) {
-        if (!each->asker_->is_gone()) continue;
+/// The handler of the timeout. Enclosing watches count too: the current work is done for their
+/// requesters as well.
+void RequesterWatch::look() noexcept {
+    for (const RequesterWatch* each = innermost; each != nullptr; each = each->outer_) {
+        if (!each->requester_->is_gone()) continue;
         has_cancelled = 1;
         QueryCancelPending = 1;
         InterruptPending = 1;
@@ -49,8 +49,8 @@ void AskerWatch::look() noexcept {
     enable_timeout_after(timer, kPeriodMilliseconds);
 }
 
-void AskerWatch::begin(const Asker& asker) {
-    asker_ = &asker;
+void RequesterWatch::begin(const Requester& requester) {
+    requester_ = &requester;
     outer_ = innermost;
     guarded([]() noexcept {
         if (timer == MAX_TIMEOUTS) timer = RegisterTimeout(USER_TIMEOUT, look);
@@ -59,11 +59,11 @@ void AskerWatch::begin(const Asker& asker) {
     innermost = this;
 }
 
-void AskerWatch::end() noexcept {
+void RequesterWatch::end() noexcept {
     innermost = outer_;
     if (innermost == nullptr) disable_timeout(timer, /* keep_indicator */ false);
-    // The work was done before it noticed. A cancel of a user's that came at the same time goes
-    // with it: the statement ends by the death of who has asked.
+    // The work was done before the watch fired. A user's cancel that arrived at the same time is
+    // dropped too: the statement ends because its requester is gone.
     if (has_cancelled != 0) QueryCancelPending = 0;
     has_cancelled = 0;
 }

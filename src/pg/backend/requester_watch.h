@@ -1,28 +1,28 @@
-// Cancels what this process does for somebody who has gone meanwhile.
+// Cancels work of this process for a requester that has disconnected.
 #pragma once
 
 #include "core/pipeline/host.h"
 
 namespace epe::pg {
 
-/// From begin() to end() this process looks a few times a second whether the asker is still there.
-/// When it is not, whatever runs is cancelled, as by a user: PgError 57014, again and again until
-/// end(). Watches nest as the calls do that they are for; each is begun and ended by turns.
-class AskerWatch {
+/// From begin() to end(), this process checks a few times per second whether the requester is still
+/// connected. If not, the current statement is cancelled, as by a user: PgError 57014, repeatedly
+/// until end(). Watches nest like the calls that they belong to.
+class RequesterWatch {
    public:
-    AskerWatch() = default;
-    AskerWatch(const AskerWatch&) = delete;
-    AskerWatch& operator=(const AskerWatch&) = delete;
+    RequesterWatch() = default;
+    RequesterWatch(const RequesterWatch&) = delete;
+    RequesterWatch& operator=(const RequesterWatch&) = delete;
 
-    /// Borrows the asker.
-    void begin(const Asker& asker);
+    /// Borrows the requester.
+    void begin(const Requester& requester);
     void end() noexcept;
 
    private:
     static void look() noexcept;
 
-    const Asker* asker_ = nullptr;
-    AskerWatch* outer_ = nullptr;
+    const Requester* requester_ = nullptr;
+    RequesterWatch* outer_ = nullptr;
 };
 
 }  // namespace epe::pg

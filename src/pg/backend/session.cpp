@@ -1,4 +1,4 @@
-// Who calls, and where.
+// The roles of the session, and its database.
 #include "pg/backend/session.h"
 
 extern "C" {
@@ -57,7 +57,7 @@ bool may_connect(Oid role) noexcept {
 #endif
 }
 
-/// As authentication sees it: rolcanlogin, and a password that has not run out.
+/// The checks of authentication: rolcanlogin, and a password that has not expired.
 bool may_log_in(Oid role) noexcept {
     const HeapTuple row = SearchSysCache1(AUTHOID, ObjectIdGetDatum(role));
     if (!HeapTupleIsValid(row)) return false;

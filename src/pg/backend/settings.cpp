@@ -27,7 +27,7 @@ namespace epe::pg {
 
 namespace {
 
-// What PostgreSQL writes; texts belong to it.
+// Written by PostgreSQL, which owns the texts.
 int engine_choice = 0;
 int sandbox_choice = 0;
 char* engine_program = nullptr;
@@ -65,7 +65,7 @@ const config_enum_entry kSandboxChoices[] = {
     {"preferred", static_cast<int>(SandboxChoice::kPreferred), false},
     {nullptr, 0, false}};
 
-/// Words between commas; blanks around them do not count. No word, no list.
+/// Splits a comma-separated list and trims blanks; empty items are dropped.
 std::vector<std::string> split_list(const char* text) {
     std::vector<std::string> words;
     std::string word;
@@ -83,11 +83,11 @@ std::vector<std::string> split_list(const char* text) {
     return words;
 }
 
-/// For a check hook, which may neither throw nor be left.
+/// For a check hook, which may neither throw nor longjmp.
 bool are_ports(const char* text) noexcept {
     long port = 0;
     bool has_digit = false;
-    bool is_over = false;  // a blank behind a digit
+    bool is_over = false;  // a blank after a digit
     for (const char* at = text;; ++at) {
         if (*at >= '0' && *at <= '9') {
             if (is_over) return false;
@@ -138,18 +138,19 @@ bool check_folder(char** text, void**, GucSource) noexcept {
 
 void define_engine_settings() noexcept {
     DefineCustomEnumVariable(
-        "oml_epe.engine", "Where scripts of trusted roles run when a call needs one engine.",
-        "Parallel calls, other environments and scripts of other roles take processes in any case.",
+        "oml_epe.engine", "Selects where scripts of trusted roles run in calls with one engine.",
+        "Parallel calls, other environments and scripts of other roles always use processes.",
         &engine_choice, static_cast<int>(EngineChoice::kBackend), kEngineChoices, PGC_USERSET, 0,
         nullptr, nullptr, nullptr);
-    DefineCustomStringVariable("oml_epe.engine_program", "The program of the engine processes.",
+    DefineCustomStringVariable("oml_epe.engine_program", "Sets the path of the engine program.",
                                nullptr, &engine_program, EPE_ENGINE_PROGRAM, PGC_SIGHUP, 0, nullptr,
                                nullptr, nullptr);
     DefineCustomStringVariable(
-        "oml_epe.preload", "Modules that are imported before an engine process is asked for.",
-        nullptr, &preload, "numpy,pandas", PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+        "oml_epe.preload",
+        "Lists the modules that are imported before an engine process is requested.", nullptr,
+        &preload, "numpy,pandas", PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
     DefineCustomStringVariable(
-        "oml_epe.environments_dir", "The folder whose virtual environments env_name may name.",
+        "oml_epe.environments_dir", "Sets the folder of the virtual environments for env_name.",
         nullptr, &environments_dir, "", PGC_SIGHUP, 0, check_folder, nullptr, nullptr);
 }
 
@@ -171,52 +172,63 @@ void define_integers() noexcept {
     constexpr int kHalfYear = 180 * 86400;
     constexpr int kMost = std::numeric_limits<int>::max();
     const IntegerSetting settings[] = {
-        {"oml_epe.low_engines", "Most engines of a parallel call of service level LOW.",
+        {"oml_epe.low_engines",
+         "Sets the maximum number of engines of a parallel call of service level LOW.",
          &low_engines, 2, 1, kMostEngines, PGC_SUSET, 0},
-        {"oml_epe.medium_engines", "Most engines of a parallel call of service level MEDIUM.",
+        {"oml_epe.medium_engines",
+         "Sets the maximum number of engines of a parallel call of service level MEDIUM.",
          &medium_engines, 4, 1, kMostEngines, PGC_SUSET, 0},
         {"oml_epe.high_engines",
-         "Most engines of a parallel call of service level HIGH, and of oml_parallel.",
+         "Sets the maximum number of engines of a parallel call of service level HIGH, and of "
+         "oml_parallel.",
          &high_engines, 8, 1, kMostEngines, PGC_SUSET, 0},
-        {"oml_epe.max_engines", "Most engine processes of the server.", &max_engines, 16, 1,
-         kMostEngines, PGC_SIGHUP, 0},
+        {"oml_epe.max_engines", "Sets the maximum number of engine processes of the server.",
+         &max_engines, 16, 1, kMostEngines, PGC_SIGHUP, 0},
         {"oml_epe.max_engines_per_role",
-         "Most engine processes of the sessions of one role; 0: no limit of their own.",
+         "Sets the maximum number of engine processes of one role; 0 disables the limit.",
          &max_engines_per_role, 0, 0, kMostEngines, PGC_SUSET, 0},
         {"oml_epe.engine_idle_timeout",
-         "How long a session keeps an engine process that it does not use; 0: until its end.",
+         "Sets the time that a session keeps an idle engine process; 0 keeps it until the session "
+         "ends.",
          &engine_idle_timeout, 300, 0, kMost / 1000, PGC_SIGHUP, GUC_UNIT_S},
         {"oml_epe.engine_wait_timeout",
-         "How long a call waits for an engine process when the server has none left.",
-         &engine_wait_timeout, 60000, 1, kMost, PGC_USERSET, GUC_UNIT_MS},
+         "Sets the maximum time that a call waits for a free engine process.", &engine_wait_timeout,
+         60000, 1, kMost, PGC_USERSET, GUC_UNIT_MS},
         {"oml_epe.engine_memory_limit",
-         "Memory that an engine process may take beyond what it has when it starts; 0: no limit.",
+         "Sets the maximum memory of an engine process in addition to its initial memory; 0 "
+         "disables the limit.",
          &engine_memory_limit, 4096, 0, kMost, PGC_SUSET, GUC_UNIT_MB},
-        {"oml_epe.engine_temp_limit", "Size of an engine process's temporary folder.",
-         &engine_temp_limit, 1024, 1, kMost, PGC_SUSET, GUC_UNIT_MB},
-        {"oml_epe.engine_nice", "Niceness of engine processes.", &engine_nice, 10, 0, 19, PGC_SUSET,
-         0},
-        {"oml_epe.max_jobs", "Most jobs of the server that run at a time; 0: none starts.",
-         &max_jobs, 4, 0, kMostJobs, PGC_SIGHUP, 0},
+        {"oml_epe.engine_temp_limit",
+         "Sets the maximum size of the temporary folder of an engine process.", &engine_temp_limit,
+         1024, 1, kMost, PGC_SUSET, GUC_UNIT_MB},
+        {"oml_epe.engine_nice", "Sets the nice value of engine processes.", &engine_nice, 10, 0, 19,
+         PGC_SUSET, 0},
+        {"oml_epe.max_jobs",
+         "Sets the maximum number of concurrent jobs of the server; 0 starts no jobs.", &max_jobs,
+         4, 0, kMostJobs, PGC_SIGHUP, 0},
         {"oml_epe.max_jobs_per_role",
-         "Most jobs of a role that run at a time, in all databases; 0: as many as of the server.",
+         "Sets the maximum number of concurrent jobs of a role in all databases; 0 disables the "
+         "limit.",
          &max_jobs_per_role, 0, 0, kMostJobs, PGC_SUSET, 0},
-        {"oml_epe.job_retention", "How long ended jobs and their results are kept; 0: for ever.",
+        {"oml_epe.job_retention",
+         "Sets the time that ended jobs and their results are kept; 0 keeps them forever.",
          &job_retention, kHalfYear, 0, kMost, PGC_SIGHUP, GUC_UNIT_S},
-        {"oml_epe.job_timeout", "How long a job may run when \"timeout\" is not given.",
-         &job_timeout, kHalfHour, 1, kMost / 1000, PGC_SUSET, GUC_UNIT_S},
-        {"oml_epe.job_timeout_min", "Least \"timeout\" of a job.", &job_timeout_min, kHalfHour, 1,
-         kMost / 1000, PGC_SUSET, GUC_UNIT_S},
-        {"oml_epe.job_timeout_max", "Largest \"timeout\" of a job.", &job_timeout_max, kHalfDay, 1,
-         kMost / 1000, PGC_SUSET, GUC_UNIT_S},
+        {"oml_epe.job_timeout", "Sets the default \"timeout\" of a job.", &job_timeout, kHalfHour,
+         1, kMost / 1000, PGC_SUSET, GUC_UNIT_S},
+        {"oml_epe.job_timeout_min", "Sets the minimum \"timeout\" of a job.", &job_timeout_min,
+         kHalfHour, 1, kMost / 1000, PGC_SUSET, GUC_UNIT_S},
+        {"oml_epe.job_timeout_max", "Sets the maximum \"timeout\" of a job.", &job_timeout_max,
+         kHalfDay, 1, kMost / 1000, PGC_SUSET, GUC_UNIT_S},
         {"oml_epe.output_limit",
-         "Most rows or items of a result as JSON, XML or PNG; 0: any number.", &most_output_items,
-         0, 0, kMost, PGC_USERSET, 0},
+         "Sets the maximum number of rows or items of a JSON, XML or PNG result; 0 disables the "
+         "limit.",
+         &most_output_items, 0, 0, kMost, PGC_USERSET, 0},
         {"oml_epe.output_bytes",
-         "Most bytes of a result as JSON, XML or PNG; 0: as many as a value can have.",
+         "Sets the maximum size of a JSON, XML or PNG result; 0 disables the limit.",
          &most_output_bytes, 0, 0, kMost, PGC_USERSET, GUC_UNIT_BYTE},
-        {"oml_epe.output_piece", "Most bytes of a row of a JSON result; 0: it is one row.",
-         &output_piece_bytes, 0, 0, kMost, PGC_USERSET, GUC_UNIT_BYTE},
+        {"oml_epe.output_piece",
+         "Sets the maximum size of a row of a JSON result; 0 returns one row.", &output_piece_bytes,
+         0, 0, kMost, PGC_USERSET, GUC_UNIT_BYTE},
     };
     for (const IntegerSetting& each : settings)
         DefineCustomIntVariable(each.name, each.text, nullptr, each.value, each.standard,
@@ -226,8 +238,9 @@ void define_integers() noexcept {
 
 void define_sandbox_settings() noexcept {
     DefineCustomEnumVariable(
-        "oml_epe.sandbox", "Whether scripts of untrusted roles run without a complete sandbox.",
-        "With \"required\" they are refused on a machine that cannot enforce it.", &sandbox_choice,
+        "oml_epe.sandbox",
+        "Selects whether scripts of untrusted roles may run without a complete sandbox.",
+        "With \"required\", they are refused on a machine that cannot enforce it.", &sandbox_choice,
         static_cast<int>(SandboxChoice::kRequired), kSandboxChoices, PGC_SUSET, 0, nullptr, nullptr,
         nullptr);
     DefineCustomStringVariable("oml_epe.sandbox_read_paths",
@@ -236,30 +249,32 @@ void define_sandbox_settings() noexcept {
                                nullptr, &sandbox_read_paths, "", PGC_SUSET, 0, check_paths, nullptr,
                                nullptr);
     DefineCustomStringVariable(
-        "oml_epe.sandbox_tcp_ports", "TCP ports that scripts in engine processes may connect to.",
-        nullptr, &sandbox_tcp_ports, "", PGC_SUSET, 0, check_ports, nullptr, nullptr);
+        "oml_epe.sandbox_tcp_ports",
+        "Lists the TCP ports that scripts in engine processes may connect to.", nullptr,
+        &sandbox_tcp_ports, "", PGC_SUSET, 0, check_ports, nullptr, nullptr);
 }
 
 /// The settings that every role may set.
-constexpr const char* kOfEverybody[] = {"engine",       "engine_wait_timeout", "gateway_url",
-                                        "output_bytes", "output_limit",        "output_piece"};
+constexpr const char* kOfAllRoles[] = {"engine",       "engine_wait_timeout", "gateway_url",
+                                       "output_bytes", "output_limit",        "output_piece"};
 
 constexpr char kPrefix[] = "oml_epe.";
 
-/// Whether a client has set a placeholder by the options of its connection that only superusers may
-/// set once the library is loaded.
+/// Whether the options of a client's connection have set a placeholder that only superusers may set
+/// once the library is loaded.
 bool is_forbidden(const config_generic& variable) noexcept {
     if ((variable.flags & GUC_CUSTOM_PLACEHOLDER) == 0 || variable.reset_source != PGC_S_CLIENT ||
         strncmp(variable.name, kPrefix, strlen(kPrefix)) != 0)
         return false;
     const char* name = variable.name + strlen(kPrefix);
-    return std::none_of(std::begin(kOfEverybody), std::end(kOfEverybody),
+    return std::none_of(std::begin(kOfAllRoles), std::end(kOfAllRoles),
                         [name](const char* allowed) { return strcmp(name, allowed) == 0; });
 }
 
-/// In a session that loads the library late, options of the connection are placeholders that anyone
-/// may set, and hide the values that ALTER ROLE or the configuration file has. PostgreSQL would
-/// drop them with a warning, and the setting would have its built-in default.
+/// In a session that loads the library late, settings in the options of the connection are
+/// placeholders that any role may set, and override the values of ALTER ROLE or the configuration
+/// file. PostgreSQL would drop them with a warning, and the setting would have its built-in
+/// default.
 void refuse_options_of_client() noexcept {
     if (process_shared_preload_libraries_in_progress ||
         strcmp(GetConfigOption("is_superuser", false, false), "on") == 0)
@@ -291,9 +306,9 @@ void define_settings() noexcept {
     define_sandbox_settings();
     define_gateway_settings();
     DefineCustomStringVariable("oml_epe.gateway_url",
-                               "What stands before the path in the URLs of jobs.", nullptr,
+                               "Sets the prefix of the path in the URLs of jobs.", nullptr,
                                &gateway_url, "", PGC_USERSET, 0, nullptr, nullptr, nullptr);
-    // From here on a misspelt oml_epe.something is refused instead of kept silently.
+    // From here on, an unknown oml_epe.something is refused instead of kept silently.
 #if PG_VERSION_NUM >= 150000
     MarkGUCPrefixReserved("oml_epe");
 #else

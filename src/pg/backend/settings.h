@@ -13,7 +13,7 @@ void define_settings() noexcept;
 enum class EngineChoice : std::uint8_t { kBackend, kProcess };
 enum class SandboxChoice : std::uint8_t { kRequired, kPreferred };
 
-/// What the settings say at the moment, for the current session.
+/// Values of the settings in the current session.
 struct EngineSettings {
     EngineChoice engine = EngineChoice::kBackend;
     SandboxChoice sandbox = SandboxChoice::kRequired;
@@ -35,12 +35,12 @@ struct EngineSettings {
 };
 EngineSettings engine_settings();
 
-/// Most job workers that there is room for in shared memory.
+/// Maximum number of job workers in shared memory.
 inline constexpr int kMostJobs = 64;
 struct JobSettings {
     int most_jobs = 0;
-    int most_jobs_per_role = 0;  ///< 0: as many; of the session's role
-    int retention_seconds = 0;   ///< 0: for ever
+    int most_jobs_per_role = 0;  ///< per session role; 0: no separate limit
+    int retention_seconds = 0;   ///< 0: no limit
     int timeout_seconds = 0;
     int least_timeout = 0;
     int largest_timeout = 0;
@@ -48,16 +48,16 @@ struct JobSettings {
 };
 JobSettings job_settings();
 
-/// oml_epe.output_limit, output_bytes and output_piece: what OutputShape has of them.
+/// oml_epe.output_limit, output_bytes and output_piece: see OutputShape.
 std::int64_t output_limit();
 std::int64_t output_bytes();
 std::int64_t output_piece();
 
-/// Where engines keep what they need on disk: below the data folder, under a name that base
-/// backups leave out. Absolute.
+/// The folder of the engines' files: below the data directory, with a name that base backups
+/// exclude. Absolute.
 std::string engine_folder();
-/// The socket of the server's supervisor, relative to the data folder, which is every server
-/// process's own: an absolute path may be too long for a socket.
+/// The socket of the server's supervisor, relative to the data directory, which is the working
+/// directory of every server process: an absolute path may be too long for a socket.
 std::string supervisor_socket();
 
 }  // namespace epe::pg

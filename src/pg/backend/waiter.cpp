@@ -1,4 +1,4 @@
-// Waiting in a backend for somebody else's answer.
+// Waits of a backend for other processes.
 #include "pg/backend/waiter.h"
 
 #include "core/pipeline/call_stats.h"
@@ -23,8 +23,8 @@ namespace epe::pg {
 
 namespace {
 
-/// As often the client is asked whether it is still there: what runs for it meanwhile is not
-/// the server's own work, which would notice when it sends the result.
+/// Interval of the checks whether the client is still connected: the server itself notices only
+/// when it sends the result.
 constexpr long kClientCheckMilliseconds = 50;
 
 void check_client() noexcept {

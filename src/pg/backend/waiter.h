@@ -1,4 +1,4 @@
-// Waiting in a backend for somebody else's answer.
+// Waits of a backend for other processes.
 #pragma once
 
 #include <memory>

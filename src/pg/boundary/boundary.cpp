@@ -1,4 +1,4 @@
-// The wall between C++ exceptions and PostgreSQL's longjmp: the only PG_TRY of the project.
+// The boundary between C++ exceptions and PostgreSQL's longjmp: the only PG_TRY of the project.
 #include "pg/boundary/boundary.h"
 
 #include <cstring>
@@ -26,17 +26,16 @@ char* copy_text(const std::string& text) noexcept {
     return copy;
 }
 
-/// PostgreSQL takes the names of source files and functions for literals: it copies the pointer
-/// alone, and may hold it for longer than any memory context that was current here. Null for an
-/// empty name.
+/// PostgreSQL treats names of source files and functions as literals: it copies only the pointer,
+/// which may outlive every memory context that is current here. Null for an empty name.
 const char* literal_of(const std::string& name) noexcept {
     if (name.empty()) return nullptr;
     try {
-        // Never destroyed; there are only so many places in a server that raise errors.
+        // Never destroyed; the number of places in a server that raise errors is limited.
         static std::set<std::string>* names = std::make_unique<std::set<std::string>>().release();
         return names->insert(name).first->c_str();
     } catch (...) {
-        return nullptr;  // out of memory: only a note for developers is lost
+        return nullptr;  // out of memory: only information for developers is lost
     }
 }
 

@@ -1,9 +1,10 @@
-// The wall between C++ exceptions and PostgreSQL's longjmp (architecture.md, "The wall").
+// The boundary between C++ exceptions and PostgreSQL's longjmp (architecture.md, "The wall").
 //
 // Down: guarded(leaf) runs code that calls PostgreSQL. A leaf is plain and noexcept; an error
-// leaves it by longjmp, is caught in boundary.cpp and nowhere else, copied whole into a PgError
-// and thrown once PostgreSQL's frames are gone.
-// Up: EPE_FUNCTION (function_call.h) catches what flies, lets every C++ object die, then raises.
+// leaves it by longjmp, is caught in boundary.cpp only, copied completely into a PgError and thrown
+// once PostgreSQL's frames are gone.
+// Up: EPE_FUNCTION (function_call.h) catches all exceptions, destroys every C++ object, then
+// raises.
 #pragma once
 
 #include <memory>
@@ -14,8 +15,8 @@
 
 namespace epe::pg {
 
-/// An error that PostgreSQL raised. Whoever catches one must roll back: let it fly to run_entry,
-/// or catch it in in_subtransaction. Nowhere else.
+/// An error that PostgreSQL raised. It requires a rollback: only run_entry and in_subtransaction
+/// may catch it.
 class PgError final : public Error {
    public:
     using Error::Error;

@@ -1,4 +1,4 @@
-// UTF-8 as server-encoded text in which characters that the encoding lacks are escaped.
+// Converts UTF-8 to the server's encoding; characters that it lacks are escaped.
 #include "pg/boundary/encoding.h"
 
 #include <algorithm>
@@ -54,14 +54,14 @@ std::size_t append_converted(StringInfo to, const char* text, std::size_t size) 
                                       static_cast<int>(size), end, room, /* noError */ true);
     to->len += static_cast<int>(std::strlen(to->data + to->len));
     return static_cast<std::size_t>(done);
-#else  // a conversion that fails raises an error
+#else  // a failed conversion raises an error
     const char* end = std::find_if(text, text + size, [](char c) { return (c & 0x80) != 0; });
     appendBinaryStringInfo(to, text, static_cast<int>(end - text));
     return static_cast<std::size_t>(end - text);
 #endif
 }
 
-/// The size of the first part of a text that does not end within a character.
+/// The size of the first part of a text, which does not end within a character.
 std::size_t part_size(const char* text, std::size_t size) noexcept {
     constexpr std::size_t kMost = 8192;
     constexpr std::size_t kLongestCharacter = 4;

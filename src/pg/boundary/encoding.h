@@ -1,4 +1,4 @@
-// Texts of Python that are stored in tables of the server.
+// Texts from Python that are stored in tables of the server.
 #pragma once
 
 #include <string>

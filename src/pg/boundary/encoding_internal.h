@@ -1,4 +1,4 @@
-// Texts between the server's encoding and the UTF-8 of the rest of the house. Leaves.
+// Conversions between the server's encoding and UTF-8, which all other code uses. Leaves.
 #pragma once
 
 #include <cstring>
@@ -11,8 +11,8 @@ extern "C" {
 
 namespace epe::pg {
 
-/// Bytes of server-encoded text as UTF-8: the same pointer when nothing had to change, else
-/// palloc'ed. `size` is in and out.
+/// Server-encoded text as UTF-8: the same pointer if unchanged, else palloc'ed. `size` is in and
+/// out.
 inline const char* to_utf8(const char* text, std::size_t* size) noexcept {
     if (GetDatabaseEncoding() == PG_UTF8 || *size == 0) return text;
     char* converted = pg_server_to_any(text, static_cast<int>(*size), PG_UTF8);
@@ -29,7 +29,7 @@ inline const char* from_utf8(const char* text, std::size_t* size) noexcept {
     return converted;
 }
 
-/// How a character that the server's encoding lacks is written.
+/// The escape of a character that the server's encoding lacks.
 enum class Escape {
     kText,        ///< as in Python: \u20ac, \U0001f600
     kJson,        ///< within JSON: \u20ac, \ud83d\ude00
@@ -40,8 +40,8 @@ enum class Escape {
 const char* from_utf8(const char* text, std::size_t* size, Escape escape) noexcept;
 
 /// UTF-8 as server-encoded text for a message: the same pointer, or palloc'ed. Characters that the
-/// server's encoding lacks are escaped, and invalid bytes become "?", so that no message is lost to
-/// its own text. Null stays null.
+/// server's encoding lacks are escaped, and invalid bytes become "?", so that the text of a message
+/// cannot prevent it. Null stays null.
 char* to_message(char* utf8) noexcept;
 
 }  // namespace epe::pg

@@ -9,7 +9,7 @@ extern "C" {
 
 namespace epe::pg {
 
-/// Everything of `data`, as C++ values. Throws bad_alloc.
+/// All fields of `data`, as C++ values. Throws bad_alloc.
 ErrorReport to_report(const ErrorData& data);
 
 /// A palloc'ed copy in the current memory context, or null when memory is exhausted.

@@ -1,4 +1,4 @@
-// One call of an SQL function of ours: its arguments as C++ values, its result, its errors.
+// One call of an SQL function of the extension: arguments as C++ values, result, errors.
 #include "pg/boundary/function_call.h"
 
 #include <cstring>
@@ -60,7 +60,7 @@ Oid declared_argument_type(FunctionCallInfo info, int argument) noexcept {
 std::int64_t int64_of(Datum value) noexcept { return DatumGetInt64(value); }
 double float64_of(Datum value) noexcept { return DatumGetFloat8(value); }
 
-/// What a body left: a value, or an error to raise once every C++ object is gone.
+/// The outcome of a body: a value, or an error to raise once every C++ object is destroyed.
 struct Outcome {
     Datum value = 0;
     ErrorData* error = nullptr;
@@ -68,10 +68,10 @@ struct Outcome {
     bool is_from_postgres = false;
 };
 
-/// Cuts a text of an error that nobody reads to its end, and every client and log would hold: a
-/// value of any size may be quoted in it.
+/// Truncates a text of an error: it may quote a value of any size, which every client and log would
+/// have to hold.
 void shorten(std::string& text) {
-    constexpr std::size_t kLongest = 32768;  // as errors.py has it
+    constexpr std::size_t kLongest = 32768;  // the same limit as in errors.py
     if (text.size() <= kLongest) return;
     std::size_t end = kLongest;
     while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U) --end;
@@ -118,7 +118,7 @@ Outcome run_body(FunctionCallInfo info, void (*body)(FunctionCall&)) noexcept {
     if (outcome.is_out_of_memory)
         ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
     ErrorData* error = outcome.error;
-    // It has its whole context already: nothing is added on the way up.
+    // It has its whole context already: no callback may add to it.
     if (outcome.is_from_postgres) ReThrowError(error);
     error->message = to_message(error->message);
     error->detail = to_message(error->detail);

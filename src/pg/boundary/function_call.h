@@ -1,4 +1,4 @@
-// One call of an SQL function of ours: its arguments as C++ values, its result, its errors.
+// One call of an SQL function of the extension: arguments as C++ values, result, errors.
 #pragma once
 
 #include <cstdint>
@@ -9,8 +9,8 @@ struct FunctionCallInfoBaseData;
 
 namespace epe::pg {
 
-/// The arguments of the running call by position, from 0; NULL is nullopt. Texts are UTF-8
-/// whatever the server's encoding. Everything may throw PgError.
+/// The arguments of the running call by position, from 0; NULL is nullopt. Texts are UTF-8 for
+/// every server encoding. All methods may throw PgError.
 class FunctionCall {
    public:
     explicit FunctionCall(FunctionCallInfoBaseData* info) noexcept : info_(info) {}
@@ -18,7 +18,7 @@ class FunctionCall {
     bool is_null(int argument) const noexcept;
     /// text, varchar or name.
     std::optional<std::string> text(int argument) const;
-    /// text, or jsonb as its text: by the declared type of the argument.
+    /// text, or jsonb as its text, depending on the declared type of the argument.
     std::optional<std::string> text_or_jsonb(int argument) const;
     /// bytea.
     std::optional<std::string> bytes(int argument) const;
@@ -27,7 +27,7 @@ class FunctionCall {
     std::optional<double> float64(int argument) const;
     /// interval; a month has 30 days.
     std::optional<std::int64_t> milliseconds(int argument) const;
-    /// The actual type of a polymorphic argument; 0 when it is not known.
+    /// The actual type of a polymorphic argument; 0 when it is unknown.
     unsigned argument_type(int argument) const;
 
     void return_null() noexcept;
@@ -37,7 +37,7 @@ class FunctionCall {
     void return_text(const std::string& utf8);
     /// JSON as text; strings in it as above.
     void return_json(const std::string& utf8);
-    /// What a trigger returns; null is no SQL NULL there.
+    /// The result of a trigger; null does not mean SQL NULL there.
     void return_pointer(void* value) noexcept { result_ = reinterpret_cast<std::uintptr_t>(value); }
 
     FunctionCallInfoBaseData* info() const noexcept { return info_; }
@@ -48,11 +48,11 @@ class FunctionCall {
     std::uintptr_t result_ = 0;
 };
 
-/// Runs a body between the two worlds: catches everything, lets every C++ object die, and only
-/// then raises. Error and PgError keep all their fields.
+/// Runs a body: catches all exceptions, destroys every C++ object, and only then raises. Error and
+/// PgError keep all their fields.
 std::uintptr_t run_entry(FunctionCallInfoBaseData* info, void (*body)(FunctionCall&));
 
-/// What PostgreSQL reads to learn a function's calling convention (Pg_finfo_record).
+/// The record from which PostgreSQL learns a function's calling convention (Pg_finfo_record).
 struct FunctionInfo {
     int api_version;
 };
@@ -60,7 +60,7 @@ inline constexpr FunctionInfo kFunctionInfo{1};
 
 }  // namespace epe::pg
 
-/// What the dynamic linker may see; everything else is hidden (-fvisibility=hidden, exports.map).
+/// Visible to the dynamic linker; everything else is hidden (-fvisibility=hidden, exports.map).
 #define EPE_EXPORT __attribute__((visibility("default")))
 
 /// EPE_FUNCTION(epe_name) { ... call.text(0) ... } defines the C symbol of an SQL function.

@@ -5,7 +5,7 @@
 
 namespace epe::pg {
 
-/// Readable from signal handlers.
+/// Async-signal-safe.
 InterruptFlags interrupt_flags() noexcept;
 
 }  // namespace epe::pg

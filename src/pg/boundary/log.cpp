@@ -1,5 +1,5 @@
-// Messages to the client. PostgreSQL handles interrupts while it sends one, so each may throw. Not
-// a cancel, though: a line that a script prints may come out of the middle of an import, which a
+// Messages to the client. PostgreSQL processes interrupts while it sends one, so each may throw;
+// cancels are excepted, because a script may print a line in the middle of an import, which a
 // cancel waits for (py/base/interrupt.cpp).
 #include "pg/boundary/log.h"
 
@@ -17,7 +17,7 @@ namespace epe::pg {
 namespace {
 
 void send(int level, std::string message, int code = 0) {
-    std::replace(message.begin(), message.end(), '\0', '?');  // or the rest would be lost
+    std::replace(message.begin(), message.end(), '\0', '?');  // a NUL would end the message
     char* utf8 = message.data();
     guarded([=]() noexcept {
         char* text = to_message(utf8);

@@ -1,4 +1,4 @@
-// What a server process does when it ends.
+// Callbacks at the end of a server process.
 #pragma once
 
 namespace epe::pg {

@@ -1,4 +1,4 @@
-// Set-returning functions that give one bytea after the other while the query reads them.
+// Set-returning functions that return one bytea per call while the query reads them.
 #include "pg/boundary/returned_series.h"
 
 #include "core/error.h"
@@ -17,14 +17,14 @@ namespace epe::pg {
 
 namespace {
 
-/// Owns a series on behalf of the memory context of its call; plain data.
+/// Owns a series for the memory context of its call; plain data.
 struct HeldSeries {
     MemoryContextCallback callback;
     ByteSeries* series;
     bool is_open;
 };
 
-/// The memory context goes, perhaps after an error.
+/// The memory context is deleted, perhaps after an error.
 void delete_series(void* argument) noexcept {
     auto* held = static_cast<HeldSeries*>(argument);
     const std::unique_ptr<ByteSeries> series(held->series);

@@ -1,12 +1,12 @@
-// The only place besides run_entry where a PgError ends: a subtransaction that is rolled back.
+// The only handler of PgError besides run_entry: a subtransaction that is rolled back.
 #pragma once
 
 #include "pg/boundary/boundary.h"
 
 namespace epe::pg {
 
-/// An internal subtransaction. Exactly one of commit() and roll_back() must follow the
-/// constructor; an error that flies past both leaves the clean-up to the abort of the caller.
+/// An internal subtransaction. Exactly one of commit() and roll_back() must follow the constructor;
+/// after an exception, the abort of the caller cleans it up.
 class Subtransaction {
    public:
     Subtransaction();
@@ -20,11 +20,11 @@ class Subtransaction {
     void* resource_owner_;  // ResourceOwner of the caller
 };
 
-/// True for errors that end the statement whatever a script thinks of them: cancel, terminate.
+/// True for errors that a script cannot handle: cancel, terminate.
 bool ends_statement(const ErrorReport& report) noexcept;
 
-/// Runs `body` in a subtransaction. An error of PostgreSQL's rolls it back and becomes an Error
-/// that may be handled; cancel and terminate go on as PgError.
+/// Runs `body` in a subtransaction. An error of PostgreSQL rolls it back and becomes an Error that
+/// can be handled; cancel and terminate propagate as PgError.
 template <typename Body>
 auto in_subtransaction(Body body) {
     Subtransaction transaction;

@@ -1,4 +1,4 @@
-// Datastores: what changes them.
+// Changes of datastores.
 #include "pg/catalog/datastore.h"
 
 #include <string>
@@ -50,7 +50,7 @@ std::uint64_t execute(const char* sql, const Store& store) {
     return execute_as_owner({sql, 5, kTypes, values.items, nulls});
 }
 
-/// A statement whose last parameter is an argument of the call as it is; $1 and $2 are as above.
+/// A statement whose last parameter is an argument of the call, unchanged; $1 and $2 are as above.
 std::uint64_t execute_with(const char* sql, const Store& store, Oid type, Datum argument) {
     struct Values {
         Datum items[3];
@@ -72,8 +72,8 @@ constexpr char kDiscardPieces[] =
 constexpr char kInsertStore[] =
     "INSERT INTO pyqsys.datastores (owner, name, description, is_grantable)"
     " VALUES ($1, $2, $4, $5) ON CONFLICT (owner, name) DO NOTHING";
-// Two who append do not wait for each other; who overwrites or deletes waits for them, and they for
-// him. A key share lock on the row is enough: nothing but its deletion must not happen.
+// Concurrent appends do not block each other; an overwrite or a delete blocks appends, and vice
+// versa. A key share lock on the row is enough: it only has to prevent its deletion.
 constexpr char kShareStore[] =
     "SELECT FROM pyqsys.datastores AS d WHERE d.owner OPERATOR(pg_catalog.=) $1"
     " AND d.name OPERATOR(pg_catalog.=) $2 FOR KEY SHARE";
@@ -94,7 +94,7 @@ constexpr char kDeleteObjects[] =
     "DELETE FROM pyqsys.datastore_objects AS o USING pyqsys.datastores AS d"
     " WHERE d.owner OPERATOR(pg_catalog.=) $1 AND d.name OPERATOR(pg_catalog.=) $2"
     " AND o.store OPERATOR(pg_catalog.=) d.id AND o.name OPERATOR(pg_catalog.=) ANY ($3)";
-// Sorted, so that two who append the same names do not wait for each other.
+// Sorted, so that concurrent appends of the same names cannot deadlock.
 constexpr char kInsertObjects[] =
     "INSERT INTO pyqsys.datastore_objects (store, name, owner, object, class, size, length,"
     "        nrow, ncol, parts, is_compressed)"
@@ -135,8 +135,8 @@ struct Piece {
     Datum data;
 };
 
-/// As INSERT would, but for the copies of the data that its planner makes. There is nothing on the
-/// table that an INSERT would check or fire. The columns are as in sql/oml_epe.sql.
+/// Like INSERT, but without the copies of the data that its planner makes. The table has no checks
+/// or triggers that an INSERT would run. The columns are as in sql/oml_epe.sql.
 void insert_piece(const Piece& piece) noexcept {
     PreventCommandIfReadOnly("pyqsys.datastore_write()");
     const Oid schema = get_namespace_oid("pyqsys", false);
@@ -168,14 +168,15 @@ std::string required_name(const FunctionCall& call) {
     throw Error(sqlstate::kUndefinedObject, "datastore " + quoted(name) + " does not exist");
 }
 
-/// The store that appended objects go to, made when there is none and locked against being deleted.
+/// The store for appended objects, created if it does not exist and locked against deletion.
 void require_store(const Store& store) {
-    constexpr int kMostAttempts = 100;  // each means that somebody has deleted it meanwhile
+    constexpr int kMostAttempts = 100;  // each means that another session has deleted it meanwhile
     for (int attempt = 0; attempt < kMostAttempts; ++attempt) {
         execute(kInsertStore, store);
         if (execute(kShareStore, store) > 0) return;
     }
-    throw Error("40001", "datastore " + quoted(store.name) + " is deleted again and again");
+    throw Error("40001",
+                "datastore " + quoted(store.name) + " was repeatedly deleted by other sessions");
 }
 
 void replace_store(const Store& store) {
@@ -258,7 +259,7 @@ void revoke_datastore(std::string_view name, std::optional<std::string_view> rol
     if (execute(kShareStore, store) == 0) throw_missing(name);
     if (execute(role ? kDeleteGrant : kDeleteGrants, store) > 0) return;
     warning("datastore " + quoted(name) + " is not granted to " +
-            (role ? quoted(*role) : std::string("anybody")));
+            (role ? quoted(*role) : std::string("any role")));
 }
 
 }  // namespace epe::pg

@@ -1,10 +1,10 @@
 // Datastores: named stores of pickled Python objects, per owner. Their rows are written here for
-// the current user; they are read through the views of sql/oml_epe.sql.
+// the current user, and read through the views of sql/oml_epe.sql.
 //
-// An object is stored in three steps, by package oml: its pieces, under an id of the caller's
-// choice that nobody else has; then the object itself, and the store where there is none, with one
-// statement for all objects of a save. So a save is seen whole or not at all, also by whoever has
-// no transaction around it.
+// Package oml stores an object in two steps: its pieces, under an id that the caller chooses and
+// that must be unique; then the object itself, and the store if it does not exist, with one
+// statement for all objects of a save. So a save becomes visible atomically, also without an
+// enclosing transaction.
 #pragma once
 
 #include <cstdint>
@@ -17,23 +17,23 @@ class FunctionCall;
 
 /// (object uuid, number int, data bytea): stores a piece, for the current user.
 void write_datastore_piece(const FunctionCall& call);
-/// (object uuid): deletes the pieces of an object of the current user that no store has.
+/// (object uuid): deletes the pieces of an object of the current user that belongs to no store.
 void discard_datastore_pieces(const FunctionCall& call);
 
-/// (name text, objects jsonb, mode text, description text, is_grantable boolean): adds objects to
-/// a store of the current user's. Mode 'create': the store must not exist, else Error 42710;
-/// 'overwrite': it replaces one that does; 'append': it is made when it does not exist, and objects
-/// replace those of the same name. Several sessions may append at once.
+/// (name text, objects jsonb, mode text, description text, is_grantable boolean): adds objects to a
+/// store of the current user. Mode 'create': the store must not exist, else Error 42710;
+/// 'overwrite': replaces an existing store; 'append': creates it if it does not exist, and objects
+/// replace those of the same name. Concurrent appends are possible.
 void save_datastore(const FunctionCall& call);
 
-/// (name text, objects text[]): deletes objects of a store of the current user's, or the store
-/// where objects is NULL. Returns how many. Throws Error 42704 when there is no such store.
+/// (name text, objects text[]): deletes objects of a store of the current user, or the store if
+/// objects is NULL. Returns their number. Throws Error 42704 when there is no such store.
 std::int64_t delete_from_datastore(const FunctionCall& call);
 
-/// Lets a role, or everybody, read a store of the current user's. Throws Error 42704 when there is
-/// no such store or role, 55000 when the store is not grantable.
+/// Grants read access to a store of the current user, to a role or to PUBLIC. Throws Error 42704
+/// when there is no such store or role, 55000 when the store is not grantable.
 void grant_datastore(std::string_view name, std::optional<std::string_view> role);
-/// Takes it back from a role, or every grant when there is no role. WARNING when nothing was
+/// Revokes it from a role, or revokes every grant when there is no role. WARNING when nothing was
 /// granted. Throws Error 42704 as above.
 void revoke_datastore(std::string_view name, std::optional<std::string_view> role);
 

@@ -1,4 +1,4 @@
-// Tables that nobody but their owner may touch, written for the user who calls.
+// Access to tables that only their owner may write, on behalf of the calling user.
 #include "pg/catalog/owner_context.h"
 
 #include <algorithm>

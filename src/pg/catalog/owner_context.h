@@ -1,4 +1,4 @@
-// The rights of the owner of the extension's tables, for a while.
+// Temporarily assumes the rights of the owner of the extension's tables.
 #pragma once
 
 #include <cstdint>
@@ -9,8 +9,8 @@ class Error;
 
 namespace epe::pg {
 
-/// While it lives, statements run with the rights of the repository's owner. What they name,
-/// operators too, must be qualified: they find the caller's search_path.
+/// While it lives, statements run with the rights of the repository's owner. Names in them,
+/// operators too, must be qualified: the caller's search_path applies.
 class OwnerRights {
    public:
     /// Throws PgError 42704 where the extension is not created.
@@ -19,7 +19,7 @@ class OwnerRights {
     OwnerRights(const OwnerRights&) = delete;
     OwnerRights& operator=(const OwnerRights&) = delete;
 
-    /// Whether one lives: the running statement is the extension's own.
+    /// Whether an instance exists: the running statement is the extension's own.
     static bool are_held() noexcept;
 
    private:
@@ -28,7 +28,7 @@ class OwnerRights {
 };
 
 /// Adds a hint to an error about a missing object of the extension: the library is newer than the
-/// objects of the database until ALTER EXTENSION UPDATE has run there.
+/// objects of the database until ALTER EXTENSION UPDATE was run there.
 void add_update_hint(Error& error);
 
 }  // namespace epe::pg

@@ -1,5 +1,5 @@
-// What scripts and datastores have in common: tables that nobody but their owner may touch, which
-// functions of ours write for the user who calls them.
+// Shared by scripts and datastores: their tables may be written only by their owner; functions of
+// the extension write them for the calling user.
 #pragma once
 
 #include <cstdint>
@@ -13,28 +13,27 @@ extern "C" {
 
 namespace epe::pg {
 
-/// An SQL statement with its parameters; all point to what the caller keeps.
+/// An SQL statement with its parameters; all are borrowed.
 struct OwnerStatement {
     const char* sql;
     int count;
     const Oid* types;
     const Datum* values;
-    const char* nulls = nullptr;  ///< as SPI's; null when no parameter is
+    const char* nulls = nullptr;  ///< as in SPI; null when no parameter is
 };
 
 /// Runs a statement with the rights of the owner of pyqsys.scripts, and returns the number of its
-/// rows. It finds the caller's search_path: whatever it names, operators and types too, must be
-/// qualified.
+/// rows. The caller's search_path applies: all names, operators and types too, must be qualified.
 std::uint64_t execute_as_owner(const OwnerStatement& statement);
 
 /// A value of type text. A leaf.
 Datum text_datum(std::string_view utf8) noexcept;
 
-/// The role that a grant is for: InvalidOid, everybody, without a name and for "public" in any
-/// case, unless a role is named exactly so. Throws Error 42704.
+/// The grantee of a grant: InvalidOid, PUBLIC, without a name and for "public" in any case, unless
+/// a role has exactly that name. Throws Error 42704.
 Oid grantee_of(std::optional<std::string_view> name);
 
-/// Throws Error 22023 unless the name has 1 to 128 characters; `kind` says of what.
+/// Throws Error 22023 unless the name has 1 to 128 characters; `kind` is the kind of object.
 void require_valid_name(std::string_view name, const char* kind);
 
 /// The name in double quotes, for a message.

@@ -1,4 +1,4 @@
-// The session's cache of scripts, and finding a script through it.
+// The session's cache of scripts, and its lookups.
 #include "pg/catalog/script_store.h"
 
 #include <algorithm>
@@ -20,7 +20,7 @@ extern "C" {
 
 namespace epe::pg {
 
-/// One script of the cache. A retired one has left the cache and belongs to its last pin.
+/// One script of the cache. A retired one has left the cache and is owned by its last pin.
 struct CachedScript {
     Script script{};
     int pins = 0;
@@ -31,7 +31,7 @@ namespace {
 
 constexpr std::size_t kMaxStaleScripts = 256;
 
-/// What the callbacks know. They run in the middle of PostgreSQL's work: they only count.
+/// State of the invalidation callbacks. They run inside PostgreSQL's code: they only count.
 struct Invalidations {
     std::uint64_t count = 0;
     Oid scripts = InvalidOid;
@@ -57,7 +57,7 @@ void register_callbacks() noexcept {
     invalidations.is_registered = true;
 }
 
-/// What a lookup is about; a view for asking, with strings of its own for keeping.
+/// The key of a lookup; a view for searching, with owned strings for storing.
 template <typename Text>
 struct BasicKey {
     Oid user = InvalidOid;
@@ -86,9 +86,9 @@ struct KeyEqual {
     }
 };
 
-/// Answers of lookups, which any invalidation empties, over the scripts they led to, which stay
-/// until they are read again and differ: so a script keeps its version, and what engines have
-/// compiled, through invalidations that are about something else.
+/// Results of lookups, which any invalidation empties, above the scripts that they refer to, which
+/// are kept until they are read again and differ: so a script keeps its version, and with it the
+/// engines' compiled code, across unrelated invalidations.
 class ScriptCache {
    public:
     CachedScript& find(const KeyView& key);
@@ -107,11 +107,11 @@ class ScriptCache {
 void retire(std::unique_ptr<CachedScript> script) noexcept {
     if (script->pins == 0) return;
     script->is_retired = true;
-    (void)script.release();  // ~PinnedScript takes it
+    (void)script.release();  // ~PinnedScript releases it
 }
 
 CachedScript& ScriptCache::find(const KeyView& key) {
-    // Or changes would be seen only when a transaction begins or locks some table.
+    // Else changes would be seen only when a transaction begins or a table is locked.
     guarded([]() noexcept { AcceptInvalidationMessages(); });
     if (seen_invalidations_ != invalidations.count) forget_stale();
     const auto answer = answers_.find(key);
@@ -127,7 +127,7 @@ void ScriptCache::forget_stale() {
     scripts_.clear();
 }
 
-/// A finished sentence or nothing.
+/// A complete sentence, or empty.
 std::string hint_of(const NearMiss& near) {
     if (near.owner != nullptr)
         return std::string("Pass scr_owner => '") + near.owner +
@@ -172,7 +172,7 @@ CachedScript& ScriptCache::load(const KeyView& key) {
     script.source.assign(found.source, found.source_size);
     script.is_trusted = found.is_trusted;
     CachedScript& kept = keep(found.owner, std::move(script));
-    // A message that came while the row was being read may be about a newer row.
+    // An invalidation that arrived while the row was being read may belong to a newer row.
     if (seen_invalidations_ == invalidations.count)
         answers_.insert_or_assign(
             Key{key.user, key.has_owner, std::string(key.owner), std::string(key.name)}, &kept);
@@ -188,7 +188,8 @@ CachedScript& ScriptCache::keep(Oid owner, Script script) {
             if (known.owner == script.owner && known.is_trusted == script.is_trusted) return *place;
             script.version = known.version;
         }
-        // An answer may still lead to it: a commit is visible a moment before its message comes.
+        // A lookup may still refer to it: a commit is visible slightly before its invalidation
+        // arrives.
         answers_.clear();
     }
     auto kept = std::make_unique<CachedScript>();
@@ -228,7 +229,7 @@ Script make_inline_script(std::string_view name, std::string source) {
     Script script;
     script.owner = role_name(current_role());
     script.owner_role = current_role();
-    // Unlike the name of any script that engines may keep for the same owner.
+    // Differs from the names of all stored scripts that engines may cache for the same owner.
     script.name = std::string(name) + " (inline)";
     script.source = std::move(source);
     script.is_trusted = is_trusted_user();

@@ -1,4 +1,4 @@
-// The tables of the script repository, read without SQL. All of it leaves.
+// The tables of the script repository, read without SQL. All functions are leaves.
 #include "pg/catalog/script_table_internal.h"
 
 #include "pg/boundary/encoding_internal.h"
@@ -80,7 +80,7 @@ const char* owner_name(Oid owner) noexcept {
     return OidIsValid(owner) ? GetUserNameFromId(owner, true) : kGlobalOwner.data();
 }
 
-/// Leaves `found` alone when there is no such row.
+/// Leaves `found` unchanged when there is no such row.
 void read_script(const ScriptTables& tables, Oid owner, const char* name,
                  FoundScript& found) noexcept {
     Scan scan = scan_by_key(tables.scripts, tables.scripts_key, owner, name);

@@ -1,9 +1,9 @@
-// The tables of the script repository, read without SQL. All of it leaves.
+// The tables of the script repository, read without SQL. All functions are leaves.
 //
-// Scripts are looked up like functions are in pg_proc: by an index scan under a catalog snapshot.
-// It sees what is committed now, whatever the isolation level, and our own changes, so that an
-// invalidation message always makes a cached script wrong or leaves it right; and it runs nothing
-// of the caller's: no search_path, no operators, no planner. Names are in the server's encoding.
+// Scripts are looked up like functions in pg_proc: by an index scan under a catalog snapshot. It
+// sees the latest committed state, at every isolation level, and the session's own changes, so that
+// an invalidation is complete for every cached script; and it depends on nothing of the caller's:
+// no search_path, no operators, no planner. Names are in the server's encoding.
 #pragma once
 
 #include <string_view>
@@ -26,14 +26,14 @@ ScriptTables script_tables() noexcept;
 
 /// A palloc'ed, terminated copy in the server's encoding; raises as from_utf8.
 const char* server_name(std::string_view utf8) noexcept;
-/// Role of that name, as it is or folded as identifiers are; InvalidOid when there is none.
+/// Role of that name, as written or folded as identifiers are; InvalidOid when there is none.
 Oid find_role(const char* name) noexcept;
 /// Whether a role is trusted (trust.md, "The rule"): a superuser, or with the rights of pyqadmin.
 bool is_trusted_role(Oid role) noexcept;
 
 enum class LookUpResult { kFound, kNoScript, kNoRole };
 
-/// What a lookup found; the texts are palloc'ed, in UTF-8.
+/// Result of a lookup; the texts are palloc'ed, in UTF-8.
 struct FoundScript {
     LookUpResult result = LookUpResult::kNoScript;
     Oid owner = InvalidOid;  ///< 0: global
@@ -43,7 +43,7 @@ struct FoundScript {
     bool is_trusted = false;
 };
 
-/// A script as somebody asks for it.
+/// The key of a lookup.
 struct ScriptQuery {
     Oid user = InvalidOid;
     const char* name = nullptr;
@@ -53,9 +53,9 @@ struct ScriptQuery {
 /// See find_script in script_store.h.
 FoundScript look_up_script(const ScriptTables& tables, const ScriptQuery& query) noexcept;
 
-/// Scripts that somebody who was told "no such script" may have meant; palloc'ed, in UTF-8.
+/// Scripts to suggest when a lookup finds none; palloc'ed, in UTF-8.
 struct NearMiss {
-    const char* owner = nullptr;  ///< somebody else's script of that name, that the user may run
+    const char* owner = nullptr;  ///< another owner's script of that name that the user may run
     const char* name = nullptr;   ///< a name that differs in case only
 };
 NearMiss find_near_miss(const ScriptTables& tables, const ScriptQuery& query) noexcept;

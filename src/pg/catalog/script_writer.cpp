@@ -55,8 +55,8 @@ constexpr char kReplaceScript[] =
 constexpr char kDeleteScript[] =
     "DELETE FROM pyqsys.scripts"
     " WHERE owner OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2";
-// Changes nothing: makes another session that drops the script meanwhile wait, and, where it works
-// on an older snapshot and so cannot see the grant to delete it, fail to serialize.
+// A no-op update: a concurrent session that drops the script waits and, if its older snapshot does
+// not include the grant, fails to serialize instead of leaving it behind.
 constexpr char kLockScript[] =
     "UPDATE pyqsys.scripts SET updated = updated"
     " WHERE owner OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2";
@@ -76,17 +76,17 @@ bool has_global_script(std::string_view name) {
         [name]() noexcept { return has_script(script_tables(), InvalidOid, server_name(name)); });
 }
 
-/// The hint is for the case that a global script has that name.
+/// The hint applies when a global script has that name.
 [[noreturn]] void throw_missing_script(std::string_view name, const char* hint_if_global) {
     throw Error(sqlstate::kUndefinedObject, "script " + quoted(name) + " does not exist",
                 has_global_script(name) ? hint_if_global : "");
 }
 
-/// The script of the current user's, locked against being dropped.
+/// The script of the current user, locked against being dropped.
 Parameters lock_own_script(std::string_view name) {
     const Parameters script{GetUserId(), name};
     if (execute(kLockScript, script) == 0)
-        throw_missing_script(name, "Everybody may run the global script of that name.");
+        throw_missing_script(name, "All roles may run the global script of that name.");
     return script;
 }
 
@@ -148,7 +148,7 @@ void revoke_script(std::string_view name, std::optional<std::string_view> role) 
     row.grantee = grantee;
     if (execute(role ? kDeleteGrant : kDeleteGrants, row) > 0) return;
     warning("script " + quoted(name) + " is not granted to " +
-            (role ? quoted(*role) : std::string("anybody")));
+            (role ? quoted(*role) : std::string("any role")));
 }
 
 void note_script_change(const FunctionCall& call) {

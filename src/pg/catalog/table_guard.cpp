@@ -2,7 +2,8 @@
 //
 // A replication worker applies rows without statement triggers, and TRUNCATE with them. A BEFORE
 // TRUNCATE trigger cannot skip the command, and an error would stop the subscription. So the rows
-// are read before TRUNCATE and inserted again after it; the lock on the table keeps others away.
+// are saved before TRUNCATE and inserted again after it; the lock on the table prevents concurrent
+// changes.
 #include "pg/catalog/table_guard.h"
 
 #include <string>
@@ -39,7 +40,7 @@ const TriggerData* trigger_of(const FunctionCall& call) noexcept {
     return reinterpret_cast<const TriggerData*>(call.info()->context);
 }
 
-/// What a BEFORE trigger returns so that its event goes on.
+/// The result of a BEFORE trigger that lets its event proceed.
 void* unchanged_row(const TriggerData* trigger) noexcept {
     if (!TRIGGER_FIRED_FOR_ROW(trigger->tg_event)) return nullptr;
     return TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) ? trigger->tg_newtuple
@@ -50,7 +51,7 @@ bool may_write(Relation table) noexcept {
     return has_privs_of_role(GetUserId(), table->rd_rel->relowner);
 }
 
-/// Rows in the binary format have OIDs of the publisher's roles. Here they may be other roles'.
+/// Rows in the binary format have OIDs of the publisher's roles, which may be other roles here.
 bool has_foreign_oids() noexcept {
 #if PG_VERSION_NUM >= 140000
     return IsLogicalWorker() && MySubscription != nullptr && MySubscription->binary;
@@ -67,13 +68,13 @@ void warn_of_foreign_oids(const TriggerData* trigger) noexcept {
                       errhint("Set binary = false for the subscription.")));
 }
 
-/// The rows of a table while TRUNCATE empties it.
+/// The saved rows of a table during TRUNCATE.
 struct KeptRows {
     Oid table;
     Tuplestorestate* rows;  ///< a column with the whole row
 };
 
-/// Of the transaction `of`; what an earlier one has left was freed with it.
+/// Valid in the transaction `of`; rows of an earlier one were freed with it.
 struct KeptTables {
     TransactionId of = InvalidTransactionId;
     List* tables = NIL;
@@ -131,7 +132,7 @@ void keep_rows(Relation table) noexcept {
     require(SPI_finish(), SPI_OK_FINISH, "SPI_finish");
 }
 
-/// The rows that were kept of a table last.
+/// The rows that were last saved for a table.
 Tuplestorestate* take_kept(Oid table) noexcept {
     ListCell* cell = nullptr;
     foreach (cell, kept_tables()) {
@@ -163,7 +164,7 @@ void insert_kept_rows(Relation table) noexcept {
     require(SPI_finish(), SPI_OK_FINISH, "SPI_finish");
 }
 
-/// Whether a change comes from elsewhere. The statements of the extension have the owner's rights.
+/// Whether a change is external. Statements of the extension have the owner's rights.
 bool is_replicated() noexcept {
     return SessionReplicationRole == SESSION_REPLICATION_ROLE_REPLICA && !OwnerRights::are_held();
 }

@@ -1,4 +1,4 @@
-// Triggers on the tables of the extension: who may write them, and what a replication worker may.
+// Triggers on the tables of the extension: restrict writers and replication workers.
 #pragma once
 
 namespace epe::pg {
@@ -6,13 +6,13 @@ namespace epe::pg {
 class FunctionCall;
 
 /// BEFORE trigger, for rows and for statements: raises Error 42501 unless the current user has the
-/// rights of the owner of the table. Rows of a subscription with binary = true are skipped with a
-/// WARNING: they have the publisher's OIDs of roles.
+/// rights of the table's owner. Rows of a subscription with binary = true are skipped with a
+/// WARNING: they have the publisher's role OIDs.
 void require_table_owner(FunctionCall& call);
 
-/// Trigger on a table whose rows belong to this server alone. In replica mode, which replication
-/// workers are in, a BEFORE row trigger skips the row, and the TRUNCATE triggers, BEFORE and AFTER,
-/// keep the rows. Statements of the extension itself do their work in any mode.
+/// Trigger on a table whose rows belong to this server only. In replica mode, which replication
+/// workers use, a BEFORE row trigger skips the row, and the TRUNCATE triggers, BEFORE and AFTER,
+/// keep the rows. Statements of the extension itself are executed in any mode.
 void ignore_replicated_change(FunctionCall& call);
 
 }  // namespace epe::pg

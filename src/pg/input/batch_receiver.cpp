@@ -12,7 +12,7 @@ extern "C" {
 
 namespace epe::pg {
 
-/// Says which value was being read when a conversion failed.
+/// Adds the value that was being read to the context of a conversion error.
 void describe_position(void* argument) noexcept {
     const auto* receiver = static_cast<const BatchReceiver*>(argument);
     if (receiver->column_ < 0) return;
@@ -23,7 +23,7 @@ void describe_position(void* argument) noexcept {
 
 namespace {
 
-// The executor calls this again for every batch fetched from a portal: it must do nothing.
+// The executor calls this again for every batch fetched from a portal: it must be a no-op.
 void shut_down(DestReceiver*) {}
 void destroy(DestReceiver*) {}
 
@@ -49,8 +49,8 @@ BatchReceiver::BatchReceiver(const Schema& schema, GroupKeys keys)
     });
 }
 
-/// The readers know the columns as they were when the query was analysed. A script that alters the
-/// table before it reads the first batch has the query analysed anew.
+/// The readers were made for the columns at the time of analysis. If a script alters the table
+/// before it reads the first batch, the query is analysed again.
 void BatchReceiver::start_up(DestReceiver* destination, int, TupleDesc descriptor) noexcept {
     const Schema& schema = *reinterpret_cast<Link*>(destination)->owner->schema_;
     bool is_same = static_cast<std::size_t>(descriptor->natts) == schema.size();
@@ -89,7 +89,7 @@ bool BatchReceiver::receive(TupleTableSlot* slot, DestReceiver* destination) noe
     return self.wants_more();
 }
 
-/// False ends the executor's run after this row; QuerySource goes on with the next one.
+/// False ends the executor's run after this row; QuerySource continues with the next one.
 bool BatchReceiver::wants_more() noexcept {
     is_stopped_ = builder_->is_full();
     return !is_stopped_;

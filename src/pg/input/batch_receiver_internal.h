@@ -16,7 +16,7 @@ extern "C" {
 
 namespace epe::pg {
 
-/// Owned by a facade; PostgreSQL sees only the embedded DestReceiver, whose callbacks are leaves.
+/// Owned by a facade; PostgreSQL gets only the embedded DestReceiver, whose callbacks are leaves.
 class BatchReceiver {
    public:
     /// Throws PgError. The schema must outlive the receiver.
@@ -25,17 +25,17 @@ class BatchReceiver {
     BatchReceiver(const BatchReceiver&) = delete;
     BatchReceiver& operator=(const BatchReceiver&) = delete;
 
-    /// Rows go to this builder from now on.
+    /// Sends rows to this builder from now on.
     void start(BatchBuilder& builder) noexcept;
-    /// Since start(), omitted ones included.
+    /// Rows since start(), omitted ones included.
     std::int64_t rows_seen() const noexcept { return rows_seen_; }
-    /// Whether it stopped the executor after a row, since the builder was full.
+    /// Whether it stopped the executor after a row because the builder was full.
     bool is_stopped() const noexcept { return is_stopped_; }
     DestReceiver* destination() noexcept { return &link_.receiver; }
 
    private:
     struct Link {
-        DestReceiver receiver;  // first: PostgreSQL hands its address back
+        DestReceiver receiver;  // first: PostgreSQL passes its address to the callbacks
         BatchReceiver* owner;
     };
 
@@ -56,7 +56,7 @@ class BatchReceiver {
     bool is_stopped_ = false;
     std::int64_t rows_seen_ = 0;
     std::int64_t rows_in_all_ = 0;
-    int column_ = -1;  ///< being read, for the error context
+    int column_ = -1;  ///< the column being read, for the error context
 
     friend void describe_position(void* argument) noexcept;
 };

@@ -28,7 +28,7 @@ namespace {
 
 constexpr std::int64_t kEpochDays = POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE;
 constexpr std::int64_t kEpochMicroseconds = kEpochDays * USECS_PER_DAY;
-// What Python's datetime holds: years 1 to 9999, since 1970.
+// The range of Python's datetime: years 1 to 9999, relative to 1970.
 constexpr std::int64_t kFirstDay = -719162;
 constexpr std::int64_t kLastDay = 2932896;
 constexpr std::int64_t kFirstMicrosecond = kFirstDay * USECS_PER_DAY;
@@ -107,7 +107,7 @@ bool append_time_with_zone(DatumReader& reader, Datum value, ColumnBuilder& buil
 
 bool append_timestamp(DatumReader& reader, Datum value, ColumnBuilder& builder) noexcept {
     const Timestamp timestamp = DatumGetTimestamp(value);
-    // Infinities are beyond these bounds too.
+    // Infinities exceed these bounds too.
     if (timestamp < kFirstMicrosecond - kEpochMicroseconds ||
         timestamp > kLastMicrosecond - kEpochMicroseconds)
         return append_unusual_form(reader, value, builder);
@@ -117,7 +117,7 @@ bool append_timestamp(DatumReader& reader, Datum value, ColumnBuilder& builder) 
 bool append_interval(DatumReader& reader, Datum value, ColumnBuilder& builder) noexcept {
     const Interval* interval = DatumGetIntervalP(value);
     std::int64_t total = 0;
-    // A month has no length of its own; PostgreSQL 17's infinities have months, too.
+    // A month has no fixed length; infinities of PostgreSQL 17 have months, too.
     if (interval->month != 0 || pg_mul_s64_overflow(interval->day, USECS_PER_DAY, &total) ||
         pg_add_s64_overflow(total, interval->time, &total) || total == PG_INT64_MIN)
         return append_unusual_form(reader, value, builder);
@@ -198,7 +198,7 @@ bool (*nan_test(Oid type) noexcept)(Datum) noexcept {
     return type == NUMERICOID ? is_numeric_nan : nullptr;
 }
 
-/// How the bytes kinds are read: as they lie, or in the words of the output function.
+/// How the bytes kinds are read: as stored, or by the output function.
 DatumReader::Append bytes_reader(Oid type) noexcept {
     switch (type) {
         case TEXTOID:

@@ -19,9 +19,8 @@ extern "C" {
 
 namespace epe::pg {
 
-/// Appends the values of one column (or of one element or field of it) to its builder. Made by a
-/// facade; append() and to_double() are leaves: they may raise, and report exhausted memory by
-/// raising too.
+/// Appends the values of one column (or of one element or field of it) to its builder. Created by a
+/// facade; append() and to_double() are leaves: they may raise, also for exhausted memory.
 struct DatumReader {
     using Append = bool (*)(DatumReader&, Datum, ColumnBuilder&) noexcept;
 
@@ -30,7 +29,7 @@ struct DatumReader {
     Oid declared_type = InvalidOid;                 ///< may be a domain
     Oid type = InvalidOid;                          ///< base type
     bool uses_memory = false;                       ///< pallocs: the row context must be reset
-    /// Width of values that are the low bytes of their datum and are appended as such, without a
+    /// Width of values that are the low bytes of their datum and are appended directly, without a
     /// call: integers, floats, booleans. 0 for the others.
     std::uint8_t copied_width = 0;
     bool (*is_nan)(Datum) noexcept = nullptr;  ///< null when the type has no NaN
@@ -64,8 +63,8 @@ struct DatumReader {
     }
 };
 
-/// The settings that the text forms of values depend on. A value that travels as text is printed
-/// as PostgreSQL reads it back whatever they are: ISO dates, all digits.
+/// The settings that affect the text forms of values. A value that is passed as text is always
+/// printed in the form that PostgreSQL reads back: ISO dates, all digits.
 struct TextStyle {
     int dates;
     int intervals;
@@ -74,8 +73,8 @@ struct TextStyle {
 TextStyle text_style() noexcept;
 void set_text_style(const TextStyle& style) noexcept;
 
-/// Held by a facade that runs readers: puts the session's style back when an output function
-/// raised. Readers, which are leaves, do so themselves after each value.
+/// Held by a facade that runs readers: restores the session's style when an output function raised.
+/// Readers, which are leaves, do so themselves after each value.
 class TextStyleGuard {
    public:
     TextStyleGuard() noexcept : session_(text_style()) {}
@@ -91,8 +90,8 @@ class TextStyleGuard {
 /// context. Throws PgError.
 DatumReader make_datum_reader(const Field& field);
 
-/// The nearest double, as numeric's own cast to double precision gives it, but not through text.
-/// Raises 22003 for values too large; too small ones become 0, where that cast is an error.
+/// The nearest double, as in numeric's own cast to double precision, but without text. Raises 22003
+/// for values too large; too small ones become 0, where that cast is an error.
 double numeric_to_double(Datum value) noexcept;
 
 }  // namespace epe::pg

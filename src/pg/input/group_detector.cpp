@@ -1,4 +1,4 @@
-// Notices where a group begins in rows that come sorted by their keys.
+// Detects group boundaries in rows that are sorted by their keys.
 #include "pg/input/group_detector_internal.h"
 
 #include "pg/boundary/boundary.h"
@@ -27,7 +27,7 @@ GroupKeys::GroupKeys(TupleDesc descriptor, const std::vector<int>& columns) {
             if (!OidIsValid(type->eq_opr_finfo.fn_oid))
                 ereport(ERROR,
                         (errcode(ERRCODE_UNDEFINED_FUNCTION),
-                         errmsg("column \"%s\" of type %s cannot be grouped by",
+                         errmsg("cannot group by column \"%s\" of type %s",
                                 NameStr(attribute->attname), format_type_be(attribute->atttypid)),
                          errhint("The type has no equality operator.")));
             fmgr_info(type->eq_opr_finfo.fn_oid, &key.equal);
@@ -75,7 +75,7 @@ bool GroupKeys::start_group_if_new(const Datum* values, const bool* nulls,
         }
         appendStringInfoString(&name, OutputFunctionCall(&key.output, values[key.column]));
         MemoryContext caller = MemoryContextSwitchTo(context_);
-        // Flat and not compressed: it is compared once a row.
+        // Detoasted: it is compared once per row.
         key.value = key.length == -1 ? PointerGetDatum(PG_DETOAST_DATUM_COPY(values[key.column]))
                                      : datumCopy(values[key.column], key.by_value, key.length);
         MemoryContextSwitchTo(caller);

@@ -1,4 +1,4 @@
-// Notices where a group begins in rows that come sorted by their keys.
+// Detects group boundaries in rows that are sorted by their keys.
 #pragma once
 
 extern "C" {
@@ -14,17 +14,17 @@ extern "C" {
 
 namespace epe::pg {
 
-/// Compares each row's keys with those of the row before, by the types' own equality: NULL equals
-/// NULL, '' is not NULL. Made by a facade; start_group_if_new() is a leaf.
+/// Compares each row's keys with the previous row's, by the types' own equality: NULL equals NULL,
+/// '' is not NULL. Created by a facade; start_group_if_new() is a leaf.
 class GroupKeys {
    public:
     GroupKeys() = default;
-    /// `columns` are 0-based attribute numbers. The keys of the running group live in a child of
-    /// the current memory context. Throws PgError when a type has no equality.
+    /// `columns` are 0-based attribute numbers. The keys of the current group are kept in a child
+    /// of the current memory context. Throws PgError when a type has no equality.
     GroupKeys(TupleDesc descriptor, const std::vector<int>& columns);
 
     bool empty() const noexcept { return keys_.empty(); }
-    /// Tells the builder when the row begins a group. False when memory is exhausted.
+    /// Starts a group in the builder when the row begins one. False when memory is exhausted.
     bool start_group_if_new(const Datum* values, const bool* nulls, BatchBuilder& builder) noexcept;
 
    private:
@@ -42,7 +42,7 @@ class GroupKeys {
     bool is_same_group(const Datum* values, const bool* nulls) noexcept;
 
     std::vector<Key> keys_{};
-    MemoryContext context_ = nullptr;  ///< holds the values of the running group
+    MemoryContext context_ = nullptr;  ///< holds the values of the current group
     bool has_group_ = false;
 };
 

@@ -78,7 +78,7 @@ double parse_long(const Digits& digits) noexcept {
             digit %= place;
         }
     }
-    // A further non-zero digit decides a tie; one stands for all of them.
+    // A further non-zero digit breaks a tie; one represents all of them.
     int exponent = (digits.weight - used + 1) * kDigitsPerBase;
     if (used < digits.count) {
         *end++ = '1';

@@ -26,7 +26,7 @@ namespace epe::pg {
 
 namespace {
 
-/// A saved plan that goes with the memory context it was made in, whatever ends that context.
+/// A saved plan, released by a reset callback of its memory context.
 struct HeldPlan {
     MemoryContextCallback callback;
     SPIPlanPtr plan;
@@ -112,8 +112,8 @@ void release_plan(CachedPlan* plan) noexcept {
 #endif
 }
 
-/// Starts the query with the active snapshot, in the current memory context. It is no portal: what
-/// it holds belongs to the calling query, as with functions in SQL, and a script cannot close it.
+/// Starts the query with the active snapshot, in the current memory context. It is not a portal:
+/// its resources belong to the calling query, as in SQL functions, and a script cannot close it.
 QueryDesc* start_query(SPIPlanPtr plan, DestReceiver* destination) noexcept {
     MemoryContext caller = CurrentMemoryContext;
     SPI_connect();
@@ -194,7 +194,7 @@ class QuerySource final : public InputSource {
         schema_ = schema_of(descriptor_, use_decimal);
     }
 
-    /// The statement alone, as it may stand in a subquery: without a semicolon and what follows.
+    /// The statement alone, usable as a subquery: without the semicolon and anything after it.
     std::string statement() const {
         SPIPlanPtr plan = held_->plan;
         const TextView text = guarded([=]() noexcept { return statement_text(plan); });
@@ -302,8 +302,8 @@ std::string order_item(int column, const OrderColumn& order) {
     return item;
 }
 
-/// Sorts in SQL, so that PostgreSQL spills for us. Columns are named by position: a query may
-/// have two of one name.
+/// Sorts in SQL, so that PostgreSQL can spill to disk. Columns are referenced by position: a query
+/// may have duplicate names.
 std::unique_ptr<InputSource> open_grouped(const Request& request, const std::string& query) {
     const bool use_decimal = request.controls.use_decimal;
     QuerySource plain(query, use_decimal, false);

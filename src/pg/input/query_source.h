@@ -7,11 +7,11 @@
 
 namespace epe::pg {
 
-/// The input of a request: INP_NAM with the caller's rights, sorted by group and order columns
-/// for kGroup. Needs an active snapshot, which it reads with: the rows of the calling statement.
+/// The input of a request: INP_NAM with the caller's rights, sorted by group and order columns for
+/// kGroup. Needs an active snapshot: it reads the same rows as the calling statement.
 ///
-/// The query is analysed at once. It starts with the first read(), in the memory context of that
-/// call, which must live until close(). A builder with `most_bytes` ends a read early. Throws
+/// The query is analysed immediately. It starts with the first read(), in the memory context of
+/// that call, which must live until close(). A builder with `most_bytes` ends a read early. Throws
 /// PgError when the query fails, Error for bad names.
 ///
 /// With `may_spool` a query whose plan is parallel runs as a whole into a tuplestore, from which

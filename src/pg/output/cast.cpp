@@ -1,4 +1,4 @@
-// How the values of one result column become Datums of its type: a maker, then perhaps a cast.
+// Converts the values of one result column to Datums of its type: a maker, then possibly a cast.
 #include "pg/output/cast_internal.h"
 
 #include "pg/output/default_datum_internal.h"
@@ -28,7 +28,7 @@ T* allocate(std::size_t count) noexcept {
     return static_cast<T*>(palloc0(sizeof(T) * count));
 }
 
-/// Where a value's way begins, and with which modifier.
+/// Source type and typmod of a cast.
 struct Source {
     Oid type = InvalidOid;
     int32 modifier = -1;
@@ -47,8 +47,8 @@ struct Source {
                     errmsg("cannot convert column \"%s\" from %s to %s", site.column, from, type)));
 }
 
-/// The two stages as one expression over a placeholder, which is itself where nothing is to be
-/// done; null when there is no such cast. `is_mapped` tells whether the first stage exists.
+/// The two stages as one expression over a placeholder; the placeholder itself if no conversion is
+/// needed; null when there is no such cast. `is_mapped` tells whether the first stage exists.
 Node* build_cast(Source source, const ConversionTarget& target, bool* is_mapped) noexcept {
     CaseTestExpr* placeholder = makeNode(CaseTestExpr);
     placeholder->typeId = source.type;
@@ -77,7 +77,7 @@ void set_cast(Conversion* conversion, Node* cast, const ConversionTarget& target
     conversion->casts_nulls = is_domain(target.mapped_type) || is_domain(target.type);
 }
 
-/// Nothing to convert: the usual case, which needs no expression.
+/// No conversion: the usual case, which needs no expression.
 bool is_final(Source source, const ConversionTarget& target) noexcept {
     return source.type == target.mapped_type && source.modifier == target.mapped_modifier &&
            source.type == target.type && source.modifier == target.modifier;
@@ -150,7 +150,7 @@ Datum make_array(const Conversion& conversion, const Column& column, std::int64_
         conversion.element_length, conversion.element_by_value, conversion.element_alignment));
 }
 
-/// What a list's elements are when the target is no array: the natural type of their kind.
+/// The element type of a list when the target is not an array: the natural type of their kind.
 Oid natural_element_type(const Column& elements) noexcept {
     NaturalType naturals[kMaxNaturalTypes];
     if (find_natural_types(elements.type.kind, InvalidOid, naturals) > 0) return naturals[0].type;
@@ -169,7 +169,8 @@ void make_elements(Conversion* conversion, const Column& elements, Oid element, 
         make_conversion(elements, {element, modifier, element, modifier}, site);
 }
 
-/// pgvector's types have casts from arrays of floats; an older one's sparsevec only from vector.
+/// pgvector's types have casts from float arrays; older versions cast to sparsevec only from
+/// vector.
 void choose_vector(Conversion* conversion, const Column& elements, const ConversionTarget& target,
                    const ConversionSite& site) noexcept {
     const Kind kind = elements.type.kind;
@@ -210,7 +211,7 @@ void choose_list(Conversion* conversion, const Column& sample, const ConversionT
 
 // ----------------------------------------------------------------------------- alternatives
 
-/// Values of several sorts for a type that is no composite: each begins as what it is.
+/// Values of several classes for a non-composite type: each is converted from its own natural type.
 void choose_alternatives(Conversion* conversion, const Column& sample,
                          const ConversionTarget& target, const ConversionSite& site) noexcept {
     conversion->is_alternatives = true;
@@ -290,7 +291,7 @@ Conversion* make_conversion(const Column& sample, const ConversionTarget& target
 
 Datum convert_alternative(const Conversion& conversion, const Column& column, std::int64_t row,
                           bool* is_null) {
-    std::size_t chosen = 0;  // of a NULL, too, which a domain may refuse
+    std::size_t chosen = 0;  // also for NULL, which a domain may reject
     while (chosen + 1 < column.children.size() && column.children[chosen].is_null(row)) ++chosen;
     return convert_value(*conversion.children[chosen], column.children[chosen], row, is_null);
 }

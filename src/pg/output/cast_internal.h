@@ -1,4 +1,4 @@
-// How the values of one result column become Datums of its type: a maker, then perhaps a cast.
+// Converts the values of one result column to Datums of its type: a maker, then possibly a cast.
 #pragma once
 
 extern "C" {
@@ -15,11 +15,11 @@ namespace epe::pg {
 
 struct Conversion;
 
-/// Makes the Datum of a value that is not NULL, palloc'ed in the current memory context. A leaf.
+/// Makes the Datum of a non-NULL value, palloc'ed in the current memory context. A leaf.
 using MakeDatum = Datum (*)(const Conversion& conversion, const Column& column, std::int64_t row);
 
-/// Two stages: to the type that the map, the prototype or the row type names, by the rules of an
-/// explicit cast (varchar(7) cuts), then to the type of the AS list, by assignment.
+/// Two stages: an explicit cast (varchar(7) truncates) to the type in the map, the prototype or the
+/// row type, then an assignment cast to the type in the AS list.
 struct ConversionTarget {
     Oid mapped_type = InvalidOid;
     int32 mapped_modifier = -1;
@@ -27,20 +27,20 @@ struct ConversionTarget {
     int32 modifier = -1;
 };
 
-/// What the conversions of one column share.
+/// Shared by the conversions of one column.
 struct ConversionSite {
     const char* column = nullptr;        ///< in the server's encoding; null for a scalar result
     ExprContext* expressions = nullptr;  ///< casts are evaluated in it
 };
 
-/// For one kind of source column; palloc'ed, plain data, good for one call.
+/// For one kind of source column; palloc'ed, plain data, valid for one call.
 struct Conversion {
     Kind kind = Kind::kNull;
     MakeDatum make = nullptr;
-    ExprState* cast = nullptr;  ///< from the natural type; null when make gives the value itself
+    ExprState* cast = nullptr;  ///< from the natural type; null when make returns the target type
     ExprContext* expressions = nullptr;
-    bool casts_nulls = false;       ///< a domain may refuse NULL
-    bool is_alternatives = false;   ///< structs: the value is that of the one child that has one
+    bool casts_nulls = false;       ///< a domain may reject NULL
+    bool is_alternatives = false;   ///< structs: the value is that of the only non-NULL child
     Oid element_type = InvalidOid;  ///< lists
     int16 element_length = 0;
     bool element_by_value = false;
@@ -54,7 +54,7 @@ struct Conversion {
 /// A conversion for columns that look like `sample`. A leaf: raises 42846 when there is no cast.
 Conversion* make_conversion(const Column& sample, const ConversionTarget& target,
                             const ConversionSite& site) noexcept;
-/// Whether a conversion made for another column serves this one.
+/// Whether a conversion made for another column fits this one.
 bool is_conversion_for(const Conversion& conversion, const Column& column) noexcept;
 
 Datum convert_alternative(const Conversion& conversion, const Column& column, std::int64_t row,

@@ -1,4 +1,4 @@
-// Makes Datums of the PostgreSQL type that is natural for a kind of column.
+// Makes Datums of the natural PostgreSQL type of a kind of column.
 #include "pg/output/default_datum_internal.h"
 
 #include <cmath>
@@ -78,7 +78,7 @@ Datum make_float4_of_double(const Conversion&, const Column& column, std::int64_
     return Float4GetDatum(narrowed);
 }
 
-/// Rounds as the cast does.
+/// Rounds like the cast.
 template <typename Source>
 Datum make_bigint_of_float(const Conversion&, const Column& column, std::int64_t row) noexcept {
     return DirectFunctionCall1(dtoi8,
@@ -90,8 +90,8 @@ Datum numeric_of_text(char* text) noexcept {
                                Int32GetDatum(-1));
 }
 
-/// By the shortest digits that read back as the same float. PostgreSQL's own cast keeps 15, which
-/// would change whole numbers above 10^15.
+/// By the shortest digits that read back as the same float. PostgreSQL's own cast keeps 15 digits,
+/// which would change integers above 10^15.
 template <typename Source>
 Datum make_numeric_of_float(const Conversion&, const Column& column, std::int64_t row) noexcept {
     char digits[DOUBLE_SHORTEST_DECIMAL_LEN];
@@ -102,7 +102,7 @@ Datum make_numeric_of_float(const Conversion&, const Column& column, std::int64_
     return numeric_of_text(digits);
 }
 
-/// As float8 and real are printed with all their digits, whatever extra_float_digits is.
+/// The text of float8 and real with all digits, for every value of extra_float_digits.
 template <typename Source>
 Datum make_text_of_float(const Conversion&, const Column& column, std::int64_t row) noexcept {
     char digits[DOUBLE_SHORTEST_DECIMAL_LEN];
@@ -160,7 +160,7 @@ Datum make_text(const Conversion&, const Column& column, std::int64_t row) noexc
     return varlena_of(server_text_at(column, row));
 }
 
-/// JSON whose target is a text.
+/// JSON with a text target.
 Datum make_text_of_json(const Conversion&, const Column& column, std::int64_t row) noexcept {
     return varlena_of(server_json_at(column, row));
 }
@@ -169,7 +169,7 @@ Datum make_bytea(const Conversion&, const Column& column, std::int64_t row) noex
     return varlena_of(bytes_at(column, row));
 }
 
-/// For types that have no cast from bytea: their input reads the bytes as text.
+/// For types without a cast from bytea: their input function reads the bytes as text.
 Datum make_text_of_bytes(const Conversion&, const Column& column, std::int64_t row) noexcept {
     Bytes text = bytes_at(column, row);
     (void)pg_verify_mbstr(PG_UTF8, text.data, static_cast<int>(text.size), /* noError */ false);
@@ -186,7 +186,7 @@ Datum make_json(const Conversion&, const Column& column, std::int64_t row) noexc
     return DirectFunctionCall1(json_in, CStringGetDatum(pnstrdup(json.data, json.size)));
 }
 
-/// jsonb holds the characters themselves, so there is no escape for those that the encoding lacks.
+/// jsonb stores the characters themselves, so there is no escape for those that the encoding lacks.
 Datum make_jsonb(const Conversion&, const Column& column, std::int64_t row) noexcept {
     return DirectFunctionCall1(jsonb_in, CStringGetDatum(c_string_at(column, row)));
 }
@@ -282,7 +282,7 @@ NaturalType float_type(Oid target, NaturalType plain) noexcept {
     }
 }
 
-/// For the kinds that are made in one way, whatever the target.
+/// Kinds with only one maker, for any target.
 NaturalType only_type(Kind kind) noexcept {
     switch (kind) {
         case Kind::kDecimal:

@@ -1,4 +1,4 @@
-// What shape the result of a call must have, and which tuples of the SQL call it becomes.
+// The required shape of a call's result, and the tuples of the SQL call that it becomes.
 #include "pg/output/result_target.h"
 
 #include <algorithm>
@@ -50,7 +50,7 @@ Field fixed_field(const char* name, Kind kind) {
     return field;
 }
 
-/// NAME, VALUE and the rest (compatibility.md, SQL-34, SQL-38, SQL-41); pickles are ours.
+/// The fixed columns of each format (compatibility.md, SQL-34, SQL-38, SQL-41).
 Schema fixed_columns(Form form) {
     Schema columns;
     if (form == Form::kPickle || form == Form::kStored)
@@ -88,8 +88,8 @@ struct RowType {
     Form form = Form::kRelational;
 };
 
-/// The formats that the extension's own row types stand for. Types of these names that are not
-/// of the extension that the function belongs to mean nothing special.
+/// The formats of the extension's own row types. Types with these names in other extensions have no
+/// special meaning.
 Form form_of_row_type(Oid type, Oid function) noexcept {
     static constexpr std::pair<const char*, Form> kRowTypes[] = {{"pyq_json", Form::kJson},
                                                                  {"pyq_xml", Form::kXml},
@@ -174,7 +174,8 @@ ResultTarget ResultTarget::from_row_type(const FunctionCall& call, int row_argum
     return target;
 }
 
-/// PostgreSQL itself refuses FROM without an AS list; this is for other places, as SELECT lists.
+/// PostgreSQL itself rejects FROM without an AS list; this is for other places, such as SELECT
+/// lists.
 void ResultTarget::require_as_list(const Schema& wanted) const {
     if (descriptor_ != nullptr) return;
     throw Error(sqlstate::kUnsupported,

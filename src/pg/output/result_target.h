@@ -1,4 +1,4 @@
-// What shape the result of a call must have, and which tuples of the SQL call it becomes.
+// The required shape of a call's result, and the tuples of the SQL call that it becomes.
 #pragma once
 
 #include <cstdint>
@@ -14,34 +14,35 @@ namespace epe::pg {
 
 class FunctionCall;
 
-/// Where a column of the output shape ends, and through which types.
+/// The attribute of a column of the output shape, and the types of its conversion.
 struct TargetColumn {
     int attribute = 0;              ///< of the descriptor, from 0
-    std::uint32_t mapped_type = 0;  ///< first by an explicit cast to this ...
+    std::uint32_t mapped_type = 0;  ///< first an explicit cast to this ...
     std::int32_t mapped_modifier = -1;
-    std::uint32_t type = 0;  ///< ... then by assignment to this
+    std::uint32_t type = 0;  ///< ... then an assignment cast to this
     std::int32_t modifier = -1;
 };
 
-/// The declared result of a set-returning SQL function (compatibility.md, SQL-3).
-/// Its shape follows the column map or the prototype where there is one, else the AS list or the
-/// row type; types are PostgreSQL's. Lives no longer than the SQL call.
+/// The declared result of a set-returning SQL function (compatibility.md, SQL-3). Its shape follows
+/// the column map or the prototype if there is one, else the AS list or the row type; types are
+/// PostgreSQL's. Must not outlive the SQL call.
 class ResultTarget {
    public:
-    /// The form with OUT_FMT: the result is a SETOF record with an AS list. Throws Error 0A000
-    /// without one, 42804 when it does not fit (with the list to write as hint), 42704 for a bad
+    /// The variant with OUT_FMT: the result is a SETOF record with an AS list. Throws Error 0A000
+    /// without one, 42804 when it does not fit (with the correct list as hint), 42704 for a bad
     /// type in a map, 42P01 for an unknown prototype, 42501 without the right to read it.
     static ResultTarget from_format(const FunctionCall& call, const OutputFormat& format);
-    /// The form with OUT_ROW: the result is a set of the type of that argument. The extension's
+    /// The variant with OUT_ROW: the result is a set of the type of that argument. The extension's
     /// own pyq_json, pyq_xml and pyq_png mean those formats.
     static ResultTarget from_row_type(const FunctionCall& call, int row_argument);
 
-    /// The one row that a submission gives, in whatever the caller declared: the column "value", or
-    /// the only one of a type for texts; the rest is NULL. Throws Error 42804 when there is none.
+    /// The one row that a submission returns, in the columns that the caller declared: the column
+    /// "value", or the only one of a type for texts; the others are NULL. Throws Error 42804 when
+    /// there is none.
     static ResultTarget for_value(const FunctionCall& call);
 
     const OutputShape& shape() const noexcept { return shape_; }
-    /// Takes the columns of results in their order, whatever they are called.
+    /// Matches the columns of results by position and ignores their names.
     void match_by_position() noexcept { shape_.by_position = true; }
     /// One for each column of the shape.
     const std::vector<TargetColumn>& columns() const noexcept { return columns_; }
@@ -65,7 +66,7 @@ class ResultTarget {
     std::uint32_t row_domain_ = 0;
 };
 
-/// The shape of a result that is stored, to be replayed.
+/// The shape of a result that is stored and replayed later.
 OutputShape stored_shape();
 
 }  // namespace epe::pg

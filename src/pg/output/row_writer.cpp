@@ -18,7 +18,7 @@ namespace epe::pg {
 
 namespace {
 
-/// Values are released after so many rows, or fewer where rows are wide.
+/// Values are released after this many rows, or fewer if rows are wide.
 constexpr std::int64_t kRowsPerReset = 256;
 constexpr std::int64_t kBytesPerReset = std::int64_t{1} << 18;
 
@@ -52,8 +52,8 @@ std::int64_t rows_per_reset(const Batch& batch) noexcept {
     return std::clamp<std::int64_t>(kBytesPerReset / width, 1, kRowsPerReset);
 }
 
-/// Finds or makes a conversion for each column of the batch. A batch usually looks like the one
-/// before it, but the results of two calls may differ: integers here, floats there.
+/// Finds or makes a conversion for each column of the batch. A batch usually has the same kinds as
+/// the previous one, but the results of two calls may differ: integers here, floats there.
 void prepare_columns(RowWriter* writer, const Batch& batch) noexcept {
     if (batch.columns.size() != static_cast<std::size_t>(writer->column_count))
         ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR),
@@ -129,7 +129,7 @@ RowWriter* allocate_writer(TupleDesc descriptor, int column_count, MemoryContext
     const auto attributes = static_cast<std::size_t>(descriptor->natts);
     writer->values = static_cast<Datum*>(palloc0(sizeof(Datum) * attributes));
     writer->nulls = static_cast<bool*>(palloc(sizeof(bool) * attributes));
-    std::fill_n(writer->nulls, attributes, true);  // dropped attributes stay so
+    std::fill_n(writer->nulls, attributes, true);  // dropped attributes stay NULL
     MemoryContextSwitchTo(caller);
     return writer;
 }
@@ -154,7 +154,7 @@ void plan_column(RowWriter* writer, int index, const ColumnPlan& plan) noexcept 
 RowWriter* make_row_writer(const ResultTarget& target) {
     TupleDesc descriptor = target.descriptor();
     const int count = static_cast<int>(target.columns().size());
-    // Not the current context: a cursor that the call holds open may own that one.
+    // Not the current context, which a cursor that the call holds open may own.
     MemoryContext parent = target.call_info()->econtext->ecxt_per_tuple_memory;
     RowWriter* writer =
         guarded([=]() noexcept { return allocate_writer(descriptor, count, parent); });

@@ -11,7 +11,7 @@ extern "C" {
 
 namespace epe::pg {
 
-/// One result column on its way; palloc'ed, plain data.
+/// Conversion state of one result column; palloc'ed, plain data.
 struct WriterColumn {
     const char* name = nullptr;  ///< in the server's encoding; null for a scalar result
     int attribute = 0;
@@ -21,11 +21,11 @@ struct WriterColumn {
     const Column* source = nullptr;
 };
 
-/// Everything that the row loop needs; palloc'ed, plain data. It lives in a memory context of its
-/// own below the call's, which a failed call leaves to PostgreSQL to release.
+/// State of the row loop; palloc'ed, plain data. It lives in a memory context of its own below the
+/// call's, which PostgreSQL releases after a failed call.
 struct RowWriter {
     MemoryContext context = nullptr;
-    MemoryContext row_context = nullptr;  ///< values; emptied every few rows
+    MemoryContext row_context = nullptr;  ///< values; reset every few rows
     ExprContext* expressions = nullptr;
     TupleDesc descriptor = nullptr;
     Oid row_domain = InvalidOid;
@@ -34,9 +34,9 @@ struct RowWriter {
     WriterColumn* columns = nullptr;
     Datum* values = nullptr;
     bool* nulls = nullptr;
-    // Where the loop is, for the context of errors.
+    // The current position of the loop, for the context of errors.
     bool is_converting = false;
-    const WriterColumn* column = nullptr;  ///< null when the row is at fault, not one column
+    const WriterColumn* column = nullptr;  ///< null when the error concerns the row, not one column
     std::int64_t row = 0;                  ///< 1-based, in the result of its call
 };
 

@@ -42,7 +42,7 @@ void TuplestoreSink::close() {
     ReturnSetInfo* info = target_.call_info();
     info->returnMode = SFRM_Materialize;
     info->setResult = store_;
-    // Rows were formed with the descriptor that PostgreSQL expects: there is nothing to compare.
+    // Rows were formed with the descriptor that PostgreSQL expects: no comparison is needed.
     info->setDesc = nullptr;
     RowWriter* writer = writer_;
     guarded([=]() noexcept { free_row_writer(writer); });

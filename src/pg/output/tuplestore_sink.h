@@ -10,9 +10,9 @@ namespace epe::pg {
 class ResultTarget;
 struct RowWriter;
 
-/// Writes batches into a tuplestore of work_mem, spilling to disk beyond it. `target` must
-/// outlive it. close() hands the tuples to PostgreSQL; without it there is no result, and
-/// the abort of the call releases everything.
+/// Writes batches into a tuplestore of work_mem, spilling to disk beyond it. `target` must outlive
+/// it. close() passes the tuples to PostgreSQL; without it there is no result, and the abort of the
+/// call releases everything.
 class TuplestoreSink final : public ResultSink {
    public:
     explicit TuplestoreSink(const ResultTarget& target);

@@ -1,4 +1,4 @@
-// The columns that OUT_FMT names: by a map of names and types, or by a prototype.
+// The columns in OUT_FMT: from a map of names and types, or from a prototype.
 #include "pg/types/column_map.h"
 
 #include <array>
@@ -41,8 +41,8 @@ struct MappedType {
 
 // -------------------------------------------------------------------------- types of a map
 
-/// Type names that are key words: they mean the same whatever the search path, so that the most
-/// common maps need no parser.
+/// Type names that are key words: they have the same meaning for every search path, so that the
+/// most common maps need no parser.
 MappedType find_keyword_type(std::string_view name) noexcept {
     static constexpr std::array<std::pair<std::string_view, Oid>, 9> kTypes{{
         {"int", INT4OID},
@@ -61,11 +61,11 @@ MappedType find_keyword_type(std::string_view name) noexcept {
 }
 
 void describe_map_type(void* column) {
-    errposition(0);  // of the type's name, not of the statement
+    errposition(0);  // the position refers to the type's name, not to the statement
     errcontext("type of column \"%s\" in out_fmt", static_cast<const char*>(column));
 }
 
-/// Invalid when there is no such type; a text that cannot be a type's name raises. A leaf.
+/// Invalid when there is no such type; raises for a text that cannot be a type's name. A leaf.
 MappedType parse_type(const char* text) noexcept {
     MappedType type{InvalidOid, -1};
 #if PG_VERSION_NUM >= 160000
@@ -141,7 +141,8 @@ Schema prototype_columns(const std::string& name) {
         const Oid type = get_rel_type_id(oid);
         if (!OidIsValid(type))
             ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
-                            errmsg("\"%s\" has no row type to be a prototype", get_rel_name(oid))));
+                            errmsg("\"%s\" cannot be a prototype: it has no row type",
+                                   get_rel_name(oid))));
         return lookup_rowtype_tupdesc_copy(type, -1);
     });
     return schema_of(descriptor, true);

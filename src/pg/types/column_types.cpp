@@ -1,4 +1,4 @@
-// How PostgreSQL's types appear as columns of a batch.
+// Maps PostgreSQL's types to columns of a batch.
 #include "pg/types/column_types.h"
 
 #include <cstring>
@@ -20,7 +20,7 @@ namespace epe::pg {
 
 namespace {
 
-/// What the catalog says about a type that is no ordinary scalar.
+/// Catalog data of a type that is not an ordinary scalar.
 struct TypeFacts {
     Oid base;          // of a domain, else the type itself
     Oid element;       // of a true array, else 0
@@ -31,7 +31,7 @@ struct TypeFacts {
 
 TypeFacts look_up(Oid type) noexcept {
     TypeFacts facts{getBaseType(type), InvalidOid, nullptr, false, Variant::kPlain};
-    // These two are arrays by their layout but not by their text, and know no array casts.
+    // These two have the layout of arrays but another text form, and no array casts.
     if (facts.base != INT2VECTOROID && facts.base != OIDVECTOROID)
         facts.element = get_element_type(facts.base);
     if (!OidIsValid(facts.element) && get_typtype(facts.base) == TYPTYPE_COMPOSITE)

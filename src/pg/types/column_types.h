@@ -1,4 +1,4 @@
-// How PostgreSQL's types appear as columns of a batch.
+// Maps PostgreSQL's types to columns of a batch.
 #pragma once
 
 #include "core/batch/column_type.h"
@@ -7,8 +7,8 @@ namespace epe::pg {
 
 /// The column type of a PostgreSQL type: domains as their base type, arrays as lists, named
 /// composite types as structs without their dropped attributes; every type without a kind of its
-/// own is kText, in the words of its output function. numeric is kDecimal, or kFloat64 when
-/// `use_decimal` is false (input that numpy is to compute with). Throws PgError.
+/// own is kText, the text of its output function. numeric is kDecimal, or kFloat64 when
+/// `use_decimal` is false (input for computations in numpy). Throws PgError.
 ColumnType column_type_of(unsigned type_oid, bool use_decimal);
 
 }  // namespace epe::pg

@@ -1,4 +1,4 @@
-// How PostgreSQL's row types appear as schemas of batches.
+// Maps PostgreSQL's row types to schemas of batches.
 #pragma once
 
 extern "C" {
@@ -20,7 +20,7 @@ Field field_of(Form_pg_attribute attribute, bool use_decimal);
 /// A field for every attribute that is not dropped, in order. Throws PgError.
 Schema schema_of(TupleDesc descriptor, bool use_decimal);
 
-/// The kind of a type that needs no catalog to know: false for all but the ordinary scalar types.
+/// The kind of a type that needs no catalog lookup: false for all except the ordinary scalar types.
 bool find_scalar_kind(Oid type, bool use_decimal, Kind& kind) noexcept;
 
 }  // namespace epe::pg

@@ -1,4 +1,4 @@
-// Types of other extensions that are more than their text: pgvector's, and hstore.
+// Types of other extensions that are converted beyond their text: pgvector's, and hstore.
 #include "pg/types/extension_types_internal.h"
 
 #include <utility>
@@ -87,7 +87,7 @@ void find_reading_casts(Oid type, Variant variant, ReadingCasts* casts) noexcept
 Datum apply_reading_casts(ReadingCasts& casts, Datum value) noexcept {
     for (int i = 0; i < casts.count; ++i) {
         FmgrInfo* function = &casts.functions[i];
-        // Casts may also take a modifier, and whether they are explicit.
+        // Cast functions may also take a typmod and the explicit flag.
         value = function->fn_nargs == 1
                     ? FunctionCall1(function, value)
                     : FunctionCall3(function, value, Int32GetDatum(-1), BoolGetDatum(true));

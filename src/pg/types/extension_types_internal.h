@@ -1,4 +1,4 @@
-// Types of other extensions that are more than their text: pgvector's, and hstore.
+// Types of other extensions that are converted beyond their text: pgvector's, and hstore.
 #pragma once
 
 extern "C" {
@@ -11,11 +11,11 @@ extern "C" {
 
 namespace epe::pg {
 
-/// Which of these types a base type is: found by its name and that of its extension, so that a
-/// type of another origin with the same name is not one of them. A leaf.
+/// Which of these types a base type is: found by its name and its extension's name, so that a type
+/// of another origin with the same name does not match. A leaf.
 Variant extension_variant(Oid base) noexcept;
 
-/// The functions that lead from such a type to one that is read here: real[] or json.
+/// The cast functions from such a type to one that has a reader: real[] or json.
 struct ReadingCasts {
     FmgrInfo functions[2];
     int count = 0;
@@ -26,7 +26,7 @@ void find_reading_casts(Oid type, Variant variant, ReadingCasts* casts) noexcept
 /// real[] of a vector, json of an hstore. A leaf.
 Datum apply_reading_casts(ReadingCasts& casts, Datum value) noexcept;
 
-/// pgvector's `vector` beside another type of it; 0 when there is none. A leaf.
+/// The type `vector` in the same pgvector extension; 0 when there is none. A leaf.
 Oid vector_type_beside(Oid type) noexcept;
 
 }  // namespace epe::pg

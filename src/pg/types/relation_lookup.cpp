@@ -1,4 +1,4 @@
-// Finds a table, view or composite type by a name as people write it.
+// Finds a table, view or composite type by a name as users write it.
 #include "pg/types/relation_lookup.h"
 
 #include <vector>
@@ -58,8 +58,8 @@ struct Candidates {
     std::uint64_t count;
 };
 
-/// Relations whose name and schema differ from these at most in case, or not at all where they are
-/// quoted; without a schema, those that are visible.
+/// Relations whose name and schema differ from these at most in case, or not at all if quoted;
+/// without a schema, the visible ones.
 std::vector<Oid> lookup_ignoring_case(const NamePart* schema, const NamePart& name) {
     const char* schema_text = schema == nullptr ? "" : schema->text.c_str();
     const char* name_text = name.text.c_str();
@@ -134,7 +134,7 @@ Oid lookup_by_spelling(const NamePart* schema, const NamePart& name) {
     return InvalidOid;
 }
 
-/// Throws unless the name is that of the current database, which is what PostgreSQL takes too.
+/// Throws unless the name is the current database's; PostgreSQL accepts only that one, too.
 void require_current_database(const NamePart& database, const char* argument) {
     struct Name {
         const char* text;

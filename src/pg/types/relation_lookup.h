@@ -1,4 +1,4 @@
-// Finds a table, view or composite type by a name as people write it.
+// Finds a table, view or composite type by a name as users write it.
 #pragma once
 
 #include <string>
@@ -10,10 +10,11 @@ struct FoundRelation {
     std::string qualified_name{};  ///< schema and name in quotes, UTF-8
 };
 
-/// Finds `text` (`name` or `schema.name`, each part in double quotes or not) along the search
-/// path: as given, then folded to lower case, then ignoring case where that is unique; quoted
-/// parts only as given. `argument` is the SQL argument, for messages. Composite types count only
-/// when asked for. Checks no privilege. Throws Error 22023 (bad name), 42P01 listing candidates.
+/// Finds `text` (`name` or `schema.name`, each part in double quotes or not) along the search path:
+/// as written, then folded to lower case, then a unique match ignoring case; quoted parts only as
+/// written. `argument` is the SQL argument, for messages. Composite types match only with
+/// `allows_composite`. Checks no privilege. Throws Error 22023 (bad name), 42P01 listing
+/// candidates.
 FoundRelation find_relation(const std::string& text, const char* argument, bool allows_composite);
 
 }  // namespace epe::pg

@@ -38,7 +38,7 @@ Ref exchange_item(PyObject* dict, PyObject* key, PyObject* value) {
     return kept;
 }
 
-/// Prints the pending exception to the server's log, unless it asks for the end. Returns the exit
+/// Prints the pending exception to the server's log, unless it is SystemExit. Returns the exit
 /// status of a program that ends with it.
 int report_last_exception() noexcept {
     if (PyErr_ExceptionMatches(PyExc_SystemExit) == 0) {
@@ -96,7 +96,7 @@ Activation* Activation::current() noexcept { return is_forked_child() ? nullptr 
 
 void Activation::end_forked_child() noexcept {
     if (!is_forked_child()) return;
-    // Not exit(): PostgreSQL's atexit callback is for the parent.
+    // Not exit(): PostgreSQL's atexit callbacks belong to the parent.
     _exit(PyErr_Occurred() == nullptr ? 0 : report_last_exception());
 }
 

@@ -1,4 +1,4 @@
-// Activations: which request runs Python at the moment, and what C++ exception waits for its end.
+// Activations: the request that currently runs Python, and a C++ exception kept until it ends.
 #pragma once
 
 #include <exception>
@@ -12,21 +12,21 @@
 
 namespace epe::py {
 
-/// What one request lends to the Python code that runs for it; outlives its activations.
+/// State of one request for the Python code that runs for it; outlives its activations.
 struct RequestLink {
     Host* host;
     InterruptFlags flags;
     Output* output;
     EnginePlace place = EnginePlace::kBackend;
-    /// Whether only trusted roles' pickles may be loaded here (trust.md, "Pickles").
+    /// Whether only pickles of trusted roles may be loaded here (trust.md, "Pickles").
     bool must_trust = true;
 };
 
-/// Stands on the C++ stack while Python may run for a request: directs sys.stdout and sys.stderr
-/// to it, makes Python stoppable and takes the exceptions of its Host. Activations nest when a
+/// An object on the C++ stack while Python may run for a request: directs sys.stdout and sys.stderr
+/// to it, makes Python interruptible and keeps the exceptions of its Host. Activations nest when a
 /// script's SQL runs another script; the innermost one is current.
 ///
-/// After every piece of Python comes settle(), whether it failed or not.
+/// settle() must be called after every call of Python, failed or not.
 class Activation {
    public:
     explicit Activation(const RequestLink& link);
@@ -34,24 +34,25 @@ class Activation {
     Activation(const Activation&) = delete;
     Activation& operator=(const Activation&) = delete;
 
-    /// True when the SQL of another script caused this one.
+    /// True when it was started by the SQL of another script.
     bool is_nested() const noexcept { return outer_ != nullptr; }
-    /// The innermost activation; null when no script runs, and in a process that one has forked.
+    /// The innermost activation; null when no script runs, and in a process that a script has
+    /// forked.
     static Activation* current() noexcept;
-    /// To be called when control is back from Python. A process that the script has forked ends
-    /// here, as the script would end a program: the session is the parent's.
+    /// To be called after every return from Python. A process that the script has forked ends here,
+    /// with the exit status of a program: the session belongs to the parent.
     static void end_forked_child() noexcept;
-    /// True on the thread that runs the current activation: only there the Host may be used.
+    /// True on the thread that runs the current activation: only that thread may use the Host.
     static bool is_engine_thread() noexcept;
-    /// The Host of the current activation. Sets a Python exception and throws ScriptError when
-    /// no script runs, on a foreign thread, and when a kept exception flies already.
+    /// The Host of the current activation. Sets a Python exception and throws ScriptError when no
+    /// script runs, on a foreign thread, and when a kept exception is in flight.
     static Host& host();
 
-    /// Keeps a C++ exception until settle(); the first one wins. The script is interrupted again
-    /// and again until it ends.
+    /// Keeps a C++ exception until settle(); the first one wins. The script is interrupted
+    /// repeatedly until it ends.
     void keep(std::exception_ptr exception) noexcept;
     bool is_doomed() const noexcept { return kept_ != nullptr || is_host_closed_; }
-    /// From now on the script may not use the Host: an exception flies past it.
+    /// From now on, the script may not use the Host: an exception is in flight.
     void close_host() noexcept { is_host_closed_ = true; }
 
     EnginePlace place() const noexcept { return link_.place; }
@@ -59,8 +60,8 @@ class Activation {
     Output& output() noexcept { return *link_.output; }
     bool must_trust() const noexcept { return link_.must_trust; }
 
-    /// Throws the kept exception, or lets the Host handle a pending interrupt, which may throw.
-    /// No Python exception may be pending.
+    /// Throws the kept exception, or lets the Host process a pending interrupt, which may throw. No
+    /// Python exception may be pending.
     void settle();
 
    private:

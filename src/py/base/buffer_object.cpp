@@ -13,7 +13,7 @@ struct BufferObject {
 };
 
 PyObject* buffer_type = nullptr;
-std::byte nothing[1];  // what an empty buffer points to
+std::byte nothing[1];  // the address of empty buffers
 
 void destroy(PyObject* self) noexcept {
     PyTypeObject* const type = Py_TYPE(self);

@@ -1,4 +1,4 @@
-// Python objects that own a Buffer, so that arrays can look at it without a copy.
+// Python objects that own a Buffer, so that arrays can use its memory without a copy.
 #pragma once
 
 #include "core/batch/buffer.h"

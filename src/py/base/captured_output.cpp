@@ -1,4 +1,4 @@
-// Lines that a script prints become notices, its warnings become warnings.
+// Printed lines of a script become notices, its warnings become warnings.
 #include "py/base/captured_output_internal.h"
 
 #include <algorithm>
@@ -32,7 +32,7 @@ void Output::warn(const std::string& text, const std::string& identity) {
 }
 
 void Output::send_complete_lines(Stream stream) {
-    // Taken out first: a notice may throw, and what has been sent must not be sent again.
+    // Removed first: a notice may throw, and must not be sent again.
     std::string text = std::exchange(partial_[stream], {});
     std::size_t start = 0;
     try {
@@ -54,11 +54,11 @@ void Output::send_complete_lines(Stream stream) {
 
 void Output::send_line(std::string_view line) {
     if (line.ends_with('\r')) line.remove_suffix(1);
-    // A progress bar writes its line again and again: the last state counts, as on a terminal.
+    // A progress bar rewrites its line: the last state counts, as on a terminal.
     const std::size_t overwritten = line.rfind('\r');
     if (overwritten != std::string_view::npos) line.remove_prefix(overwritten + 1);
     std::string text(line);
-    std::replace(text.begin(), text.end(), '\0', ' ');  // PostgreSQL's texts cannot hold it
+    std::replace(text.begin(), text.end(), '\0', ' ');  // PostgreSQL's texts cannot contain it
     if (++line_count_ <= kFirstLines) {
         notice(text);
         return;
@@ -74,7 +74,7 @@ void Output::notice(const std::string& line) {
     }
     try {
         host_.notice(line);
-    } catch (...) {  // a cancel, usually: the rest of the output is sent before it flies
+    } catch (...) {  // usually a cancel: the rest of the output is sent before the rethrow
         if (failure_ == nullptr) failure_ = std::current_exception();
     }
 }
@@ -114,7 +114,7 @@ PyObject* streams[2] = {nullptr, nullptr};
 PyObject* forget_function = nullptr;
 bool has_shown_warning = false;
 
-/// write_output(stream, text): False when no script runs (the stream then falls back on stderr).
+/// write_output(stream, text): False when no script runs (the stream then uses stderr).
 PyObject* write_output(PyObject*, PyObject* const* arguments, Py_ssize_t count) noexcept {
     return callback([&] {
         if (count != 2 || !PyUnicode_Check(arguments[1])) {
@@ -128,7 +128,7 @@ PyObject* write_output(PyObject*, PyObject* const* arguments, Py_ssize_t count) 
         std::string_view text;
         if (PyUnicode_IS_COMPACT_ASCII(arguments[1])) {
             text = utf8(arguments[1]);
-        } else {  // lone surrogates have no UTF-8
+        } else {  // lone surrogates cannot be encoded
             encoded =
                 Ref::steal(PyUnicode_AsEncodedString(arguments[1], "utf-8", "backslashreplace"));
             text = {PyBytes_AS_STRING(encoded.get()),

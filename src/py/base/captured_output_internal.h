@@ -1,4 +1,4 @@
-// What a script prints and warns, on its way to the client.
+// Sends the output and the warnings of a script to the client.
 #pragma once
 
 #include <cstdint>
@@ -13,22 +13,22 @@
 
 namespace epe::py {
 
-/// The printed lines and warnings of one request. Complete lines become notices at once, the
-/// first kFirstLines of them; of the rest only the last kLastLines, at the end of the request.
+/// The printed lines and warnings of one request. Complete lines become notices immediately, up to
+/// kFirstLines; of the rest only the last kLastLines, at the end of the request.
 class Output {
    public:
     static constexpr std::int64_t kFirstLines = 1000;
     static constexpr std::size_t kLastLines = 100;
-    /// Distinct warnings; of further ones the number is told at the end of the request.
+    /// Distinct warnings; the number of further ones is reported at the end of the request.
     static constexpr std::size_t kMostWarnings = 1000;
-    /// A line is cut here when nothing ends it.
+    /// Maximum length of a line.
     static constexpr std::size_t kLongestLine = std::size_t{1} << 20;
 
     enum Stream : std::uint8_t { kStdout = 0, kStderr = 1 };
 
     explicit Output(Host& host) noexcept : host_(host) {}
 
-    /// On the engine's thread only. May throw what Host::notice throws.
+    /// On the engine's thread only. May throw the exceptions of Host::notice.
     void write(Stream stream, std::string_view text);
     /// From other threads, which hold the GIL but may not call PostgreSQL: sent with the next
     /// write() or end_call().
@@ -36,9 +36,9 @@ class Output {
     /// Once per distinct category, text and line.
     void warn(const std::string& text, const std::string& identity);
 
-    /// Sends what has not been ended by a newline. Sends everything before it throws.
+    /// Sends an incomplete last line. Sends everything before it throws.
     void end_call();
-    /// Also what was held back.
+    /// Also sends held-back lines.
     void end_request();
 
    private:
@@ -53,17 +53,17 @@ class Output {
     std::deque<std::string> held_back_{};
     std::set<std::string> warned_{};
     std::int64_t warnings_left_out_ = 0;
-    std::exception_ptr failure_{};  // of end_call(), until everything is sent
+    std::exception_ptr failure_{};  // of end_call(), until all output is sent
     bool is_ending_ = false;
 };
 
-/// The objects that stand as sys.stdout and sys.stderr while a script runs (borrowed).
+/// The sys.stdout and sys.stderr of running scripts (borrowed).
 PyObject* output_stream(Output::Stream stream);
 
-/// Makes the stream objects and takes over warnings.showwarning. Called once, at start.
+/// Creates the stream objects and replaces warnings.showwarning. Called once, at start.
 void install_output(PyObject* module);
 
-/// To be called at the start of a request: warnings that an earlier request has shown are shown
+/// To be called at the start of a request, so that warnings shown in an earlier request are shown
 /// again.
 void forget_shown_warnings();
 

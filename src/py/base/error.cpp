@@ -1,4 +1,4 @@
-// Turns Python exceptions into Errors and C++ exceptions into Python exceptions.
+// Converts Python exceptions to Errors and C++ exceptions to Python exceptions.
 #include "py/base/error_internal.h"
 
 #include <algorithm>
@@ -53,7 +53,7 @@ bool is_sqlstate(const std::string& text) noexcept {
     if (text.size() != kStateLength) return false;
     for (const char c : text)
         if (!((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z'))) return false;
-    // Classes 00 to 02 stand for success, a warning and no data: no error has them.
+    // Classes 00 to 02 are success, warning and no data: no error has them.
     return text[0] != '0' || (text[1] != '0' && text[1] != '1' && text[1] != '2');
 }
 
@@ -63,7 +63,7 @@ std::string sqlstate_of(PyObject* exception) {
     return is_sqlstate(own) ? own : sqlstate::kScriptFailed;
 }
 
-/// Message and traceback as the runtime module `errors` prints them.
+/// Message and traceback as formatted by the runtime module `errors`.
 void describe(PyObject* exception, ErrorReport& report) {
     try {
         static PyObject* describe_function = nullptr;
@@ -74,12 +74,12 @@ void describe(PyObject* exception, ErrorReport& report) {
         report.message = utf8(PyTuple_GetItem(answer.get(), 0));
         report.context = utf8(PyTuple_GetItem(answer.get(), 1));
     } catch (const ScriptError&) {
-        PyErr_Clear();  // no memory, or too deep: the name of the type must do
+        PyErr_Clear();  // out of memory or nested too deeply: use the name of the type
         report.message = Py_TYPE(exception)->tp_name;
     }
 }
 
-/// What helps with the first mistakes: a hint, or the module that is missing.
+/// Help for common mistakes: a hint, or the missing module.
 void add_help(PyObject* exception, ErrorReport& report) {
     try {
         static PyObject* help_function = nullptr;
@@ -147,7 +147,7 @@ void set_from_current_exception() noexcept {
         PyErr_SetString(PyExc_OverflowError, "a value is too long");
         return;
     } catch (const Error& error) {
-        // A subclass is PostgreSQL's own error, which needs a rollback; so does the end of the
+        // A subclass is PostgreSQL's own error, which requires a rollback; so does the end of the
         // statement, even when a subtransaction has been rolled back for it.
         const std::string& state = error.report().sqlstate;
         const bool ends_statement = state == sqlstate::kQueryCanceled || state.starts_with("57P");
@@ -155,7 +155,7 @@ void set_from_current_exception() noexcept {
             set_error(error);
             return;
         }
-    } catch (...) {  // whatever it is: it must not get lost
+    } catch (...) {  // any other exception must not get lost
     }
     if (Activation* const active = Activation::current()) active->keep(in_flight);
     PyErr_SetString(exception_types.host_error, "the statement has failed and must end");

@@ -1,4 +1,4 @@
-// Memory that a script's object names, read through a pipe.
+// Memory of a script's objects, read through a pipe.
 #include "py/base/foreign_memory_internal.h"
 
 #include <fcntl.h>
@@ -18,8 +18,8 @@ namespace epe::py {
 
 namespace {
 
-constexpr std::size_t kPiece = 65536;  // what a pipe holds by default
-constexpr std::size_t kPages = 256;    // looked at by one system call
+constexpr std::size_t kPiece = 65536;  // default capacity of a pipe
+constexpr std::size_t kPages = 256;    // checked by one system call
 
 [[noreturn]] void fail(const char* what) {
     throw Error(sqlstate::kInsufficientResources,

@@ -1,12 +1,12 @@
-// Memory that a script's object names, read so that a wrong address is an error and no signal.
+// Memory of a script's objects, read so that a wrong address is an error instead of a signal.
 #pragma once
 
 #include "core/batch/foreign_memory.h"
 
 namespace epe::py {
 
-/// Lets the kernel read the memory: a write to a pipe fails with EFAULT where a load would end the
-/// process. The pipe lives as long as the object.
+/// Lets the kernel read the memory: a write to a pipe fails with EFAULT where a load would crash
+/// the process. The pipe lives as long as the object.
 class PipeMemory final : public ForeignMemory {
    public:
     PipeMemory();

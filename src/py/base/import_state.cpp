@@ -1,4 +1,4 @@
-// Whether the code that runs now is importing a module.
+// Whether the running code is importing a module.
 #include "py/base/import_state_internal.h"
 
 #include "py/base/ref_internal.h"
@@ -7,13 +7,12 @@ namespace epe::py {
 
 namespace {
 
-/// Between an import and the body of a module, or two imports, there are a handful of frames. A
-/// stack may have millions, which nobody has the time to look through.
+/// Between an import and the body of a module, or two imports, there are only a few frames. A stack
+/// may have millions of frames, too many to search.
 constexpr int kMostFrames = 256;
 
-/// The code of what every import of a module that is not there yet runs through: statements,
-/// __import__, importlib.import_module and those of C. Null when a script has put something else
-/// in its place.
+/// The code object that every import of a module not loaded yet runs through: statements,
+/// __import__, importlib.import_module and C code. Null when a script has replaced it.
 PyObject* import_code() noexcept {
     PyObject* const machinery = PyDict_GetItemString(PyImport_GetModuleDict(), "_frozen_importlib");
     if (machinery == nullptr) return nullptr;

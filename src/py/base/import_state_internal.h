@@ -1,4 +1,4 @@
-// Whether the code that runs now is importing a module.
+// Whether the running code is importing a module.
 #pragma once
 
 namespace epe::py {

@@ -1,21 +1,22 @@
-// Signal handlers and a timer that reach Python code wherever it hangs.
+// Signal handlers and a timer that interrupt Python code wherever it blocks.
 //
-// Python looks at signals between bytecodes and when a system call returns EINTR. PostgreSQL's own
-// handlers only set flags and restart system calls, so they stop neither a loop nor a sleep.
-// Ours stand before them, from the first script of the process on: they call PostgreSQL's handler
-// and, when a script runs and something is pending, trip Python's SIGINT, whose Python-level
-// handler raises. A timer on a private signal, which alone does not restart system calls, repeats
-// that: soon, for a system call that the first signal has restarted, then every 50 ms, for scripts
-// that swallow the exception. It runs only while something is pending.
+// Python checks for signals between bytecodes and when a system call returns EINTR. PostgreSQL's
+// own handlers only set flags and restart system calls, so they interrupt neither a loop nor a
+// sleep. The handlers here are installed before them, at the first script of the process: they call
+// PostgreSQL's handler and, when a script runs and an interrupt is pending, trip Python's SIGINT,
+// whose Python-level handler raises. A timer on a private signal, the only one that does not
+// restart system calls, repeats that: soon, for a system call that the first signal has restarted,
+// then every 50 ms, for scripts that swallow the exception. It runs only while an interrupt is
+// pending.
 //
-// The handlers are not taken away after a call, because eight sigaction calls cost more than a
-// trivial script. With no script running they do nothing but call PostgreSQL's. Code that puts
-// handlers of its own in their place is found out: after long calls and before later ones.
+// The handlers are not removed after a call, because eight sigaction calls cost more than a trivial
+// script. With no script running they only call PostgreSQL's. Code that installs handlers of its
+// own is detected after long calls and before later ones.
 //
-// An exception in the middle of an import would leave modules half made for the rest of the
-// process: numpy refuses to be loaded again, pandas stays "partially initialized". Taking out of
-// sys.modules what was being imported does not help, since C extensions keep what they have set up.
-// So a cancel waits for the end of the import, for a bounded time, in case that never comes.
+// An exception in the middle of an import would leave partially initialized modules for the rest of
+// the process: numpy refuses to be loaded again, pandas stays "partially initialized". Removing the
+// modules from sys.modules does not help, since C extensions keep their state. So a cancel waits
+// for the end of the import, for a limited time, in case the import does not end.
 #include "py/base/interrupt_internal.h"
 
 #include <pthread.h>
@@ -43,36 +44,36 @@ namespace {
 
 constexpr int kSignals[] = {SIGINT, SIGTERM, SIGUSR1, SIGALRM};
 constexpr std::size_t kSignalCount = sizeof(kSignals) / sizeof(kSignals[0]);
-/// Signals whose handlers of PostgreSQL end a session, or wake up the parent's.
+/// Signals whose PostgreSQL handlers end a session, or wake up the parent's.
 constexpr int kNotForChildren[] = {SIGINT, SIGTERM, SIGUSR1, SIGALRM, SIGQUIT};
 constexpr long kFirstTickNanoseconds = 1'000'000;
 constexpr long kRepeatNanoseconds = 50'000'000;
-/// Handlers are verified when that much time has passed.
+/// Interval of the verification of handlers.
 constexpr std::int64_t kVerifyMilliseconds = 10;
-/// So many times a script may clean up in peace; then it is interrupted at every step, so that
-/// no loop around `except BaseException` goes on.
+/// The number of interrupts that let a script clean up; after that it is interrupted at every step,
+/// so that a loop around `except BaseException` ends.
 constexpr int kPatience = 3;
-/// So long imports may put off what ends the statement. scikit-learn takes a second or two on a
-/// machine that is busy.
+/// Maximum time that imports may delay the end of the statement. scikit-learn takes a second or two
+/// on a busy machine.
 constexpr std::int64_t kImportMilliseconds = 5000;
 
-// Plain data: handlers read it. Written by the engine's thread only; what a handler needs is
-// complete before depth becomes 1.
+// Plain data: handlers read it. Written by the engine's thread only; everything that a handler
+// needs is set before depth becomes 1.
 struct State {
     volatile sig_atomic_t depth;  // of guards
-    std::int64_t verified;        // when the handlers were last known to stand, in milliseconds
+    std::int64_t verified;        // when the handlers were last verified, in milliseconds
     InterruptFlags flags;
     pthread_t thread;  // that of the outermost guard
     struct sigaction previous[kSignalCount];
     volatile sig_atomic_t is_doomed;  // an exception waits for the script to end
     volatile sig_atomic_t is_ticking;
     bool is_forked_child;
-    pid_t process;  // whose handlers these are
+    pid_t process;  // the process that owns these handlers
     timer_t timer;
     bool has_timer;
     int timer_signal;
-    int raised;            // exceptions raised in the script for what is pending now
-    std::int64_t put_off;  // since when, in milliseconds; 0: nothing was
+    int raised;                  // exceptions raised in the script for the pending interrupt
+    std::int64_t delayed_since;  // since when it is delayed, in milliseconds; 0: not delayed
 };
 State state{};
 
@@ -94,16 +95,15 @@ void trip_python() noexcept {
 #endif
 }
 
-/// Interrupts Python when there is a reason, and sees to it that it is done again. Safe in a
-/// signal handler.
+/// Interrupts Python if necessary, and arranges for a repetition. Async-signal-safe.
 void interrupt_if_pending() noexcept {
     const bool has_reason = state.depth > 0 && (state.is_doomed || state.flags.is_pending());
     if (has_reason) trip_python();
     if (has_reason != static_cast<bool>(state.is_ticking)) set_timer(has_reason);
 }
 
-/// True when the signal landed on another thread and has been sent on to ours. Between scripts
-/// too: PostgreSQL's handlers change what its own thread changes without a lock.
+/// True when the signal was delivered to another thread and has been forwarded to the engine's.
+/// Also between scripts: PostgreSQL's handlers change data of its own thread without a lock.
 bool pass_on(int number) noexcept {
     if (pthread_equal(pthread_self(), state.thread) != 0) return false;
     pthread_kill(state.thread, number);
@@ -118,7 +118,7 @@ void on_tick(int number) noexcept {
 
 void on_signal(int number, siginfo_t* info, void* context) noexcept {
     const int saved = errno;
-    if (getpid() != state.process) {  // a child, so young that forget_session() has not run
+    if (getpid() != state.process) {  // a child in which forget_session() has not run yet
         signal(number, SIG_DFL);
         raise(number);
     } else if (!pass_on(number)) {
@@ -135,7 +135,7 @@ void on_signal(int number, siginfo_t* info, void* context) noexcept {
     errno = saved;
 }
 
-/// A real-time signal that nobody uses gets on_tick.
+/// Installs on_tick for an unused real-time signal.
 void claim_timer_signal() {
     for (int number = SIGRTMIN + 4; number <= SIGRTMAX; ++number) {
         struct sigaction current {};
@@ -150,8 +150,8 @@ void claim_timer_signal() {
     throw Error(sqlstate::kInternal, "no real-time signal is free");
 }
 
-/// In the child of a fork. One that a script has forked shares the parent's session, shared memory
-/// and connection: PostgreSQL's handlers must not touch them there, and a signal ends it.
+/// In the child of a fork. A child that a script has forked shares the parent's session, shared
+/// memory and connection: PostgreSQL's handlers must not use them there, and a signal ends it.
 void forget_session() noexcept {
     state.has_timer = false;  // timers are not inherited
     if (state.depth == 0) return;
@@ -165,8 +165,8 @@ void create_timer() {
         claim_timer_signal();
         pthread_atfork(nullptr, nullptr, forget_session);
     }
-    // To this thread: a signal for the process could reach another, and the sandbox refuses to pass
-    // real-time signals on.
+    // To this thread: a signal for the process could be delivered to another one, and the sandbox
+    // does not allow forwarding real-time signals.
     struct sigevent event {};
     event.sigev_notify = SIGEV_THREAD_ID;
     event.sigev_notify_thread_id = static_cast<pid_t>(syscall(SYS_gettid));
@@ -180,9 +180,10 @@ void create_timer() {
 
 PyMethodDef python_handler_definition = {"on_signal", on_python_signal, METH_VARARGS, nullptr};
 
-/// PyErr_SetInterruptEx does nothing unless SIGINT has a Python-level handler. Setting it also
-/// installs a C-level handler, which is put back at once. Another language may have set one of
-/// its own meanwhile. The functions are those in C, which no trace function of a script's sees.
+/// PyErr_SetInterruptEx is a no-op unless SIGINT has a Python-level handler. Setting it also
+/// installs a C-level handler, which is replaced immediately. Another language may have set one of
+/// its own meanwhile. The C functions are used because a script's trace functions cannot observe
+/// them.
 void install_python_handler() {
     static PyObject* handler = nullptr;
     static PyObject* get_handler = nullptr;
@@ -212,12 +213,12 @@ std::int64_t now_in_milliseconds() noexcept {
     return std::int64_t{now.tv_sec} * 1000 + now.tv_nsec / 1'000'000;
 }
 
-/// Whether what ends the statement has to wait for an import. The timer asks again.
+/// Whether the end of the statement has to wait for an import. The timer checks again.
 bool waits_for_import(const InterruptFlags& flags) noexcept {
     if (flags.is_last() || state.raised > kPatience || !is_importing()) return false;
     const std::int64_t now = now_in_milliseconds();
-    if (state.put_off == 0) state.put_off = now;
-    return now - state.put_off < kImportMilliseconds;
+    if (state.delayed_since == 0) state.delayed_since = now;
+    return now - state.delayed_since < kImportMilliseconds;
 }
 
 /// Raises the exception that ends the script. Never returns.
@@ -231,8 +232,9 @@ bool is_ours(const struct sigaction& action) noexcept {
     return (action.sa_flags & SA_SIGINFO) != 0 && action.sa_sigaction == on_signal;
 }
 
-/// Puts our handlers in place where others stand. Before a script they are PostgreSQL's, or those
-/// of another language, and are called by ours; after it they are the script's and are dropped.
+/// Installs these handlers where others are installed. Before a script, the others are
+/// PostgreSQL's, or another language's, and are called by these; after it, they are the script's
+/// and are dropped.
 void stand_before(bool adopts_others) noexcept {
     for (std::size_t i = 0; i < kSignalCount; ++i) {
         struct sigaction current {};
@@ -258,7 +260,7 @@ void enter_first(const InterruptFlags& flags) {
     state.thread = pthread_self();
     state.is_doomed = 0;
     state.raised = 0;
-    state.put_off = 0;
+    state.delayed_since = 0;
 }
 
 void leave_last() noexcept {
@@ -275,7 +277,7 @@ void prepare_interrupts() { create_timer(); }
 InterruptGuard::InterruptGuard(const InterruptFlags& flags) {
     if (state.depth == 0) enter_first(flags);
     state.depth = state.depth + 1;
-    if (flags.is_pending()) interrupt_if_pending();  // it came before the guard
+    if (flags.is_pending()) interrupt_if_pending();  // it arrived before the guard
 }
 
 InterruptGuard::~InterruptGuard() {
@@ -311,7 +313,7 @@ void check_cancel() {
 PyObject* on_python_signal(PyObject*, PyObject*) noexcept {
     return callback([] {
         Activation* const active = Activation::current();
-        // A trip that was left over may be noticed by the next Python code, whosever it is.
+        // A leftover trip would be noticed by the next Python code, of any script.
         if (active == nullptr || !is_guarded_thread()) return Ref::none();
         const InterruptFlags& flags = active->flags();
         if (active->is_doomed() || (flags.is_pending() && flags.is_cancel())) {
@@ -322,7 +324,7 @@ PyObject* on_python_signal(PyObject*, PyObject*) noexcept {
             raise_in_script(exception_types.cancelled, "the statement is cancelled");
         }
         state.raised = 0;
-        state.put_off = 0;
+        state.delayed_since = 0;
         if (!flags.is_pending()) return Ref::none();
         Activation::host().check_interrupts();
         return Ref::none();

@@ -1,4 +1,4 @@
-// Makes Python code stoppable by PostgreSQL's signals.
+// Makes Python code interruptible by PostgreSQL's signals.
 #pragma once
 
 #include "core/pipeline/ports.h"
@@ -6,9 +6,9 @@
 
 namespace epe::py {
 
-/// While a guard lives, a signal of PostgreSQL interrupts the Python code of this thread: system
-/// calls return EINTR and the interpreter runs our Python-level SIGINT handler, every 50 ms for
-/// as long as PostgreSQL has something pending. Guards nest; all are cheap.
+/// While a guard exists, a signal for PostgreSQL interrupts the Python code of this thread: system
+/// calls return EINTR and the interpreter runs the Python-level SIGINT handler below, every 50 ms
+/// while a PostgreSQL interrupt is pending. Guards nest; all are cheap.
 class InterruptGuard {
    public:
     explicit InterruptGuard(const InterruptFlags& flags);
@@ -23,16 +23,16 @@ bool is_guarded_thread() noexcept;
 /// True in a process that a script has forked: PostgreSQL may not be used there.
 bool is_forked_child() noexcept;
 
-/// From now on, until `false` is set or the outermost guard ends, the script is interrupted again
-/// and again: an exception waits for it to end.
+/// From now on, until `false` is set or the outermost guard ends, the script is interrupted
+/// repeatedly: an exception waits for its end.
 void set_doomed(bool is_doomed) noexcept;
 
 /// Throws ScriptError, with the exception that ends the script set, when the statement must end.
 /// Runs no Python code. For loops of C++ and between pieces of long work.
 void check_cancel();
 
-/// The Python-level handler of SIGINT: raises Cancelled, HostError, or lets the Host handle what
-/// is pending.
+/// The Python-level handler of SIGINT: raises Cancelled, HostError, or lets the Host process the
+/// pending interrupt.
 PyObject* on_python_signal(PyObject* module, PyObject* arguments) noexcept;
 
 }  // namespace epe::py

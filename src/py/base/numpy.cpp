@@ -1,4 +1,4 @@
-// Calls of numpy: ndarray(shape, dtype, buffer) over our buffers.
+// Calls of numpy: ndarray(shape, dtype, buffer) over Buffers.
 #include "py/base/numpy_internal.h"
 
 #include <utility>
@@ -16,7 +16,7 @@ constexpr const char* kElementTypeNames[] = {
 constexpr std::size_t kElementTypeCount = static_cast<std::size_t>(ElementType::kCount);
 static_assert(sizeof(kElementTypeNames) / sizeof(kElementTypeNames[0]) == kElementTypeCount);
 
-// Found once, never released.
+// Looked up once, never released.
 struct Numpy {
     PyObject* array_type = nullptr;
     PyObject* types[kElementTypeCount] = {};
@@ -25,7 +25,7 @@ struct Numpy {
 const Numpy& numpy() {
     static Numpy names;
     if (names.array_type != nullptr) return names;
-    // Missing, it is told as what the input lacks: a matrix of numbers is made here alone.
+    // Reported as a requirement of the input: only a matrix of numbers is created here.
     const Ref require = attribute(import_module("_oml_epe_runtime.inputs").get(), "require_numpy");
     const Ref module = call(require.get(), to_python("numpy.ndarray"));
     const Ref make_type = attribute(module.get(), "dtype");

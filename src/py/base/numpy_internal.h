@@ -25,7 +25,7 @@ enum class ElementType : std::uint8_t {
     kCount,
 };
 
-/// A one-dimensional array that owns the buffer. Needs numpy, which is imported at need.
+/// A one-dimensional array that owns the buffer. Needs numpy, which is imported if necessary.
 Ref make_array(Buffer buffer, ElementType type, std::int64_t length);
 /// A two-dimensional array of doubles in C order.
 Ref make_matrix(Buffer buffer, std::int64_t rows, std::int64_t columns);
@@ -46,7 +46,7 @@ class ObjectArray {
         slots_[row] = value.release();
         Py_XDECREF(old);
     }
-    /// Ends the filling and hands the array out.
+    /// Ends the filling and returns the array.
     Ref finish();
 
    private:

@@ -1,4 +1,4 @@
-// Owning references to Python objects, and the exception that says "a Python exception is set".
+// Owning references to Python objects, and the exception for a pending Python exception.
 #pragma once
 
 #include <Python.h>
@@ -8,7 +8,7 @@
 #include <utility>
 
 #if PY_VERSION_HEX < 0x030A0000
-/// As Python 3.10 has it.
+/// As in Python 3.10.
 inline int PyModule_AddObjectRef(PyObject* module, const char* name, PyObject* value) noexcept {
     Py_XINCREF(value);
     const int result = PyModule_AddObject(module, name, value);
@@ -19,9 +19,9 @@ inline int PyModule_AddObjectRef(PyObject* module, const char* name, PyObject* v
 
 namespace epe::py {
 
-/// Thrown when a call of Python failed: the Python exception is pending in the interpreter. It is
-/// turned into an epe::Error by take_error() (py/base/error_internal.h) once control is back in C++
-/// for good, or returned to Python as it is by callback().
+/// Thrown when a call of Python failed: the Python exception is pending in the interpreter.
+/// take_error() (py/base/error_internal.h) converts it to an epe::Error once Python has returned to
+/// C++, or callback() returns it to Python unchanged.
 struct ScriptError {};
 
 /// Owns one reference, or nothing.
@@ -31,7 +31,7 @@ class Ref {
     ~Ref() { Py_XDECREF(object_); }
     Ref(Ref&& other) noexcept : object_(std::exchange(other.object_, nullptr)) {}
     Ref& operator=(Ref&& other) noexcept {
-        // The old object may run Python code when it dies: not before this one is in place.
+        // The old object may run Python code when it is destroyed: store this one first.
         PyObject* const old = std::exchange(object_, std::exchange(other.object_, nullptr));
         Py_XDECREF(old);
         return *this;
@@ -39,7 +39,7 @@ class Ref {
     Ref(const Ref&) = delete;
     Ref& operator=(const Ref&) = delete;
 
-    /// Takes over a new reference; throws ScriptError when it is null.
+    /// Takes ownership of a new reference; throws ScriptError when it is null.
     static Ref steal(PyObject* object) {
         if (object == nullptr) throw ScriptError();
         return Ref(object);
@@ -95,7 +95,7 @@ Ref call(PyObject* callable, const Arguments&... arguments) {
         callable, vector + 1, sizeof...(arguments) | PY_VECTORCALL_ARGUMENTS_OFFSET, nullptr));
 }
 
-/// UTF-8 of a str, valid as long as the object. A null stands for a failed call.
+/// UTF-8 of a str, valid as long as the object. A null means a failed call.
 inline std::string_view utf8(PyObject* text) {
     if (text == nullptr) throw ScriptError();
     Py_ssize_t size = 0;
@@ -104,8 +104,8 @@ inline std::string_view utf8(PyObject* text) {
     return {data, static_cast<std::size_t>(size)};
 }
 
-/// Sets the pending Python exception aside and puts it back: for code that may run Python in the
-/// middle of a failure.
+/// Saves the pending Python exception and restores it: for code that may run Python while a failure
+/// is handled.
 class PendingException {
    public:
     PendingException() noexcept { PyErr_Fetch(&type_, &value_, &traceback_); }

@@ -1,4 +1,4 @@
-// The first and last entries of a traceback, found by its pointers.
+// The first and last entries of a traceback, found by following its pointers.
 #include "py/base/traceback_ends_internal.h"
 
 #include <Python.h>
@@ -17,7 +17,7 @@ namespace {
 
 constexpr std::int64_t kCheckEvery = 65536;
 
-/// Whether the entry is of a file whose name begins with `prefix`; none does with an empty one.
+/// Whether the file name of an entry begins with `prefix`; false if it is empty.
 bool is_hidden(const PyTracebackObject* entry, PyObject* prefix) {
     if (PyUnicode_GET_LENGTH(prefix) == 0) return false;
     PyCodeObject* const code = PyFrame_GetCode(entry->tb_frame);
@@ -27,7 +27,7 @@ bool is_hidden(const PyTracebackObject* entry, PyObject* prefix) {
     return found == 1;
 }
 
-/// Calls `body` with each entry that is not hidden and its number.
+/// Calls `body` with each visible entry and its number.
 template <typename Body>
 std::int64_t walk(PyObject* traceback, PyObject* prefix, Body&& body) {
     std::int64_t seen = 0;
@@ -40,8 +40,8 @@ std::int64_t walk(PyObject* traceback, PyObject* prefix, Body&& body) {
     return number;
 }
 
-/// traceback_ends(traceback, prefix, first, last) -> ([entry], count left out, [entry]): so many
-/// entries from the start and from the end, but for those of files whose names begin with prefix.
+/// traceback_ends(traceback, prefix, first, last) -> ([entry], number omitted, [entry]): that many
+/// entries from the start and from the end, except those of files whose names begin with prefix.
 PyObject* traceback_ends(PyObject*, PyObject* arguments) noexcept {
     return callback([&] {
         PyObject* traceback = nullptr;

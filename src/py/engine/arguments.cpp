@@ -9,7 +9,8 @@ namespace epe::py {
 namespace {
 
 constexpr std::string_view kControlPrefix = "oml_";
-constexpr std::string_view kTimeout = "timeout";  // of a job; else the function's own
+// a job's control argument; else the function's own
+constexpr std::string_view kTimeout = "timeout";
 
 bool is_empty_object(std::string_view json) noexcept {
     return json.find_first_not_of(" \t\r\n{}") == std::string_view::npos;
@@ -27,7 +28,7 @@ Arguments::Arguments(const CallPlan& plan)
     : plan_(plan), is_empty_(is_empty_object(plan.arguments_json) && plan.pickled.empty()) {}
 
 Ref Arguments::load() {
-    // The pickle's bytes are copied where objects keep them.
+    // The bytes of the pickle are copied to a Python object.
     const Ref bytes = Ref::steal(
         PyMemoryView_FromMemory(const_cast<char*>(plan_.pickled.data()),
                                 static_cast<Py_ssize_t>(plan_.pickled.size()), PyBUF_READ));

@@ -6,18 +6,18 @@
 
 namespace epe::py {
 
-/// PAR_LST as keyword arguments, without the control arguments, and the pickled ones.
+/// PAR_LST as keyword arguments, without the control arguments, and the pickled arguments.
 class Arguments {
    public:
     explicit Arguments(const CallPlan& plan);
 
-    /// Whether load() has something to do.
+    /// Whether load() has work to do.
     bool are_pickled() const noexcept { return !plan_.pickled.empty(); }
-    /// Unpickles: runs whatever the pickle says. Returns the function that came with the
+    /// Unpickles: runs the code of the pickle. Returns the function that was pickled with the
     /// arguments; null when there is none. Throws ScriptError.
     Ref load();
-    /// The dict for the next call, or null when there are no arguments. Every call gets lists
-    /// and dicts of its own: a script may change them. Throws ScriptError.
+    /// The dict for the next call, or null when there are no arguments. Every call gets its own
+    /// lists and dicts: a script may change them. Throws ScriptError.
     PyObject* next();
 
    private:

@@ -1,4 +1,4 @@
-// Python sources embedded into the library, and the importer that finds them.
+// Python sources embedded into the library, and their importer.
 #include "py/engine/embedded_sources_internal.h"
 
 #include <string>

@@ -1,4 +1,4 @@
-// The Python sources that are part of the library.
+// The Python sources that are embedded into the library.
 #pragma once
 
 #include "py/base/ref_internal.h"

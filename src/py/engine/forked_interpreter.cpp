@@ -90,7 +90,7 @@ void become_engine(int stack_descriptor, const std::string& temp_folder) {
     after_stack.sa_handler = end_stack;
     after_stack.sa_flags = SA_RESTART;
     sigemptyset(&after_stack.sa_mask);
-    sigaction(SIGUSR2, &after_stack, nullptr);  // faulthandler goes before it
+    sigaction(SIGUSR2, &after_stack, nullptr);  // faulthandler's handler is called before it
     with_python("could not prepare the engine", [&] {
         const Ref become =
             attribute(import_module("_oml_epe_runtime.engine_process").get(), "become_engine");

@@ -16,7 +16,7 @@ namespace epe::py {
 
 namespace {
 
-/// PostgreSQL would take the text up to a null byte for the whole.
+/// PostgreSQL would end the text at a null byte.
 std::string text_parameter(PyObject* text) {
     const std::string_view bytes = utf8(text);
     if (bytes.find('\0') != std::string_view::npos)
@@ -24,7 +24,7 @@ std::string text_parameter(PyObject* text) {
     return std::string(bytes);
 }
 
-/// Views of the memory of Python objects, which can neither go nor change their size meanwhile.
+/// Views of the memory of Python objects, which can neither be freed nor resized meanwhile.
 class BufferViews {
    public:
     BufferViews() = default;
@@ -46,7 +46,7 @@ class BufferViews {
     std::vector<Py_buffer> views_{};
 };
 
-/// Parameters as tuples (value, SQL type[, text for another type]): None, a text, or an object with
+/// Parameters as tuples (value, SQL type[, alternative text]): None, a text, or an object with
 /// bytes, which `views` holds. The types stay alive with the list.
 std::vector<HostParameter> parameters_from(PyObject* list, BufferViews& views) {
     std::vector<HostParameter> parameters;
@@ -70,7 +70,7 @@ std::vector<HostParameter> parameters_from(PyObject* list, BufferViews& views) {
     return parameters;
 }
 
-/// A list of tuples, one a row.
+/// A list of tuples, one per row.
 Ref rows_of(const Batch& batch) {
     std::vector<ObjectValues> columns;
     columns.reserve(batch.columns.size());
@@ -120,8 +120,8 @@ PyObject* execute(PyObject*, PyObject* arguments) noexcept {
     });
 }
 
-/// fetch_bytes(sql, parameters) -> the bytea values of the only column one after the other, as one
-/// Buffer. They are not copied: with a large result that is what takes the time.
+/// fetch_bytes(sql, parameters) -> the concatenated bytea values of the only column, as one Buffer.
+/// They are not copied again: with a large result the copy takes most of the time.
 PyObject* fetch_bytes(PyObject*, PyObject* arguments) noexcept {
     return callback([&] {
         HostResult result = run_statement(arguments);
@@ -133,13 +133,13 @@ PyObject* fetch_bytes(PyObject*, PyObject* arguments) noexcept {
     });
 }
 
-/// False only in a process of its own: where anybody's code must not run.
+/// False only in a separate process, where untrusted code must not run.
 PyObject* is_backend(PyObject*, PyObject*) noexcept {
     const Activation* const current = Activation::current();
     return PyBool_FromLong(current == nullptr || current->place() == EnginePlace::kBackend ? 1 : 0);
 }
 
-/// True only in a completely confined process: where anybody's code may run.
+/// True only in a completely confined process, where untrusted code may run.
 PyObject* is_sandboxed(PyObject*, PyObject*) noexcept {
     const Activation* const current = Activation::current();
     return PyBool_FromLong(current != nullptr && current->place() == EnginePlace::kSandbox ? 1 : 0);
@@ -149,7 +149,7 @@ PyObject* is_connected(PyObject*, PyObject*) noexcept {
     return PyBool_FromLong(Activation::current() != nullptr ? 1 : 0);
 }
 
-/// must_trust(): whether the running script may unpickle nothing but what trusted roles made.
+/// must_trust(): whether the running script may unpickle only objects made by trusted roles.
 PyObject* must_trust(PyObject*, PyObject*) noexcept {
     const Activation* const active = Activation::current();
     return PyBool_FromLong(active == nullptr || active->must_trust() ? 1 : 0);

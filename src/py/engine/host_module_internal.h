@@ -1,4 +1,4 @@
-// What scripts may ask of PostgreSQL: the C++ half of the Python module `oml`.
+// PostgreSQL's services for scripts: the C++ half of the Python module `oml`.
 #pragma once
 
 #include "py/base/ref_internal.h"

@@ -65,13 +65,13 @@ void start_interpreter(const std::string& environment) {
     config->parse_argv = 0;
     config->user_site_directory = 0;
     config->configure_c_stdio = 0;
-    config->buffered_stdio = 0;  // the backend may end without a word to Python
+    config->buffered_stdio = 0;  // the backend may end without finalizing Python
 #if PY_VERSION_HEX >= 0x030B0000
     config->safe_path = 1;
 #endif
-    // An environment's packages are its own: not those that the server's PYTHONPATH names.
+    // An environment's packages are its own: ignore the server's PYTHONPATH.
     if (!environment.empty()) config->use_environment = 0;
-    // Python finds its packages by its program: an environment's is in the environment.
+    // Python finds its packages through its executable: an environment's is in the environment.
     const std::string program =
         environment.empty() ? EPE_PYTHON_EXECUTABLE : environment + "/bin/python3";
     check_status(PyConfig_SetBytesString(config.get(), &config->program_name, program.c_str()));
@@ -79,9 +79,9 @@ void start_interpreter(const std::string& environment) {
     check_status(Py_InitializeFromConfig(config.get()));
 }
 
-/// plpython3u registers its module too late for a running interpreter: unless `plpy` counts as
-/// builtin, it cannot start after us. plpython_coexistence.cpp has the same for Python 3.12 and
-/// later.
+/// plpython3u registers its module too late for a running interpreter: unless `plpy` is a builtin
+/// module, it cannot start after oml_epe. plpython_coexistence.cpp does the same for Python 3.12
+/// and later.
 void announce_plpy() {
     PyObject* const names = PySys_GetObject("builtin_module_names");
     if (names == nullptr || !PyTuple_Check(names)) return;
@@ -124,7 +124,7 @@ void require_interpreter(const std::string& environment) {
     if (has_idle_plpython())
         throw Error(sqlstate::kNotInState,
                     "plpython3u has been loaded into this session, but has not run yet",
-                    "With Python 3.12 and later it cannot start behind oml_epe. Run "
+                    "With Python 3.12 and later it cannot start after oml_epe. Run "
                     "DO LANGUAGE plpython3u 'pass' first, or begin a new session.");
     if (!is_joining) start_interpreter(environment);
     try {

@@ -1,4 +1,4 @@
-// The one Python interpreter of this process.
+// The only Python interpreter of this process.
 #pragma once
 
 #include <string>
@@ -7,15 +7,15 @@
 
 namespace epe::py {
 
-/// Starts the interpreter, or joins the one that another language runs already, and makes our
+/// Starts the interpreter, or joins the one that another language has started, and creates the
 /// module `_oml_epe`. Cheap when that is done. Throws Error when Python does not or must not start.
-/// The interpreter is never ended: the process ends with it. The thread holds the GIL for good.
-/// An interpreter that this starts uses the packages of `environment`, the folder of a virtual
-/// environment, unless that is empty.
+/// The interpreter is never finalized: it ends with the process. The thread holds the GIL
+/// permanently. An interpreter that this starts uses the packages of `environment`, the folder of a
+/// virtual environment, unless that is empty.
 void require_interpreter(const std::string& environment = {});
 
-/// Whether plpython3u is loaded, has not started Python yet, and would end the process if it did
-/// so after us (plpython_coexistence.cpp).
+/// Whether plpython3u is loaded, has not started Python yet, and would end the process if it
+/// started Python after oml_epe (plpython_coexistence.cpp).
 bool has_idle_plpython() noexcept;
 
 }  // namespace epe::py

@@ -1,9 +1,10 @@
-// Lets plpython3u start after us.
+// Lets plpython3u start after oml_epe.
 //
-// It registers its module `plpy` by PyImport_AppendInittab, which Python from 3.12 on answers, once
-// Python runs, by ending the process, and with it the server. So this library has a function of
-// that name. PostgreSQL loads libraries into the global scope: what is loaded after us is bound to
-// ours. What was loaded before us is not, and must have started Python itself (has_idle_plpython).
+// It registers its module `plpy` by PyImport_AppendInittab; since Python 3.12, that function ends
+// the process, and with it the server, if Python is already running. So this library defines a
+// function of the same name. PostgreSQL loads libraries into the global scope: libraries loaded
+// later are bound to this definition. Libraries loaded earlier are not, and must have started
+// Python themselves (has_idle_plpython).
 #include "py/engine/interpreter_internal.h"
 
 #if PY_VERSION_HEX >= 0x030C0000
@@ -23,7 +24,7 @@ namespace {
 
 using InitModule = PyObject* (*)();
 
-constexpr int kOther = 0;  // goes on with the next library
+constexpr int kOther = 0;  // continues with the next library
 constexpr int kOurs = 1;
 constexpr int kTheirs = 2;
 
@@ -33,13 +34,13 @@ int append_to_table(const char* name, InitModule init) noexcept {
                            : reinterpret_cast<int (*)(const char*, InitModule)>(next)(name, init);
 }
 
-/// What an import of a builtin module does, at once.
+/// The import of a builtin module, without the wait for an import statement.
 int add_module(const char* name, InitModule init) noexcept {
     try {
         const Ref module = Ref::steal(init());
         return PyDict_SetItemString(PyImport_GetModuleDict(), name, module.get());
     } catch (const ScriptError&) {
-        return -1;  // the exception stays set: the import that follows says more
+        return -1;  // the exception stays set: the later import reports it
     }
 }
 

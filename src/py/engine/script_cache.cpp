@@ -5,7 +5,7 @@ namespace epe::py {
 
 namespace {
 
-/// After so many loads, failed ones included, all scripts are forgotten: a session that makes and
+/// After this many loads, failed ones included, the cache is cleared: a session that creates and
 /// drops scripts forever must not grow.
 constexpr int kMostLoads = 1000;
 
@@ -15,8 +15,8 @@ PyObject* scripts_function(PyObject*& cache, const char* name) {
     return cache;
 }
 
-/// (owner, name) -> (version, function). A dict, because C++ objects with destructors must not
-/// live as long as the process (architecture.md, "Ownership").
+/// (owner, name) -> (version, function). A dict, because static C++ objects with destructors are
+/// not allowed (architecture.md, "Ownership").
 PyObject* loaded_scripts() {
     static PyObject* scripts = nullptr;
     if (scripts == nullptr) scripts = Ref::steal(PyDict_New()).release();

@@ -57,8 +57,8 @@ class ScriptEngine final : public Engine {
     std::int64_t python_ = 0;  // nanoseconds in the script's function
 };
 
-/// Runs a piece of Python. What fails becomes an Error with its place; afterwards a kept
-/// exception of PostgreSQL or a pending interrupt has its turn.
+/// Runs a piece of Python. A failure becomes an Error with its location; afterwards, a kept
+/// exception of PostgreSQL or a pending interrupt is processed.
 template <typename Body>
 void ScriptEngine::python_step(Activation& active, const Call* call, Body&& body) {
     struct Return {
@@ -68,14 +68,15 @@ void ScriptEngine::python_step(Activation& active, const Call* call, Body&& body
         const Return from_python;
         std::forward<Body>(body)();
     } catch (const ScriptError&) {
-        if (active.is_doomed()) {  // whatever the script raised, PostgreSQL's error is the one
+        if (active.is_doomed()) {  // PostgreSQL's error takes precedence over the script's
             PyErr_Clear();
             fail(active, Error(sqlstate::kQueryCanceled, "the statement has failed"));
         }
         fail(active, take_error(place_of(*plan_, call)));
     } catch (const std::bad_alloc&) {
         fail(active, Error(sqlstate::kOutOfMemory, "out of memory"));
-    } catch (const std::length_error&) {  // no string or vector can be as long as a value says
+    } catch (const std::length_error&) {
+        // A size in the value exceeds the maximum of strings and vectors.
         fail(active, Error(sqlstate::kLimitExceeded, "a value of the result is too long"));
     } catch (Error& error) {  // a result that does not fit
         if (error.report().context.empty()) error.report().context = place_of(*plan_, call);
@@ -84,7 +85,8 @@ void ScriptEngine::python_step(Activation& active, const Call* call, Body&& body
     active.settle();
 }
 
-/// Runs code of PostgreSQL. When it throws, generators that die on the way may not call it again.
+/// Runs code of PostgreSQL. When it throws, generators that are destroyed meanwhile may not call it
+/// again.
 template <typename Body>
 void ScriptEngine::host_step(Activation& active, const Call* call, Body&& body) {
     try {
@@ -122,7 +124,7 @@ void ScriptEngine::begin(const CallPlan& plan) {
         host_.warning("control argument \"" + name + "\" is unknown and ignored");
     require_interpreter();
     plan_ = &plan;
-    // Who is not trusted has nothing to lose, and where nothing gets out all may be loaded.
+    // Untrusted code gains nothing by unpickling, and inside the sandbox any pickle is safe.
     link_.must_trust = plan.is_trusted && place_ != EnginePlace::kSandbox;
     arguments_.emplace(plan);
     inputs_.emplace(plan.controls);
@@ -136,7 +138,7 @@ void ScriptEngine::begin(const CallPlan& plan) {
     }
     if (function_ && !arguments_->are_pickled()) return;
     Activation active(link_);
-    // Else a script that does not load would close the outer one's figures.
+    // Otherwise a script that fails to load would close the outer script's figures.
     std::optional<OwnFigures> figures;
     python_step(active, nullptr, [&] {
         figures.emplace(active.is_nested());

@@ -38,17 +38,17 @@ Ref objects(const Column& column, const ArrayOptions& options) {
     return ObjectValues(column, {.is_aware = options.is_pandas}).array();
 }
 
-/// Whether doubles hold all the values, exactly.
+/// Whether all the values are exact as doubles.
 bool are_exact_in_double(const std::int64_t* values, std::int64_t length) noexcept {
     constexpr std::int64_t kExact = std::int64_t{1} << 53;
-    bool are_exact = true;  // without a jump, so that the loop is vectorised
+    bool are_exact = true;  // branch-free, so that the loop is vectorised
     for (std::int64_t i = 0; i < length; ++i)
         are_exact &= values[i] <= kExact && values[i] >= -kExact;
     return are_exact;
 }
 
-/// Integers with NULLs: doubles with NaN, as pandas itself makes them; objects where doubles would
-/// change a value.
+/// Integers with NULLs: doubles with NaN, like pandas itself; objects if a value would not be
+/// exact.
 template <typename Integer>
 Ref integers(Column column, ElementType type, const ArrayOptions& options) {
     if (column.null_count == 0) return make_array(std::move(column.values), type, column.length);
@@ -64,10 +64,10 @@ Ref integers(Column column, ElementType type, const ArrayOptions& options) {
     return make_array(std::move(doubles), ElementType::kFloat64, column.length);
 }
 
-/// Multiplies all values but NaT; false, with nothing changed, when one would not fit.
+/// Multiplies all values except NaT; false, with nothing changed, when one would overflow.
 bool scale(std::int64_t* values, std::int64_t length, std::int64_t factor) noexcept {
     const std::int64_t limit = std::numeric_limits<std::int64_t>::max() / factor;
-    bool fits = true;  // without a jump, so that the loop is vectorised
+    bool fits = true;  // branch-free, so that the loop is vectorised
     for (std::int64_t i = 0; i < length; ++i)
         fits &= (values[i] <= limit && values[i] >= -limit) || values[i] == kNotATime;
     if (!fits) return false;
@@ -79,10 +79,10 @@ bool scale(std::int64_t* values, std::int64_t length, std::int64_t factor) noexc
 std::int64_t factor_of(ElementType type) noexcept {
     switch (type) {
         case ElementType::kDateTimeSeconds:
-            return 86'400;  // of a day
+            return 86'400;  // per day
         case ElementType::kDateTimeNanoseconds:
         case ElementType::kTimeDeltaNanoseconds:
-            return 1000;  // of a microsecond
+            return 1000;  // per microsecond
         default:
             return 1;
     }
@@ -111,13 +111,13 @@ Ref dates(Column column, const ArrayOptions& options) {
     return make_array(std::move(days), options.date, column.length);
 }
 
-/// Booleans with NULLs have no array of their own: True, False and None.
+/// Booleans with NULLs become an object array of True, False and None.
 Ref booleans(Column column, const ArrayOptions& options) {
     if (column.null_count > 0) return objects(column, options);
     return make_array(std::move(column.values), ElementType::kBool, column.length);
 }
 
-/// Vectors of one length without NULLs: an array of two dimensions.
+/// Vectors of one length without NULLs: a two-dimensional array.
 Ref vectors(Column column, const ArrayOptions& options) {
     const auto* const ends = column.offsets.as<std::int64_t>();
     std::int64_t width = options.vector_size;
@@ -136,7 +136,7 @@ bool has_nullable_type(Kind kind) noexcept {
            kind == Kind::kInt64 || kind == Kind::kFloat32 || kind == Kind::kFloat64;
 }
 
-/// The values, whatever lies under a NULL, and an array of booleans that are true at NULL.
+/// The values, arbitrary under a NULL, and a boolean array that is true at NULL.
 Ref values_and_mask(Column column, const ArrayOptions& options) {
     Buffer mask;
     if (!mask.resize_zeroed(static_cast<std::size_t>(column.length))) throw std::bad_alloc();

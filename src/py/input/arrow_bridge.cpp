@@ -24,7 +24,7 @@ struct StreamReleaser {
 using StreamPointer = std::unique_ptr<ArrowArrayStream, StreamReleaser>;
 
 struct StreamObject {
-    PyObject_HEAD ArrowArrayStream* stream;  // owned; null once it has been given out
+    PyObject_HEAD ArrowArrayStream* stream;  // owned; null once it has been exported
 };
 
 StreamObject* as_stream(PyObject* object) noexcept {
@@ -38,13 +38,13 @@ void destroy(PyObject* self) noexcept {
     Py_DECREF(type);
 }
 
-/// Whoever took the stream out has set its release to null.
+/// A consumer that has moved the stream out has set its release to null.
 void destroy_capsule(PyObject* capsule) noexcept {
     const StreamPointer stream(
         static_cast<ArrowArrayStream*>(PyCapsule_GetPointer(capsule, kCapsuleName)));
 }
 
-/// __arrow_c_stream__(requested_schema=None). The request is a wish, which may go unheard.
+/// __arrow_c_stream__(requested_schema=None). The requested schema is a hint, which may be ignored.
 PyObject* give_stream(PyObject* self, PyObject*, PyObject*) noexcept {
     return callback([&] {
         if (as_stream(self)->stream == nullptr) {
@@ -73,7 +73,7 @@ PyType_Slot slots[] = {
 PyType_Spec spec = {"_oml_epe.ArrowStream", sizeof(StreamObject), 0, Py_TPFLAGS_DEFAULT, slots};
 
 PyTypeObject* stream_type() {
-    static PyObject* type = nullptr;  // kept for good
+    static PyObject* type = nullptr;  // never released
     if (type == nullptr) type = Ref::steal(PyType_FromSpec(&spec)).release();
     return reinterpret_cast<PyTypeObject*>(type);
 }

@@ -1,4 +1,4 @@
-// The iterator over frames that a function with input type "iterator" gets.
+// The iterator over frames for functions with input type "iterator".
 #pragma once
 
 #include "core/pipeline/ports.h"
@@ -10,8 +10,8 @@ namespace epe::py {
 /// Adds the type `_oml_epe.Batches` to the module. Called once, at start.
 void add_batch_iterator_type(PyObject* module);
 
-/// Owns a Python iterator over a stream and cuts it off when it dies: the script may keep the
-/// object, but not read on after its call.
+/// Owns a Python iterator over a stream and disconnects it when destroyed: the script may keep the
+/// object, but not read from it after its call.
 class BatchIterator {
    public:
     BatchIterator(BatchStream& stream, InputBuilder& inputs);

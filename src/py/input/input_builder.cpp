@@ -1,4 +1,4 @@
-// Makes the first argument of a script's function from batches.
+// Builds the first argument of a script's function from batches.
 #include "py/input/input_builder_internal.h"
 
 #include <utility>
@@ -12,7 +12,7 @@ namespace {
 
 const char* input_name(InputType type) noexcept {
     switch (type) {
-        case InputType::kDefault:  // and no matrix
+        case InputType::kDefault:  // unless it is a matrix
         case InputType::kPandas:
             return "pandas";
         case InputType::kRecarray:

@@ -1,4 +1,4 @@
-// Makes the first argument of a script's function from batches.
+// Builds the first argument of a script's function from batches.
 #pragma once
 
 #include <cstdint>
@@ -16,11 +16,11 @@ class InputBuilder {
     explicit InputBuilder(const Controls& controls)
         : type_(controls.input_type), is_nullable_(controls.nullable) {}
 
-    /// Takes the batch whose rows the following part() calls give out, in `parts` calls.
+    /// Takes the batch whose rows the following `parts` calls of part() return.
     void load(Batch batch, std::size_t parts);
-    /// Rows first .. first + count - 1 of the batch as a fresh object.
+    /// Rows first .. first + count - 1 of the batch as a new object.
     Ref part(std::int64_t first, std::int64_t count);
-    /// Forgets the batch.
+    /// Releases the batch.
     void unload() noexcept { loaded_ = Ref(); }
 
    private:
@@ -29,7 +29,7 @@ class InputBuilder {
 
     InputType type_;
     bool is_nullable_;
-    const Schema* schema_ = nullptr;  // that the functions below were made for
+    const Schema* schema_ = nullptr;  // the schema of the cached functions below
     ArrayOptions options_{};
     bool is_arrow_ = false;
     Ref whole_function_{};

@@ -1,4 +1,4 @@
-// Makes Python objects of the values of a column.
+// Converts the values of a column to Python objects.
 #include "py/input/object_values_internal.h"
 
 #include <algorithm>

@@ -9,11 +9,11 @@
 
 namespace epe::py {
 
-/// Makes the Python object of any value of a column, which must stay where it is: None for NULL;
-/// bool, int, float, str, bytes; decimal.Decimal; what json.loads gives; uuid.UUID;
-/// datetime.date, time, datetime (naive UTC for kTimestampTz unless `is_aware`), timedelta;
-/// numpy arrays for lists (nested lists of Python objects when they hold NULLs); dicts for
-/// structs; PostgreSQL's text for unusual values.
+/// Converts any value of a column, which must not move, to a Python object: None for NULL; bool,
+/// int, float, str, bytes; decimal.Decimal; the result of json.loads; uuid.UUID; datetime.date,
+/// time, datetime (naive UTC for kTimestampTz unless `is_aware`), timedelta; numpy arrays for lists
+/// (nested lists of Python objects when they contain NULLs); dicts for structs; PostgreSQL's text
+/// for unusual values.
 class ObjectValues {
    public:
     struct Options {
@@ -35,7 +35,7 @@ class ObjectValues {
 
     const Column& column_;
     Options options_;
-    std::vector<Ref> texts_{};  // of a dictionary column, made when first needed
+    std::vector<Ref> texts_{};  // of a dictionary column, created when needed
     std::vector<ObjectValues> children_{};
     Ref elements_{};  // kList: the child as one array
     Ref zone_{};      // kTimeTz: the last zone

@@ -1,10 +1,10 @@
-// What an array is, asked of numpy's own type, and whether its memory is what it should be.
+// Properties of an array according to numpy's own type, and checks of its memory.
 //
 // numpy computes a view within its base, so an array whose chain of bases ends in one that owns its
-// memory is sound. numpy also takes shapes, strides and addresses as they come: as_strided, ndarray
-// over a buffer, __array_interface__. The memory of such an array is read by the kernel first, a
-// byte of each page. Pointers to objects cannot be tried out, so they must lie where an array that
-// owns objects has some.
+// memory is sound. numpy also accepts arbitrary shapes, strides and addresses: as_strided, ndarray
+// over a buffer, __array_interface__. The memory of such an array is first read by the kernel, one
+// byte of each page. Pointers to objects cannot be tested, so they must coincide with the pointers
+// of an array that owns objects.
 #include "py/result/array_memory_internal.h"
 
 #include <algorithm>
@@ -28,7 +28,7 @@ constexpr int kMostBases = 64;
 constexpr int kMostNesting = 8;  // of structured types
 constexpr std::int64_t kPointer = sizeof(PyObject*);
 
-/// An array's memory, as its C struct has it.
+/// An array's memory, as in its C struct.
 struct Layout {
     std::int64_t data = 0;  ///< address of the first element
     std::int64_t width = 0;
@@ -66,11 +66,11 @@ std::vector<std::int64_t> integers(const Ref& tuple) {
 
 Layout layout_of(PyObject* array) {
     Layout layout;
-    // The address as numpy gives it, not the buffer protocol, which some types do not have.
+    // The address from numpy, not from the buffer protocol, which some types do not support.
     const Ref interface = native_attribute(array, "__array_interface__");
     PyObject* const data = PyDict_GetItemString(interface.get(), "data");
     if (data == nullptr || !PyTuple_Check(data) || PyTuple_GET_SIZE(data) != 2)
-        throw Error(sqlstate::kInternal, "numpy does not tell the address of an array");
+        throw Error(sqlstate::kInternal, "numpy does not provide the address of an array");
     layout.data = static_cast<std::int64_t>(PyLong_AsUnsignedLongLong(PyTuple_GET_ITEM(data, 0)));
     layout.width = integer(native_attribute(array, "itemsize"));
     layout.shape = integers(native_attribute(array, "shape"));
@@ -78,7 +78,7 @@ Layout layout_of(PyObject* array) {
     return layout;
 }
 
-/// The bytes between the lowest and the highest element; nothing when that overflows.
+/// The bytes between the lowest and the highest element; nullopt when that overflows.
 std::optional<Range> range_of(const Layout& layout) noexcept {
     std::int64_t first = layout.data;
     std::int64_t end = 0;
@@ -112,8 +112,8 @@ bool is_record(PyObject* value) noexcept {
     return record != nullptr && PyObject_TypeCheck(value, record) != 0;
 }
 
-/// The array at the end of the chain of bases; null when something else is there. The base that
-/// as_strided puts between two arrays keeps the one that it was made from.
+/// The array at the end of the chain of bases; null when that is another object. The object that
+/// as_strided puts between two arrays refers to its original.
 Ref owner_of(PyObject* array) {
     Ref current = Ref::borrow(array);
     for (int i = 0; i < kMostBases; ++i) {
@@ -139,7 +139,7 @@ Ref owner_of(PyObject* array) {
     return {};
 }
 
-/// Where in an element of this type pointers to objects lie.
+/// Offsets of the pointers to objects in an element of this type.
 void add_pointers(PyObject* dtype, std::int64_t at, int depth, std::vector<std::int64_t>& found) {
     if (depth > kMostNesting) return;
     if (attribute(dtype, "hasobject").get() != Py_True) return;
@@ -181,7 +181,7 @@ bool are_pointers(const Layout& layout, std::size_t dimension, std::int64_t at,
         return std::all_of(wanted.begin(), wanted.end(), [&](std::int64_t pointer) {
             return std::binary_search(owned.begin(), owned.end(), (at + pointer) % width);
         });
-    // Strides of whole elements of the owner repeat what the first element shows.
+    // Strides of whole elements of the owner repeat the first element.
     const bool repeats = layout.strides[dimension] % width == 0;
     const std::int64_t count = repeats ? 1 : layout.shape[dimension];
     for (std::int64_t i = 0; i < count; ++i)
@@ -191,7 +191,7 @@ bool are_pointers(const Layout& layout, std::size_t dimension, std::int64_t at,
     return true;
 }
 
-/// Whether what lies at `layout`, with elements of type `dtype`, are pointers of the owner's.
+/// Whether the pointers at `layout`, with elements of type `dtype`, are the owner's.
 bool holds_objects(PyObject* dtype, const Layout& layout, PyObject* owner) {
     const Layout whole = layout_of(owner);
     const std::optional<Range> range = range_of(layout);
@@ -202,7 +202,7 @@ bool holds_objects(PyObject* dtype, const Layout& layout, PyObject* owner) {
                         pointers_of(native_attribute(owner, "dtype").get()), whole.width);
 }
 
-/// numpy 2's StringDType has pointers of its own, which no view can move.
+/// numpy 2's StringDType has pointers of its own, which a view cannot move.
 bool has_plain_objects(PyObject* dtype) {
     return attribute(dtype, "hasobject").get() == Py_True &&
            utf8(attribute(dtype, "kind").get()) != "T";
@@ -363,7 +363,7 @@ void check_array_memory(PyObject* array) {
 void check_record_memory(PyObject* record) {
     const auto* const fields = reinterpret_cast<const RecordLayout*>(record);
     const Ref dtype = native_attribute(record, "dtype");
-    // A view, unless the record owns its memory. Nothing is read.
+    // A view, unless the record owns its memory. Reads nothing.
     const Ref view =
         call(attribute(reinterpret_cast<PyObject*>(known_types().generic), "__array__").get(),
              Ref::borrow(record));

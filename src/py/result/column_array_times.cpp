@@ -1,4 +1,4 @@
-// Columns from numpy arrays of datetime64 and timedelta64, whatever their unit.
+// Columns from numpy arrays of datetime64 and timedelta64, in any unit.
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -103,7 +103,7 @@ Column microsecond_column(Kind kind, const Int64View& view, const TimeUnit& unit
                           const Target& target) {
     Column column = fixed_column(kind, view.count());
     auto* const out = column.values.as<std::int64_t>();
-    // The units that pandas, polars and pyarrow use come without wide arithmetic.
+    // The units of pandas, polars and pyarrow need no wide arithmetic.
     if (unit.multiply == 1 && unit.divide == 1 && !unit.is_date) {
         for (std::int64_t i = 0; i < column.length; ++i) out[i] = view[i];
     } else if (unit.multiply == 1 && unit.divide == 1000) {
@@ -152,7 +152,7 @@ bool TimeUnit::to_microseconds(std::int64_t value, std::int64_t& result) const n
 }
 
 TimeUnit time_unit_of(PyObject* dtype) {
-    // As <M8[25us]: numpy.datetime_data() would say it, but a script can replace that.
+    // From <M8[25us]: numpy.datetime_data() would return it, but a script can replace that.
     const Ref text = attribute(dtype, "str");
     const std::string_view all = utf8(text.get());
     const std::size_t open = all.find('[');
@@ -171,7 +171,7 @@ TimeUnit time_unit_of(PyObject* dtype) {
 
 std::string months_text(std::int64_t value, const TimeUnit& unit) {
     std::int64_t months = 0;
-    if (!narrow(Wide{value} * unit.multiply, months)) months = INT64_MAX;  // PostgreSQL refuses it
+    if (!narrow(Wide{value} * unit.multiply, months)) months = INT64_MAX;  // PostgreSQL rejects it
     return std::to_string(months) + " mons";
 }
 

@@ -28,7 +28,7 @@ struct Half {
     }
 };
 
-/// numpy's boolean: a byte, which views of other arrays may have given any value.
+/// numpy's boolean: one byte, with any value in views of other arrays.
 struct Truth {
     std::uint8_t byte;
 
@@ -37,8 +37,8 @@ struct Truth {
     explicit operator std::int64_t() const noexcept { return byte != 0 ? 1 : 0; }
 };
 
-/// Looks at the memory of a one-dimensional array in the machine's byte order, as plain_array()
-/// gives it. Elements may lie at any distance and on any address.
+/// A view of a one-dimensional array in the machine's byte order, as returned by plain_array().
+/// Elements may have any stride and alignment.
 class ArrayView {
    public:
     explicit ArrayView(PyObject* array) {
@@ -65,10 +65,10 @@ class ArrayView {
     Py_buffer view_{};
 };
 
-/// Calls `body` with a value of the C type that a dtype's kind and width name.
+/// Calls `body` with a value of the C type for a dtype's kind and width.
 template <typename Body>
 Column with_type(char kind, std::size_t width, PyObject* array, const Target& target, Body&& body) {
-    // A dtype of another library may have a kind of numpy's and a width of its own.
+    // A dtype of another library may have one of numpy's kinds with a different width.
     switch (kind) {
         case 'b':
             if (width == 1) return body(Truth{});
@@ -97,7 +97,7 @@ Column with_type(char kind, std::size_t width, PyObject* array, const Target& ta
     fail_type(target, Ref::steal(PySequence_GetItem(array, 0)).get(), 0);
 }
 
-constexpr std::int64_t kPiece = std::int64_t{1} << 20;  // values between looks at interrupts
+constexpr std::int64_t kPiece = std::int64_t{1} << 20;  // values between checks for interrupts
 
 /// The element as its column holds it.
 template <typename Out, typename In>
@@ -141,7 +141,7 @@ Column as_decimals(const ArrayView& view) {
     return writer.finish();
 }
 
-/// 0 is false. Nothing (length -1) when there are floats other than 0, 1 and NaN.
+/// 0 is false. Returns length -1 for floats other than 0, 1 and NaN.
 template <typename In>
 Column as_bools(const ArrayView& view) {
     Column column = fixed_column(Kind::kBool, view.count());

@@ -1,4 +1,4 @@
-// Columns from Python values: looks at what is there and calls the maker that fits.
+// Columns from Python values: inspects the values and calls the appropriate maker.
 #include "py/result/column_from_python_internal.h"
 
 #include <string>
@@ -27,7 +27,7 @@ unsigned classes_of(const Objects& values, bool keep_nan) {
 }
 
 /// Owns the values, so that Python code that runs during the conversion cannot free them, with
-/// the foreign ones replaced. Returns the classes that are there.
+/// foreign values replaced. Returns their classes.
 unsigned take_plain(const Objects& values, const Target& target, ObjectVector& plain) {
     Classifier classifier(target.keeps_nan());
     unsigned classes = kNoClass;
@@ -52,11 +52,11 @@ unsigned take_plain(const Objects& values, const Target& target, ObjectVector& p
         replaced.push(std::move(simple));
     }
     plain.swap(replaced);
-    find_known_types();  // those of modules that this code has loaded
+    find_known_types();  // types of modules that this code has imported
     return classes;
 }
 
-/// Throws for the first value of one of the classes, which the target cannot take.
+/// Throws for the first value of one of the classes, which cannot be converted to the target.
 [[noreturn]] void fail_class(const Objects& values, unsigned classes, const Target& target) {
     Classifier classifier(target.keeps_nan());
     for (std::int64_t i = 0; i < values.count; ++i) {
@@ -66,7 +66,7 @@ unsigned take_plain(const Objects& values, const Target& target, ObjectVector& p
     target.place.fail(sqlstate::kDatatypeMismatch, "value of a wrong type in", 0);
 }
 
-/// Whether a column of numbers has one text for each value, that of its natural type.
+/// Whether a numeric column can be converted to text by its natural type alone.
 bool is_uniform_number(unsigned classes) noexcept {
     return classes == kBoolClass || classes == kIntClass || classes == kFloatClass ||
            classes == kDecimalClass;
@@ -74,7 +74,7 @@ bool is_uniform_number(unsigned classes) noexcept {
 
 Column column_of_plain(const Objects& values, unsigned classes, const Target& target);
 
-/// Values of several sorts as a struct of columns, of which one has a value in each row.
+/// Values of several classes as a struct of columns, of which one has a value in each row.
 class Alternatives {
    public:
     Alternatives(const Objects& values, const Target& target) : values_(values), target_(target) {
@@ -82,7 +82,7 @@ class Alternatives {
         column_.length = values.count;
     }
 
-    /// Those of some classes.
+    /// The values of some classes.
     template <typename Make>
     void add(unsigned classes, Make make) {
         Classifier classifier(target_.keeps_nan());
@@ -107,8 +107,8 @@ class Alternatives {
     Column column_{};
 };
 
-/// For a type whose values are texts in Python: what is no text begins as what it is. Values of
-/// several sorts are a struct of one column for each of them.
+/// For a type whose values are texts in Python: other values are converted from their own natural
+/// type. Values of several classes become a struct of one column per class.
 Column column_of_printed(const Objects& values, unsigned classes, const Target& target) {
     constexpr unsigned kContainers = kSequenceClasses | kDictClass;
     if ((classes & kContainers) != 0) fail_class(values, kContainers, target);
@@ -124,7 +124,7 @@ Column column_of_printed(const Objects& values, unsigned classes, const Target& 
     return alternatives.finish();
 }
 
-/// For a character string: floats and decimals have PostgreSQL's text, all else Python's or JSON.
+/// For a character string: floats and decimals get PostgreSQL's text, all others Python's or JSON.
 Column column_of_mixed_texts(const Objects& values, unsigned classes, const Target& target) {
     constexpr unsigned kOwnText = kFloatClass | kDecimalClass;
     if ((classes & kOwnText) == 0) return column_of_texts(values, target);
@@ -177,7 +177,7 @@ Column column_of_masked(PyObject* pair, const Target& target) {
     return column;
 }
 
-/// An array of objects, as plain_array() gives it, looked at where it lies.
+/// An array of objects, as returned by plain_array(), read in place.
 Column column_of_object_array(PyObject* array, const Target& target) {
     struct View {
         Py_buffer buffer{};
@@ -205,9 +205,10 @@ bool may_carry_names(const Objects& values) noexcept {
     return false;
 }
 
-/// The values with those that carry names as dicts; by runtime/results.py. Runs Python code.
+/// The values, with those that have field names converted to dicts by runtime/results.py. Runs
+/// Python code.
 Ref with_names(const Objects& values, const std::vector<Field>& fields) {
-    static PyObject* function = nullptr;  // kept for good, as its module is
+    static PyObject* function = nullptr;  // never released, like its module
     if (function == nullptr)
         function =
             attribute(import_module("_oml_epe_runtime.results").get(), "composites").release();
@@ -246,7 +247,7 @@ void fail_type(const Target& target, PyObject* value, std::int64_t index) {
 Column column_of_objects(const Objects& values, const Target& target) {
     if (target.kind() == Kind::kStruct && may_carry_names(values)) {
         const Ref plain = with_names(values, target.field.type.fields);
-        find_known_types();  // those of modules that this code has loaded
+        find_known_types();  // types of modules that this code has imported
         return column_of_any(list_objects(plain.get()), target);
     }
     return column_of_any(values, target);
@@ -258,8 +259,8 @@ Column column_of_any(const Objects& values, const Target& target) {
     const unsigned found = classes_of(values, target.keeps_nan());
     if (found == kNoClass) return null_column(values.count);
     const bool is_hstore = target.field.type.variant == Variant::kHstore;
-    const bool is_encoded = is_hstore || target.kind() == Kind::kJson;  // by Python code
-    // No Python code runs below: the values cannot go away.
+    const bool is_encoded = is_hstore || target.kind() == Kind::kJson;  // runs Python code
+    // No Python code runs below: the values stay alive.
     if ((found & ~kPlainClasses) == 0 && !is_encoded) return column_of_plain(values, found, target);
     ObjectVector plain;
     plain.reserve(values.count);

@@ -1,4 +1,4 @@
-// What a script returned for one column becomes a Column of a batch.
+// Converts a script's values for one column to a Column of a batch.
 #pragma once
 
 #include <Python.h>
@@ -19,8 +19,8 @@ struct ResultRows {
     bool keep_nan = false;   ///< control argument oml_nan
 };
 
-/// `field.type` is what PostgreSQL wants in the end. It guides the conversion, but the kind that
-/// comes out is mostly the values' own, and the sink casts it:
+/// `field.type` is the final PostgreSQL type. It guides the conversion, but the resulting kind is
+/// mostly the values' own, and the sink casts it:
 ///
 /// - None, NaN, NaT, pandas.NA are NULL. With `keep_nan` NaN stays in floats when the target is
 ///   a float or a decimal. Decimal("NaN") is a value.
@@ -35,19 +35,19 @@ struct ResultRows {
 ///   timestamptz target, one with a zone gives its UTC wall time for a timestamp target.
 ///   Nanoseconds are cut off, towards the past. date and datetime64 of days or longer -> kDate;
 ///   time -> kTime, kTimeTz; timedelta -> kInterval; UUID -> kUuid.
-/// - Text targets: bytes must be UTF-8, numbers are written as Python's repr, bool as true and
+/// - Text targets: bytes must be UTF-8, numbers are written like Python's repr, bool as true and
 ///   false, dict and list as JSON. Columns of dates and times keep their kind: PostgreSQL prints
-///   them. An Enum stands for its value.
+///   them. An Enum is replaced by its value.
 /// - JSON targets: whatever runtime/render.py can encode.
 /// - List targets: lists, tuples, sets, arrays, nested for more dimensions; None inside is a NULL
 ///   element. Elements are converted towards `field.type.fields[0]`; for json elements only the
 ///   outermost level is the array, for composites tuples are elements.
 /// - Struct targets: a dict by name (a missing field is NULL, an unknown one an error), a tuple
 ///   or list by position.
-/// - Values of several sorts -> kText, each as PostgreSQL reads it.
+/// - Values of several classes -> kText, each parsed by PostgreSQL.
 ///
 /// Throws Error that names the column and the row, counted from 1: 22003, 22008 out of range, 22021
-/// text that PostgreSQL cannot hold, 42804 a value that does not fit the type at all; ScriptError
+/// text that PostgreSQL cannot store, 42804 a value that does not fit the type at all; ScriptError
 /// when a method of a value raised.
 Column column_from_python(PyObject* values, const Field& field, const ResultRows& rows);
 

@@ -51,7 +51,7 @@ class ListWriter {
         add_child(column_of_objects(elements_.objects(), element));
         return std::move(column_);
     }
-    /// The elements as one array instead of one by one.
+    /// The elements as one array instead of individual objects.
     Column finish(PyObject* array) {
         const Place place(target_.place, &column_.offsets);
         add_child(column_of(array, {target_.field.type.fields[0], place, target_.keep_nan}));
@@ -65,7 +65,7 @@ class ListWriter {
         column_.type.fields.push_back(Field{"", child.type});
         column_.children.push_back(std::move(child));
     }
-    /// True for what is a dimension, not an element.
+    /// True for a dimension, false for an element.
     bool is_nested(PyObject* value, int depth) const {
         if (depth == 0) return true;
         if (element_kind_ == Kind::kJson) return false;
@@ -83,7 +83,7 @@ class ListWriter {
     ObjectVector elements_{};
 };
 
-/// The rows so far had one dimension at most.
+/// So far the rows had one dimension at most.
 void ListWriter::write_plain_shapes() {
     const auto* const ends = column_.offsets.as<std::int64_t>();
     for (std::int64_t row = 0; row < row_; ++row) {
@@ -94,8 +94,8 @@ void ListWriter::write_plain_shapes() {
     }
 }
 
-/// A sequence as it is, an array as numpy itself sees it. One with a mask gives its elements by
-/// its own methods.
+/// A sequence unchanged, an array as class ndarray. A masked array provides its elements by its own
+/// methods.
 Ref plain_sequence(PyObject* value) {
     const KnownTypes& known = known_types();
     if (!is_array(value)) return Ref::borrow(value);
@@ -104,7 +104,7 @@ Ref plain_sequence(PyObject* value) {
     return plain_array(value);
 }
 
-/// Sizes of the dimensions, as the first elements show them.
+/// Sizes of the dimensions, from the first elements.
 void ListWriter::measure(PyObject* value, ListShape& shape) {
     Ref current = plain_sequence(value);
     while (is_nested(current.get(), shape.dimensions)) {
@@ -142,7 +142,7 @@ void ListWriter::flatten(PyObject* value, const ListShape& shape, int depth) {
     }
 }
 
-/// The one dtype of numbers or times that all rows are plain arrays of; nothing otherwise. (Masked
+/// The dtype of numbers or times that all rows, plain arrays, have in common; else null. (Masked
 /// arrays are not plain: concatenate() loses the mask.)
 Ref common_dtype(const Objects& values) {
     Ref common;
@@ -162,7 +162,7 @@ Ref common_dtype(const Objects& values) {
                                                                            : std::move(common);
 }
 
-/// Rows that are numpy arrays of one dtype: their elements never become Python objects.
+/// Rows that are numpy arrays of one dtype: their elements are never converted to Python objects.
 Column column_of_numpy_lists(const Objects& values, const Target& target) {
     ListWriter writer(values.count, target);
     const Ref parts = Ref::steal(PyList_New(0));

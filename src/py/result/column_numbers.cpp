@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::int64_t kExactInFloat = std::int64_t{1} << 53;
 
-/// A subclass of Decimal may say anything in the place of its digits.
+/// A subclass of Decimal may return anything as its digits.
 std::string checked_decimal(PyObject* value, const Target& target, std::int64_t index) {
     std::string text = decimal_text(value);
     for (const char byte : text)
@@ -57,7 +57,7 @@ bool fill_integers(const Objects& values, Column& column) {
     return true;
 }
 
-/// Of a bool, an int or a float; runs no __bool__ of a subclass.
+/// Value of a bool, an int or a float; runs no __bool__ of a subclass.
 bool is_true(PyObject* value) noexcept {
     if (PyFloat_Check(value)) return PyFloat_AS_DOUBLE(value) != 0.0;
     return PyLong_Type.tp_as_number->nb_bool(value) != 0;

@@ -1,4 +1,4 @@
-// Replaces scalars of numpy and of other libraries by the plain Python values they stand for.
+// Replaces scalars of numpy and of other libraries by plain Python values.
 #include <cmath>
 
 #include "py/base/numpy_internal.h"
@@ -21,7 +21,7 @@ bool is_a(PyObject* value, PyTypeObject* type) noexcept {
 
 /// The int64 inside a numpy.datetime64 or timedelta64.
 std::int64_t raw_time(PyObject* value) {
-    // numpy's own method: a subclass may have another.
+    // numpy's own method: a subclass may override it.
     const Ref view = attribute(reinterpret_cast<PyObject*>(known_types().generic), "view");
     const Ref bits = call(view.get(), Ref::borrow(value), to_python("i8"));
     const Ref integer = Ref::steal(PyNumber_Index(bits.get()));
@@ -59,7 +59,7 @@ Ref simplify_timedelta64(PyObject* value, const Target& target, std::int64_t ind
     return make_timedelta(result);
 }
 
-/// A longdouble may be beyond a double.
+/// A longdouble may exceed the range of a double.
 Ref simplify_floating(PyObject* value, const Target& target, std::int64_t index) {
     Ref plain = Ref::steal(PyNumber_Float(value));
     if (std::isinf(PyFloat_AS_DOUBLE(plain.get())) &&
@@ -81,8 +81,8 @@ Ref simplify_record(PyObject* value) {
     return dict;
 }
 
-/// What other libraries call "give me plain Python": pyarrow's scalars and arrays, the Series of
-/// polars and pandas, pandas' Index. Nothing when there is no such method.
+/// Calls the conversion to plain Python of other libraries: pyarrow's scalars and arrays, the
+/// Series of polars and pandas, pandas' Index. Null when there is no such method.
 Ref simplify_by_method(PyObject* value) {
     const Ref validated = attribute(import_module("_oml_epe_runtime.checks").get(), "validated");
     call(validated.get(), Ref::borrow(value));

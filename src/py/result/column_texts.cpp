@@ -1,4 +1,4 @@
-// Columns of texts and of JSON from Python objects of any sort.
+// Columns of texts and of JSON from Python objects of any type.
 #include <string>
 #include <string_view>
 
@@ -8,7 +8,7 @@ namespace epe::py {
 
 namespace {
 
-/// Throws what render.py says of a value that JSON cannot hold, with the place added to it.
+/// Throws the error of render.py for a value that JSON cannot represent, with the location added.
 [[noreturn]] void fail_json(const Place& place, std::int64_t index) {
     PyObject *type = nullptr, *value = nullptr, *traceback = nullptr;
     PyErr_Fetch(&type, &value, &traceback);
@@ -25,7 +25,7 @@ namespace {
 
 /// JSON text of any value; the encoder is runtime/render.py's.
 Ref to_json(PyObject* value, const Place& place, std::int64_t index) {
-    static PyObject* encoder = nullptr;  // kept for good, as its module is
+    static PyObject* encoder = nullptr;  // never released, like its module
     if (encoder == nullptr)
         encoder = attribute(import_module("_oml_epe_runtime.render").get(), "to_value").release();
     PyObject* const text = PyObject_CallFunctionObjArgs(encoder, value, nullptr);
@@ -124,7 +124,7 @@ void TextWriter::write_bytes(PyObject* value, std::int64_t index) {
     writer_.append_text(Ref::steal(text).get(), target_.place, index);
 }
 
-/// Dates and times, decimals, UUIDs, and whatever says itself how it looks as text.
+/// Dates and times, decimals, UUIDs, and any object with a text form of its own.
 void TextWriter::write_other(PyObject* value, std::int64_t index) {
     if (is_array(value)) return write_value(value, kArrayClass, index);
     const PyTypeObject* const type = Py_TYPE(value);
@@ -132,7 +132,7 @@ void TextWriter::write_other(PyObject* value, std::int64_t index) {
         fail_type(target_, value, index);
     if (PyCallable_Check(value) != 0 || PyModule_Check(value) || PyComplex_Check(value))
         fail_type(target_, value, index);
-    // A type that PostgreSQL knows is parsed from text; others only where text is wanted.
+    // A type that PostgreSQL knows is parsed from text; others only for text targets.
     if (target_.kind() != Kind::kText && Classifier(false).class_of(value) == kForeignClass)
         fail_type(target_, value, index);
     writer_.append_text(Ref::steal(PyObject_Str(value)).get(), target_.place, index);
@@ -145,7 +145,7 @@ Column column_of_texts(const Objects& values, const Target& target) {
 }
 
 Column column_of_hstores(const Objects& values, const Target& target) {
-    static PyObject* encoder = nullptr;  // kept for good, as its module is
+    static PyObject* encoder = nullptr;  // never released, like its module
     if (encoder == nullptr)
         encoder =
             attribute(import_module("_oml_epe_runtime.results").get(), "hstore_text").release();

@@ -37,7 +37,7 @@ std::int64_t microseconds_of_delta(PyObject* delta) noexcept {
            PyDateTime_DELTA_GET_MICROSECONDS(delta);
 }
 
-/// Offset of a datetime or time from UTC; false when its zone does not say.
+/// Offset of a datetime or time from UTC; false when its zone does not define it.
 bool offset_of(PyObject* value, PyObject* zone, std::int64_t& microseconds) {
     microseconds = 0;
     if (zone == PyDateTime_TimeZone_UTC) return true;
@@ -47,7 +47,7 @@ bool offset_of(PyObject* value, PyObject* zone, std::int64_t& microseconds) {
         PyErr_SetString(PyExc_TypeError, "utcoffset() must return a timedelta");
         throw ScriptError();
     }
-    // An overridden method may give any; what computes with it relies on less than a day.
+    // An overridden method may return anything; computations rely on less than a day.
     const int days = PyDateTime_DELTA_GET_DAYS(offset.get());
     if (days == 0 || days == -1) microseconds = microseconds_of_delta(offset.get());
     if (days > 0 || days < -1 || microseconds == -kDay) {
@@ -77,7 +77,7 @@ std::int64_t microseconds_of_time(PyObject* value) noexcept {
            PyDateTime_TIME_GET_SECOND(value) * kSecond + PyDateTime_TIME_GET_MICROSECOND(value);
 }
 
-/// A column of one number a value.
+/// A column of one number per value.
 template <typename Value, typename Convert>
 Column number_column(Kind kind, const Objects& values, const Convert& convert) {
     Column column = fixed_column(kind, values.count);
@@ -94,7 +94,7 @@ Column number_column(Kind kind, const Objects& values, const Convert& convert) {
     return column;
 }
 
-/// Times whose zones say their offsets; kTime when none does.
+/// Times whose zones define their offsets; kTime when none does.
 Column zoned_time_column(const Objects& values, const Target& target) {
     std::int64_t without_offset = 0;
     std::int64_t nulls = 0;
@@ -114,8 +114,8 @@ Column zoned_time_column(const Objects& values, const Target& target) {
     });
 }
 
-/// The kind of a column of dates and datetimes; kText where only the values' texts tell apart
-/// which have a zone.
+/// The kind of a column of dates and datetimes; kText if only the values' texts show which ones
+/// have a zone.
 Kind timestamp_kind(unsigned classes, Kind target) noexcept {
     if (classes == kDateClass) return Kind::kDate;
     if (target == Kind::kTimestamp || target == Kind::kTimestampTz) return target;
@@ -125,7 +125,7 @@ Kind timestamp_kind(unsigned classes, Kind target) noexcept {
     return classes == kAwareClass ? Kind::kTimestampTz : Kind::kText;
 }
 
-/// The same time as an object of datetime's own class.
+/// The same time as an object of class datetime itself.
 Ref plain_datetime(PyObject* value) {
     PyObject* const zone = reinterpret_cast<PyDateTime_DateTime*>(value)->hastzinfo != 0
                                ? reinterpret_cast<PyDateTime_DateTime*>(value)->tzinfo
@@ -145,10 +145,10 @@ Ref text_of_datetime(PyObject* value, Kind target) {
     // PostgreSQL would leave out the zone.
     if (is_aware && (target == Kind::kTimestamp || target == Kind::kDate || target == Kind::kTime))
         return Ref::steal(PyObject_Str(make_datetime(microseconds_of(value)).get()));
-    // A class of its own may print nanoseconds, which PostgreSQL would round.
+    // A subclass may print nanoseconds, which PostgreSQL would round.
     const Ref plain = PyDateTime_CheckExact(value) ? Ref::borrow(value) : plain_datetime(value);
     const Ref text = Ref::steal(PyObject_Str(plain.get()));
-    // PostgreSQL would take it in the session's zone.
+    // PostgreSQL would assume the session's zone.
     if (!is_aware && target == Kind::kTimestampTz)
         return Ref::steal(PyUnicode_FromFormat("%U+00", text.get()));
     return text.copy();
@@ -159,14 +159,15 @@ Ref text_of_delta(PyObject* value) {
     int days = PyDateTime_DELTA_GET_DAYS(value);
     std::int64_t rest =
         PyDateTime_DELTA_GET_SECONDS(value) * kSecond + PyDateTime_DELTA_GET_MICROSECONDS(value);
-    // Python's rest is never negative; ours has the sign of the days, as in columns of deltas only.
+    // Python's remainder is never negative; this one has the sign of the days, as in columns of
+    // timedeltas only.
     if (days < 0 && rest > 0) {
         ++days;
         rest -= kDay;
     }
     const auto size = static_cast<int>(std::abs(rest) / kSecond);
     const auto fraction = static_cast<int>(std::abs(rest) % kSecond);
-    // The explicit sign keeps a minus before the days from counting for the seconds, too.
+    // The explicit sign keeps a minus before the days from applying to the seconds, too.
     return Ref::steal(PyUnicode_FromFormat("%d days %c%d.%06d seconds", days, rest < 0 ? '-' : '+',
                                            size, fraction));
 }

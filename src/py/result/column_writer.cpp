@@ -47,7 +47,7 @@ void mark_null(Column& column, std::int64_t row) {
 
 namespace {
 
-/// Of a column without NULLs so far.
+/// The bitmap of a column without NULLs so far.
 template <typename T>
 void mark_nans_of(Column& column) {
     const T* const values = column.values.as<T>();
@@ -112,7 +112,7 @@ std::string decimal_text(PyObject* value) {
     if (result == "inf" || result == "Infinity") return "Infinity";
     if (result == "-inf" || result == "-Infinity") return "-Infinity";
     if (result.find_first_of("eE") == std::string::npos) return result;
-    // Beyond what numeric holds, digits would only be many: let PostgreSQL refuse the exponent.
+    // Beyond numeric's range, digits would only be numerous: let PostgreSQL reject the exponent.
     const std::size_t exponent = result.find_first_of("eE") + 1;
     if (result.size() - exponent > 6) return result;
     const Ref decimal = call(attribute(import_module("decimal").get(), "Decimal").get(), text);
@@ -127,7 +127,7 @@ BytesWriter::BytesWriter(Kind kind, std::int64_t rows) {
     column_.offsets.as<std::int64_t>()[0] = 0;
 }
 
-/// In pieces: copying a long value takes a while, and its memory more.
+/// In pieces: copying a long value takes time, and allocating its memory more.
 void BytesWriter::add(std::string_view bytes) {
     constexpr std::size_t kPiece = std::size_t{4} << 20;
     do {

@@ -1,4 +1,4 @@
-// What the makers of columns from Python values write with: rows, bytes, NULLs and errors.
+// Writers of columns from Python values: rows, bytes, NULLs and errors.
 #pragma once
 
 #include <new>
@@ -12,10 +12,10 @@
 
 namespace epe::py {
 
-/// SQLSTATE of characters that PostgreSQL cannot hold.
+/// SQLSTATE for characters that PostgreSQL cannot store.
 inline constexpr const char* kBadCharacter = "22021";
 
-/// Where the values of a column or of its elements stand, for messages.
+/// Location of the values of a column or of its elements, for messages.
 class Place {
    public:
     /// `first_row` is the 0-based number of the column's first row in the result.
@@ -48,11 +48,11 @@ inline void must(bool has_memory) {
 }
 /// An empty column of fixed-width values, of `rows` rows; values are not initialised.
 Column fixed_column(Kind kind, std::int64_t rows);
-/// Makes a row NULL in `validity`; the value slot is the caller's.
+/// Sets a row to NULL in `validity`; the caller sets the value slot.
 void mark_null(Column& column, std::int64_t row);
 /// Turns NaN into NULL in a column of floats.
 void mark_nans(Column& column);
-/// The value slot under a NULL, as core/batch/batch.h wants it.
+/// The value slot under a NULL, as required by core/batch/batch.h.
 void clear_slot(Column& column, std::int64_t row);
 std::string float_text(double value);
 /// A float or a decimal as digits without an exponent, the way numeric prints it.
@@ -74,10 +74,10 @@ class BytesWriter {
 
     Column column_{};
     std::int64_t row_ = 0;
-    std::size_t unchecked_ = 0;  // bytes since the last look at interrupts
+    std::size_t unchecked_ = 0;  // bytes since the last check for interrupts
 };
 
-/// To be called with the number of each value of a long loop: looks at interrupts now and then.
+/// To be called with the index of each value of a long loop: checks for interrupts periodically.
 inline void check_now_and_then(std::int64_t number) {
     constexpr std::int64_t kEvery = 65536;
     if (number % kEvery == kEvery - 1) check_cancel();

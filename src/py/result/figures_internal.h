@@ -5,15 +5,15 @@
 
 namespace epe::py {
 
-/// The open figures and those in a result, a list of (title or None, PNG).
+/// The open figures and the figures in a result, as a list of (title or None, PNG).
 Ref captured_figures(const Ref& result);
-/// The result, or None where it is what was drawn.
+/// The result, or None if it is a figure.
 Ref without_drawing(const Ref& result);
 
-/// Closes the figures that a script left open. Nothing to do unless pyplot has been imported.
+/// Closes the figures that a script left open. No-op unless pyplot has been imported.
 void close_figures();
 
-/// Hides the open figures of an outer script while one that its SQL called runs.
+/// Hides the open figures of an outer script while a nested script runs.
 class OwnFigures {
    public:
     explicit OwnFigures(bool is_nested);

@@ -1,4 +1,4 @@
-// Visits what a result refers to, and checks the memory behind it.
+// Visits the objects that a result refers to, and checks their memory.
 #include "py/result/reachable_memory_internal.h"
 
 #include <algorithm>
@@ -31,7 +31,7 @@ void check_range(std::uintptr_t first, std::uintptr_t end) {
     if (end < first || !PipeMemory().is_readable(start, end - first)) fail_memory();
 }
 
-/// Memory of these is their own.
+/// Types that own their memory.
 bool owns_bytes(PyObject* value) noexcept {
     return value != nullptr && (PyBytes_Check(value) || PyByteArray_Check(value));
 }
@@ -56,7 +56,7 @@ void check_memoryview(PyObject* value) {
                 start + static_cast<std::uintptr_t>(above));
 }
 
-/// What is done with the objects of a type.
+/// The action for objects of a type.
 enum class Handling : std::uint8_t { kSkip, kFollow, kList, kArray, kRecord, kMemoryView, kArrow };
 
 bool is_one_of(PyTypeObject* type, std::initializer_list<PyTypeObject*> types) noexcept {
@@ -103,10 +103,10 @@ class Visit {
     };
 
     Handling handling_of_object(PyObject* object);
-    /// `held` is the number of references to the object that are the visit's own.
+    /// `held` is the number of references to the object that the visit itself owns.
     void push(PyObject* object, Py_ssize_t held);
     void look_at(Entry entry);
-    /// The next object of a list that is to be looked at; null at its end.
+    /// The next object of a list to be visited; null at its end.
     PyObject* next_of_list(Entry& list);
     static int visit_child(PyObject* child, void* visit) noexcept;
 
@@ -116,7 +116,7 @@ class Visit {
     std::vector<Entry> open_{};
     std::vector<Ref> children_{};
     std::unordered_set<PyObject*> seen_{};
-    std::vector<Ref> kept_{};  // so that no other object gets the address of one that was seen
+    std::vector<Ref> kept_{};  // prevents the reuse of addresses of visited objects
     Ref arrow_objects_{};
 };
 
@@ -133,7 +133,7 @@ Handling Visit::handling_of_object(PyObject* object) {
 void Visit::push(PyObject* object, Py_ssize_t held) {
     const Handling handling = handling_of_object(object);
     if (handling == Handling::kSkip) return;
-    if (Py_REFCNT(object) - held > 1) {  // else nothing else leads to it
+    if (Py_REFCNT(object) - held > 1) {  // else no other reference leads to it
         if (!seen_.insert(object).second) return;
         kept_.push_back(Ref::borrow(object));
     }

@@ -1,4 +1,4 @@
-// What runtime/results.py and runtime/render.py have checked before they read it.
+// Checks for runtime/results.py and runtime/render.py before they read a result.
 #include "py/result/result_module_internal.h"
 
 #include "py/base/error_internal.h"
@@ -13,7 +13,8 @@ namespace epe::py {
 
 namespace {
 
-/// plain_array(array): see array_memory_internal.h. What numpy does not know as an array stays.
+/// plain_array(array): see array_memory_internal.h. Objects that are not arrays to numpy are
+/// returned unchanged.
 PyObject* give_plain_array(PyObject*, PyObject* array) noexcept {
     return callback([&] {
         find_known_types();

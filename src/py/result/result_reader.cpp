@@ -1,4 +1,4 @@
-// What a call returned becomes batches of the output shape.
+// Converts the result of a call to batches of the output shape.
 #include "py/result/result_reader_internal.h"
 
 #include <algorithm>
@@ -22,7 +22,7 @@ void require(bool is_done) {
     if (!is_done) throw std::bad_alloc();
 }
 
-/// UTF-8 of a str that becomes a value: a str of a subclass' making may hold anything.
+/// UTF-8 of a str that becomes a value: a str of a subclass may contain anything.
 std::string_view result_text(PyObject* text) {
     const Field field{"value", {Kind::kText, {}}};
     return checked_utf8(Ref::borrow(text).get(), Place(field, 0), 0);
@@ -70,8 +70,8 @@ PyObject* runtime_function(PyObject*& cache, const char* module, const char* nam
     return cache;
 }
 
-/// The column that column_from_python makes of an int or a float for a numeric target, without the
-/// way through a list. None for what needs a closer look.
+/// The column that column_from_python would make of an int or a float for a numeric target, without
+/// the detour through a list. nullopt for a value that needs closer inspection.
 std::optional<Column> plain_number(PyObject* result, const Field& target) {
     if (!is_numeric(target.type.kind)) return std::nullopt;
     if (PyLong_CheckExact(result)) {
@@ -102,7 +102,7 @@ bool ResultFormat::wants_figures() const noexcept {
             controls_.capture_graphics);
 }
 
-/// What is certainly one row of one column: the way of the trivial function.
+/// A result that is certainly one row of one column: the fast path of a trivial function.
 bool ResultFormat::is_plain_scalar(PyObject* result) const noexcept {
     return shape_.columns.size() == 1 && (PyFloat_CheckExact(result) || PyLong_CheckExact(result) ||
                                           PyUnicode_CheckExact(result) || PyBool_Check(result));
@@ -128,7 +128,7 @@ Batch ResultFormat::relational(const Ref& result, std::int64_t first_row) {
                     first_row);
 }
 
-/// The names and kinds of the columns as Python takes them.
+/// The names and kinds of the columns, for Python.
 void ResultFormat::prepare() {
     if (!relational_function_) {
         const auto count = static_cast<Py_ssize_t>(shape_.columns.size());
@@ -203,7 +203,7 @@ Batch ResultFormat::xml(const Ref& result, const Call& call_of_result) {
 
 namespace {
 
-/// The rows of 'PNG' while they grow.
+/// Builds the rows of 'PNG'.
 class FigureRows {
    public:
     explicit FigureRows(const OutputShape& shape) { batch_.schema = &shape.columns; }

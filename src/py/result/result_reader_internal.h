@@ -1,4 +1,4 @@
-// What a call returned becomes batches of the output shape.
+// Converts the result of a call to batches of the output shape.
 #pragma once
 
 #include "core/pipeline/ports.h"
@@ -6,7 +6,7 @@
 
 namespace epe::py {
 
-/// The output shape of a request in Python's terms, made once a request.
+/// The output shape of a request for Python, created once per request.
 class ResultFormat {
    public:
     ResultFormat(const Controls& controls, const OutputShape& shape);
@@ -15,21 +15,21 @@ class ResultFormat {
     bool wants_figures() const noexcept;
     /// One result as rows of a relational shape.
     Batch relational(const Ref& result, std::int64_t first_row);
-    /// One item of a generator as rows. `items` is empty before the first item and keeps what None
-    /// means among the items of a lone column.
+    /// One item of a generator as rows. `items` is empty before the first item and stores the
+    /// meaning of None among the items of a single column.
     Batch item(const Ref& item, Ref& items, std::int64_t first_row);
-    /// The rows that are left when the generator has ended.
+    /// The remaining rows after the end of the generator.
     Batch last_items(const Ref& items, std::int64_t first_row);
-    /// The result, as long as it may be. Throws ScriptError 54000.
+    /// Returns the result if it is within the limits. Throws ScriptError 54000.
     Ref limited(Ref result) const;
     /// The one row of a JSON or XML shape.
     Batch json(const Ref& result, const Call& call, bool& is_frame);
     Batch xml(const Ref& result, const Call& call);
-    /// A row a figure.
+    /// One row per figure.
     Batch png(const Ref& result, const Call& call);
     /// The pickle of a result, a list of bytes-like pieces.
     Ref pickle(const Ref& result);
-    /// A row for one of them, counted from 1.
+    /// The row of one piece, counted from 1.
     Batch pickle_piece(PyObject* piece, std::int64_t number, const Call& call);
 
    private:
@@ -45,8 +45,8 @@ class ResultFormat {
     Ref relational_function_{};
 };
 
-/// Reads the result of one call piece by piece: a generator of frames gives one for each item,
-/// everything else gives one.
+/// Reads the result of one call piece by piece: a generator of frames yields one per item, any
+/// other result is one piece.
 class ResultReader {
    public:
     ResultReader(ResultFormat& format, const Call& call, Ref result);

@@ -1,4 +1,4 @@
-// Tells sorts of Python values apart, without running Python code.
+// Classifies Python values, without running Python code.
 #include "py/result/value_classifier_internal.h"
 
 #include <datetime.h>
@@ -19,22 +19,22 @@ void ObjectVector::push(Ref object) {
 
 namespace {
 
-// Borrowed for good: a type, once loaded, stays. Python objects need no destructor here.
+// Borrowed permanently: a type, once loaded, stays. Python objects need no destructor here.
 KnownTypes found_types{};
 
-/// A type of a module that is loaded already; kept for good once found.
+/// A type of a module that is loaded already; never released once found.
 void find_type(PyTypeObject*& type, PyObject* module, const char* name) {
     if (type != nullptr || module == nullptr) return;
     PyObject* const found = PyObject_GetAttrString(module, name);
     if (found == nullptr)
-        PyErr_Clear();  // half-imported, or a version without it
+        PyErr_Clear();  // partially imported, or a version without it
     else if (PyType_Check(found))
         type = reinterpret_cast<PyTypeObject*>(found);
     else
         Py_DECREF(found);
 }
 
-/// A type of numpy's own: one that a script has put in its place is none.
+/// A type of numpy's own, not a replacement set by a script.
 void find_numpy_type(PyTypeObject*& type, PyObject* numpy, const char* name) {
     if (type != nullptr) return;
     PyTypeObject* found = nullptr;
@@ -68,7 +68,7 @@ bool is_a(PyTypeObject* type, PyTypeObject* base) noexcept {
     return base != nullptr && PyType_IsSubtype(type, base) != 0;
 }
 
-/// numpy's scalars, of which some are Python floats and texts too; 0 for anything else.
+/// numpy's scalars, of which some are Python floats and texts too; 0 for other values.
 unsigned class_of_numpy(PyTypeObject* type, const KnownTypes& known) noexcept {
     if (is_a(type, known.array)) return kForeignClass;
     if (!is_a(type, known.generic)) return kNoClass;

@@ -1,4 +1,4 @@
-// Sorts of Python values, as far as columns care.
+// Classes of Python values, as far as columns distinguish them.
 #pragma once
 
 #include <cstddef>
@@ -9,7 +9,7 @@
 
 namespace epe::py {
 
-/// Sorts of values, as bits so that a column's are a set.
+/// Classes of values, as bits so that a column's classes are a set.
 enum Class : unsigned {
     kNoClass = 0,  ///< NULL
     kBoolClass = 1U << 0,
@@ -30,10 +30,10 @@ enum Class : unsigned {
     kArrayClass = 1U << 15,  ///< numpy.ndarray of one dimension or more
     kDictClass = 1U << 16,
     kOtherClass = 1U << 17,
-    /// To be replaced by simplify(): numpy scalars, enums, sets, other libraries' sequences.
+    /// Values for simplify(): numpy scalars, enums, sets, other libraries' sequences.
     kForeignClass = 1U << 18,
 };
-/// Of these, classes and conversions run no Python code.
+/// The classification and conversion of these runs no Python code.
 inline constexpr unsigned kPlainClasses =
     kBoolClass | kIntClass | kFloatClass | kStrClass | kBytesClass;
 
@@ -69,7 +69,7 @@ class ObjectVector {
     std::vector<PyObject*> objects_{};
 };
 
-/// Types of modules that need not be loaded; null when they are not. Borrowed for good.
+/// Types of modules that may not be loaded; null when they are not. Borrowed permanently.
 struct KnownTypes {
     PyTypeObject *decimal, *uuid, *enumeration;
     PyTypeObject *array, *generic, *integer, *floating, *boolean, *datetime64, *timedelta64,
@@ -77,8 +77,8 @@ struct KnownTypes {
     PyTypeObject *nat, *missing, *masked;
 };
 const KnownTypes& known_types() noexcept;
-/// Looks for the types of modules that have been loaded meanwhile. May run Python code (a module
-/// can be anything), so it is called where no borrowed values are held: at the start of a column.
+/// Looks up the types of modules that have been loaded meanwhile. May run Python code (a module can
+/// be any object), so it is called where no borrowed values are held: at the start of a column.
 void find_known_types();
 
 /// The class of a value. NaN is NULL unless kept. Runs no Python code.
@@ -93,7 +93,7 @@ class Classifier {
     bool keep_nan_;
 };
 
-/// Whether what results.py gives is a numpy array.
+/// Whether an object from results.py is a numpy array.
 inline bool is_array(PyObject* value) noexcept {
     return known_types().array != nullptr && PyObject_TypeCheck(value, known_types().array);
 }

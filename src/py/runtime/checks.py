@@ -1,4 +1,4 @@
-"""What is looked at before the memory behind a result is read."""
+"""Checks of a result before its memory is read."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _MOST_LEVELS = 32
 
 
 def _arrow_arrays(value: Any, level: int = 0) -> Iterator[Any]:
-    """The arrays that an object of pyarrow consists of, those of dictionaries too."""
+    """The arrays of a pyarrow object, including those of dictionaries."""
     pyarrow = sys.modules["pyarrow"]
     if level > _MOST_LEVELS:
         raise EpeError("the result is nested too deeply", sqlstate="22023")
-    # The classes' own methods: a subclass may have others.
+    # The classes' own methods: a subclass may override them.
     if isinstance(value, (pyarrow.Table, pyarrow.RecordBatch)):
         kind = pyarrow.Table if isinstance(value, pyarrow.Table) else pyarrow.RecordBatch
         parts = [kind.column(value, i) for i in range(len(kind.schema.__get__(value)))]
@@ -70,9 +70,9 @@ def check_arrow(values: list[Any]) -> None:
 
 
 def validated(value: Any) -> Any:
-    """Return an object of pyarrow that pyarrow itself finds sound; anything else as it is.
+    """Return a pyarrow object that pyarrow itself validates; other values unchanged.
 
-    Arrays made by `from_buffers`, or without pyarrow's own checks, may lie about their buffers.
+    Arrays made by `from_buffers`, or without pyarrow's own checks, may have wrong buffer sizes.
     """
     pyarrow = sys.modules.get("pyarrow")
     if pyarrow is None:
@@ -82,7 +82,7 @@ def validated(value: Any) -> Any:
         if isinstance(value, kind):
             check_arrow([value])
             try:
-                # The class's own method: a subclass may have another.
+                # The class's own method: a subclass may override it.
                 kind.validate(value, full=True)
             except pyarrow.ArrowException as problem:
                 raise EpeError(
@@ -92,9 +92,9 @@ def validated(value: Any) -> Any:
 
 
 def checked_codes(value: Any) -> Any:
-    """Return an object of pandas whose codes all name a category; anything else as it is.
+    """Return a pandas object whose codes all refer to a category; other values unchanged.
 
-    pandas takes categories and levels by their codes without looking at their range.
+    pandas looks up categories and levels by their codes without a range check.
     """
     pandas = sys.modules.get("pandas")
     if pandas is None:

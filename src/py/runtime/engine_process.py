@@ -1,4 +1,4 @@
-"""What a zygote does once, and each engine that is forked from it."""
+"""Initialization of a zygote, and of each engine that is forked from it."""
 
 import contextlib
 import faulthandler
@@ -13,13 +13,13 @@ import tempfile
 import threading
 
 _RUNTIME = ("errors", "figures", "inputs", "output", "render", "results", "scripts", "signals")
-_user = "postgres"  # who runs the server; a zygote looks it up
-# They start threads on import, which a fork does not have.
+_user = "postgres"  # the user of the server; set in the zygote
+# They start threads on import, which do not exist in a fork.
 _NOT_FORKED = frozenset(("polars",))
 
 
 def warm_up(preload):
-    """Import what scripts are going to need, so that forks share it."""
+    """Import modules for scripts, so that forks share them."""
     for name in _RUNTIME:
         importlib.import_module(f"_oml_epe_runtime.{name}")
     # If matplotlib is preloaded, its list of fonts is built here, in memory, for all forks. Its
@@ -57,7 +57,7 @@ def _log(text):
 
 
 def freeze():
-    """Keep the collector away from what is there: untouched, it stays shared with the forks."""
+    """Exclude existing objects from garbage collection, so that forks share their memory."""
     global _user
     with contextlib.suppress(KeyError):
         _user = pwd.getpwuid(os.getuid()).pw_name
@@ -68,7 +68,7 @@ def freeze():
 def folders():
     """Return the folders that imports read."""
     found = [sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix, *sys.path]
-    # A prefix of /usr would open more than Python: what it needs below is on the path.
+    # A prefix of /usr would grant access to more than Python: its folders are on the path.
     return sorted(
         {
             os.path.realpath(folder)
@@ -79,7 +79,7 @@ def folders():
 
 
 def become_engine(stack_descriptor, temp_folder):
-    """Make a fork of the zygote an engine."""
+    """Turn a fork of the zygote into an engine."""
     random.seed()
     numpy = sys.modules.get("numpy")
     if numpy is not None:

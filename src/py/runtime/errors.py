@@ -1,8 +1,8 @@
-"""How exceptions of scripts are put into words, at a cost that does not depend on their size.
+"""Formats the exceptions of scripts, at a cost that does not depend on their size.
 
-A traceback has as many entries as calls were under way, a cause or a context may have one of its
-own, a group has members: all of that is counted, and so much of it is looked at as is shown. What
-Python formats for one exception (its text, its notes, where its syntax is wrong) is cut.
+A traceback has one entry per active call, a cause or a context may have one of its own, a group has
+members: all of them are counted, but only the ones that are shown are formatted. The text of one
+exception (message, notes, position of a syntax error) is truncated.
 """
 
 import contextlib
@@ -14,7 +14,7 @@ import traceback
 
 import _oml_epe
 
-SCRIPT_MODULES = "oml_epe_script."  # prefix of the names of modules that hold scripts
+SCRIPT_MODULES = "oml_epe_script."  # name prefix of the modules of scripts
 
 _RUNTIME_FILE = "<oml_epe runtime "
 LONGEST_MESSAGE = 32768
@@ -25,10 +25,10 @@ _MOST_EXCEPTIONS = 16  # causes, contexts and members of groups, all together
 _MOST_MEMBERS = 5  # of one group
 _MOST_NOTES = 10
 LONGEST_LINE = 400  # of source
-_LONGEST_CODE = 20000  # bytes of a function up to the place, for the marks below its line
+_LONGEST_CODE = 20000  # bytes of a function up to the position, for the marks below its line
 _LARGEST_FILE = 10 << 20
 _LONGEST_NAME = 256  # of a column, in hints; PostgreSQL's are shorter
-_MOST_COLUMNS = 2000  # that hints look at; PostgreSQL has fewer
+_MOST_COLUMNS = 2000  # examined for hints; PostgreSQL has fewer
 _DEEPEST = 10_000
 
 _CAUSE = "\nThe above exception was the direct cause of the following exception:\n\n"
@@ -36,14 +36,14 @@ _CONTEXT = "\nDuring handling of the above exception, another exception occurred
 
 
 class EpeError(_oml_epe.Error):
-    """An error of ours: its text is the message, as it stands.
+    """An error of oml_epe itself: its text is the complete message.
 
     Parameters
     ----------
     message : str
         Primary message, in PostgreSQL's style.
     sqlstate, detail, hint : str
-        The other fields; empty ones are left out.
+        The other fields; empty ones are omitted.
     """
 
     def __init__(self, message, *, sqlstate="38000", detail="", hint=""):
@@ -55,7 +55,7 @@ class EpeError(_oml_epe.Error):
 
 @contextlib.contextmanager
 def bounded_recursion():
-    """Bound the depth of what is called, whatever limit the script has set for itself.
+    """Limit the recursion depth of a call, regardless of the limit that the script has set.
 
     Functions in C that call themselves (repr, pickle, join) would overflow the stack.
     """
@@ -82,13 +82,13 @@ def _cut_line(text):
 
 
 def encodable(text):
-    """Make lone surrogates visible: they have no UTF-8."""
+    """Escape lone surrogates, which cannot be encoded as UTF-8."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 # ------------------------------------------------------------------------------------- attributes
 
-# Those of the base classes, which no subclass can override.
+# The base classes' own, which a subclass cannot override.
 _attributes = vars(BaseException)
 _traceback_of = _attributes["__traceback__"].__get__
 _cause_of = _attributes["__cause__"].__get__
@@ -99,11 +99,11 @@ try:
 except NameError:  # before Python 3.11
 
     class BaseExceptionGroup:
-        """Nothing is one."""
+        """A class without instances."""
 
 
 def _is_ours(exception):
-    """Whether the exception's text is a message as it stands."""
+    """Whether the exception's text is a complete message."""
     if isinstance(exception, _oml_epe.Error):
         return True
     module = _attribute_of_type(exception, "__module__")
@@ -118,7 +118,7 @@ def _attribute_of_type(exception, name):
 
 
 def _text_of(value):
-    """str(value), cut; what raises has none."""
+    """str(value), truncated; a placeholder when it raises."""
     try:
         text = str(value)
     except Exception:
@@ -130,9 +130,9 @@ def _text_of(value):
 
 
 def _shown_entries(entry):
-    """The outermost and the innermost entries of a traceback, and how many lie between them.
+    """The outermost and the innermost entries of a traceback, and the number between them.
 
-    Entries of our own frames count as little as if they were not there.
+    Entries of the runtime itself are skipped.
     """
     # _oml_epe follows the pointers: a traceback may have a million entries.
     first, omitted, last = _oml_epe.traceback_ends(entry, _RUNTIME_FILE, _OUTERMOST, _INNERMOST)
@@ -140,7 +140,7 @@ def _shown_entries(entry):
 
 
 def _source_line(filename, number, names):
-    # An entry may name anything, and linecache reads all of it.
+    # An entry may name any file, and linecache reads all of it.
     try:
         if filename not in linecache.cache and os.path.exists(filename):
             if not os.path.isfile(filename) or os.path.getsize(filename) > _LARGEST_FILE:
@@ -151,14 +151,14 @@ def _source_line(filename, number, names):
 
 
 def _summaries(entries):
-    """FrameSummary objects with the line that each of the entries shows."""
+    """FrameSummary objects with the source line of each entry."""
     found = []
     for entry in entries:
         code = entry.tb_frame.f_code
         number = entry.tb_lineno
         line = _source_line(code.co_filename, number, entry.tb_frame.f_globals)
         if len(line) > LONGEST_LINE:
-            # Without the marks below it, which would be as long.
+            # Without the marks below it, which would be as long as the line.
             found.append(
                 traceback.FrameSummary(
                     code.co_filename, number, code.co_name, lookup_line=False, line=_cut_line(line)
@@ -190,7 +190,7 @@ def _format_frames(summaries):
 
 
 def _format_traceback(entry):
-    """The lines of a traceback; empty when all of its frames are our own."""
+    """The lines of a traceback; empty when all of its frames belong to the runtime."""
     if entry is None:
         return []
     first, omitted, last = _shown_entries(entry)
@@ -210,14 +210,14 @@ def _format_traceback(entry):
 
 
 def _format_only(exception):
-    """The lines that say what an exception is, without its traceback."""
+    """The lines of an exception, without its traceback."""
     if isinstance(exception, SyntaxError):
         return _format_syntax(exception)
     name = _attribute_of_type(exception, "__qualname__")
     module = _attribute_of_type(exception, "__module__")
     name = name if isinstance(name, str) else "<unknown>"
     if isinstance(module, str) and module not in ("builtins", "__main__"):
-        # A script's own class: its name alone, as if the script was the program.
+        # A script's own class: only its name, as if the script were the program.
         name = name if module.startswith(SCRIPT_MODULES) else f"{module}.{name}"
     text = _text_of(exception)
     text += _suggestion_for(exception)
@@ -226,7 +226,7 @@ def _format_only(exception):
 
 
 def _suggestion_for(exception):
-    """What Python 3.12 and later add to the text of a name that is not there."""
+    """The suggestion that Python 3.12 and later append for an unknown name."""
     suggest = getattr(traceback, "_compute_suggestion_error", None)
     if suggest is None or not isinstance(exception, (NameError, AttributeError, ImportError)):
         return ""
@@ -241,7 +241,7 @@ def _suggestion_for(exception):
 
 
 def _format_syntax(exception):
-    """As the traceback module does, from fields that are looked at first."""
+    """Like the traceback module, from fields that are checked first."""
     fields = {}
     for field in ("msg", "filename", "lineno", "offset", "text", "end_lineno", "end_offset"):
         try:
@@ -289,13 +289,13 @@ def _format_notes(exception):
 
 
 class _Report:
-    """Lays out exceptions, of which only so many are shown."""
+    """Formats exceptions up to a maximum number."""
 
     def __init__(self):
         self.seen = set()
 
     def chain(self, exception):
-        """The exceptions that led to this one, the first one first, with what joins them."""
+        """The exceptions that led to this one, first one first, with the text between them."""
         found = []
         omitted = False
         join = ""
@@ -357,7 +357,7 @@ def _input_of(exception):
 
 
 def _similar(name, names):
-    """The names that differ from another at most in case."""
+    """The names that equal another one, ignoring case."""
     names = [each for each in names if isinstance(each, str) and len(each) <= _LONGEST_NAME]
     return [each for each in names if each.casefold() == name.casefold()]
 
@@ -387,7 +387,7 @@ def _hint_of_input(exception):
 
 
 def _missing_module(exception):
-    """The package that an environment lacks; empty when it lacks a part of a package only."""
+    """The missing package of an environment; empty when only a part of a package is missing."""
     if isinstance(exception, EpeError):
         return getattr(exception, "missing_module", "")
     name = exception.name
@@ -398,9 +398,9 @@ def _missing_module(exception):
 
 
 def help_of(exception):
-    """Return what helps with the first mistakes, (hint, missing module); empty for others.
+    """Return help for common mistakes, (hint, missing module); empty for others.
 
-    Which environments have the module is found out where they can be seen.
+    The environments with that module are found by the backend, which can read them.
     """
     hint = module = ""
     try:
@@ -410,7 +410,7 @@ def help_of(exception):
             elif isinstance(exception, (IndexError, KeyError, AttributeError)):
                 hint = _hint_of_input(exception)
         return encodable(hint), encodable(module)
-    except Exception:  # whatever the script's objects do
+    except Exception:  # the script's objects may raise anything
         return "", ""
 
 
@@ -419,7 +419,7 @@ def describe(exception):
     with bounded_recursion():
         only = _format_only(exception)
         message = _text_of(exception) if _is_ours(exception) else "".join(only).rstrip("\n")
-        # The last line would say the message again.
+        # The last line would repeat the message.
         lines = "".join(_Report().format(exception, only=[])).rstrip("\n")
     return (
         shorten(encodable(message), LONGEST_MESSAGE),

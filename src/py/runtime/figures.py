@@ -26,13 +26,13 @@ def _managers() -> list[Any]:
     """The open figures' managers, in the order of the figures' numbers."""
     if "matplotlib.pyplot" not in sys.modules:
         return []
-    # Not pyplot.figure(number): that would change which figure is the current one.
+    # Not pyplot.figure(number): that would change the current figure.
     helpers = sys.modules["matplotlib._pylab_helpers"]
     return [manager for _, manager in sorted(helpers.Gcf.figs.items())]
 
 
 def _title(figure: Any) -> str | None:
-    """The title over the figure, else of the first axes that has one."""
+    """The title of the figure, else of the first axes with a title."""
     suptitle = getattr(figure, "_suptitle", None)
     if suptitle is not None and suptitle.get_text():
         return str(suptitle.get_text())
@@ -48,21 +48,21 @@ _stored: list[tuple[str | None, bytes]] | None = None
 
 
 def replay(images: list[tuple[str | None, bytes]]) -> None:
-    """Make the next capture() give these images: those of a result that is replayed."""
+    """Make the next capture() return these images, of a result that is replayed."""
     global _stored
     _stored = images
 
 
 def is_drawing(result: Any) -> bool:
-    """Whether a result is what was drawn, or how: not a value of its own.
+    """Whether a result is only a drawing or its parts, not a value.
 
-    A figure, axes, anything that is drawn on them, pyplot itself, a plot of seaborn, and containers
-    of nothing else (what `plot`, `bar` and `subplots` return).
+    A figure, axes, any artist, pyplot itself, a plot of seaborn, and containers of only these (as
+    returned by `plot`, `bar` and `subplots`).
     """
     try:
         with bounded_recursion():
             return _is_drawing(result)
-    except RecursionError:  # holds itself, which no drawing does
+    except RecursionError:  # contains itself, unlike a drawing
         return False
 
 
@@ -98,7 +98,7 @@ def _is_array(value: Any) -> bool:
 
 
 def _figures_of(result: Any) -> list[Any]:
-    """The figures in a result that pyplot does not manage, or does no more."""
+    """The figures in a result that pyplot does not manage (any more)."""
     figure = getattr(sys.modules.get("matplotlib.figure"), "Figure", None)
     if figure is None:
         return []
@@ -113,13 +113,13 @@ def _figures_of(result: Any) -> list[Any]:
 
 
 def capture(result: Any = None) -> list[tuple[str | None, bytes]]:
-    """Render every open figure, and those in the result.
+    """Render all open figures, and those in the result.
 
     Returns
     -------
     list of (title, png)
-        In the order of the figures' numbers. The same figure gives the same bytes: the images
-        carry neither a date nor the version of the software.
+        In the order of the figures' numbers. The output is deterministic: the images contain
+        neither a date nor the version of the software.
     """
     global _stored
     if _stored is not None:
@@ -135,7 +135,7 @@ def capture(result: Any = None) -> list[tuple[str | None, bytes]]:
 
 
 def close_all() -> None:
-    """Close every open figure. Nothing happens when pyplot was never imported."""
+    """Close every open figure. No-op when pyplot was never imported."""
     pyplot = sys.modules.get("matplotlib.pyplot")
     if pyplot is not None:
         pyplot.close("all")

@@ -44,9 +44,9 @@ class RuntimeImporter:
 
 
 class _CloudpickleLoader:
-    """Loads cloudpickle, which then pickles what scripts define by value.
+    """Loads cloudpickle, and makes it pickle definitions of scripts by value.
 
-    Other interpreters, as the workers of joblib, cannot import the modules of scripts.
+    Other interpreters, such as the workers of joblib, cannot import the modules of scripts.
     """
 
     def __init__(self, loader):

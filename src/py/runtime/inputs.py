@@ -1,8 +1,8 @@
 """Builds the first argument of a function from the columns of a batch.
 
-An input object is made once a request. C++ hands it the columns of a batch as one-dimensional
-arrays in its `units` and asks either for everything (`whole`), or for many parts of the same
-batch (`split`, then `part` again and again, which must be cheap).
+An input object is created once per request. C++ passes it the columns of a batch as one-dimensional
+arrays in its `units` and asks either for the whole batch (`whole`), or for many parts of the same
+batch (`split`, then `part` repeatedly, which must be cheap).
 """
 
 from _oml_epe_runtime.errors import EpeError
@@ -45,7 +45,7 @@ def _require_unique(names, what):
 
 
 class _Arrays:
-    """Inputs made of numpy arrays: slices of them are parts."""
+    """Inputs made of numpy arrays: parts are slices of them."""
 
     units = ("D", "us", "us")  # of dates, timestamps, intervals
     what = ""  # the input type
@@ -136,15 +136,15 @@ class Pandas:
 
     def _add_zones(self, columns):
         # Only a timestamptz column without values beyond pandas' range arrives as an array of
-        # times; the others hold objects, which are aware by themselves.
+        # times; the others contain objects, which are aware themselves.
         pd = self._pd
         for i in self._zoned:
             if columns[i].dtype.kind == "M":
                 columns[i] = pd.DatetimeIndex(columns[i]).tz_localize("UTC")._data
 
     def _set_types(self, columns, index):
-        # pandas 3 would decide by the values, so that a column's type changed from chunk to chunk
-        # where one holds nothing but NULLs, and that json or dates now and then became texts.
+        # pandas 3 would infer it from the values, so that a column's type changed between chunks
+        # where one contains only NULLs, and json or dates sometimes became texts.
         pd = self._pd
         for i, column in enumerate(columns):
             if getattr(column.dtype, "kind", "O") != "O" or not isinstance(column, np.ndarray):
@@ -164,12 +164,12 @@ class Pandas:
         if self._text_type is not None:
             self._set_types(columns, index)
         frame = pd.DataFrame(dict(enumerate(columns)), index=index, copy=False)
-        # A view: naming the columns' axis in one frame does not name it in the others.
+        # A view: setting the name of the columns' axis in one frame does not change the others.
         frame.columns = self._columns.view()
         return frame
 
     def split(self, columns, rows):
-        # One block a dtype: slicing costs by block.
+        # One block per dtype: slicing costs time per block.
         frame = self.whole(columns, rows)
         frame._consolidate_inplace()
         return frame
@@ -182,7 +182,7 @@ def _nullable(pd, values, missing):
 
 
 def _text_type(pd):
-    """The type that pandas, since version 3, gives to texts; None where they are objects."""
+    """The type of texts in pandas, since version 3; None where they are objects."""
     dtype = pd.Index(["text"]).dtype
     return dtype if isinstance(dtype, pd.StringDtype) else None
 
@@ -194,7 +194,7 @@ def _slice_publicly(frame, first, last):
 
 
 def _make_fast_slice(pd):
-    """A slice of rows without the checks of iloc, and with a fresh index (private interface)."""
+    """A slice of rows without the checks of iloc, and with a new index (private interface)."""
     from_manager = getattr(pd.DataFrame, "_from_mgr", None)
     new_range = pd.RangeIndex._simple_new
 
@@ -211,7 +211,7 @@ def _make_fast_slice(pd):
 
 
 def _works(pd, fast_slice):
-    """Whether the private interface does what this file expects of it."""
+    """Whether the private interface works as this module expects."""
     try:
         frame = pd.DataFrame(
             {"a": np.arange(6), "b": np.arange(6) / 2, "c": list("uvwxyz"), "d": np.arange(6)}
@@ -271,7 +271,7 @@ class Arrow:
 
 
 class Polars(Arrow):
-    """polars.DataFrame, by the same way."""
+    """polars.DataFrame, by the same method."""
 
     def __init__(self, names, kinds):
         self._polars = _import("polars", "polars.DataFrame")

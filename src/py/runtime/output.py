@@ -11,7 +11,7 @@ _PIECE = 1 << 20  # characters
 
 
 class _Bytes(io.RawIOBase):
-    """What `sys.stdout.buffer` is: bytes are taken for UTF-8."""
+    """The class of `sys.stdout.buffer`: bytes are decoded as UTF-8."""
 
     def __init__(self, text):
         self._text = text
@@ -65,7 +65,7 @@ class Stream(io.TextIOBase):
 
     def _write(self, text):
         if not _oml_epe.write_output(self._is_error, text):
-            fallback = sys.__stderr__  # a thread that outlived its script
+            fallback = sys.__stderr__  # a thread that has outlived its script
             if fallback is not None:
                 fallback.write(text)
 
@@ -90,7 +90,7 @@ def install_showwarning():
 
 
 def forget_shown_warnings():
-    """Make every module forget which warnings it has shown."""
+    """Clear the record of shown warnings in every module."""
     # A changed version of the filters invalidates all registries, as `simplefilter` does.
     mutated = getattr(warnings, "_filters_mutated", None) or getattr(
         warnings, "_filters_mutated_lock_held", None

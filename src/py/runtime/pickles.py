@@ -1,15 +1,15 @@
 """Pickled arguments and results of calls that package oml makes.
 
-Arguments travel as a line of JSON and a pickle. The line says what it takes to load the pickle, so
-that a lack is reported before anything is loaded:
+Arguments are sent as a line of JSON and a pickle. The line lists the requirements of the pickle, so
+that a missing one is reported before anything is loaded:
 
     {"python": "3.11", "cloudpickle": true, "versions": {"python": "3.11", "numpy": "2.3.4"}}
 
 "versions" are those of the packages of the pickled objects, for messages. The pickle is of a dict:
-"arguments", the keyword arguments, and "function" where there is one.
+"arguments", the keyword arguments, and "function" if there is one.
 "lines" are the function's own source lines for tracebacks: (file name, first line number, lines).
 
-A result travels as the pickle of (object, list of PNG files), cut into pieces. One that is stored,
+A result is sent as the pickle of (object, list of PNG files), split into pieces. A stored result,
 to be replayed in any format, is the pickle of (object, list of (title, PNG file), is a generator).
 """
 
@@ -29,7 +29,7 @@ from oml import _portable
 
 __all__ = ["Arguments", "dump", "restore", "store"]
 
-#: The longest piece: far below the limit of a field, and of what a frame of the protocol holds.
+#: The longest piece: far below the limits of a field and of a frame of the protocol.
 PIECE_BYTES = 8 << 20
 _LONGEST_HEADER = 1 << 16
 
@@ -55,7 +55,7 @@ def _check(header: dict[str, Any]) -> None:
 
 
 def _remember_lines(filename: str, first: int, lines: list[str]) -> None:
-    """Let tracebacks show the source of a function whose file is on another machine."""
+    """Make tracebacks show the source of a function whose file is on another machine."""
     try:
         open(filename).close()
     except OSError:
@@ -71,7 +71,7 @@ def _has_container(value: Any) -> bool:
 
 
 def _fresh(value: Any) -> Any:
-    """Copy the plain containers; what is in them and in nothing else is shared."""
+    """Copy the plain containers; their other contents are shared."""
     kind = type(value)
     if kind is dict:
         return {key: _fresh(each) for key, each in value.items()}
@@ -83,14 +83,14 @@ def _fresh(value: Any) -> Any:
 
 
 class Arguments:
-    """What came pickled with a call.
+    """The pickled arguments of a call.
 
     Attributes
     ----------
     function : callable or None
-        The function to call, when it came with the arguments.
+        The function to call, when it was pickled with the arguments.
     is_shareable : bool
-        Whether no call can change what the next one is given, but for the objects themselves.
+        Whether a call cannot change the arguments of the next one, except the objects themselves.
     """
 
     def __init__(self, data: memoryview) -> None:
@@ -113,12 +113,12 @@ class Arguments:
             _remember_lines(*content["lines"])
 
     def fresh(self) -> dict[str, Any]:
-        """Return the arguments, their lists and dicts as copies."""
+        """Return the arguments, with copies of their lists and dicts."""
         return {name: _fresh(value) for name, value in self._arguments.items()}
 
 
 class _Pieces:
-    """A file that keeps what is written to it in pieces."""
+    """A file that keeps the data written to it in pieces."""
 
     def __init__(self) -> None:
         self.done: list[bytes | memoryview] = []
@@ -129,7 +129,7 @@ class _Pieces:
     def write(self, data: Any) -> int:
         view = memoryview(data).cast("B") if not isinstance(data, bytes) else data
         size = len(view)
-        # Names stand in frames, which are small.
+        # Names are sent in frames, which are small.
         if size < 1 << 17 and SCRIPT_MODULES.encode() in bytes(view):
             self.mentions_scripts = True
         if size >= PIECE_BYTES // 2:
@@ -152,7 +152,7 @@ class _Pieces:
 
 
 def _cloudpickle(value: Any, cause: BaseException | None) -> _Pieces:
-    """Pickle what plain pickle cannot: functions and classes of scripts, by value."""
+    """Pickle functions and classes of scripts by value, which plain pickle cannot do."""
     pieces = _Pieces()
     try:
         _portable.dump_by_value(value, pieces, lambda name: name.startswith(SCRIPT_MODULES))
@@ -163,7 +163,7 @@ def _cloudpickle(value: Any, cause: BaseException | None) -> _Pieces:
             f"a result of type {type(value[0]).__name__} cannot be pickled"
             + (f": {cause}" if cause is not None else ""),
             sqlstate="0A000",
-            detail="It has functions or classes that only the script knows.",
+            detail="It refers to functions or classes that only the script defines.",
             hint=_CLOUDPICKLE_HINT,
         ) from None
     except Exception as error:
@@ -175,19 +175,19 @@ def _cloudpickle(value: Any, cause: BaseException | None) -> _Pieces:
 
 
 def dump(result: Any, figures: Iterable[tuple[str | None, bytes]]) -> list[bytes | memoryview]:
-    """Pickle what a call returned.
+    """Pickle the result of a call.
 
     Parameters
     ----------
     result : Any
-        A generator gives the list of its items.
+        A generator is replaced by the list of its items.
     figures : iterable of (title, png)
-        What was drawn.
+        The captured figures.
 
     Returns
     -------
     list of bytes-like
-        The pieces of the pickle of (result, list of png), one at least.
+        The pieces of the pickle of (result, list of png), at least one.
     """
     if isinstance(result, types.GeneratorType):
         result = list(result)
@@ -195,13 +195,13 @@ def dump(result: Any, figures: Iterable[tuple[str | None, bytes]]) -> list[bytes
 
 
 def store(result: Any, figures: Iterable[tuple[str | None, bytes]]) -> list[bytes | memoryview]:
-    """Pickle what a call returned so that restore() gives it back; as dump()."""
+    """Pickle the result of a call for restore(); otherwise like dump()."""
     is_generator = isinstance(result, types.GeneratorType)
     return _pickle((list(result) if is_generator else result, list(figures), is_generator))
 
 
 def restore(pieces: Iterable[bytes], figures: bool) -> Any:
-    """Give back what store() pickled; with `figures`, its images are what is captured next."""
+    """Return a result pickled by store(); with `figures`, the next capture() returns its images."""
     result, images, is_generator = _portable.load_pieces(pieces)
     if figures:
         from _oml_epe_runtime.figures import replay

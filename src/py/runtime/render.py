@@ -1,14 +1,14 @@
-"""Renders what a script returned as JSON and XML (compatibility.md, SQL-35 to SQL-40).
+"""Renders the result of a script as JSON and XML (compatibility.md, SQL-35 to SQL-40).
 
 JSON
 ----
-* A frame (pandas, polars, pyarrow, structured array) is an array of objects, one a row, keys in
-  column order. The index of a pandas frame is left out. Series, arrays, tuples, sets and ranges
+* A frame (pandas, polars, pyarrow, structured array) is an array of objects, one per row, keys
+  in column order. The index of a pandas frame is omitted. Series, arrays, tuples, sets and ranges
   are arrays; sets are sorted where their values can be.
 * Numbers are written with the fewest digits that read back the same; decimals exactly. None,
   NaN, NaT, NA and infinities are null.
 * Dates and times are ISO 8601 text, timedeltas ISO 8601 durations (PT1.5S; PostgreSQL's interval
-  reads them). bytes are base64. UUIDs are text, an Enum stands for its value.
+  reads them). bytes are base64. UUIDs are text, an Enum is replaced by its value.
 * A generator is consumed: frames are concatenated, other values make an array.
 * Keys of dicts: text, numbers, booleans, dates, UUIDs and None as JSON writes them, tuples joined
   with ``_``.
@@ -21,7 +21,7 @@ XML
 
     <pandas_dataFrame><ROW-pandas_dataFrame><NAME>value</NAME></ROW-pandas_dataFrame></pandas_dataFrame>
 
-where a name that XML cannot have is ``<column name="..">``, and a missing value an empty element.
+where a name not allowed in XML is ``<column name="..">``, and a missing value an empty element.
 Items hold typed elements like the root does. Any other scalar is text in an element of its type's
 name. Characters that XML cannot hold become U+FFFD.
 """
@@ -77,18 +77,18 @@ except ImportError:  # outside an engine: the tests of this module
 __all__ = ["RenderError", "limited", "to_json", "to_value", "to_xml"]
 
 
-_FORMAT = "\0"  # stands for the format's name in a RenderError
+_FORMAT = "\0"  # placeholder of the format's name in a RenderError
 
 
 class RenderError(Error):
-    """A value that JSON or XML cannot hold.
+    """A value that JSON or XML cannot represent.
 
     Attributes
     ----------
     sqlstate : str
         Always 22023.
     path : list of str
-        Where the value stands in the result: subscripts, outermost first.
+        Location of the value in the result: subscripts, outermost first.
     """
 
     sqlstate = "22023"
@@ -120,13 +120,13 @@ def _float(value: float) -> str:
     return float.__repr__(value) if math.isfinite(value) else "null"
 
 
-#: Characters, bytes or values that one function in C is given: between two of them the statement
+#: Maximum characters, bytes or values per call of a C function: between two calls the statement
 #: can be cancelled.
 _PIECE = 1 << 20
 
 
 def _in_pieces(encode: Callable[[Any], str], value: Any, size: int) -> str:
-    """Join what `encode` gives for each piece of a long text, or of long bytes."""
+    """Join the results of `encode` for the pieces of a long text, or of long bytes."""
     pieces = (value[first : first + size] for first in range(0, len(value), size))
     return "".join([encode(piece) for piece in pieces])
 
@@ -142,7 +142,7 @@ def _join(texts: Iterable[str]) -> str:
 
 def _text(value: str) -> str:
     if len(value) > _PIECE:
-        # A str of its own: a subclass may slice as it likes.
+        # A plain str: a subclass may override slicing.
         inside = _in_pieces(lambda piece: _text(piece)[1:-1], str.__str__(value), _PIECE)
         return f'"{inside}"'
     text = json.encoder.encode_basestring(value)
@@ -150,7 +150,7 @@ def _text(value: str) -> str:
         return text
     try:
         text.encode()
-    except UnicodeEncodeError:  # a lone surrogate: JSON can say it, UTF-8 cannot
+    except UnicodeEncodeError:  # a lone surrogate: JSON can represent it, UTF-8 cannot
         return json.encoder.encode_basestring_ascii(value)
     return text
 
@@ -225,7 +225,7 @@ def _numpy_time(value: Any) -> Any:
 
 
 class _Frame:
-    """Labels and columns of any library's frame; columns are whatever _column_texts takes."""
+    """Labels and columns of any library's frame; _column_texts accepts the columns."""
 
     def __init__(self, labels: Iterable[Any], columns: Callable[[int], Any], height: int) -> None:
         self.labels = [_label(label) for label in labels]
@@ -242,7 +242,7 @@ def _label(label: Any) -> str:
 
 
 def _as_frame(value: Any) -> _Frame | None:
-    """The frame that a value is, or None. Libraries that are not loaded are not asked."""
+    """The value as a frame, or None. Libraries that are not loaded are not imported."""
     kind = type(value)
     if kind in _PLAIN:
         return None
@@ -279,7 +279,7 @@ def _as_frame(value: Any) -> _Frame | None:
 
 
 def _arrow_table(value: Any) -> Any:
-    # pandas' and polars' Series export streams too, of other things than rows.
+    # pandas' and polars' Series export streams too, which are not rows.
     if type(value).__module__.partition(".")[0] in ("pandas", "polars"):
         return value
     try:
@@ -293,7 +293,7 @@ _PLAIN = frozenset((int, float, str, bool, type(None), bytes, list, tuple, dict,
 
 
 def _frame_json(frame: _Frame) -> str:
-    """The records, without the brackets around them."""
+    """The records, without the enclosing brackets."""
     seen: set[str] = set()
     for label in frame.labels:
         if label in seen:
@@ -338,7 +338,7 @@ def _is_pandas_text(dtype: Any) -> bool:
 
 
 def _pandas_texts(values: Any) -> list[Any]:
-    """The usual type of texts since pandas 3, slow to walk through; missing ones become None."""
+    """The usual type of texts since pandas 3, slow to iterate over; missing ones become None."""
     texts: list[Any] = values.to_numpy(dtype=object, na_value=None).tolist()
     return texts
 
@@ -351,7 +351,7 @@ def _unmasked(numpy: Any, array: Any) -> Any:
 
 
 def _array_texts(numpy: Any, array: Any) -> Iterable[str] | None:
-    """The quick way for a one-dimensional array, where there is one."""
+    """The fast path for a one-dimensional array, if there is one."""
     if len(array) > _PIECE:
         pieces = (array[first : first + _PIECE] for first in range(0, len(array), _PIECE))
         parts = [_array_texts(numpy, piece) for piece in pieces]
@@ -364,8 +364,8 @@ def _array_texts(numpy: Any, array: Any) -> Iterable[str] | None:
     if kind == "b":
         return ["true" if value else "false" for value in array.tolist()]
     if kind == "f" and array.dtype.itemsize <= 8:
-        # Of a float32 the shortest digits that give it back, not those of a double. Of a float16
-        # they would be too few: 6.55e+04 for 65504.
+        # For a float32, the shortest digits that read back the same float32. For a float16 they
+        # would be too few: 6.55e+04 for 65504.
         texts = map(str, array) if array.dtype.itemsize == 4 else map(repr, array.tolist())
         finite = numpy.isfinite(array)
         if finite.all():
@@ -418,7 +418,7 @@ def _long_values(values: list) -> list[str]:
 
 
 def _encode(value: Any) -> str:
-    """JSON of any value but a generator."""
+    """JSON of any value except a generator."""
     encoder = _encoders.get(type(value))
     if encoder is None:
         encoder = _find_encoder(type(value))
@@ -453,7 +453,7 @@ def _mapping(value: Mapping) -> str:
 
 
 def _fields(value: Any) -> dict[str, Any]:
-    """The fields of a dataclass's object, which may be objects again."""
+    """The fields of a dataclass instance, which may be instances again."""
     return {name: getattr(value, name) for name in type(value).__dataclass_fields__}
 
 
@@ -580,7 +580,7 @@ _BASES = (
 
 
 def _find_encoder(kind: type) -> _Encoder:
-    """The encoder of a type met for the first time; it is remembered."""
+    """The encoder of a type seen for the first time; it is cached."""
     encoder = _foreign_encoder(kind)
     if encoder is None:
         for base in _BASES:
@@ -633,15 +633,15 @@ def _guarded(encode: Callable[[Any], Any], value: Any) -> Any:
         with bounded_recursion():
             return encode(value)
     except RecursionError as error:
-        # The caller may have used up the stack: a parameter of SQL is rendered wherever the script
-        # is. Then the error is the script's own.
+        # The caller may have used up the stack: a parameter of SQL is rendered at any depth of the
+        # script. Then the error is the script's own.
         if _has_deep_caller(error.__traceback__, sys._getframe()):
             raise
         raise RenderError("the result is nested too deeply, or holds itself") from None
 
 
 def _has_deep_caller(traceback: types.TracebackType | None, frame: types.FrameType | None) -> bool:
-    """Whether more frames are above `frame` than the traceback has."""
+    """Whether there are more frames above `frame` than in the traceback."""
     while frame is not None:
         if traceback is None:
             return True
@@ -651,7 +651,7 @@ def _has_deep_caller(traceback: types.TracebackType | None, frame: types.FrameTy
 
 
 def limited(result: Any, most: int) -> Any:
-    """The result, of at most so many rows or items; a generator's are counted as they come.
+    """The result, limited to a number of rows or items; a generator's are counted when yielded.
 
     The text of a str or of bytes may have any length.
     """
@@ -690,7 +690,7 @@ def to_json(result: Any) -> tuple[str, bool]:
     text : str
         JSON, without lone surrogates.
     is_frame : bool
-        The text is an array of a frame's records.
+        The text is an array of the records of a frame.
     """
     return _guarded(_to_json, result)
 
@@ -738,7 +738,7 @@ def to_value(value: Any) -> str:
 _INVALID = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _SPECIAL = re.compile('[&<>"\t\n\r]')
 _ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"}
-# Letters that are in names in every edition of XML: parsers differ about the rarer ones. No colon:
+# Letters that every edition of XML allows in names: parsers differ about the rarer ones. No colon:
 # that would end the prefix of a namespace.
 _LETTERS = (
     "A-Za-z\xc0-\xd6\xd8-\xf6\xf8-\xff\u0410-\u044f\u3041-\u3094\u30a1-\u30fa\u4e00-\u9fa5"
@@ -757,7 +757,7 @@ def _xml_text(text: str) -> str:
 
 
 def _xml_attribute(text: str) -> str:
-    """The value of an attribute, quotes around it; white space as references, to survive."""
+    """The value of an attribute, quoted; white space as references, so that it is preserved."""
 
     def escape(match: re.Match) -> str:
         return _ESCAPES.get(match[0]) or f"&#{ord(match[0])};"
@@ -805,7 +805,7 @@ def _xml_scalar(value: Any) -> str:
 
 
 def _all_of(items: Iterable[Any]) -> list[Any]:
-    """The items, by pieces: between them a cancel is looked at."""
+    """The items, in pieces; checks for a cancel between them."""
     remaining = iter(items)
     values: list[Any] = []
     while piece := list(itertools.islice(remaining, _PIECE)):
@@ -814,7 +814,7 @@ def _all_of(items: Iterable[Any]) -> list[Any]:
 
 
 def _plain(value: Any) -> Any:
-    """None, a scalar, a list or a dict, for a value of any library but a frame."""
+    """None, a scalar, a list or a dict, for a value of any library except a frame."""
     if isinstance(value, (bool, int, float, str, list, dict)) and not isinstance(value, enum.Enum):
         return value
     if isinstance(value, enum.Enum):
@@ -895,7 +895,7 @@ def _xml_members(values: dict) -> Iterator[str]:
 
 
 def _xml_items(items: Iterator[Any]) -> str:
-    """A generator: the rows of its frames in one, or a list."""
+    """A generator: the rows of its frames together, or a list."""
     values = check_memory(_all_of(items))
     frames = [_as_frame(value) for value in values]
     if frames and all(frame is not None for frame in frames):
@@ -960,9 +960,9 @@ def to_xml(result: Any, figures: Sequence[tuple[str | None, bytes]]) -> str:
     Parameters
     ----------
     result : Any
-        What the script returned.
+        The result of the script.
     figures : sequence of (title, png)
-        As figures.capture() gives them; they follow the result.
+        From figures.capture(); they follow the result.
     """
     try:
         content = _guarded(_xml_value, result)

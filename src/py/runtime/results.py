@@ -1,6 +1,6 @@
-"""Turns what a script returned into the columns that the caller asked for.
+"""Converts the result of a script to the columns that the caller asked for.
 
-Columns go on to C++ (column_from_python), which knows the target types. A column is one of
+Columns are passed to C++ (column_from_python), which knows the target types. A column is one of
 
 * a one-dimensional numpy array (any dtype, objects too),
 * a list of Python objects,
@@ -9,12 +9,12 @@ Columns go on to C++ (column_from_python), which knows the target types. A colum
 How a result becomes rows
 -------------------------
 docs/reference/results.md has the table. In short: frames, structured arrays and dicts of columns
-match by name, and so do rows that carry names (dicts, other Mappings, namedtuples, dataclasses,
+match by name, and so do rows with names (dicts, other Mappings, namedtuples, dataclasses,
 records, Series with labels of text); arrays, tuples and lists match by position; everything else is
 a scalar, one row of one column. The types of a result and the asked-for columns decide which of
 these it is. No value of a single row changes the shape of the others.
 
-Names match exactly, else case-insensitively where that is unique. A label that is not text counts
+Names match exactly, else case-insensitively if that is unique. A label that is not text is matched
 by its ``str()``, the tuple of a MultiIndex by its parts joined with ``_``.
 """
 
@@ -59,7 +59,7 @@ Columns = tuple[list[Any], int]
 
 
 class ResultError(Error):
-    """A result that does not fit what was asked for.
+    """A result that does not fit the requested columns.
 
     Attributes
     ----------
@@ -78,21 +78,21 @@ class ResultError(Error):
 
 
 def relational(result: Any, names: Sequence[str], kinds: Sequence[str], is_scalar: bool) -> Columns:
-    """Lay out a result as columns.
+    """Convert a result to columns.
 
     Parameters
     ----------
     result : Any
         What the script returned.
     names, kinds : Sequence[str]
-        The asked-for columns and their kinds, as core's kind_name spells them.
+        The requested columns and their kinds, as returned by kind_name of core.
     is_scalar : bool
-        The columns are matched by position: a lone one without a name, or a prototype's.
+        The columns are matched by position: a single one without a name, or a prototype's.
 
     Returns
     -------
     columns : list
-        One a name, see the module.
+        One per name, see the module.
     row_count : int
     """
     handler = _handlers.get(type(result))
@@ -141,15 +141,15 @@ def _one_column(values: Any, names: Sequence[str], row_count: int) -> Columns:
     return [values], row_count
 
 
-_UTC_KINDS = frozenset(("timestamptz", "timestamp", "date", "time"))  # take aware times in UTC
+_UTC_KINDS = frozenset(("timestamptz", "timestamp", "date", "time"))  # aware times become UTC
 _CONTAINER_KINDS = frozenset(("list", "json", "struct"))
 # The types whose values can be a row or a column. numpy's and pandas' are recognised by name,
-# since neither need be imported.
+# since they may not be imported.
 _SEQUENCES = (list, tuple, range, set, frozenset, deque)
 
 
 def _is_list_like(value: Any) -> bool:
-    """True for what can be a row or a column: not for text, bytes, dicts and 0-d arrays."""
+    """True for a value that can be a row or a column: not for text, bytes, dicts and 0-d arrays."""
     kind = type(value)
     if kind in _PLAIN:
         return False
@@ -184,7 +184,7 @@ def _is_flat(values: Any) -> bool:
 
 
 def _is_value_dict(value: Any, names: Sequence[str], kinds: Sequence[str]) -> bool:
-    """True when a dict is one value of the lone json or composite column."""
+    """True when a dict is one value of the single json or composite column."""
     return (
         len(names) == 1
         and kinds[0] in ("json", "struct")
@@ -220,7 +220,7 @@ def _iterable(
 
 
 def _sequence(result: list, names: Sequence[str], kinds: Sequence[str], is_scalar: bool) -> Columns:
-    # Numbers and texts, the usual elements, need no look at each of them.
+    # Numbers and texts, the usual elements, need not be checked individually.
     types = set(map(type, result))
     if types <= _SCALARS:
         if kinds == ["list"] or tuple(kinds) == ("list",):
@@ -252,7 +252,7 @@ def _sequence(result: list, names: Sequence[str], kinds: Sequence[str], is_scala
 
 
 def _list_values(result: list) -> Columns:
-    """The values of a lone list column: one flat list, or rows of lists."""
+    """The values of a single list column: one flat list, or rows of lists."""
     if not any(map(_is_list_like, result)):
         return [[result]], 1
     if _are_tuples_of_one(result) and any(_is_list_like(row[0]) for row in result):
@@ -261,7 +261,7 @@ def _list_values(result: list) -> Columns:
 
 
 def _are_tuples_of_one(result: list) -> bool:
-    """True for the rows of a lone column as database drivers give them."""
+    """True for the rows of a single column in the form that database drivers return."""
     return all(isinstance(row, tuple) and len(row) == 1 for row in result)
 
 
@@ -290,14 +290,14 @@ def _checked_row(row: Any, number: int, names: Sequence[str]) -> Any:
     return row
 
 
-# ---------------------------------------------------------------------------- rows that carry names
+# ---------------------------------------------------------------------------- rows with names
 
 
 _named_types: dict[type, bool] = {}
 
 
 def _may_be_named(kind: type) -> bool:
-    """Whether values of a type can carry names; Series need a look at their labels."""
+    """Whether values of a type can have names; for Series it depends on their labels."""
     known = _named_types.get(kind)
     if known is None:
         known = _find_names(kind)
@@ -323,7 +323,7 @@ def _find_names(kind: type) -> bool:
 
 
 def _labels_of(value: Any) -> Sequence[Any] | None:
-    """The names that a row carries, None where it carries none."""
+    """The names of a row, None if it has none."""
     kind = type(value)
     if isinstance(value, dict):
         return list(value)
@@ -355,7 +355,7 @@ def _is_named(value: Any) -> bool:
 
 
 def _values_of(value: Any, labels: Sequence[Any]) -> list[Any]:
-    """The values of a row, one for each of its labels."""
+    """The values of a row, one per label."""
     if isinstance(value, Mapping):
         return [value[label] for label in labels]
     if isinstance(value, tuple):
@@ -374,13 +374,13 @@ def _has_name(labels: Sequence[Any], names: Sequence[str]) -> bool:
 
 
 def _row(labels: Sequence[Any], value: Any, names: Sequence[str], is_scalar: bool) -> Columns:
-    """One row that carries names."""
+    """One row with names."""
     values = _values_of(value, labels)
     return [[values[position]] for position in _positions(labels, names, is_scalar)], 1
 
 
 def _record(result: Any, names: Sequence[str], kinds: Sequence[str], is_scalar: bool) -> Columns:
-    """A Mapping or a dataclass: one row, or one value of a lone column."""
+    """A Mapping or a dataclass: one row, or one value of a single column."""
     if isinstance(result, Mapping):
         return _dict(dict(result), names, kinds, is_scalar)
     labels = _labels_of(result) or ()
@@ -390,7 +390,7 @@ def _record(result: Any, names: Sequence[str], kinds: Sequence[str], is_scalar: 
 
 
 def _is_document(value: Any, labels: Sequence[Any] | None, names: Sequence[str]) -> bool:
-    """Whether a value of a list for a lone json or composite column is no row of that column."""
+    """Whether a list element is a value of the single json or composite column, not a row."""
     if value is None or (labels is not None and not labels):
         return False
     return labels is None or not any(_label(label) == names[0] for label in labels)
@@ -399,12 +399,12 @@ def _is_document(value: Any, labels: Sequence[Any] | None, names: Sequence[str])
 def _named_rows(
     result: list, names: Sequence[str], kinds: Sequence[str], is_scalar: bool
 ) -> Columns | None:
-    """A list in which rows carry names; None when they mean nothing for these columns."""
+    """A list in which rows have names; None when they do not apply to these columns."""
     labels = list(map(_labels_of, result))
     if not any(each is not None for each in labels):
         return None
     if len(names) == 1 and kinds[0] in ("json", "struct"):
-        # Rows by name are all of them or none: one document more does not change the others.
+        # Either all rows have names or none: one more document does not change the others.
         if any(_is_document(row, own, names) for row, own in zip(result, labels)):
             return [result], len(result)
         if not any(labels):
@@ -437,7 +437,7 @@ def _dicts(result: list, names: Sequence[str], is_scalar: bool) -> Columns:
 def _row_positions(
     result: list, labels: Sequence[Sequence[Any] | None], names: Sequence[str], is_scalar: bool
 ) -> list[Sequence[int | None]]:
-    """Where the value of each name stands in each row; None where a row lacks it."""
+    """The position of each name in each row; None where a row lacks it."""
     every: dict[Any, None] = {}
     known: dict[tuple[Any, ...], Sequence[int | None]] = {}
     for own in labels:
@@ -454,7 +454,7 @@ def _row_positions(
 
 
 def _check_ambiguity(labels: Sequence[Any], names: Sequence[str]) -> None:
-    """Raise when a row has a label twice that is asked for."""
+    """Raise when a requested label occurs twice in a row."""
     if len(set(labels)) == len(labels):
         return
     present = [name for name in names if _has_name(labels, (name,))]
@@ -482,7 +482,7 @@ def _values_by_name(
 
 
 def composites(values: list, names: Sequence[str]) -> list:
-    """Values for a column of a composite type: those that carry names of its fields as dicts."""
+    """Values for a column of a composite type: those with names of its fields as dicts."""
     plain = []
     for value in values:
         if not isinstance(value, dict):
@@ -514,7 +514,7 @@ def _list_names(labels: Iterable[Any]) -> str:
 
 
 def _match(labels: Sequence[Any], names: Sequence[str]) -> Sequence[int]:
-    """Where each name stands among the labels."""
+    """The position of each name among the labels."""
     width = len(names)
     if len(labels) == width and all(map(str.__eq__, names, map(_label, labels))):
         if len(set(names)) == width:
@@ -582,15 +582,15 @@ def _is_series(value: Any) -> bool:
 
 
 def _aligned(result: dict) -> tuple[int, dict[Any, Any]] | None:
-    """How the Series of a dict align, as pandas.DataFrame(result) does; None where they lie alike.
+    """Align the Series of a dict like pandas.DataFrame(result); None if they are aligned already.
 
-    Scalars beside Series stand in every row.
+    Scalars beside Series are repeated in every row.
 
     Returns
     -------
     row_count : int
     positions : dict
-        Key of a Series -> array: where the value of each row stands in it, -1 where it has none.
+        Key of a Series -> array: the position of each row's value in it, -1 where it has none.
     """
     series = {key: value for key, value in result.items() if _is_series(value)}
     if not series:
@@ -601,7 +601,7 @@ def _aligned(result: dict) -> tuple[int, dict[Any, Any]] | None:
         return None
     numpy = sys.modules["numpy"]
     pandas = sys.modules["pandas"]
-    # The places of the values, not the values, which would become floats beside missing ones.
+    # The positions of the values, not the values, which missing ones would turn into floats.
     places = [
         pandas.Series(numpy.arange(len(value), dtype="float64"), index=value.index)
         for value in series.values()
@@ -634,7 +634,7 @@ def _aligned_column(value: Any, places: Any, row_count: int, kind: str) -> Any:
 
 
 def _taken(series: Any, places: Any, kind: str) -> Any:
-    """The values of a Series at some places, NULL at -1."""
+    """The values of a Series at some positions, NULL at -1."""
     numpy = sys.modules["numpy"]
     values = series.array
     if isinstance(series.dtype, numpy.dtype):
@@ -669,7 +669,7 @@ def _column(value: Any, kind: str) -> Any:
 
 
 def _masked_parts(values: Any) -> tuple[Any, Any]:
-    """Data and mask of a masked array, as numpy itself has them."""
+    """Data and mask of a masked array, from numpy's own attributes."""
     data = plain_array(values)
     mask = plain_array(sys.modules["numpy"].ma.getmaskarray(values))
     if mask.dtype != bool or mask.shape != data.shape:
@@ -678,7 +678,7 @@ def _masked_parts(values: Any) -> tuple[Any, Any]:
 
 
 def _array_column(values: Any) -> Any:
-    """A numpy array as a column: of rows along its first axis when it has more."""
+    """A numpy array as a column: with rows along its first axis when it has several."""
     numpy = sys.modules["numpy"]
     if isinstance(values, numpy.ma.MaskedArray):
         data, mask = _masked_parts(values)
@@ -687,7 +687,7 @@ def _array_column(values: Any) -> Any:
         return (data, mask) if mask.any() else data
     values = plain_array(values)
     if values.dtype.kind == "T" and values.ndim == 1:
-        # numpy 2's StringDType, which has no buffer. Whatever is no text stands for a missing one.
+        # numpy 2's StringDType, which has no buffer. Other values than text are missing ones.
         return [value if isinstance(value, str) else None for value in values.tolist()]
     return values if values.ndim == 1 else list(values)
 
@@ -739,7 +739,7 @@ def _frame(result: Any, names: Sequence[str], kinds: Sequence[str], is_scalar: b
     if not labels and not row_count:
         return _none(result, names, kinds, is_scalar)
     positions = _positions(labels, names, is_scalar)
-    # The array of a column without a Series around it; the public way is ten times slower.
+    # The array of a column without its Series; the public interface is ten times slower.
     get_array = getattr(result, "_get_column_array", None)
     if get_array is None:
 
@@ -782,12 +782,12 @@ def _pandas_column(values: Any, kind: str) -> Any:
         missing = values.isna()
         if not missing.any() or dtype.categories.dtype.kind in "mM":
             return numpy.asarray(values)
-        # Not by way of floats, whose NaN may be a value.
+        # Not through floats, whose NaN may be a value.
         objects = numpy.array(values.astype(object))
         objects[missing] = None
         return objects
     if isinstance(dtype, pandas.StringDtype) and dtype.na_value is not pandas.NA:
-        # The texts of pandas 3: NaN is no value there.
+        # The texts of pandas 3: NaN is not a value there.
         return values.to_numpy(dtype=object, na_value=None)
     if isinstance(dtype, (pandas.PeriodDtype, pandas.IntervalDtype)):
         missing = values.isna()
@@ -805,7 +805,7 @@ def _pandas_column(values: Any, kind: str) -> Any:
 
 
 def _aware_column(values: Any, kind: str) -> Any:
-    """Times with a zone: UTC for the types of dates and times, else objects that know theirs."""
+    """Times with a zone: UTC for the types of dates and times, else aware objects."""
     if kind in _UTC_KINDS:
         return values.tz_convert("UTC").tz_localize(None).to_numpy()
     return list(values)
@@ -872,7 +872,7 @@ def _arrow_column(values: Any, kind: str) -> Any:
 
 
 def _arrow_numpy(values: Any) -> Any:
-    # A ChunkedArray's to_numpy() copies where it must; an Array's has to be told that it may.
+    # A ChunkedArray's to_numpy() copies if necessary; an Array's needs an explicit permission.
     if hasattr(values, "num_chunks"):
         return values.to_numpy()
     return values.to_numpy(zero_copy_only=False)
@@ -893,7 +893,7 @@ def _arrow_scalar(
 def _arrow_exporter(
     result: Any, names: Sequence[str], kinds: Sequence[str], is_scalar: bool
 ) -> Columns:
-    """Some other library's frame, through the Arrow C interface."""
+    """Another library's frame, through the Arrow C interface."""
     if "pyarrow" not in sys.modules and "polars" in sys.modules:
         frame = sys.modules["polars"].DataFrame(checked_stream(result))
         return _polars_frame(frame, names, kinds, is_scalar)
@@ -957,7 +957,7 @@ Handler = Callable[[Any, Sequence[str], Sequence[str], bool], Columns]
 
 _SCALARS = frozenset((int, float, str, bool, bytes, type(None)))
 
-# By exact type; _find_handler adds what it finds.
+# By exact type; _find_handler adds to it.
 _handlers: dict[type, Handler] = {
     type(None): _none,
     int: _scalar,
@@ -1003,7 +1003,7 @@ _FOREIGN: dict[str, tuple[tuple[str, Handler], ...]] = {
 
 
 def _find_handler(kind: type) -> Handler:
-    """The handler of a type met for the first time; it is remembered."""
+    """The handler of a type seen for the first time; it is cached."""
     handler = None
     for module_name, classes in _FOREIGN.items():
         module = sys.modules.get(module_name)
@@ -1060,10 +1060,10 @@ _TYPES_OF_CLASSES = (
 
 
 def _fitting_list(result: Any) -> str:
-    """A hint with the AS list that a result would fit; empty where it says nothing."""
+    """A hint with the AS list that a result would fit; empty if there is none."""
     try:
         columns = _described(result)
-    except Exception:  # whatever the script's objects do
+    except Exception:  # the script's objects may raise anything
         return ""
     if not columns or len(columns) > 50:
         return ""
@@ -1137,7 +1137,7 @@ def _type_of_value(value: Any) -> str:
 
 
 def hstore_text(value: Any) -> str | None:
-    """The text of an hstore for a Mapping, a str as it stands; None for anything else."""
+    """The text of an hstore for a Mapping, a str unchanged; None for anything else."""
     if isinstance(value, str):
         return value
     if not isinstance(value, Mapping):
@@ -1154,7 +1154,7 @@ def _quoted(text: str) -> str:
 
 
 def _text_of(value: Any) -> str | None:
-    """What a text column would hold: numbers as PostgreSQL prints them, containers as JSON."""
+    """The value of a text column: numbers as PostgreSQL prints them, containers as JSON."""
     from _oml_epe_runtime.render import to_value
 
     if isinstance(value, str):
@@ -1186,14 +1186,14 @@ def _float_text(value: float) -> str:
 
 
 class Items:
-    """The items of a generator for a lone column, of which None is a row of NULL beside values.
+    """The items of a generator for a single column; None is a NULL row if there are values too.
 
-    The list of the same items decides: where [item, None] has two rows, None is one of them.
+    Equivalent to the list of the same items: if [item, None] has two rows, None is one of them.
 
     Parameters
     ----------
     has_values : bool
-        Whether the generator has given scalars already.
+        Whether the generator has yielded scalars already.
     """
 
     def __init__(
@@ -1204,7 +1204,7 @@ class Items:
         self._is_scalar = is_scalar
         self._gives_values: bool | None = True if has_values else None
         self._value_types: set[type] = set()
-        self._nulls = 0  # not given out yet: what follows them tells what they are
+        self._nulls = 0  # held back: the next item determines their meaning
         self._has_documents = False
 
     def read(self, item: Any) -> Columns:
@@ -1217,7 +1217,7 @@ class Items:
         columns, row_count = self._columns(item)
         if type(item) in self._value_types or self._gives_values is False:
             return columns, row_count
-        # From the first block of rows on, whatever was before, None is no row.
+        # From the first block of rows on, None is not a row.
         is_first = self._gives_values is None
         self._gives_values = row_count == 1 and self._is_value(item)
         if self._gives_values:
@@ -1227,13 +1227,13 @@ class Items:
         return columns, row_count
 
     def end(self) -> Columns:
-        """Return the rows that are left: those of a generator that gave nothing but None."""
+        """Return the remaining rows: those of a generator that yielded only None."""
         nulls = self._nulls if self._gives_values is None else 0
         return [[None] * nulls], nulls
 
     def _columns(self, item: Any) -> Columns:
         if self._kinds[0] in ("json", "struct") and isinstance(item, Mapping):
-            # One document, and all that follow are documents.
+            # A document: all following items are documents too.
             labels = _labels_of(item)
             self._has_documents = self._has_documents or _is_document(item, labels, self._names)
             if self._has_documents:

@@ -13,10 +13,10 @@ from _oml_epe_runtime.errors import LONGEST_LINE, SCRIPT_MODULES, EpeError
 
 # Parser and compiler cannot be interrupted, and the cost of some sources is the square of their
 # length: 1 MB of "def f(): 0" takes minutes. So a long source is parsed and compiled in pieces of
-# whole statements of the top level; between them a cancel is looked at.
+# whole top-level statements, with a check for a cancel between them.
 _LONG = 1 << 16  # characters
-_STATEMENTS = 256  # that are compiled at a time
-# Where a statement of the top level may begin.
+_STATEMENTS = 256  # compiled at a time
+# Possible start of a top-level statement.
 _BEGINNING = re.compile(r"\n(?=[^\s#)\]}])(?!(?:else|elif|except|finally)\b)")
 
 
@@ -24,7 +24,7 @@ def _parse(source, filename):
     """Return the statements of a source."""
     if len(source) <= _LONG:
         return ast.parse(source, filename).body
-    source = source.replace("\r\n", "\n").replace("\r", "\n")  # as the parser does
+    source = source.replace("\r\n", "\n").replace("\r", "\n")  # like the parser
     statements = []
     first = lines = 0
     size = _LONG
@@ -32,7 +32,7 @@ def _parse(source, filename):
         cut = _BEGINNING.search(source, min(first + size, len(source)))
         end = cut.end() if cut else len(source)
         try:
-            # The empty lines give the nodes their numbers.
+            # The empty lines preserve the line numbers of the nodes.
             piece = ast.parse("\n" * lines + source[first:end], filename)
         except SyntaxError:
             if end == len(source):
@@ -69,12 +69,12 @@ def _is_whole(statements, futures):
         if isinstance(node, ast.ImportFrom) and node.module == "__future__":
             return True  # an error
         if isinstance(node, ast.AnnAssign) and sys.version_info >= (3, 14):
-            return True  # one function computes the annotations of a module
+            return True  # one function computes all annotations of a module
     return len(statements) <= _STATEMENTS
 
 
 def _module(statements, is_first):
-    """A piece of a module; only in the first one a text at the start is the docstring."""
+    """A piece of a module; a docstring can only be in the first one."""
     if not is_first:
         statements = [ast.copy_location(ast.Pass(), statements[0]), *statements]
     return ast.Module(body=statements, type_ignores=[])
@@ -143,7 +143,7 @@ _NEVER_CALLABLE = (
 
 
 def _definitions(statements):
-    """Yield (name, is_class) for what the module body may define, in order; no imports."""
+    """Yield (name, is_class) for possible definitions in the module body, in order; no imports."""
     for node in statements:
         if isinstance(node, ast.AsyncFunctionDef):
             continue  # calling it runs nothing
@@ -160,7 +160,7 @@ def _definitions(statements):
             if node.value is not None and not isinstance(node.value, _NEVER_CALLABLE):
                 for name in _targets(node.target):
                     yield name, False
-        else:  # if, try, with, for, while: what is inside is top level too
+        else:  # if, try, with, for, while: their bodies are top level too
             for part in ("body", "handlers", "orelse", "finalbody"):
                 inner = getattr(node, part, None)
                 if isinstance(inner, list):
@@ -187,7 +187,7 @@ def _nothing_to_call(name, statements):
 
 
 def check(name, source):
-    """Raise EpeError unless the text compiles and defines something to call; run nothing."""
+    """Raise EpeError unless the text compiles and defines a callable; run nothing."""
     source = source.removeprefix("\ufeff")
     statements, _ = _compile(name, f"<oml_epe script {name}>", source)
     if not any(True for _ in _definitions(statements)):
@@ -215,19 +215,19 @@ def _choose(name, statements, namespace):
 
 
 def forget_all():
-    """Forget the modules and the source lines of all scripts, also of those that failed."""
+    """Drop the modules and the source lines of all scripts, also of those that failed."""
     for names, prefix in ((sys.modules, SCRIPT_MODULES), (linecache.cache, "<oml_epe script ")):
         for name in [name for name in names if name.startswith(prefix)]:
             del names[name]
 
 
 def _package(name):
-    """The module above those of scripts, so that what they define can be pickled by name."""
+    """The package of the modules of scripts, so that their definitions can be pickled by name."""
     package = sys.modules.get(name)
     if package is None:
         package = types.ModuleType(name)
         package.__path__ = []
-        # Not as attributes of the package, which would keep forgotten scripts.
+        # Not as attributes of the package, which would keep dropped scripts.
         package.__getattr__ = functools.partial(_module_below, name)
         sys.modules[name] = package
     return package
@@ -241,19 +241,19 @@ def _module_below(package, name):
 
 
 def package_of_scripts():
-    """Return the package that the modules of all scripts are below."""
+    """Return the package of the modules of all scripts."""
     return _package(SCRIPT_MODULES.rstrip("."))
 
 
 def _make_parents(name):
-    """Make the packages above a module. Names of roles and of scripts may have dots."""
+    """Make the parent packages of a module. Names of roles and of scripts may contain dots."""
     parts = name.split(".")
     for count in range(1, len(parts)):
         _package(".".join(parts[:count]))
 
 
 def load(owner, name, source):
-    """Execute the text of a script as a module of its own and return what to call."""
+    """Execute the text of a script as a module of its own and return its callable."""
     source = source.removeprefix("\ufeff")
     filename = f"<oml_epe script {owner}.{name}>"
     statements, pieces = _compile(name, filename, source)

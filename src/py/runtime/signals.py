@@ -1,4 +1,4 @@
-"""Keeps scripts from taking PostgreSQL's signals away."""
+"""Prevents scripts from changing PostgreSQL's signal handling."""
 
 import functools
 import signal
@@ -9,20 +9,20 @@ _POSTGRESQL = {signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGALRM}
 
 
 def _without_alarms(function):
-    """Refuse the timer that PostgreSQL's time-outs use while a script runs."""
+    """Refuse to set the timer of PostgreSQL's timeouts while a script runs."""
 
     @functools.wraps(function)
     def guarded(which, *arguments):
         is_ours = function.__name__ == "alarm" or which == signal.ITIMER_REAL
         if is_ours and _oml_epe.is_connected():
-            raise RuntimeError(f"signal.{function.__name__} would take PostgreSQL's timer away")
+            raise RuntimeError(f"signal.{function.__name__} would replace PostgreSQL's timer")
         return function(which, *arguments)
 
     return guarded
 
 
 def _without_masking(function):
-    """Leave PostgreSQL's signals out of what a running script blocks."""
+    """Exclude PostgreSQL's signals from the signals that a running script blocks."""
 
     @functools.wraps(function)
     def guarded(how, mask):
@@ -34,13 +34,13 @@ def _without_masking(function):
 
 
 def install():
-    """Make `signal.signal` leave PostgreSQL's signals alone while a script runs."""
+    """Make `signal.signal` a no-op for PostgreSQL's signals while a script runs."""
     set_handler = signal.signal
 
     @functools.wraps(set_handler)
     def guarded(signalnum, handler):
-        # Libraries set handlers to clean up after Ctrl-C and put the old ones back: they need no
-        # error, only an answer. A script that could be stopped no more would stay forever.
+        # Libraries set handlers to clean up after Ctrl-C and restore the old ones: they need no
+        # error, only a return value. A script that cannot be interrupted would run forever.
         if signalnum in _POSTGRESQL and _oml_epe.is_connected():
             return signal.getsignal(signalnum)
         return set_handler(signalnum, handler)

@@ -1,4 +1,4 @@
-"""runtime/figures.py, standing alone: what a script drew."""
+"""runtime/figures.py in isolation: figures drawn by a script."""
 
 import importlib.util
 import pathlib

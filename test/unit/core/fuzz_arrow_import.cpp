@@ -30,7 +30,7 @@ TEST(FuzzArrowImport, HoldsForItsCorpus) {
 }
 
 TEST(FuzzArrowImport, HoldsForMutations) {
-    std::mt19937 random(20240229);  // always the same mutations
+    std::mt19937 random(20240229);  // deterministic mutations
     for (std::size_t format = 0; format < kFormats; ++format) {
         for (int round = 0; round < 1500; ++round) {
             std::vector<std::uint8_t> input = program_of(format);

@@ -84,7 +84,7 @@ TEST(FuzzRequest, HoldsForItsCorpus) {
 }
 
 TEST(FuzzRequest, HoldsForMutations) {
-    std::mt19937 random(20240229);  // always the same mutations
+    std::mt19937 random(20240229);  // deterministic mutations
     for (const std::string& text : corpus()) {
         std::string current = text;
         for (int round = 0; round < 300; ++round) {

@@ -1,4 +1,5 @@
-// Tests of core/batch_builder: columns of every kind, NULLs, dictionaries, nesting, splitting.
+// Tests of core/batch/batch_builder: columns of every kind, NULLs, dictionaries, nesting,
+// splitting.
 #include <gtest/gtest.h>
 
 #include <array>

@@ -1,4 +1,4 @@
-// Tests of BatchBuilder: whole batches, matrices, groups that go on in the next batch.
+// Tests of BatchBuilder: whole batches, matrices, groups that continue in the next batch.
 #include <gtest/gtest.h>
 
 #include "support/batch_support.h"
@@ -85,7 +85,7 @@ TEST(BatchBuilder, SplitsAtAGroup) {
     ASSERT_EQ(builder.group_count(), 1);
     EXPECT_EQ(builder.group_start(0), 0);
 
-    append_rows(builder, 6, 2);  // the group goes on
+    append_rows(builder, 6, 2);  // the group continues
     ASSERT_TRUE(builder.start_group("d"));
     EXPECT_EQ(builder.group_start(1), 3);
     append_rows(builder, 8, 1);

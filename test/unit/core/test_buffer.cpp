@@ -1,4 +1,4 @@
-// Tests of core/buffer: growth, moves, refusals and borrowed memory.
+// Tests of core/batch/buffer: growth, moves, refusals and borrowed memory.
 #include <gtest/gtest.h>
 
 #include <cstdint>
@@ -87,7 +87,7 @@ TEST(Buffer, Moves) {
     EXPECT_TRUE(first.empty());
 }
 
-// Pieces of some MB are mappings; contents survive every way between the two kinds of memory.
+// Pieces of some MB are mappings; contents are preserved in conversions between the two kinds.
 TEST(Buffer, KeepsItsBytesAcrossTheThresholdOfMappings) {
     constexpr std::size_t kCount = std::size_t{3} << 20;  // 24 MB of int64
     Buffer buffer;
@@ -119,7 +119,7 @@ TEST(Buffer, RefusesWhatCannotBeHad) {
     EXPECT_EQ(buffer.as<std::int32_t>()[0], 5);
 }
 
-/// Counts how often the memory came back.
+/// Counts how often the memory was freed.
 class CountedLease final : public Lease {
    public:
     int frees = 0;
@@ -180,7 +180,7 @@ TEST(BorrowedBuffer, GoesOnWithACopyWhenItGrowsOrShrinks) {
     EXPECT_EQ(shown(grown), "abcd");
 
     Buffer shrunk = borrow(memory, lease);
-    shrunk.shrink();  // nothing to give back
+    shrunk.shrink();  // no spare capacity
     EXPECT_TRUE(shrunk.is_borrowed());
     ASSERT_TRUE(shrunk.resize(2));
     shrunk.shrink();

@@ -1,4 +1,5 @@
-// Tests of core/identifiers: splitting names and lists, matching columns, telling queries.
+// Tests of core/request/identifiers: splitting names and lists, matching columns, detecting
+// queries.
 #include <gtest/gtest.h>
 
 #include "core/request/identifiers.h"

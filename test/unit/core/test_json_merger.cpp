@@ -1,4 +1,4 @@
-// Tests of core/json_result: how the JSON of several calls becomes one text.
+// Tests of core/pipeline/json_merger: how the JSON of several calls becomes one text.
 #include <gtest/gtest.h>
 
 #include <algorithm>

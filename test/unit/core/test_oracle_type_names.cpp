@@ -1,4 +1,4 @@
-// Tests of core/type_names: Oracle's type names in PostgreSQL's words.
+// Tests of core/request/oracle_type_names: Oracle's type names in PostgreSQL's terms.
 #include <gtest/gtest.h>
 
 #include "core/request/oracle_type_names.h"

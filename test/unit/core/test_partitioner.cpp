@@ -1,4 +1,4 @@
-// Tests of core/cut: how many calls a request becomes, and which rows each one gets.
+// Tests of core/pipeline/partitioner: the number of calls of a request, and the rows of each.
 #include <gtest/gtest.h>
 
 #include <limits>
@@ -12,7 +12,7 @@ namespace {
 
 using test::CountingSource;
 
-/// Everything a cut gave out. Checks on the way that calls are numbered and rows in order.
+/// All calls of a partitioner. Checks that calls are numbered and rows in order.
 struct Calls {
     std::vector<std::int64_t> sizes{};
     std::vector<std::optional<std::string>> names{};
@@ -167,7 +167,7 @@ TEST(CutByGroup, MakesNoCallWithoutRows) {
     EXPECT_TRUE(collect(*cut_by_group(source, {}), EvalFunction::kGroup).sizes.empty());
 }
 
-/// Numbers of rows in the batches of a stream; checks that they go on from `first`.
+/// Row counts of the batches of a stream; checks that the rows continue from `first`.
 Sizes drain(BatchStream& stream, std::int64_t first) {
     Sizes sizes;
     Batch batch;

@@ -1,4 +1,4 @@
-// Tests of core/request: which SQL arguments make a Request, and what the others are told.
+// Tests of core/request: valid SQL arguments, and the errors for invalid ones.
 #include <gtest/gtest.h>
 
 #include "core/request/request.h"
@@ -123,7 +123,7 @@ TEST(Request, ChecksNamesAndColumnLists) {
     raw.input_name = "   ";
     EXPECT_EQ(refuse_arguments(EvalFunction::kTable, raw).message,
               "invalid name in argument \"inp_nam\"");
-    raw.input_name = "SELECT a.b.c.d.e FROM \"x";  // PostgreSQL reads queries, not we
+    raw.input_name = "SELECT a.b.c.d.e FROM \"x";  // PostgreSQL parses queries
     EXPECT_NO_THROW(make_request(EvalFunction::kTable, raw));
     raw.input_name = "iris";
     raw.group_columns = "a,,b";
@@ -330,7 +330,7 @@ TEST(OutputFormat, RefusesBrokenColumnMaps) {
         return error_of("22023", [&] { parse_output_format(text); });
     };
     EXPECT_EQ(refuse_map(R"({"a":"int","b":"int","a":"text"})").message,
-              "column \"a\" stands twice in argument \"out_fmt\"");
+              "column \"a\" is specified more than once in argument \"out_fmt\"");
     EXPECT_EQ(refuse_map("{}").message, "argument \"out_fmt\" names no columns");
     EXPECT_EQ(refuse_map(R"({"a":1})").message,
               "type of column \"a\" in argument \"out_fmt\" must be a string");

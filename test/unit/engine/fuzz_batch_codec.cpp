@@ -1,5 +1,5 @@
 // Seeded mutations for the fuzz target of batches (test/fuzz/batch.cpp): encodings of all kinds of
-// columns, changed where it hurts.
+// columns, with mutated sizes, counts and flags.
 #include <gtest/gtest.h>
 
 #include <cstddef>
@@ -98,7 +98,7 @@ TEST(FuzzBatchCodec, HoldsForItsCorpus) {
 }
 
 TEST(FuzzBatchCodec, HoldsForMutations) {
-    std::mt19937 random(20240229);  // always the same mutations
+    std::mt19937 random(20240229);  // deterministic mutations
     for (const std::string& input : corpus()) {
         std::string current = input;
         for (int round = 0; round < 400; ++round) {

@@ -1,5 +1,5 @@
-// Seeded mutations for the fuzz target of what engines send (test/fuzz/engine_messages.cpp):
-// streams of honest engines, changed where it hurts.
+// Seeded mutations for the fuzz target of engine messages (test/fuzz/engine_messages.cpp): streams
+// of conforming engines, with mutated types, lengths and bodies.
 #include <gtest/gtest.h>
 
 #include <cstddef>
@@ -97,7 +97,7 @@ TEST(FuzzEngineMessages, HoldsForItsCorpus) {
 }
 
 TEST(FuzzEngineMessages, HoldsForMutations) {
-    std::mt19937 random(20240229);  // always the same mutations
+    std::mt19937 random(20240229);  // deterministic mutations
     for (const auto& frames : corpus()) {
         for (int round = 0; round < 1000; ++round) {
             const std::string mutated = mutate(frames, random);

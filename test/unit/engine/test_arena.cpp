@@ -1,4 +1,4 @@
-// Tests of engine/arena: sizes, seals, what both sides see, refusals.
+// Tests of engine/common/arena: sizes, seals, sharing, refusals.
 #include "engine/common/arena.h"
 
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-// Tests of what is refused from a hostile engine: every promise of a batch, broken one at a time.
+// Tests of the checks against a hostile engine: every invariant of a batch, broken one at a time.
 #include "engine/common/batch_check.h"
 
 #include <gtest/gtest.h>
@@ -40,7 +40,7 @@ void expect_refused(Encoded& encoded, const char* what) {
     EXPECT_NE(report.message.find(what), std::string::npos) << report.message;
 }
 
-/// A defect that an engine can put into bytes: the encoding itself is honest.
+/// A defect in the bytes: the description itself is valid.
 void expect_refused(Batch batch, const char* what, const Forge& forge) {
     check_batch(batch);
     forge(batch.columns[0]);
@@ -61,7 +61,7 @@ void put(Encoded& encoded, std::size_t at, T value) {
     std::memcpy(encoded.description.data() + at, &value, sizeof(value));
 }
 
-// Where things stand in a description.
+// Offsets in a description.
 constexpr std::size_t kMatrixAt = 8;
 constexpr std::size_t kCountAt = 9;
 constexpr std::size_t kKindAt = 17;
@@ -272,7 +272,7 @@ TEST(BatchCheck, WantsUnusualValuesAtRowsOfTheirs) {
     expect_refused(batch(), "unusual", [](Column& column) {
         *column.unusual = std::move(mixed_batch({Kind::kText}, 3, 3, false).columns[0]);
     });
-    // Of a kind that has none.
+    // For a kind without unusual values.
     expect_refused(batch(), "unusual", [](Column& column) { column.type.kind = Kind::kInt64; });
 }
 
@@ -336,7 +336,7 @@ TEST(BatchCheck, LimitsDepth) {
     expect_refused(deeper, "depth");
     Batch batch = nested(kDeepestColumn + 1);
     test::error_of("08P01", [&] { check_batch(batch); });
-    // Dictionaries of dictionaries, which no encoder writes.
+    // Dictionaries of dictionaries, which the encoder never writes.
     Encoded forged = encode(mixed_batch({Kind::kText}, 0, 0));
     const std::string column = forged.description.substr(kKindAt, kFirstSizeAt + 8 - kKindAt);
     std::string tower;

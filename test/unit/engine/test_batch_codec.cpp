@@ -1,4 +1,4 @@
-// Tests of engine/batch_codec: batches of every kind there and back, whole and in slices.
+// Tests of engine/common/batch_codec: round trips of batches of every kind, whole and in slices.
 #include "engine/common/batch_codec.h"
 
 #include <gtest/gtest.h>
@@ -40,7 +40,7 @@ void expect_same(const Buffer& left, const Buffer& right, std::size_t size) {
     }
 }
 
-/// The same values at the same rows, and the same bytes but for a dictionary's codes.
+/// The same values at the same rows, and the same bytes except for a dictionary's codes.
 void expect_same_column(const Column& got, const Column& wanted) {
     ASSERT_EQ(got.length, wanted.length);
     EXPECT_EQ(got.null_count, wanted.null_count);
@@ -95,7 +95,7 @@ TEST_P(EveryType, TravelsInSlices) {
                 CountedLease lease;
                 expect_same_column(decode_borrowed(encoded, lease).columns.at(0),
                                    wanted.columns[0]);
-                // A slice carries no more bytes than those rows alone (but all of a dictionary).
+                // A slice has no more bytes than those rows alone (except for a whole dictionary).
                 if (!share_text) {
                     EXPECT_LE(encoded.data.span().size(), encode(wanted).data.span().size() + 999);
                 }

@@ -1,4 +1,4 @@
-// Tests of engine/channel: frames in pieces, descriptors beside them, hostile and absent peers.
+// Tests of engine/common/channel: frames in pieces, descriptors, hostile and disconnected peers.
 #include "engine/common/channel.h"
 
 #include <fcntl.h>
@@ -76,7 +76,7 @@ TEST(Channel, BringsFramesInOrder) {
     EXPECT_EQ(frame.type, 1);
     EXPECT_EQ(frame.body, "");
     EXPECT_FALSE(pair.far.next(frame));
-    EXPECT_TRUE(pair.far.receive());  // nothing is there, and the peer is
+    EXPECT_TRUE(pair.far.receive());  // there is no data, and the peer is connected
 }
 
 TEST(Channel, PutsPiecesTogether) {
@@ -121,7 +121,7 @@ TEST(Channel, SendsLargeFramesAsTheyAreTaken) {
 }
 
 TEST(Channel, KeepsWhatAPeerIsSlowToTake) {
-    // Never idle: what has been sent must be dropped all the same, and nothing else.
+    // Never idle: sent data, and only sent data, must be dropped all the same.
     Pair pair;
     const std::string body(100000, 'b');
     Frame frame;
@@ -214,7 +214,7 @@ TEST(Channel, TakesNoDescriptorsFromAPeerThatMayNotSendThem) {
     pair.near.put(Type::kOne, WireWriter(), {null.get()});
     EXPECT_TRUE(pair.near.flush());
     EXPECT_TRUE(pair.far.receive());
-    EXPECT_EQ(open_descriptors(), before + 3);  // the pair and the file: nothing has come
+    EXPECT_EQ(open_descriptors(), before + 3);  // the pair and the file: no descriptor was received
     Frame frame;
     EXPECT_THROW(pair.far.next(frame), ProtocolError);
 }
@@ -263,8 +263,8 @@ TEST(Channel, NoticesThatThePeerIsGone) {
     ASSERT_TRUE(pair.far.next(frame));
     EXPECT_EQ(frame.body, "last words");
     EXPECT_FALSE(pair.far.receive());
-    // What is meant for it is dropped, without SIGPIPE.
-    pair.far.put(Type::kOne, body_of("for nobody"), {STDIN_FILENO});
+    // Frames for it are dropped, without SIGPIPE.
+    pair.far.put(Type::kOne, body_of("unread"), {STDIN_FILENO});
     EXPECT_TRUE(pair.far.flush());
     EXPECT_FALSE(pair.far.has_output());
     EXPECT_FALSE(pair.far.receive());

@@ -1,4 +1,4 @@
-// Tests of engine/engine_process: how rows travel, what they cost, and whose turn an engine is.
+// Tests of engine/client/engine_connection: transfer of rows, memory limits, states of an engine.
 #include "engine/client/engine_connection.h"
 
 #include <gtest/gtest.h>
@@ -19,11 +19,11 @@ struct Ends {
     explicit Ends(const EngineOptions& with = {}) : process(1, "key", with) {
         channel = Channel(process.make_far_ends().socket, Receives::kDescriptors);
     }
-    /// What the backend has put, by type.
+    /// The messages that the backend has sent, by type.
     std::vector<ToEngine> sent(std::string* last_body = nullptr) {
         std::vector<ToEngine> types;
         Frame frame;
-        // A read takes the descriptors of one message at most.
+        // A read returns the descriptors of one message at most.
         pollfd polled{channel.descriptor(), POLLIN, 0};
         while (!process.channel().flush() || poll(&polled, 1, 0) > 0)
             EXPECT_TRUE(channel.receive());
@@ -96,13 +96,13 @@ TEST(EngineProcess, UsesAnArenaAgainOnceItIsFree) {
     EXPECT_EQ(ends.sent(),
               (Types{ToEngine::kArena, ToEngine::kRun, ToEngine::kArena, ToEngine::kRun}));
     EXPECT_TRUE(ends.take(ToBackend::kArenaFree, 2));
-    EXPECT_TRUE(ends.take(ToBackend::kArenaFree, 99));  // none of ours
+    EXPECT_TRUE(ends.take(ToBackend::kArenaFree, 99));  // not an arena of this backend
     std::string body;
     ends.put(rows);
     EXPECT_EQ(ends.sent(&body), Types{ToEngine::kRun});
     WireReader from(body);
     EXPECT_EQ(read_place(from).arena, 2U);
-    // One that is too small is not taken.
+    // One that is too small is refused.
     EXPECT_TRUE(ends.take(ToBackend::kArenaFree, 1));
     ends.put(numbers(1, 20 * kInlineRows));
     EXPECT_EQ(ends.sent(), (Types{ToEngine::kArena, ToEngine::kRun}));
@@ -123,7 +123,7 @@ TEST(EngineProcess, GrantsArenasForResults) {
     EXPECT_EQ(taken.length, 20000);
     EXPECT_EQ(taken.columns[0].values.as<std::int32_t>()[19999], 20004);
     EXPECT_EQ(ends.sent(), Types{ToEngine::kArenaReturn});
-    // A copy: what the engine writes now is not seen.
+    // A copy: later writes of the engine have no effect.
     std::memset(ends.arenas[0].data(), 0, ends.arenas[0].size());
     EXPECT_EQ(taken.columns[0].values.as<std::int32_t>()[19999], 20004);
 }

@@ -1,4 +1,4 @@
-// Tests of engine/protocol: every message comes back, and no malformed one is taken.
+// Tests of engine/common/engine_messages: round trips of all messages; malformed ones are rejected.
 #include "engine/common/engine_messages.h"
 
 #include <gtest/gtest.h>
@@ -85,7 +85,7 @@ ErrorReport some_report() {
     return report;
 }
 
-/// A message as bytes, and how it is read.
+/// A message as bytes, and the function that reads it.
 struct Sample {
     const char* name;
     std::string bytes;

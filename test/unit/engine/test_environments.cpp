@@ -1,4 +1,4 @@
-// Virtual environments: which folders count, what is said of them, and the errors.
+// Virtual environments: valid folders, their descriptions, and the errors.
 #include "engine/common/environments.h"
 
 #include <gtest/gtest.h>
@@ -34,7 +34,7 @@ class Environments : public ::testing::Test {
         fs::create_directories(path.parent_path());
         std::ofstream(path) << text;
     }
-    /// An environment as `python3 -m venv` makes it.
+    /// An environment as created by `python3 -m venv`.
     fs::path make(const std::string& name, const std::string& version = "version = 3.11.2\n") {
         const fs::path made = folder_ / name;
         write(made / "pyvenv.cfg", "home = /usr/bin\n" + version);
@@ -102,8 +102,8 @@ TEST_F(Environments, Unknown) {
     EXPECT_EQ(report.message, "Python environment \"current\" does not exist");
     EXPECT_EQ(report.detail, "There is no folder \"" + (folder_ / "current").string() + "\".");
     EXPECT_EQ(report.hint, "Perhaps you meant \"CURRENT\" or \"Current\". "
-                           "pyq_list_envs() shows which there are.");
-    EXPECT_EQ(fail("42704", "other").hint, "pyq_list_envs() shows which there are.");
+                           "See pyq_list_envs() for the available environments.");
+    EXPECT_EQ(fail("42704", "other").hint, "See pyq_list_envs() for the available environments.");
     EXPECT_NE(error_of("42704", [] { (void)find_environment("", "x", "3.11"); })
                   .hint.find("oml_epe.environments_dir"),
               std::string::npos);
@@ -123,7 +123,7 @@ TEST_F(Environments, FoldersThatAreNone) {
     EXPECT_TRUE(fail("42704", "dangling").detail.ends_with(end));
     EXPECT_TRUE(fail("42704", "plain").detail.ends_with("\" has no pyvenv.cfg."));
     EXPECT_TRUE(fail("42704", "file").detail.ends_with("\" is not a folder."));
-    EXPECT_TRUE(fail("42704", "loop").detail.starts_with("The server cannot look into "));
+    EXPECT_TRUE(fail("42704", "loop").detail.starts_with("The server cannot access "));
     EXPECT_EQ(names(), "default");
 }
 
@@ -205,7 +205,7 @@ TEST_F(Environments, Descriptions) {
     EXPECT_EQ(described("Latin-1: \xe9, nul: \1, cut: \xe2\x82"), "Latin-1: ?, nul: ?, cut: ??");
     EXPECT_EQ(described("\xed\xa0\x80|\xc0\x80|\xf4\x90\x80\x80|\xf0\x9f\x98\x80"),
               "???|??|????|\xf0\x9f\x98\x80");
-    // Cut, but not inside a character.
+    // Truncated, but not inside a character.
     std::string text;
     while (text.size() < 1500) text += "\xe2\x82\xac";
     EXPECT_EQ(described(text), text.substr(0, 999));

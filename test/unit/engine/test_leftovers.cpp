@@ -1,4 +1,5 @@
-// Tests of engine/leftovers and engine/process_mark: which processes are found, and which are left.
+// Tests of engine/common/leftovers and process_mark: processes that are found, and those that are
+// not.
 #include "engine/common/leftovers.h"
 
 #include <gtest/gtest.h>
@@ -28,7 +29,7 @@ class Leftovers : public testing::Test {
         std::filesystem::remove_all(parent_);
     }
 
-    /// A child that has stopped; with an owner's folder in its environment, as zygotes have it.
+    /// A stopped child; with an owner's folder in its environment, like a zygote.
     ProcessMark stopped_child(const std::string& folder = {}) {
         const std::string variable = std::string(kFolderVariable) + "=" + folder;
         const pid_t child = fork();
@@ -46,14 +47,14 @@ class Leftovers : public testing::Test {
         EXPECT_TRUE(WIFSTOPPED(status));
         return *mark_of(child);
     }
-    /// Whether a child has been killed; reaps it. Ends at once when it still lives.
+    /// Whether a child has been killed; reaps it. Returns immediately, false while it is alive.
     bool was_killed(const ProcessMark& child) {
         int status = 0;
         if (waitpid(child.pid, &status, WNOHANG) != child.pid) return false;
         std::erase(children_, child.pid);
         return WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
     }
-    /// Of this process, or of one that has ended.
+    /// The owner's folder of this process, or of one that has ended.
     std::string make_owner(bool is_alive) {
         std::string folder = owner_folder(parent_);
         if (!is_alive) {
@@ -79,7 +80,7 @@ TEST_F(Leftovers, TellProcessesByTheirStart) {
     EXPECT_GT(child.start, 0U);
     EXPECT_EQ(read_mark(to_text(child)), child);
     EXPECT_TRUE(open_process(child));
-    // The same number, as an earlier process had it.
+    // The same process ID, used by an earlier process.
     EXPECT_FALSE(open_process(ProcessMark{child.pid, child.start - 1}));
     kill(child.pid, SIGKILL);
     siginfo_t info{};
@@ -114,7 +115,7 @@ TEST_F(Leftovers, OfAnOwnerEndThoughTheyAreStopped) {
     EXPECT_FALSE(was_killed(stranger));
     EXPECT_FALSE(was_killed(elsewhere));
     EXPECT_FALSE(std::filesystem::exists(own));
-    end_owner(own);  // nothing is left to be done
+    end_owner(own);  // no-op now
 }
 
 TEST_F(Leftovers, OfDeadOwnersEnd) {
@@ -133,7 +134,7 @@ TEST_F(Leftovers, OfDeadOwnersEnd) {
     const std::vector<std::string> others{"engines.sock", "x", "1.2", "1.2.3.4", "-1.2.3", "1-2"};
     for (const std::string& name : others) std::filesystem::create_directory(parent_ + "/" + name);
     const std::string old_living = parent_ + "/" + std::to_string(getpid());
-    const std::string old_dead = parent_ + "/2147483600";  // no process has such a number
+    const std::string old_dead = parent_ + "/2147483600";  // no process has such an ID
     std::filesystem::create_directory(old_living);
     std::filesystem::create_directory(old_dead);
     end_dead_owners(parent_);

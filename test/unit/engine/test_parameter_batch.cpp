@@ -1,4 +1,4 @@
-// Binary parameters of SQL on their way from an engine to the backend.
+// Binary parameters of SQL statements, sent from an engine to the backend.
 #include "engine/common/parameter_batch.h"
 
 #include <gtest/gtest.h>
@@ -12,7 +12,7 @@
 namespace epe::engine {
 namespace {
 
-/// What arrives of a batch.
+/// The received batch.
 Batch sent(const Batch& batch) {
     const BatchEncoder encoder(batch, 0, batch.length);
     WireWriter description;

@@ -1,4 +1,5 @@
-// Tests of engine/process_engine against engines that a test speaks for: honest, failing, hostile.
+// Tests of engine/client/process_engine with engines played by the test: conforming, failing,
+// hostile.
 #include "engine/client/process_engine.h"
 
 #include <gtest/gtest.h>
@@ -100,7 +101,7 @@ TEST(ProcessEngine, TakesANewEngineWhenTheWarmOneHasDiedOrSpoken) {
         });
         Backend backend(supervisor.options());
         backend.run(1);
-        usleep(20000);  // until it has come; if it has not, the next request finds it itself
+        usleep(20000);  // until it has arrived; if not, the next request notices it itself
         backend.sink.results.clear();
         backend.run(2);
         EXPECT_EQ(backend.sink.call_numbers(), counted(2));
@@ -326,7 +327,7 @@ TEST(ProcessEngine, BoundsWhatWaitsForAnEarlierCall) {
     FakeSupervisor supervisor([&](FakeEngine& engine, const Message& message) {
         if (message.type != ToEngine::kRun) return false;
         for (const Call& call : engine.read_slice(message).calls) {
-            if (call.number == 1) {  // ends when the other engine has come to a stop
+            if (call.number == 1) {  // ends when the other engine has stopped
                 while (most != sent || sent == 0) {
                     most = sent;
                     usleep(300000);
@@ -354,7 +355,7 @@ TEST(ProcessEngine, GivesUpWhenInterruptedAndKeepsAnEngineThatEndsInTime) {
     FakeSupervisor supervisor([&](FakeEngine& engine, const Message& message) {
         if (message.type != ToEngine::kRun || is_interrupted) return false;
         while (!is_interrupted) usleep(1000);
-        engine.put(ToBackend::kExecute, test::question_body("x"));  // answered, if not run
+        engine.put(ToBackend::kExecute, test::question_body("x"));  // answered, but not executed
         EXPECT_TRUE(engine.next(ToEngine::kReply));
         engine.put(ToBackend::kFailed, test::failure_body("KeyboardInterrupt"));
         return true;
@@ -490,7 +491,7 @@ TEST(ProcessEngine, SurvivesTheLossOfItsSupervisor) {
     EXPECT_EQ(next.acquired(), 1U);
 }
 
-/// The supervisor's fates, request by request; then all start.
+/// The supervisor's reactions, request by request; then all engines start.
 std::function<Fate(std::size_t)> fates(std::vector<Fate> first) {
     return [first = std::move(first)](std::size_t index) {
         return index < first.size() ? first[index] : Fate::kStart;
@@ -507,7 +508,7 @@ TEST(ProcessEngine, AsksEachNextSupervisorUntilOneAnswers) {
     EXPECT_EQ(std::set<std::uint64_t>(asked.begin(), asked.end()).size(), 1U);
 }
 
-/// It may have been started, and nobody knows. Its calls run in another one, and only there.
+/// It may have been started without a report. Its calls run in another one, and only there.
 TEST(ProcessEngine, TellsNothingToAnEngineThatItHasNotHeardOf) {
     std::mutex mutex;
     std::map<std::size_t, std::vector<ToEngine>> heard;
@@ -540,7 +541,7 @@ TEST(ProcessEngine, GoesOnWithTheEnginesThatItHasWhenTheSupervisorDies) {
         const auto asked = supervisor.asked();
         ASSERT_GE(asked.size(), 3U);
         EXPECT_EQ(asked[1], asked[2]);
-        // Each next supervisor is told of the engine that works.
+        // Each next supervisor gets a report of the engine that works.
         const auto adopted = supervisor.adopted();
         EXPECT_EQ(std::count(adopted.begin(), adopted.end(), asked[0]), 2);
     }
@@ -584,14 +585,14 @@ TEST(ProcessEngine, WaitsForASupervisorNoLongerThanItMay) {
     options.wait_milliseconds = 30;
     EXPECT_EQ(Backend(options).fail("53000").message,
               "the supervisor of the Python engines has not answered within 30 ms");
-    const Descriptor listener = listen_at(options.socket);  // who accepts nobody
+    const Descriptor listener = listen_at(options.socket);  // accepts no connection
     EXPECT_EQ(Backend(options).fail("53000").message,
               "the supervisor of the Python engines has not answered within 30 ms");
 }
 
 // --------------------------------------------------------------------------------------- hostile
 
-/// What an engine sends as soon as it has calls 1 to 3, and must not.
+/// A message that an engine sends as soon as it has calls 1 to 3, and must not send.
 struct Violation {
     const char* name;
     std::string bytes;

@@ -1,5 +1,4 @@
-// Tests of engine/sandbox: what a confined process can and cannot do with files, limits,
-// privileges.
+// Tests of engine/sandbox: files, limits and privileges of a confined process.
 #include "engine/sandbox/sandbox.h"
 
 #include <linux/capability.h>
@@ -101,7 +100,7 @@ TEST_P(Sandbox, CapsTheTemporaryFolder) {
     plan_.temp_bytes = 1 << 20;
     const auto write_files = [&](int count, std::size_t size) {
         return confined([&] {
-            ::signal(SIGXFSZ, SIG_IGN);  // as Python does
+            ::signal(SIGXFSZ, SIG_IGN);  // like Python
             const std::vector<char> bytes(size, 'x');
             for (int i = 0; i < count; ++i) {
                 const std::string path = temp() + "/" + std::to_string(i);
@@ -190,7 +189,7 @@ TEST_P(Sandbox, CannotRaiseItsLimits) {
               EPERM);
 }
 
-/// Queued signals of this process's user, as the process sees it.
+/// Queued signals of this process's user, as counted for the process.
 int queued_signals() {
     std::ifstream status("/proc/self/status");
     for (std::string line; std::getline(status, line);)
@@ -207,7 +206,7 @@ TEST_P(Sandbox, QueuesFewSignals) {
                   while (sent < 1000 && ::syscall(SYS_tgkill, ::getpid(), ::getpid(), 32) == 0)
                       ++sent;
                   if (errno != EAGAIN) return 1;
-                  // In a namespace of its own the limit is all its own.
+                  // In a namespace of its own, the whole limit is available.
                   if (has_namespaces() && (before != 0 || sent != 64)) return 2;
                   return queued_signals() <= std::max(before, 64) ? 0 : 3;
               }),

@@ -1,4 +1,4 @@
-// Tests of engine/sandbox: system calls, the network, and kernels that lack something.
+// Tests of engine/sandbox: system calls, the network, and kernels that lack a feature.
 #include <arpa/inet.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
@@ -39,7 +39,7 @@ class SandboxCalls : public Sandbox {
 
 TEST_P(SandboxCalls, RefusesNewProcesses) {
     const auto end_child = [](long result) {
-        if (result == 0) ::_exit(0);  // a process that should not be
+        if (result == 0) ::_exit(0);  // a process that should not exist
         return result_of(result);
     };
     EXPECT_EQ(confined([&] { return end_child(::fork()); }), EPERM);
@@ -64,7 +64,7 @@ TEST_P(SandboxCalls, SignalsItselfOnly) {
               0);
     EXPECT_EQ(confined([] { return result_of(::syscall(SYS_tkill, ::getppid(), 0)); }), EPERM);
     EXPECT_EQ(confined([] { return ::raise(SIGTERM); }), kKilled);
-    // By way of a file's owner.
+    // Through a file's owner.
     EXPECT_EQ(confined([] {
                   std::array<int, 2> ends{};
                   if (::pipe(ends.data()) != 0) return 1;
@@ -285,7 +285,7 @@ TEST(SandboxLandlock, HandlesTheRightsOfEachVersion) {
     EXPECT_EQ(handled_rights(99).files, 0xffffU);
 }
 
-/// Lets a system call fail from now on, as a container's profile does.
+/// Makes a system call fail from now on, like a container's profile.
 void forbid(long number) {
     std::array<sock_filter, 4> steps = {
         sock_filter{BPF_LD | BPF_W | BPF_ABS, 0, 0, offsetof(seccomp_data, nr)},

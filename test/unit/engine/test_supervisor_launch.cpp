@@ -1,4 +1,5 @@
-// Tests of engine/launch: what a supervisor gets of its parent, and sockets in the file system.
+// Tests of engine/client/supervisor_launch: inheritance of a supervisor, and sockets in the file
+// system.
 #include "engine/client/supervisor_launch.h"
 
 #include <fcntl.h>
@@ -62,7 +63,7 @@ TEST_F(Launch, ClosesAllOtherDescriptors) {
     const int left_open = open("/dev/null", O_RDONLY);  // NOLINT: without close-on-exec, as meant
     const int higher = fcntl(left_open, F_DUPFD, 200);
     const char* const list = "for each in /proc/$$/fd/*; do echo \"${each##*/}\"; done\n";
-    // The shell itself keeps its script open at 10 or above, or so.
+    // The shell itself keeps its script open at about 10 or above.
     const auto standard = [&](int listener) {
         std::istringstream lines(run(list, listener));
         std::vector<int> numbers;
@@ -91,7 +92,7 @@ TEST_F(Launch, PassesNoSecretOn) {
     EXPECT_EQ(variables.find("MY_NUM_THREADS"), std::string::npos);
     EXPECT_NE(variables.find("LANG=C.UTF-8\n"), std::string::npos);
     EXPECT_NE(variables.find("OMP_NUM_THREADS=1\n"), std::string::npos);
-    // By which later supervisors find what this one has left.
+    // Used by later supervisors to find the processes of this one.
     EXPECT_NE(variables.find("OML_EPE_FOLDER=" + folder_ + "/parent/own\n"), std::string::npos);
     EXPECT_NE(variables.find("PATH=/usr/local/bin:/usr/bin:/bin\n"), std::string::npos);
 }
@@ -115,7 +116,7 @@ TEST_F(Launch, LeadsASessionWithDefaultSignals) {
     EXPECT_EQ(sigismember(&now, SIGUSR2), 1);  // as before the launch
     EXPECT_EQ(sigismember(&now, SIGTERM), 0);
     EXPECT_NE(status.find("SigBlk:\t0000000000000000"), std::string::npos) << status;
-    // 32 and 33 are the C library's own: no program can set them through it.
+    // 32 and 33 belong to the C library: no program can set them through it.
     constexpr std::uint64_t kOfTheLibrary = std::uint64_t{3} << 31;
     const std::size_t ignored = status.find("SigIgn:\t");
     ASSERT_NE(ignored, std::string::npos) << status;
@@ -150,7 +151,7 @@ TEST_F(Launch, TellsWhyAProgramCannotRun) {
 
 TEST_F(Launch, ListensForThisUserOnly) {
     const std::string path = folder_ + "/socket";
-    std::ofstream(path) << "what stood there";
+    std::ofstream(path) << "an earlier file";
     const Descriptor listener = listen_at(path);
     struct stat status {};
     ASSERT_EQ(stat(path.c_str(), &status), 0);

@@ -1,4 +1,4 @@
-// Tests of engine/wire: values come back, and nothing is read beyond the end.
+// Tests of engine/common/wire: round trips of values, and no reads beyond the end.
 #include "engine/common/wire.h"
 
 #include <gtest/gtest.h>
@@ -44,7 +44,7 @@ TEST(Wire, BringsValuesBack) {
 }
 
 TEST(Wire, EndsWhereTheBodyEnds) {
-    // Of exactly that size on the heap, so that ASan sees a byte too many.
+    // Of exactly that size on the heap, so that ASan detects an overread by one byte.
     for (std::size_t size = 0; size < 8; ++size) {
         const std::vector<char> bytes(size, '\1');
         const std::string_view body(bytes.data(), size);

@@ -1,4 +1,4 @@
-// Arrow structures in memory of their own, for tests of what is imported.
+// Arrow structures in memory of their own, for tests of imports.
 #pragma once
 
 #include <algorithm>
@@ -17,7 +17,7 @@
 
 namespace epe::test {
 
-/// Knows which memory is there: all of it was made here.
+/// Knows which memory is mapped: all of it was created here.
 class ArrowMemory final : public ForeignMemory {
    public:
     bool copy(void* to, const void* from, std::size_t size) override {
@@ -39,7 +39,8 @@ class ArrowMemory final : public ForeignMemory {
     /// A copy of the bytes that lives as long as this.
     template <typename T>
     T* keep(const T* from, std::size_t count) {
-        // Of exactly that size, so that ASan sees a byte too many; texts are read in pieces of 64.
+        // Of exactly that size, so that ASan detects an overread by one byte; texts are read in
+        // pieces of 64.
         auto& piece =
             kept_.emplace_back(new std::byte[std::max<std::size_t>(count * sizeof(T), 1)]);
         if (count > 0) std::memcpy(piece.get(), from, count * sizeof(T));
@@ -50,7 +51,7 @@ class ArrowMemory final : public ForeignMemory {
     T* keep(const T& value) {
         return keep(&value, 1);
     }
-    /// A text with its null byte, and so much behind it that a piece of 64 bytes is there.
+    /// A text with its null byte, padded so that a piece of 64 bytes can be read.
     const char* keep_text(std::string_view text) {
         std::string padded(text);
         padded.append(128, '\0');
@@ -65,7 +66,7 @@ class ArrowMemory final : public ForeignMemory {
 inline void release_schema(ArrowSchema* schema) { schema->release = nullptr; }
 inline void release_array(ArrowArray* array) { array->release = nullptr; }
 
-/// A stream that gives one schema, and one array `count` times.
+/// A stream that returns one schema, and one array `count` times.
 struct ArrowSource {
     ArrowSchema schema{};
     ArrowArray array{};

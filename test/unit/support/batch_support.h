@@ -33,7 +33,7 @@ std::optional<T> value_at(const Column& column, std::int64_t row) {
     return column.values.as<T>()[row];
 }
 
-/// What batch.h promises of every column: sizes of buffers, NULL bits, ascending offsets.
+/// The invariants of batch.h for every column: sizes of buffers, NULL bits, ascending offsets.
 inline void expect_consistent(const Column& column) {
     const auto rows = static_cast<std::size_t>(column.length);
     std::int64_t nulls = 0;
@@ -76,7 +76,7 @@ inline void expect_consistent(const Column& column) {
     for (const Column& child : column.children) expect_consistent(child);
 }
 
-/// Numbers 0, 1, 2, ... in a column of int32, read as a query would give them.
+/// Numbers 0, 1, 2, ... in a column of int32, read like the rows of a query.
 class CountingSource final : public InputSource {
    public:
     explicit CountingSource(std::int64_t rows) : rows_(rows) {}
@@ -92,10 +92,10 @@ class CountingSource final : public InputSource {
     }
     void close() override {}
 
-    std::int64_t most_at_once = 0;  ///< rows a read gives at most; 0 for any number
+    std::int64_t most_at_once = 0;  ///< maximum rows per read; 0 for any number
     std::int64_t largest_step = 0;
     std::vector<std::int64_t> group_sizes{};  ///< of the groups "0", "1", ...
-    std::int64_t omitted_every = 0;           ///< each row of such a number is left out
+    std::int64_t omitted_every = 0;           ///< each row of such a number is omitted
 
    private:
     void append(BatchBuilder& into) {

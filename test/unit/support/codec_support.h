@@ -1,4 +1,4 @@
-// Batches as they travel, for unit tests.
+// Encoded batches, for unit tests.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -15,7 +15,7 @@
 
 namespace epe::test {
 
-/// Bytes that lie as in an arena.
+/// Bytes aligned as in an arena.
 class AlignedBytes {
    public:
     explicit AlignedBytes(std::size_t size) : size_(size), blocks_(size / sizeof(Block) + 1) {}
@@ -42,7 +42,7 @@ inline Encoded encode(const Batch& batch, std::int64_t first, std::int64_t count
     const engine::BatchEncoder encoder(batch, first, count);
     engine::WireWriter writer;
     encoder.describe(writer);
-    // Of exactly that size on the heap, so that ASan sees a byte too many.
+    // Of exactly that size on the heap, so that ASan detects an overread by one byte.
     std::vector<std::byte> exact(encoder.data_size());
     encoder.write_data(exact.data());
     return {writer.bytes(), AlignedBytes(exact)};

@@ -1,6 +1,6 @@
-// The other ends of a backend's connections, spoken by threads: a supervisor that starts fake
-// engines, which follow the protocol as far as their script lets them. Free of GoogleTest, so that
-// fuzz targets can use it.
+// The peers of a backend's connections, played by threads: a supervisor that starts fake engines,
+// which follow the protocol as far as their script allows. Does not use GoogleTest, so that fuzz
+// targets can use it.
 #pragma once
 
 #include <poll.h>
@@ -37,7 +37,7 @@
 
 namespace epe::test {
 
-inline constexpr int kPatienceMilliseconds = 20000;  // then a test hangs
+inline constexpr int kPatienceMilliseconds = 20000;  // after this time a test hangs
 
 /// Numbers first, first + 1, ... in one int32 column.
 inline Batch numbers(std::int32_t first, std::int64_t count) {
@@ -50,7 +50,7 @@ inline Batch numbers(std::int32_t first, std::int64_t count) {
     return batch;
 }
 
-/// What a test's engine says of a batch: the head of a Result, and the rows in the frame.
+/// A test engine's message for a batch: the head of a Result, and the rows in the frame.
 inline engine::WireWriter result_body(std::int64_t call, const Batch& batch) {
     engine::WireWriter body;
     body.number(call);
@@ -66,7 +66,7 @@ inline engine::WireWriter result_body(std::int64_t call, const Batch& batch) {
     return body;
 }
 
-/// One frame, as it lies on the wire.
+/// One frame, as sent on the connection.
 inline std::string frame_bytes(std::uint8_t type, std::string_view body) {
     engine::WireWriter frame;
     frame.number(static_cast<std::uint32_t>(body.size()));
@@ -124,7 +124,7 @@ class FakeEngine {
 
     const std::size_t index;  ///< of its supervisor's, from 0
 
-    /// What the backend says next, but for arenas, which are kept. None when it is gone.
+    /// The backend's next message, except about arenas, which are kept. None when it is gone.
     std::optional<Message> next() {
         engine::Frame frame;
         if (!waiting_.empty()) {
@@ -141,7 +141,7 @@ class FakeEngine {
             if (!wait(POLLIN) || !channel_.receive()) return std::nullopt;
         }
     }
-    /// The answer to a question. What had been sent before it is left for next().
+    /// The answer to a question. Earlier messages are kept for next().
     std::optional<Message> next(engine::ToEngine wanted) {
         std::vector<Message> others;
         std::optional<Message> message = next();
@@ -165,7 +165,7 @@ class FakeEngine {
                 return;
         }
     }
-    /// Until the backend closes, throws away what it says.
+    /// Discards the backend's messages until it closes the connection.
     void listen() {
         while (next()) {
         }
@@ -195,7 +195,7 @@ class FakeEngine {
         return engine::decode_copied(from, {arenas.at(place.arena).data(), place.size});
     }
 
-    /// What an honest engine answers: each call gives one row, its number.
+    /// The answers of a conforming engine: each call returns one row, its number.
     void answer(const Message& message) {
         switch (message.type) {
             case engine::ToEngine::kGreeting:
@@ -219,7 +219,7 @@ class FakeEngine {
 
     std::map<std::uint32_t, engine::Mapping> arenas{};
     std::vector<std::uint32_t> granted{};   ///< arenas for results
-    std::vector<std::uint32_t> returned{};  ///< of those
+    std::vector<std::uint32_t> returned{};  ///< of the granted ones
 
    private:
     bool keep_arena(engine::ToEngine type, engine::Frame& frame) {
@@ -244,17 +244,17 @@ class FakeEngine {
     int stop_;
 };
 
-/// What becomes of a request for an engine.
+/// The supervisor's reaction to a request for an engine.
 enum class Fate : std::uint8_t {
     kStart,
     kRefuse,
     kNever,
     kDie,          ///< the supervisor dies; the next one serves the same socket
-    kStartAndDie,  ///< the same, once it has started the engine and before it has said so
-    kUnavailable,  ///< as the keeper answers in the place of a supervisor
+    kStartAndDie,  ///< the same, after the start of the engine and before the report
+    kUnavailable,  ///< the engine launcher's answer instead of a supervisor's
 };
 
-/// Decides what an engine does with a message: true when it has dealt with it, false for an honest
+/// Decides an engine's reaction to a message: true when it has handled it, false for the conforming
 /// answer. Throws Leave to end the engine.
 struct Leave {};
 using EngineScript = std::function<bool(FakeEngine&, const FakeEngine::Message&)>;
@@ -278,7 +278,7 @@ class FakeSupervisor {
         thread_.join();
         for (std::thread& each : engines_) each.join();
         for (const pid_t child : children_) {
-            if (child > 0) (void)::kill(child, SIGKILL);  // -1 would be everybody
+            if (child > 0) (void)::kill(child, SIGKILL);  // -1 would be every process
             (void)waitpid(child, nullptr, 0);
         }
         std::filesystem::remove_all(folder_);
@@ -286,7 +286,7 @@ class FakeSupervisor {
     FakeSupervisor(const FakeSupervisor&) = delete;
     FakeSupervisor& operator=(const FakeSupervisor&) = delete;
 
-    /// With a role of its own, so that no test gets another one's warm engines.
+    /// With a role of its own, so that tests do not share warm engines.
     engine::EngineOptions options(int most_engines = 1) const {
         static std::atomic<std::uint32_t> last_role{0};
         engine::EngineOptions made;
@@ -300,7 +300,7 @@ class FakeSupervisor {
         return made;
     }
     std::size_t acquired() const { return acquired_; }
-    /// The session's names for the engines that were asked for, and for those that it had.
+    /// The session's numbers for the requested engines, and for its earlier ones.
     std::vector<std::uint64_t> asked() {
         const std::lock_guard lock(mutex_);
         return asked_;
@@ -323,9 +323,9 @@ class FakeSupervisor {
         }
         return false;
     }
-    /// Whether processes keep engines' connections open, as those that a script started would.
+    /// Whether processes keep engines' connections open, like processes started by a script.
     bool holds_connections = false;
-    /// What engines that leave have ended by, and their stack.
+    /// Exit status of engines that leave, and their stack.
     int exit_status = SIGSEGV;
     std::string exit_stack{};
 
@@ -391,7 +391,7 @@ class FakeSupervisor {
         if (fate == Fate::kNever) waiting_.push_back(std::move(frame.descriptors.at(0)));
         if (fate == Fate::kStart) start(index, id, std::move(frame.descriptors.at(0)), body);
     }
-    /// A process that nothing but SIGKILL ends.
+    /// A process that ends only by SIGKILL.
     static pid_t spawn() {
         posix_spawnattr_t attributes;
         posix_spawnattr_init(&attributes);
@@ -439,7 +439,7 @@ class FakeSupervisor {
         if (read(wake_.get(), &count, sizeof(count)) != sizeof(count)) return;
         const std::lock_guard lock(mutex_);
         for (const auto& [life, id] : std::exchange(exits_, {})) {
-            if (life != lives_) continue;  // one of a supervisor that has died
+            if (life != lives_) continue;  // the engine of a supervisor that has died
             engine::WireWriter body;
             body.number(id);
             body.number(static_cast<std::int32_t>(exit_status));
@@ -474,18 +474,18 @@ class FakeSupervisor {
     std::atomic<std::size_t> forgotten_{0};
 };
 
-/// Waits like a backend; `interrupt` throws what ends the statement.
+/// Waits like a backend; `interrupt` throws the error that ends the statement.
 class FakeWaiter final : public Waiter {
    public:
     void wait_readable(int descriptor, std::int64_t milliseconds) override {
-        constexpr std::int64_t kMost = 20;  // as if something else had woken it
+        constexpr std::int64_t kMost = 20;  // as if the latch had been set
         ++waits;
         pollfd polled{descriptor, POLLIN, 0};
         const std::int64_t limit = milliseconds >= 0 ? std::min(milliseconds, kMost) : kMost;
         const int count = poll(&polled, descriptor >= 0 ? 1 : 0, static_cast<int>(limit));
         in_vain_ = count > 0 ? 0 : in_vain_ + 1;
         if (in_vain_ > kPatienceMilliseconds / kMost) {
-            std::fprintf(stderr, "a test waits for ever\n");
+            std::fprintf(stderr, "a test waits forever\n");
             std::abort();
         }
         check();
@@ -535,7 +535,7 @@ class FakeSink final : public ResultSink {
     std::function<void(const CallResult&)> on_add{};
 };
 
-/// A request of row_eval over one int32 column, and what it needs.
+/// A request of row_eval over one int32 column, with its dependencies.
 struct FakeRequest {
     explicit FakeRequest(EvalFunction function = EvalFunction::kRow) {
         script.owner = "ann";

@@ -21,7 +21,7 @@
 
 namespace epe::test {
 
-/// What a child ends with instead of 0 or errno.
+/// Exit status of a child other than 0 or errno.
 inline constexpr int kThrown = 250;
 inline constexpr int kKilled = 251;
 
@@ -99,7 +99,7 @@ class Sandbox : public ::testing::TestWithParam<bool> {
     bool has_namespaces() const { return GetParam(); }
     std::string temp() const { return (root_ / "temp").string(); }
     std::string data() const { return (root_ / "data").string(); }
-    /// A file of this user, as the server's are.
+    /// A file of this user, as the server's files are.
     std::string secret() const { return (root_ / "secret").string(); }
 
     std::filesystem::path root_{};

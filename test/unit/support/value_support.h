@@ -23,7 +23,7 @@ inline ColumnType type_of(Kind kind) {
     return type;
 }
 
-/// Appends a value that holds `seed` in some way.
+/// Appends a value that depends on `seed`.
 inline bool append_value(ColumnBuilder& builder, std::int32_t seed) {
     const std::string text = std::to_string(seed);
     switch (builder.kind()) {
