@@ -388,7 +388,7 @@ COMMENT ON FUNCTION pyqsys.guard_tables() IS
 -- Default privileges, of the role that runs this script or of others for it, have given each object
 -- an ACL. What each kind of object means to give: nothing for tables, sequences, trigger functions
 -- and the two functions here; SELECT on views, EXECUTE on functions, USAGE on types and the schema to
--- everybody; all to the owner. "kept" names objects ("class.oid") whose ACL may be the work of an
+-- PUBLIC; all to the owner. "kept" names objects ("class.oid") whose ACL may be the work of an
 -- administrator: of these only what is never meant is revoked.
 CREATE FUNCTION pyqsys.set_privileges(kept text[] DEFAULT '{}') RETURNS void
     LANGUAGE plpgsql

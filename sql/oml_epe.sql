@@ -40,7 +40,7 @@ $$;
 
 -- ------------------------------------------------------------------------------- the repository
 
--- Fails when the schema exists: what is in it must be ours.
+-- Fails when the schema exists: it must contain objects of the extension only.
 CREATE SCHEMA pyqsys;
 COMMENT ON SCHEMA pyqsys IS
     'oml_epe: the tables of the script repository, and the functions under Oracle''s folded names';
@@ -79,7 +79,7 @@ COMMENT ON COLUMN pyqsys.script_grants.owner IS 'Owner of the script';
 COMMENT ON COLUMN pyqsys.script_grants.name IS 'Name of the script';
 COMMENT ON COLUMN pyqsys.script_grants.grantee IS 'Role that may run it; 0 (-) for PUBLIC';
 
--- A dropped role's rows stay, with its bare OID, which could be anybody in the cluster that a dump
+-- A dropped role's rows stay, with its bare OID, which could be any role in the cluster that a dump
 -- is restored in: they are not dumped.
 SELECT pg_catalog.pg_extension_config_dump('pyqsys.scripts',
     'WHERE owner::oid = 0 OR EXISTS (SELECT FROM pg_catalog.pg_roles AS r WHERE r.oid = owner)');
@@ -201,9 +201,9 @@ COMMENT ON FUNCTION @extschema@.pyq_revoke(text, text, text) IS
 
 -- ------------------------------------------------------------------------------- the datastores
 
--- Closed like the repository: functions of ours write for the current user, views show what he may
--- read. Not row level security with rights for PUBLIC: DELETE on a table is the right to lock it
--- against everybody else, and a role with BYPASSRLS could store pickles as if a superuser had.
+-- Closed like the repository: functions of the extension write for the current user, views show the
+-- rows that the user may read. Not row level security with rights for PUBLIC: DELETE on a table is the right to lock it
+-- against all other roles, and a role with BYPASSRLS could store pickles as if a superuser had.
 -- No foreign keys, as above; triggers delete what belongs to a store. It is known by an id, so that
 -- what a concurrent session may have left behind does not belong to a later store of its name.
 CREATE TABLE pyqsys.datastores (
@@ -1070,7 +1070,7 @@ COMMENT ON FUNCTION pyqsys.job_figures(text) IS
 -- ------------------------------------------------------------------------- Oracle's folded names
 
 -- pyqsys.pyqTableEval(...) is pyq_table_eval(...), and so on for every function above. What
--- comes below is ours alone, but for pyqListEnvs.
+-- follows is an addition of the extension, except for pyqListEnvs.
 DO $$
 DECLARE
     original record;
@@ -1142,7 +1142,7 @@ COMMENT ON COLUMN pyqsys.pyq_pickle.piece IS
     'Number of the piece within the call''s pickle, from 1';
 COMMENT ON COLUMN pyqsys.pyq_pickle.data IS 'The piece';
 
--- Everybody may call it: an inline script is trusted exactly if the caller is, as a stored one of
+-- Every role may call it: an inline script is trusted exactly if the caller is, as a stored one of
 -- the caller's own would be, and so are pickled arguments.
 CREATE FUNCTION pyqsys.apply(
     cut text, out_row anyelement, scr_name text, scr_owner text DEFAULT NULL,
@@ -1199,7 +1199,7 @@ COMMENT ON FUNCTION pyqsys.job_rows(text, anyelement) IS
 
 -- ----------------------------------------------------------------------------------- the engines
 
--- The C functions below return JSON and check what the caller may see; everybody may call them.
+-- The C functions below return JSON and check what the caller may see; every role may call them.
 CREATE FUNCTION pyqsys.engines() RETURNS text
     LANGUAGE C VOLATILE PARALLEL RESTRICTED
     AS 'MODULE_PATHNAME', 'epe_engines';
@@ -1377,7 +1377,7 @@ COMMENT ON FUNCTION pyqsys.guard_tables() IS
 -- Default privileges, of the role that runs this script or of others for it, have given each object
 -- an ACL. What each kind of object means to give: nothing for tables, sequences, trigger functions
 -- and the two functions here; SELECT on views, EXECUTE on functions, USAGE on types and the schema to
--- everybody; all to the owner. "kept" names objects ("class.oid") whose ACL may be the work of an
+-- PUBLIC; all to the owner. "kept" names objects ("class.oid") whose ACL may be the work of an
 -- administrator: of these only what is never meant is revoked.
 CREATE FUNCTION pyqsys.set_privileges(kept text[] DEFAULT '{}') RETURNS void
     LANGUAGE plpgsql

@@ -1,4 +1,4 @@
-// Sends and receives what the watch guard is told and answers.
+// Sends and receives the messages of the watch guard.
 #include "engine/sandbox/watch_guard_messages.h"
 
 #include <poll.h>

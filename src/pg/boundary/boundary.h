@@ -1,4 +1,5 @@
-// The boundary between C++ exceptions and PostgreSQL's longjmp (architecture.md, "The wall").
+// Keeps C++ exceptions and PostgreSQL's longjmp apart (architecture.md, "The boundary between
+// PostgreSQL and C++").
 //
 // Down: guarded(leaf) runs code that calls PostgreSQL. A leaf is plain and noexcept; an error
 // leaves it by longjmp, is caught in boundary.cpp only, copied completely into a PgError and thrown

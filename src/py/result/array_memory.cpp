@@ -5,6 +5,8 @@
 // over a buffer, __array_interface__. The memory of such an array is first read by the kernel, one
 // byte of each page. Pointers to objects cannot be tested, so they must coincide with the pointers
 // of an array that owns objects.
+//
+// check_sizes: the fast check by numpy's struct and the slow one by its attributes are one rule.
 #include "py/result/array_memory_internal.h"
 
 #include <algorithm>
