@@ -3,8 +3,8 @@
 
     bench/flat.py [--calls N]
 
-The mix is that of test/py/mixed_calls.py: both kinds of engines, results, errors, rows, groups,
-parallel calls, generators, SQL of scripts, datastores and jobs. Prints descriptors and private
+The mix is that of test/py/support/mixed_calls.py: both kinds of engines, results, errors, rows,
+groups, parallel calls, generators, SQL of scripts, datastores and jobs. Prints descriptors and private
 memory after a warm-up and ten times on the way. Exit status 1 when descriptors have grown, or
 memory by more than --slack kilobytes in any kind of process.
 """
@@ -20,7 +20,7 @@ from typing import Any
 import psycopg
 from stops import ROOT, SETTINGS, connector, load_with_server
 
-sys.path.insert(0, str(Path(ROOT) / "test" / "py"))
+sys.path.insert(0, str(Path(ROOT) / "test" / "py" / "support"))
 from mixed_calls import CALLS_PER_ROUND, Mix, Sample
 
 WARM_UP_SHARE = 10  # one in so many calls

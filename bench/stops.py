@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""How long stops take: the stop matrix of test/py/stop_cases.py as a table, in milliseconds.
+"""Print the duration of stops, in milliseconds: the matrix of test/py/support/stop_cases.py.
 
     bench/stops.py [--rounds N] [--kinds NAME,...] [--no-shutdown]
 
@@ -23,7 +23,7 @@ from typing import Any
 import psycopg
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "test" / "py"))
+sys.path.insert(0, str(ROOT / "test" / "py" / "support"))
 from stop_cases import ENDS_SESSION, KINDS, SHUTDOWN, TRIGGERS, Scene, fast_shutdown  # noqa: E402
 
 SETTINGS = ["shared_preload_libraries = 'oml_epe'"]

@@ -15,16 +15,16 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import attacks
+import engine_kinds
 import environments
 import optional_packages
-import places
 import psycopg
 import pytest
-import sandbox_support
 from psycopg import sql
 
 ROOT = Path(__file__).resolve().parents[2]
-pytest_plugins = ("gateway_support",)
+pytest_plugins = ("gateway_process",)
 
 
 def _load_with_server() -> ModuleType:
@@ -140,22 +140,22 @@ Connect = Callable[..., "psycopg.Connection[Any]"]
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run the tests of a module in all its ENGINE_PLACES, those marked in the backend alone."""
-    chosen = getattr(metafunc.module, "ENGINE_PLACES", (places.USUAL,))
+    chosen = getattr(metafunc.module, "ENGINE_PLACES", (engine_kinds.USUAL,))
     if metafunc.definition.get_closest_marker("backend") is not None:
-        chosen = (places.BACKEND,)
-    if chosen != (places.USUAL,) and "engine_place" in metafunc.fixturenames:
+        chosen = (engine_kinds.BACKEND,)
+    if chosen != (engine_kinds.USUAL,) and "engine_place" in metafunc.fixturenames:
         metafunc.parametrize("engine_place", chosen, indirect=True, scope="module", ids=str)
 
 
 @pytest.fixture(scope="module")
-def engine_place(request: pytest.FixtureRequest) -> places.Place:
+def engine_place(request: pytest.FixtureRequest) -> engine_kinds.Place:
     """Where the scripts of the test run."""
-    chosen: places.Place = getattr(request, "param", places.USUAL)
+    chosen: engine_kinds.Place = getattr(request, "param", engine_kinds.USUAL)
     return chosen
 
 
 @pytest.fixture
-def connect(server: Server, database: str, engine_place: places.Place) -> Iterator[Connect]:
+def connect(server: Server, database: str, engine_place: engine_kinds.Place) -> Iterator[Connect]:
     """A function that opens connections to `database`, `connect(user=...)`."""
     opened = []
 
@@ -177,7 +177,7 @@ def conn(connect: Connect) -> psycopg.Connection[Any]:
 
 @pytest.fixture(scope="module")
 def module_conn(
-    server: Server, database: str, engine_place: places.Place
+    server: Server, database: str, engine_place: engine_kinds.Place
 ) -> Iterator[psycopg.Connection[Any]]:
     """One connection for all tests of a module: starting Python for each would cost too much."""
     with server.connect(database, **engine_place.options()) as connection:
@@ -238,18 +238,18 @@ def make_role(server: Server, database: str) -> Iterator[Callable[..., str]]:
 
 
 @pytest.fixture(scope="module")
-def shared_scene(server: Server, database: str) -> Iterator[sandbox_support.Scene]:
+def shared_scene(server: Server, database: str) -> Iterator[attacks.Scene]:
     """The target of attacks by scripts of a module's tests."""
 
     def open_connection(user: str | None = None) -> psycopg.Connection[Any]:
         return server.connect(database, user)
 
-    with sandbox_support.open_scene(open_connection) as opened:
+    with attacks.open_scene(open_connection) as opened:
         yield opened
 
 
 @pytest.fixture
-def scene(shared_scene: sandbox_support.Scene) -> Iterator[sandbox_support.Scene]:
+def scene(shared_scene: attacks.Scene) -> Iterator[attacks.Scene]:
     """The same; after the test everything must be as it was before."""
     yield shared_scene
     shared_scene.assert_unharmed()
