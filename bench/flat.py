@@ -5,8 +5,8 @@
 
 The mix is that of test/py/support/mixed_calls.py: both kinds of engines, results, errors, rows,
 groups, parallel calls, generators, SQL of scripts, datastores and jobs. Prints descriptors and
-private memory after a warm-up and ten times on the way. Exit status 1 when descriptors have grown, or
-memory by more than --slack kilobytes in any kind of process.
+private memory after a warm-up and ten times on the way. Exit status 1 when descriptors have grown,
+or memory by more than --slack kilobytes in any kind of process.
 """
 
 from __future__ import annotations
