@@ -10,7 +10,7 @@
 #include <string_view>
 #include <utility>
 
-#include "engine/program/backend_link.h"
+#include "engine/link/backend_link.h"
 #include "messages.h"
 
 namespace {

@@ -12,8 +12,8 @@
 #include <utility>
 
 #include "engine/common/parameter_batch.h"
-#include "engine/program/backend_link.h"
-#include "engine/program/remote_host.h"
+#include "engine/link/backend_link.h"
+#include "engine/link/remote_host.h"
 #include "py/base/interrupt_timer.h"
 #include "py/engine/forked_interpreter.h"
 #include "py/engine/script_engine.h"

@@ -5,7 +5,7 @@
 #include <exception>
 
 #include "core/pipeline/ports.h"
-#include "engine/program/backend_link.h"
+#include "engine/link/backend_link.h"
 #include "py/engine/forked_interpreter.h"
 #include "py/engine/script_engine.h"
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "core/pipeline/ports.h"
-#include "engine/program/backend_link.h"
+#include "engine/link/backend_link.h"
 
 namespace epe::engine {
 

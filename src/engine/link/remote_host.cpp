@@ -1,5 +1,5 @@
 // PostgreSQL's services for a script in an engine process.
-#include "engine/program/remote_host.h"
+#include "engine/link/remote_host.h"
 
 #include <utility>
 

@@ -1,5 +1,5 @@
 // The engine's end of the connection to its backend.
-#include "engine/program/backend_link.h"
+#include "engine/link/backend_link.h"
 
 #include <poll.h>
 #include <signal.h>
