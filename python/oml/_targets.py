@@ -79,7 +79,9 @@ _URL_HINT = (
     "In a URL the characters :/?#[]@% of a user's name or password are percent-encoded, by "
     "urllib.parse.quote(password, safe='')."
 )
+_SCHEME_HINT = "A URL begins with postgresql:// or postgres://."
 _PAIRS_HINT = (
+    "Write host=db dbname=lab, or a URL, postgresql://db/lab. "
     "Values with blanks are quoted, as in password='a b'; "
     "' and \\ are written \\' and \\\\ in them."
 )
@@ -116,7 +118,9 @@ def _parse(dsn: Any) -> dict[str, Any]:
 
 def _of_sqlalchemy(url: Any) -> dict[str, Any]:
     if not _SCHEME.fullmatch(str(url.drivername)):
-        raise _MalformedError(f'a URL of "{url.drivername}" is not one of PostgreSQL', "")
+        raise _MalformedError(
+            f'"{url.drivername}" is not the scheme of a PostgreSQL URL', _SCHEME_HINT
+        )
     found = {
         "user": url.username,
         "password": url.password,
@@ -140,7 +144,7 @@ def _parse_url(text: str) -> dict[str, Any]:
 
     scheme, _, rest = text.partition("://")
     if not _SCHEME.fullmatch(scheme):
-        raise _MalformedError(f'a URL of "{scheme}" is not one of PostgreSQL', "")
+        raise _MalformedError(f'"{scheme}" is not the scheme of a PostgreSQL URL', _SCHEME_HINT)
     if "#" in rest:
         raise malformed("it has a fragment, after #")
     if re.search(r"%(?![0-9A-Fa-f]{2})|%00", rest):
