@@ -295,7 +295,7 @@ def test_tracebacks_show_detail_and_hint(client: Any) -> None:
     assert refused == "HINT:  Give a number of seconds from 1800 to 43200.\n"
     numbers = oml.sync(query="SELECT 1 AS x")
     failed = shown(lambda: oml.table_apply(numbers, "def f(dat): return dat['x']"), oml.ScriptError)
-    assert failed.startswith("HINT:  ") and "oml_input_type" in failed
+    assert failed.startswith("HINT:  ") and 'oml_input_type="pandas.DataFrame"' in failed
     malformed = shown(lambda: oml.connect("mysql://h/db"), oml.DatabaseError)
     assert malformed == "HINT:  A URL begins with postgresql:// or postgres://.\n"
 
