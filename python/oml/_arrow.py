@@ -277,8 +277,8 @@ def columns_of(x: Any) -> Iterator[Given]:
             table = pyarrow.table({getattr(x, "name", "") or "COL1": pyarrow.chunked_array(x)})
     else:
         table = pyarrow.table(x)
-    for field in table.schema:
-        yield _given(field.name, table.column(field.name))
+    for name, column in zip(table.column_names, table.columns):
+        yield _given(name, column)
 
 
 def _given(name: str, column: Any) -> Given:

@@ -314,14 +314,18 @@ class ClientConnection:
     def _look_up_type(self, oid: int) -> _values.ColumnType:
         facts = self._catalog(
             "SELECT t.typtype, t.typbasetype, t.typrelid, t.typelem, e.typdelim, "
-            "t.typlen = -1 AND t.typcategory = 'A' "
+            "t.typlen = -1 AND t.typcategory = 'A', t.typname, (SELECT x.extname "
+            "FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_extension x ON x.oid = d.refobjid "
+            "WHERE d.classid = 'pg_catalog.pg_type'::pg_catalog.regclass AND d.objid = t.oid "
+            "AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass "
+            "AND d.deptype = 'e') "
             "FROM pg_catalog.pg_type t LEFT JOIN pg_catalog.pg_type e ON e.oid = t.typelem "
             "WHERE t.oid = $1::oid",
             (oid,),
         )
         if not facts:
             return _values.BUILT_IN[25]
-        kind, base, relation, element, delimiter, is_array = facts[0]
+        kind, base, relation, element, delimiter, is_array, name, extension = facts[0]
         if kind == b"d":
             return self._column_type(int(base or 0))
         if kind == b"c":
@@ -341,7 +345,7 @@ class ClientConnection:
             return _values.ColumnType(
                 _values.array_loader(self._column_type(int(element or 0)), separator), "O"
             )
-        return _values.BUILT_IN[25]
+        return _values.OF_EXTENSIONS.get((extension or b"", name or b""), _values.BUILT_IN[25])
 
     # ---------------------------------------------------------------------------------- COPY
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 
 class DatabaseError(Exception):
     """A statement failed.
@@ -9,7 +11,8 @@ class DatabaseError(Exception):
     Attributes
     ----------
     sqlstate, detail, hint, context : str
-        As reported by PostgreSQL; empty if not reported.
+        As reported by PostgreSQL; empty if not reported. On a client a traceback shows detail and
+        hint below the message, as notes (Python 3.11 and later).
     """
 
     def __init__(
@@ -20,6 +23,10 @@ class DatabaseError(Exception):
         self.detail = detail
         self.hint = hint
         self.context = context
+        notes = [f"DETAIL:  {detail}"] if detail else []
+        notes += [f"HINT:  {hint}"] if hint else []
+        if notes and not _is_embedded():
+            self.__notes__ = notes
 
 
 class ScriptError(DatabaseError, RuntimeError):
@@ -43,6 +50,11 @@ class ScriptError(DatabaseError, RuntimeError):
     ) -> None:
         super().__init__(message, sqlstate, detail, hint, context)
         self.output = output
+
+
+def _is_embedded() -> bool:
+    """Whether this is an engine, which reports detail and hint to the client as such."""
+    return "_oml_epe" in sys.modules
 
 
 class RemoteTraceback(Exception):

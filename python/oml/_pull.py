@@ -155,8 +155,10 @@ def pull_chunks(sql: str, rows: int, dtype_backend: str | None) -> Chunks:
     DatabaseError
         The query failed.
     """
+    if not hasattr(rows, "__index__"):
+        raise TypeError(f"chunksize must be an integer, not {type(rows).__name__}")
     if isinstance(rows, bool) or operator.index(rows) < 1:
-        raise ValueError("chunksize is a number of rows, from 1 on")
+        raise ValueError("chunksize must be at least 1")
     return Chunks(sql, operator.index(rows), dtype_backend)
 
 

@@ -79,7 +79,9 @@ _URL_HINT = (
     "In a URL, percent-encode the characters :/?#[]@% of a user name or password, by "
     "urllib.parse.quote(password, safe='')."
 )
+_SCHEME_HINT = "A URL begins with postgresql:// or postgres://."
 _PAIRS_HINT = (
+    "Write host=db dbname=lab, or a URL, postgresql://db/lab. "
     "Quote values that contain spaces, as in password='a b'; "
     "write ' and \\ as \\' and \\\\ in them."
 )
@@ -116,7 +118,9 @@ def _parse(dsn: Any) -> dict[str, Any]:
 
 def _of_sqlalchemy(url: Any) -> dict[str, Any]:
     if not _SCHEME.fullmatch(str(url.drivername)):
-        raise _MalformedError(f'"{url.drivername}" is not a PostgreSQL URL scheme', "")
+        raise _MalformedError(
+            f'"{url.drivername}" is not the scheme of a PostgreSQL URL', _SCHEME_HINT
+        )
     found = {
         "user": url.username,
         "password": url.password,
@@ -140,7 +144,7 @@ def _parse_url(text: str) -> dict[str, Any]:
 
     scheme, _, rest = text.partition("://")
     if not _SCHEME.fullmatch(scheme):
-        raise _MalformedError(f'"{scheme}" is not a PostgreSQL URL scheme', "")
+        raise _MalformedError(f'"{scheme}" is not the scheme of a PostgreSQL URL', _SCHEME_HINT)
     if "#" in rest:
         raise malformed("it contains a fragment, after #")
     if re.search(r"%(?![0-9A-Fa-f]{2})|%00", rest):

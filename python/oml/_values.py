@@ -196,6 +196,46 @@ BUILT_IN = {
     30: _TEXT,
 }
 
+# --------------------------------------------------------------------------- types of extensions
+
+
+def _vector(data: bytes) -> Any:
+    import numpy
+
+    return numpy.array(json.loads(data), dtype=numpy.float32)
+
+
+def _sparse_vector(data: bytes) -> Any:
+    """The elements of "{1:0.5,3:2}/4", whose indexes begin with 1."""
+    import numpy
+
+    elements, _, dimensions = data.decode().rpartition("/")
+    values = numpy.zeros(int(dimensions), dtype=numpy.float32)
+    for each in filter(None, elements.strip("{}").split(",")):
+        index, _, value = each.partition(":")
+        values[int(index) - 1] = float(value)
+    return values
+
+
+_HSTORE_PAIR = re.compile(r'"((?:[^"\\]|\\.)*)"=>(?:NULL|"((?:[^"\\]|\\.)*)")', re.DOTALL)
+
+
+def _hstore(data: bytes) -> dict[str, str | None]:
+    def plain(text: str | None) -> str | None:
+        return None if text is None else re.sub(r"\\(.)", r"\1", text, flags=re.DOTALL)
+
+    pairs = _HSTORE_PAIR.finditer(data.decode())
+    return {plain(each[1]) or "": plain(each[2]) for each in pairs}
+
+
+#: (extension, type) -> how it is read
+OF_EXTENSIONS = {
+    (b"hstore", b"hstore"): ColumnType(_hstore, "O"),
+    (b"vector", b"vector"): ColumnType(_vector, "O"),
+    (b"vector", b"halfvec"): ColumnType(_vector, "O"),
+    (b"vector", b"sparsevec"): ColumnType(_sparse_vector, "O"),
+}
+
 #: Names of the most common types without modifiers, as printed by format_type.
 NAMES = {
     16: "boolean",

@@ -182,7 +182,13 @@ def _named_columns(x: Any) -> tuple[list[str], list[Any], int]:
         columns = [_unwrapped(x.iloc[:, number]) for number in range(len(names))]
         return names, columns, len(x)
     if not isinstance(x, (list, tuple)):
-        raise TypeError(f"a {type(x).__name__} is neither a pandas.DataFrame nor a list of tuples")
+        message = (
+            "data is a pandas.DataFrame or Series, a numpy array, a list of tuples, or an object "
+            f"with __arrow_c_stream__, not {type(x).__name__}"
+        )
+        if hasattr(x, "collect"):  # polars.LazyFrame
+            message += ": call its collect()"
+        raise TypeError(message)
     rows = [(value,) for value in x] if is_column(x) else list(x)
     if not rows:
         raise ValueError("a list without rows has no columns")

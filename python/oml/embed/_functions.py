@@ -136,8 +136,8 @@ def source_of(func: Any, reason: str) -> str:
     except _NotWrittenError as problem:
         raise TypeError(
             f'function "{name}" cannot be sent to an engine by its source: {problem}. '
-            f"Nor by value: {reason}. Import and define its dependencies in its body, pass them as "
-            "arguments, or pass its source text."
+            f"It cannot be sent by value either: {reason}. Import and define its dependencies in "
+            "its body, pass them as arguments, or pass its source text."
         ) from None
     return writer.text()
 
@@ -204,7 +204,7 @@ def _parsed_source(func: Any) -> tuple[str, ast.FunctionDef]:
     if not isinstance(plain, types.FunctionType):
         raise _NotWrittenError(f"it wraps a {type(plain).__name__}, not a plain function")
     if plain.__code__.co_name == "<lambda>":
-        raise _NotWrittenError("it is a lambda")
+        raise _NotWrittenError("it is a lambda (define it with def)")
     try:
         text = textwrap.dedent(inspect.getsource(plain))
         statement = ast.parse(text).body[0]

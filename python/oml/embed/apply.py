@@ -474,10 +474,13 @@ def _frame(value: Any, argument: str) -> DataFrame:
         return value
     if isinstance(value, Series):
         return DataFrame(value)
-    raise TypeError(
-        f"{argument} must be an oml.DataFrame, not {type(value).__name__}: "
-        "use oml.push() for local data"
-    )
+    if not isinstance(value, str):
+        advice = "oml.push() makes one of local data"
+    elif argument == "data":
+        advice = f'oml.sync(table="{value}") makes one of a table'
+    else:
+        advice = f'data["{value}"] is a column of the data'
+    raise TypeError(f"{argument} must be an oml.DataFrame, not {type(value).__name__}: {advice}")
 
 
 def _count(value: Any, argument: str, least: int) -> int:

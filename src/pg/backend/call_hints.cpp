@@ -117,10 +117,14 @@ const char* hint_for(const ErrorData* error) noexcept {
         return "Write the call without TABLE(), followed by its result columns: SELECT * FROM "
                "pyqsys.pyqTableEval(...) AS t(name text, value int).";
     }
-    if (skip_our_name(at) != nullptr)
-        return "Name the result columns and their types behind the call: SELECT * FROM "
-               "pyq_table_eval(...) AS t(name text, value int).";
-    return nullptr;
+    const char* after = skip_our_name(at);
+    if (after == nullptr) return nullptr;
+    if (skip_prefix(*after == '_' ? after + 1 : after, "job") != nullptr)
+        return "Name the result columns and their types after the call: SELECT * FROM "
+               "pyq_job_result(...) AS t(name text, value text).";
+    return "Name the result columns and their types after the call: SELECT * FROM "
+           "pyq_table_eval(...) AS t(name text, value int). For 'JSON', 'XML' and the submission "
+           "of a job they are AS t(name text, value text).";
 }
 
 void add_hint(ErrorData* error) noexcept {

@@ -1,6 +1,7 @@
 // Finds a table, view or composite type by a name as users write it.
 #include "pg/types/relation_lookup.h"
 
+#include <algorithm>
 #include <vector>
 
 #include "core/request/identifiers.h"
@@ -164,6 +165,12 @@ std::string plain_name(const std::vector<NamePart>& parts) {
     return name;
 }
 
+bool has_unquoted_space(const std::vector<NamePart>& parts) {
+    return std::any_of(parts.begin(), parts.end(), [](const NamePart& part) {
+        return !part.was_quoted && part.text.find_first_of(" \t\r\n") != std::string::npos;
+    });
+}
+
 }  // namespace
 
 FoundRelation find_relation(const std::string& text, const char* argument, bool allows_composite) {
@@ -187,7 +194,10 @@ FoundRelation find_relation(const std::string& text, const char* argument, bool 
         report.message = OidIsValid(found)
                              ? "\"" + plain_name(parts) + "\" is not a table or view"
                              : "table or view \"" + plain_name(parts) + "\" does not exist";
-        if (!candidates.empty()) report.hint = "Perhaps you meant one of: " + candidates + ".";
+        if (!candidates.empty())
+            report.hint = "Perhaps you meant one of: " + candidates + ".";
+        else if (!allows_composite && has_unquoted_space(parts))
+            report.hint = "A query begins with SELECT, WITH, VALUES or TABLE.";
         throw Error(std::move(report));
     }
     return {found, qualified_name(found)};

@@ -368,7 +368,8 @@ def _hint_of_input(exception):
         if isinstance(exception, (IndexError, AttributeError, KeyError)):
             return (
                 "The input is a numpy.ndarray, since all its columns are numeric. To get a frame, "
-                'add "oml_input_type": "pandas.DataFrame" to par_lst.'
+                'add "oml_input_type": "pandas.DataFrame" to par_lst; in package oml, give '
+                'oml_input_type="pandas.DataFrame".'
             )
     columns = getattr(data, "columns", None)
     if columns is None and isinstance(data, dict):

@@ -9,7 +9,14 @@ import psycopg
 import pytest
 
 TABLE = "Write the call without TABLE()"
-COLUMNS = "Name the result columns"
+COLUMNS = (
+    "Name the result columns and their types after the call: SELECT * FROM pyq_table_eval(...)"
+)
+JOB_COLUMNS = (
+    "Name the result columns and their types after the call: SELECT * FROM pyq_job_result(...) AS "
+    "t(name text, value text)"
+)
+QUERY = "A query begins with SELECT, WITH, VALUES or TABLE"
 SCHEMA = "Functions with Oracle's names are in schema pyqsys"
 ARGUMENTS = "No function matches the given name"
 
@@ -29,6 +36,25 @@ ARGUMENTS = "No function matches the given name"
         ),
         ("SELECT * FROM pyqsys.pyqEval(NULL, NULL, 'f')", "42601", COLUMNS),
         ("SELECT 'é', t.* FROM pyq_eval(NULL, NULL, 'f') t", "42601", COLUMNS),
+        ("SELECT * FROM pyq_job_result('x')", "42601", JOB_COLUMNS),
+        ("SELECT * FROM pyqsys.pyqJobResult('x', 'XML')", "42601", JOB_COLUMNS),
+        (
+            "SELECT * FROM pyq_table_eval('pg_class limit 3', NULL, NULL, 'f') AS t(a int)",
+            "42P01",
+            QUERY,
+        ),
+        (
+            "SELECT * FROM pyq_row_eval('DELETE FROM pg_catalog.nosuch', NULL, NULL, 1, 'f')"
+            " AS t(a int)",
+            "42P01",
+            QUERY,
+        ),
+        (
+            "SELECT * FROM pyq_table_eval('\"no such\"', NULL, NULL, 'f') AS t(a int)",
+            "42P01",
+            None,
+        ),
+        ("SELECT * FROM pyq_table_eval('nosuch', NULL, NULL, 'f') AS t(a int)", "42P01", None),
         ("SELECT * FROM pyqEval(NULL, NULL, 'f') AS t(a int)", "42883", SCHEMA),
         ("SELECT 'é', pyqScriptCreate ('f', 'def f(): pass')", "42883", SCHEMA),
         # Others are as they were.

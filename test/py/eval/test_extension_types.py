@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import engine_kinds
+import numpy
 import pytest
 from psycopg import Connection, Error
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "python"))
+
+import oml
+from oml import _values
 
 ENGINE_PLACES = engine_kinds.ENGINES
 
@@ -89,6 +97,64 @@ def test_hstore_comes_back(hstores: Connection[Any]) -> None:
         (HSTORE,),
     ).fetchone()
     assert changed == (0,)
+
+
+def connect_client(connection: Connection[Any]) -> None:
+    info = connection.info
+    oml.connect(user=info.user, host=info.host, port=info.port, service_name=info.dbname)
+
+
+def test_hstore_on_a_client(hstores: Connection[Any]) -> None:
+    query = f"SELECT n, h, ARRAY[h] AS a, ROW(h) AS r, h::hstore_domain AS d FROM ({HSTORE}) AS v"
+    hstores.execute("CREATE DOMAIN hstore_domain AS hstore")
+    expected = [
+        None if text is None else json.loads(text)
+        for (text,) in hstores.execute(
+            f"SELECT hstore_to_json(h)::text FROM ({HSTORE}) AS v ORDER BY n"  # type: ignore
+        )
+    ]
+    connect_client(hstores)
+    try:
+        rows = oml.cursor().execute(query).fetchall()
+        assert [row[1] for row in rows] == expected
+        assert [row[4] for row in rows] == expected
+        assert [row[2][0] for row in rows] == expected
+        frame = oml.sync(query=query).pull()
+        assert list(frame["h"]) == expected and list(frame["d"]) == expected
+        (chunk,) = oml.sync(query=query).pull(chunksize=10)
+        assert list(chunk["h"]) == expected
+    finally:
+        oml.disconnect()
+
+
+def test_vectors_on_a_client(vectors: Connection[Any]) -> None:
+    query = (
+        "SELECT '[1,-2.5,3e-5]'::vector AS v, '[1,2]'::halfvec AS h, "
+        "'{2:0.5,4:1}/5'::sparsevec AS s"
+    )
+    connect_client(vectors)
+    try:
+        frame = oml.sync(query=query).pull()
+        for name, wanted in (("v", [1, -2.5, 3e-5]), ("h", [1, 2]), ("s", [0, 0.5, 0, 1, 0])):
+            assert frame[name][0].dtype == numpy.float32
+            assert frame[name][0].tolist() == numpy.array(wanted, numpy.float32).tolist()
+    finally:
+        oml.disconnect()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "wanted"),
+    [
+        (b"vector", b"[1,-2.5,3e-05]", [1, -2.5, 3e-5]),
+        (b"halfvec", b"[65504]", [65504]),
+        (b"sparsevec", b"{2:0.5,4:1}/5", [0, 0.5, 0, 1, 0]),
+        (b"sparsevec", b"{}/2", [0, 0]),
+    ],
+)
+def test_texts_of_vectors(name: bytes, text: bytes, wanted: list[float]) -> None:
+    found = _values.OF_EXTENSIONS[b"vector", name].load(text)
+    assert found.dtype == numpy.float32
+    assert found.tolist() == numpy.array(wanted, numpy.float32).tolist()
 
 
 CHANGING = """

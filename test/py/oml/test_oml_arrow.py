@@ -343,6 +343,20 @@ def test_sources_of_other_libraries(pyarrow: Any) -> None:
     del pyarrow
 
 
+def test_data_that_is_not_taken(pyarrow: Any, client: Any) -> None:
+    numbers = pyarrow.array([1])
+    with pytest.raises(ValueError, match="two columns have the same name"):
+        oml.push(pyarrow.table([numbers, numbers], names=["a", "a"]))
+    with pytest.raises(TypeError, match=r"with __arrow_c_stream__, not dict$"):
+        oml.push({"a": [1]})
+
+    class LazyFrame:
+        def collect(self) -> None: ...
+
+    with pytest.raises(TypeError, match=r"not LazyFrame: call its collect\(\)$"):
+        oml.push(LazyFrame())
+
+
 # ------------------------------------------------------------------------ dtype_backend, chunksize
 
 
@@ -445,6 +459,8 @@ def test_chunks_that_end_early(client: Any, conn: psycopg.Connection[Any]) -> No
     for wrong in (0, -1, True):
         with pytest.raises(ValueError, match="chunksize"):
             proxy.pull(chunksize=wrong)
+    with pytest.raises(TypeError, match="chunksize must be an integer, not float"):
+        proxy.pull(chunksize=1e5)
     lost = proxy.pull(chunksize=5)
     conn.execute("SELECT pg_terminate_backend(%s, 10000)", (client.psycopg.info.backend_pid,))
     with pytest.raises(oml.DatabaseError):

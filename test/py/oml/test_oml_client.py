@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import gc
 import os
+import pickle
 import signal
 import subprocess
 import sys
 import threading
+import traceback
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -275,6 +277,27 @@ def test_error_details(client: Any) -> None:
     error = caught.value
     assert error.sqlstate == "23505" and "already exists" in error.detail
     assert "PL/pgSQL" in error.context and type(error).__module__ == "oml"
+
+
+def test_tracebacks_show_detail_and_hint(client: Any) -> None:
+    del client
+
+    def shown(call: Callable[[], Any], kind: type[Exception]) -> str:
+        with pytest.raises(kind) as caught:
+            call()
+        again = pickle.loads(pickle.dumps(caught.value))
+        assert again.hint == caught.value.hint
+        assert str(caught.value) in traceback.format_exception_only(caught.value)[0]
+        assert again.__notes__ == caught.value.__notes__
+        return "".join(traceback.format_exception_only(caught.value)[1:])
+
+    refused = shown(lambda: oml.submit(oml.do_eval, "def f(): pass", timeout=1), oml.DatabaseError)
+    assert refused == "HINT:  Give a number of seconds from 1800 to 43200.\n"
+    numbers = oml.sync(query="SELECT 1 AS x")
+    failed = shown(lambda: oml.table_apply(numbers, "def f(dat): return dat['x']"), oml.ScriptError)
+    assert failed.startswith("HINT:  ") and 'oml_input_type="pandas.DataFrame"' in failed
+    malformed = shown(lambda: oml.connect("mysql://h/db"), oml.DatabaseError)
+    assert malformed == "HINT:  A URL begins with postgresql:// or postgres://.\n"
 
 
 def test_error_at_the_commit_of_a_statement(client: Any) -> None:

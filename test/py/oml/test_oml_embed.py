@@ -532,6 +532,10 @@ def test_na_omit(client: None) -> None:
 def test_bad_arguments(client: None) -> None:
     with pytest.raises(TypeError, match=r"data must be an oml\.DataFrame"):
         oml.table_apply(pd.DataFrame({"a": [1]}), len)
+    with pytest.raises(TypeError, match=r'data must be .* not str: oml\.sync\(table="iris"\)'):
+        oml.table_apply("iris", len)
+    with pytest.raises(TypeError, match=r'index must be .* not str: data\["species"\] is a column'):
+        oml.group_apply(iris(), "species", len)
     with pytest.raises(TypeError, match="func must be"):
         oml.do_eval(3)
     with pytest.raises(ValueError, match="rows must be"):
@@ -826,7 +830,9 @@ def test_functions_by_source(by_source: None) -> None:
     assert oml.do_eval(uses_globals, frame=pd.DataFrame({"a": [1, 2]})) == 18
     with pytest.raises(TypeError, match='uses "Hostile", a type defined outside of it'):
         oml.do_eval(uses_class)
-    with pytest.raises(TypeError, match="it is a lambda"):
+    with pytest.raises(
+        TypeError, match=r"lambda \(define it with def\)\. It cannot be sent by value"
+    ):
         oml.do_eval(lambda: 1)
     outer = 5
 
