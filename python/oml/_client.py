@@ -34,6 +34,10 @@ _COPIES = {pq.ExecStatus.COPY_IN, pq.ExecStatus.COPY_OUT, pq.ExecStatus.COPY_BOT
 _FAILED = {pq.ExecStatus.FATAL_ERROR, pq.ExecStatus.BAD_RESPONSE}
 
 
+class _NullCharacterError(ValueError):
+    pass
+
+
 def open_connection(target: Target) -> ClientConnection:
     """Connect as libpq does: what is not given comes from its environment.
 
@@ -52,16 +56,19 @@ def open_connection(target: Target) -> ClientConnection:
         return ClientConnection(_connect(target))
     except psycopg.Error as error:
         failure = DatabaseError(str(error).strip(), error.sqlstate or "08001")
-    except ValueError:  # the error would quote the text
+    except ValueError as error:  # it may quote the text
         failure = DatabaseError(
-            "a connection parameter has a null character, or one that UTF-8 does not have", "08001"
+            "a connection parameter has a null character, or one that UTF-8 does not have"
+            if isinstance(error, (UnicodeError, _NullCharacterError))
+            else "a connection parameter has an invalid value",
+            "08001",
         )
     raise failure  # without the frames that know the password
 
 
 def _connect(target: Target) -> psycopg.Connection[Any]:
     if any("\0" in str(value) for value in target.values()):
-        raise ValueError  # libpq would take what stands before it for all
+        raise _NullCharacterError  # libpq would take what stands before it for all
     text = conninfo.make_conninfo("", **target)
     return psycopg.connect(
         text, autocommit=True, client_encoding="UTF8", fallback_application_name="oml"
