@@ -446,7 +446,8 @@ def test_long_arrays_are_cancelled(conn: psycopg.Connection[Any]) -> None:
         with pytest.raises(psycopg.errors.QueryCanceled):
             conn.execute(
                 "SELECT t.a FROM pyqsys.query_batches('SELECT array_agg(i)"
-                " FROM generate_series(1, 100000) AS i') AS b, pyqsys.batch_rows(b) AS t(a counted[])"
+                " FROM generate_series(1, 100000) AS i') AS b,"
+                " pyqsys.batch_rows(b) AS t(a counted[])"
             )
         count = conn.execute("SELECT last_value FROM checks").fetchone()
         assert count is not None and 3 <= count[0] < 10_000
