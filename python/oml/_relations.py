@@ -156,7 +156,7 @@ def create(
         data = _writing.read(x, dbtypes, oranumber)
         try:
             _writing.write(data, relation, data.types, is_new=True)
-        except _session.DatabaseError as error:
+        except DatabaseError as error:
             if error.sqlstate == "42P07" and not error.hint:
                 error.hint = (
                     f'Set append=True to add rows, or drop it first: oml.drop(table="{table}").'

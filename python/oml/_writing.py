@@ -385,7 +385,7 @@ def _write_batches(connection: Any, data: Data, relation: str, types: list[str])
     for batch in _batch_writing.batches(data.columns, data.natural, data.length):
         try:
             connection.query(insert, (batch,))
-        except _session.DatabaseError as error:
+        except DatabaseError as error:
             # 42883: the server's extension is older than the package.
             if not is_first or error.sqlstate != "42883":
                 raise
