@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import uuid
 from collections.abc import Callable, Iterator
@@ -265,18 +266,30 @@ class Given(NamedTuple):
     sql_type: str
 
 
+def _checked(x: Any, pyarrow: Any) -> Any:
+    """Return the data after the checks of results, inside an engine; else as it is."""
+    try:
+        checks = importlib.import_module("_oml_epe_runtime.checks")
+    except ImportError:  # outside an engine
+        return x
+    if isinstance(x, (pyarrow.Table, pyarrow.RecordBatch, pyarrow.ChunkedArray, pyarrow.Array)):
+        return checks.validated(x)
+    return checks.checked_stream(x)
+
+
 def columns_of(x: Any) -> Iterator[Given]:
     """Yield the columns of data that has `__arrow_c_stream__`."""
     pyarrow = require_pyarrow("data with __arrow_c_stream__")
     if isinstance(x, pyarrow.Table):
-        table = x
+        table = _checked(x, pyarrow)
     elif hasattr(pyarrow.RecordBatchReader, "from_stream"):
         try:
-            table = pyarrow.RecordBatchReader.from_stream(x).read_all()
+            table = pyarrow.RecordBatchReader.from_stream(_checked(x, pyarrow)).read_all()
         except (TypeError, ValueError, pyarrow.ArrowInvalid):  # a stream of one column
-            table = pyarrow.table({getattr(x, "name", "") or "COL1": pyarrow.chunked_array(x)})
+            values = pyarrow.chunked_array(_checked(x, pyarrow))
+            table = pyarrow.table({getattr(x, "name", "") or "COL1": values})
     else:
-        table = pyarrow.table(x)
+        table = pyarrow.table(_checked(x, pyarrow))
     for name, column in zip(table.column_names, table.columns):
         yield _given(name, column)
 

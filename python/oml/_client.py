@@ -34,6 +34,10 @@ _COPIES = {pq.ExecStatus.COPY_IN, pq.ExecStatus.COPY_OUT, pq.ExecStatus.COPY_BOT
 _FAILED = {pq.ExecStatus.FATAL_ERROR, pq.ExecStatus.BAD_RESPONSE}
 
 
+class _NullCharacterError(ValueError):
+    pass
+
+
 def open_connection(target: Target) -> ClientConnection:
     """Connect as libpq does: parameters not given are taken from its environment.
 
@@ -52,16 +56,19 @@ def open_connection(target: Target) -> ClientConnection:
         return ClientConnection(_connect(target))
     except psycopg.Error as error:
         failure = DatabaseError(str(error).strip(), error.sqlstate or "08001")
-    except ValueError:  # the error would quote the text
+    except ValueError as error:  # it may quote the text
         failure = DatabaseError(
-            "a connection parameter contains a null character or invalid UTF-8", "08001"
+            "a connection parameter contains a null character or invalid UTF-8"
+            if isinstance(error, (UnicodeError, _NullCharacterError))
+            else "a connection parameter has an invalid value",
+            "08001",
         )
     raise failure  # without frames whose variables contain the password
 
 
 def _connect(target: Target) -> psycopg.Connection[Any]:
     if any("\0" in str(value) for value in target.values()):
-        raise ValueError  # libpq would truncate the value there
+        raise _NullCharacterError  # libpq would truncate the value there
     text = conninfo.make_conninfo("", **target)
     return psycopg.connect(
         text, autocommit=True, client_encoding="UTF8", fallback_application_name="oml"

@@ -11,8 +11,12 @@ from oml._errors import DatabaseError
 
 #: Schemes: "postgresql", and SQLAlchemy's "postgresql+psycopg".
 _SCHEME = re.compile(r"postgres(?:ql)?(?:\+\w+)?")
-_ANY_URL = re.compile(r"\w[\w+.-]*://")
-_PAIR = re.compile(r"\s*[a-z_]+\s*=")
+#: URLs of any kind, and Oracle's "user/password@host:port/service".
+_ANY_URL = re.compile(r"\s*postgres(?:ql)?:|.*://|[^/@]+/.*@[^@]*[:/]", re.DOTALL)
+_ANY_SCHEME = re.compile(r"(?:jdbc:)?\w[\w+.-]*")
+_PAIR = re.compile(r"\s*\w+\s*=")
+_SECRET = re.compile("password|secret", re.IGNORECASE)
+_RUN_ON = re.compile(r"[;,&?]\s*\w*(?:password|pwd)\w*=", re.IGNORECASE)
 _ONE_PAIR = re.compile(
     r"\s*([A-Za-z_]+)\s*=\s*(?:'((?:[^'\\]|\\.)*)'|((?:[^\s'\\]|\\.)(?:[^\s\\]|\\.)*|))(?=\s|$)",
     re.DOTALL,
@@ -45,7 +49,7 @@ class Target(Mapping[str, Any]):
 
     def __init__(self, parameters: Mapping[str, Any]) -> None:
         self._parameters = {
-            name: Hidden(value) if "password" in name else value
+            name: Hidden(value) if _SECRET.search(name) else value
             for name, value in parameters.items()
         }
 
@@ -67,7 +71,7 @@ def looks_like_dsn(argument: Hidden) -> bool:
     """Whether connect()'s first argument is not a user name."""
     value = argument.reveal()
     if isinstance(value, str):
-        return bool(_ANY_URL.match(value) or _PAIR.match(value))
+        return bool(_PAIR.match(value) or _ANY_URL.match(value))
     return value is not None
 
 
@@ -107,13 +111,16 @@ def parse(dsn: Hidden) -> Target:
 def _parse(dsn: Any) -> dict[str, Any]:
     value = getattr(dsn, "url", dsn)  # of an engine
     if isinstance(value, str):
-        return _parse_url(value) if _ANY_URL.match(value) else _parse_pairs(value)
+        is_url = _ANY_URL.match(value) and not _PAIR.match(value)
+        return _parse_url(value.strip()) if is_url else _parse_pairs(value)
     if hasattr(value, "drivername") and hasattr(value, "database"):
         return _of_sqlalchemy(value)
     message = (
         "dsn must be a connection string of libpq, a URL, or an engine or URL of SQLAlchemy's, not "
     )
-    raise TypeError(message + type(dsn).__name__)
+    message += type(dsn).__name__
+    del dsn, value  # it may be a sequence with a password
+    raise TypeError(message)
 
 
 def _of_sqlalchemy(url: Any) -> dict[str, Any]:
@@ -142,7 +149,9 @@ def _parse_url(text: str) -> dict[str, Any]:
     def malformed(reason: str) -> _MalformedError:
         return _MalformedError(f"the connection URL is malformed: {reason}", _URL_HINT)
 
-    scheme, _, rest = text.partition("://")
+    scheme, separator, rest = text.partition("://")
+    if not separator or not _ANY_SCHEME.fullmatch(scheme):
+        raise malformed("it does not begin with postgresql://")
     if not _SCHEME.fullmatch(scheme):
         raise _MalformedError(f'"{scheme}" is not the scheme of a PostgreSQL URL', _SCHEME_HINT)
     if "#" in rest:
@@ -192,6 +201,9 @@ def _parse_pairs(text: str) -> dict[str, Any]:
             message = "the connection string is malformed: expected a list of name=value"
             raise _MalformedError(message, _PAIRS_HINT)
         name, quoted, bare = match.groups()
+        if bare and not _SECRET.search(name) and _RUN_ON.search(bare):
+            message = "the connection string is malformed: blanks separate its parameters"
+            raise _MalformedError(message, _PAIRS_HINT)
         found[name] = re.sub(r"(?s)\\(.)", r"\1", bare if quoted is None else quoted)
         position = match.end()
     return found

@@ -6,8 +6,10 @@
 
 extern "C" {
 #include "access/htup_details.h"
+#include "access/tupmacs.h"
 #include "catalog/pg_type.h"
 #include "funcapi.h"
+#include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/primnodes.h"
 #include "optimizer/optimizer.h"
@@ -119,15 +121,33 @@ void choose_scalar(Conversion* conversion, const ConversionTarget& target,
     ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("result list has a broken shape")));
 }
 
+[[noreturn]] void raise_long_array(int most) noexcept {
+    ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+                    errmsg("array size exceeds the maximum allowed (%d)", most)));
+}
+
+/// Converts the elements of an array. They may be much larger than what they are made from, so
+/// this stops once they no longer fit into a value, and when the statement is cancelled.
+void convert_elements(const Conversion& conversion, const Column& elements, std::int64_t first,
+                      std::int64_t count, Datum* values, bool* nulls) {
+    constexpr std::int64_t kChecked = 1024;  // the elements between two checks for interrupts
+    Size size = 0;
+    for (std::int64_t i = 0; i < count; ++i) {
+        if (i % kChecked == 0) CHECK_FOR_INTERRUPTS();
+        values[i] = convert_value(*conversion.children[0], elements, first + i, &nulls[i]);
+        if (nulls[i] || conversion.element_by_value) continue;
+        size = att_addlength_datum(size, conversion.element_length, values[i]);
+        if (!AllocSizeIsValid(size)) raise_long_array(static_cast<int>(MaxAllocSize));
+    }
+}
+
 Datum make_array(const Conversion& conversion, const Column& column, std::int64_t row) {
     const auto* offsets = column.offsets.as<std::int64_t>();
     const std::int64_t first = offsets[row];
     const std::int64_t count = offsets[row + 1] - first;
     if (count == 0) return PointerGetDatum(construct_empty_array(conversion.element_type));
     constexpr int kMostElements = MaxAllocSize / sizeof(Datum);
-    if (count > kMostElements)
-        ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-                        errmsg("array size exceeds the maximum allowed (%d)", kMostElements)));
+    if (count > kMostElements) raise_long_array(kMostElements);
     int dimensions = 1;
     int sizes[MAXDIM] = {static_cast<int>(count)};
     int lower_bounds[MAXDIM];
@@ -142,9 +162,7 @@ Datum make_array(const Conversion& conversion, const Column& column, std::int64_
     }
     auto* values = allocate<Datum>(static_cast<std::size_t>(count));
     auto* nulls = allocate<bool>(static_cast<std::size_t>(count));
-    const Column& elements = column.children.front();
-    for (std::int64_t i = 0; i < count; ++i)
-        values[i] = convert_value(*conversion.children[0], elements, first + i, &nulls[i]);
+    convert_elements(conversion, column.children.front(), first, count, values, nulls);
     return PointerGetDatum(construct_md_array(
         values, nulls, dimensions, sizes, lower_bounds, conversion.element_type,
         conversion.element_length, conversion.element_by_value, conversion.element_alignment));
@@ -233,7 +251,10 @@ Datum make_row(const Conversion& conversion, const Column& column, std::int64_t 
         if (conversion.children[i] == nullptr) continue;
         values[i] = convert_value(*conversion.children[i], *child++, row, &nulls[i]);
     }
-    return HeapTupleGetDatum(heap_form_tuple(conversion.row_type, values, nulls));
+    const Datum made = HeapTupleGetDatum(heap_form_tuple(conversion.row_type, values, nulls));
+    pfree(nulls);
+    pfree(values);
+    return made;
 }
 
 void choose_struct(Conversion* conversion, const Column& sample, const ConversionTarget& target,

@@ -63,14 +63,29 @@ def _future_flags(statements):
     return flags, count
 
 
-def _is_whole(statements, futures):
-    """Whether a module must be compiled at once."""
-    for node in statements[futures:]:
-        if isinstance(node, ast.ImportFrom) and node.module == "__future__":
-            return True  # an error
-        if isinstance(node, ast.AnnAssign) and sys.version_info >= (3, 14):
-            return True  # one function computes all annotations of a module
-    return len(statements) <= _STATEMENTS
+def _annotates(statements):
+    """Whether statements have an annotated assignment outside of functions and classes."""
+    for node in statements:
+        if isinstance(node, ast.AnnAssign):
+            return True
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            continue
+        for part in ("body", "handlers", "orelse", "finalbody", "cases"):
+            inner = getattr(node, part, None)
+            if isinstance(inner, list) and _annotates(inner):
+                return True
+    return False
+
+
+def _cuts(statements, futures):
+    """Where the pieces begin that a module is compiled in; the first has all future statements.
+
+    A future statement in a later piece is the compiler's error, as in a whole module.
+    """
+    # One function computes the annotations of a module from Python 3.14 on.
+    if len(statements) <= _STATEMENTS or (sys.version_info >= (3, 14) and _annotates(statements)):
+        return [0]
+    return [0, *range(max(futures, _STATEMENTS), len(statements), _STATEMENTS)]
 
 
 def _module(statements, is_first):
@@ -88,17 +103,17 @@ def _compile(name, filename, source):
     try:
         statements = _parse(source, filename)
         flags, futures = _future_flags(statements)
-        size = len(statements) if _is_whole(statements, futures) else _STATEMENTS
+        cuts = _cuts(statements, futures)
         # Only the compiler finds all errors ("return" outside a function).
         return statements, [
             compile(
-                _module(statements[first : first + size], first == 0),
+                _module(statements[first:end], first == 0),
                 filename,
                 "exec",
                 flags,
                 dont_inherit=True,
             )
-            for first in range(0, max(len(statements), 1), max(size, 1))
+            for first, end in zip(cuts, [*cuts[1:], len(statements)])
         ]
     except SyntaxError as error:
         detail = f"Line {error.lineno}: " if error.lineno else ""

@@ -758,6 +758,33 @@ def test_arrays_of_pyarrow_are_validated(run: Callable[..., list[Any]], expressi
         assert (state, "pyarrow" in message) == ("22023", True)
 
 
+@pytest.mark.usefixtures("arrow")
+@pytest.mark.parametrize("call", ["push({})", "create({}, table='lies')"])
+@pytest.mark.parametrize(
+    "data", ["table", "table.column(0)", "table.to_reader()", "Given(table)", "Given(table['a'])"]
+)
+def test_arrow_data_for_tables_is_checked(
+    run: Callable[..., list[Any]], data: str, call: str
+) -> None:
+    source = f"""
+import oml
+import pyarrow as pa
+
+class Given:
+    def __init__(self, data):
+        self.data = data
+    def __arrow_c_stream__(self, requested_schema=None):
+        return self.data.__arrow_c_stream__(requested_schema)
+
+def hostile():
+    array = pa.Array.from_buffers(pa.int64(), 100, [None, pa.foreign_buffer(4096, 800)])
+    table = pa.table({{"a": array}})
+    oml.{call.format(data)}
+"""
+    state, message = refusal(run, source, ARROW)
+    assert (state, "array" in message) == ("22023", True)
+
+
 # --------------------------------------------------------------------------- codes of pandas
 
 # pandas takes categories and levels by their codes without looking at their range.

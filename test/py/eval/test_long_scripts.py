@@ -88,6 +88,15 @@ def test_future_statements_hold_for_all_pieces(conn: Connection[Any]) -> None:
     assert run(conn, source) == "what + ever"
 
 
+def test_future_statements_may_be_many(conn: Connection[Any]) -> None:
+    futures = "from __future__ import annotations\n" * 1000
+    source = f"'''It is.'''\n{futures}def f(a: missing = __doc__): return a\n"
+    assert run(conn, source) == "It is."
+    with pytest.raises(psycopg.Error) as caught:
+        run(conn, source + futures)
+    assert "Line 1003: " in str(caught.value.diag.message_detail)
+
+
 def test_the_traceback_has_the_line(conn: Connection[Any]) -> None:
     source = filled("", "", "def f():\n    raise ValueError('here')\n")
     line = source.count("\n")
@@ -141,8 +150,9 @@ def hook(path):
 
 
 @pytest.mark.backend
+@pytest.mark.parametrize("ending", ["", "from __future__ import division"])
 def test_a_cancel_need_not_wait_for_the_whole(
-    conn: Connection[Any], connect: Callable[..., Connection[Any]], compiling: Path
+    conn: Connection[Any], connect: Callable[..., Connection[Any]], compiling: Path, ending: str
 ) -> None:
     """In one piece CPython needs the square of the number of functions: many minutes."""
     session = connect()
@@ -154,7 +164,8 @@ def test_a_cancel_need_not_wait_for_the_whole(
     compiling.unlink(missing_ok=True)
     creation = Background(
         session,
-        "SELECT pyq_script_create('long', repeat(E'def f(): 0\\n', 300000), false, true)",
+        "SELECT pyq_script_create("
+        f"'long', repeat(E'def f(): 0\\n', 300000) || '{ending}', false, true)",
     )
     wait_for("the compiler runs", compiling.exists)
     conn.execute("SELECT pg_cancel_backend(%s)", (session.info.backend_pid,))

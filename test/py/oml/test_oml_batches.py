@@ -435,6 +435,27 @@ def frame_of_kinds() -> pandas.DataFrame:
     return result
 
 
+def test_long_arrays_are_cancelled(conn: psycopg.Connection[Any]) -> None:
+    """The check of the third element cancels the statement; a sequence counts the checks."""
+    conn.execute("CREATE SEQUENCE checks")
+    conn.execute(
+        "CREATE DOMAIN counted AS int CHECK (nextval('checks') <> 3"
+        " OR pg_cancel_backend(pg_backend_pid()))"
+    )
+    try:
+        with pytest.raises(psycopg.errors.QueryCanceled):
+            conn.execute(
+                "SELECT t.a FROM pyqsys.query_batches('SELECT array_agg(i)"
+                " FROM generate_series(1, 100000) AS i') AS b,"
+                " pyqsys.batch_rows(b) AS t(a counted[])"
+            )
+        count = conn.execute("SELECT last_value FROM checks").fetchone()
+        assert count is not None and 3 <= count[0] < 10_000
+    finally:
+        conn.execute("DROP DOMAIN counted")
+        conn.execute("DROP SEQUENCE checks")
+
+
 @pytest.mark.parametrize("engine", ["backend", "process"])
 def test_create_in_an_engine(
     engine: str, client: Any, conn: psycopg.Connection[Any], make_script: Callable[..., str]

@@ -266,6 +266,18 @@ LEAKY: list[tuple[tuple[Any, ...], Where]] = [
     ((Url(drivername="mysql", password=SECRET),), {}),
     ((types.SimpleNamespace(url=Url(password=SECRET, host="/nonexistent")),), {}),
     ((), {"password": SECRET, "port": "no port"}),
+    # First arguments that are no connection strings, but no names of users either.
+    ((f" postgresql://u:{SECRET}@%2Fnonexistent/db",), {}),
+    ((f"postgresql:u:{SECRET}@%2Fnonexistent/db",), {"host": "/nonexistent"}),
+    ((f"jdbc:postgresql://h/db?user=u&password={SECRET}",), {"host": "/nonexistent"}),
+    ((f"u:{SECRET}@h://db",), {"host": "/nonexistent"}),
+    ((f"u/{SECRET}@h:1521/db",), {"host": "/nonexistent"}),
+    ((f"PASSWORD={SECRET} host=h",), {"host": "/nonexistent"}),
+    ((f"passw0rd={SECRET}",), {"host": "/nonexistent"}),
+    ((f"host=/nonexistent;password={SECRET}",), {}),
+    ((f"host=/nonexistent,Password={SECRET}",), {}),
+    ((), {"dsn": [SECRET]}),
+    ((), {"password": SECRET, "host": "/nonexistent", "oauth_client_secret": SECRET}),
 ]
 
 
