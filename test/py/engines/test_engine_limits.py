@@ -817,7 +817,7 @@ def fonts():
 
 
 def test_preloaded_matplotlib_has_one_list_of_fonts(
-    reload, make_script, open_session, make_role, house
+    reload, make_script, open_session, make_role, monitor
 ):
     pytest.importorskip("matplotlib")
     make_script("fonts", FONTS, True)
