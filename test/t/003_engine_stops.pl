@@ -56,7 +56,7 @@ for my $name (sort keys %$statements)
 	ok(wait_until_gone($tree), "$name: no engine outlives its backend");
 	note(sprintf '%s: engines gone %d ms after the backend', $name, 1000 * (time - $start));
 	$session->{run}->finish;
-	ok($node->poll_query_until('postgres', 'SELECT true'), 'the server is there again');
+	ok(wait_for_connections($node), 'the server is there again');
 	is($node->safe_psql('postgres', $call), '5', 'the next call works');
 	ok(wait_for('no folder', sub { !engine_folders($node) }), 'no folder is left');
 }

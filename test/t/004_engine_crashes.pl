@@ -109,7 +109,7 @@ $tree = engine_tree($postmaster);
 kill_process(keeper());
 ok(wait_until_gone($tree), 'nothing of the old tree is left when the keeper was killed');
 $session->{run}->finish;
-ok($node->poll_query_until('postgres', 'SELECT true'), 'the server is there again');
+ok(wait_for_connections($node), 'the server is there again');
 is($node->safe_psql('postgres', $call), '5', 'and runs scripts');
 ok(wait_for('no folder', sub { !engine_folders($node) }), 'no folder is left');
 
@@ -168,7 +168,7 @@ for my $way ('backend killed', 'fast', 'postmaster killed')
 	}
 	ok(wait_until_gone($tree), "$way: no engine survives its backend, own supervisor or not");
 	$session->{run}->finish;
-	if ($way eq 'backend killed') { $node->poll_query_until('postgres', 'SELECT true'); }
+	if ($way eq 'backend killed') { wait_for_connections($node); }
 	else { $node->start; }
 	is($node->safe_psql('postgres', $call), '5', "$way: scripts run");
 	ok(wait_for('no folder', sub { !engine_folders($node) }), 'no folder is left');

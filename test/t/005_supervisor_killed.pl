@@ -228,7 +228,7 @@ for my $name ('stopped', 'deaf')
 			ok(wait_until_gone($tree), "$name, $way: nothing is left");
 		}
 		$session->{run}->finish;
-		if ($way eq 'backend killed') { $node->poll_query_until('postgres', 'SELECT true'); }
+		if ($way eq 'backend killed') { wait_for_connections($node); }
 		elsif ($way ne 'backend terminated') { $node->start; }
 		is($node->safe_psql('postgres', $call), '5', "$name, $way: the next call works");
 		ok(wait_for('no folder', sub { !engine_folders($node) }), "$name, $way: no folder is left");

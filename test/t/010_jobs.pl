@@ -100,7 +100,7 @@ sub is_waiting
 sub after_crash
 {
 	my ($what) = @_;
-	ok($node->poll_query_until('postgres', 'SELECT true'), "$what: the server is back");
+	ok(wait_for_connections($node), "$what: the server is back");
 	return;
 }
 

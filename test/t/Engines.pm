@@ -11,7 +11,16 @@ use Time::HiRes qw(usleep);
 
 our @EXPORT =
   qw(processes tree_of engine_tree named alive wait_for wait_until_gone start_session wait_until_reached
-  store_hangs engine_folders postmaster_pid kill_process);
+  store_hangs engine_folders postmaster_pid kill_process wait_for_connections);
+
+# Waits until the server accepts connections; false if it does not. By pg_isready, which has no input:
+# IPC::Run, and with it the test, dies when a psql that cannot connect exits before it has read its.
+sub wait_for_connections
+{
+	my ($node) = @_;
+	return wait_for('connections',
+		sub { system('pg_isready', '-q', '-h', $node->host, '-p', $node->port) == 0 });
+}
 
 # Endless scripts. reached() takes an advisory lock, which shows other sessions that they run.
 my $prelude = <<'EOP';
