@@ -471,7 +471,7 @@ def test_figures_are_checked(run: Callable[..., list[Any]]) -> None:
 """
     )
     state, message = refusal(run, source, PNG)
-    assert (state, "beyond the memory" in message) == ("22023", True)
+    assert (state, "outside of the object that it was made from" in message) == ("22023", True)
 
 
 @pytest.mark.backend
@@ -485,7 +485,7 @@ def test_results_of_jobs_are_checked(conn: Connection[Any]) -> None:
     assert row is not None
     assert conn.execute("SELECT pyq_job_wait(%s, '1 min')", row).fetchone() == ("failed",)
     error = conn.execute("SELECT error FROM pyq_jobs WHERE id::text = %s", row).fetchone()
-    assert error is not None and "beyond the memory" in str(error[0])
+    assert error is not None and "outside of the object that it was made from" in str(error[0])
     conn.execute("SELECT pyq_delete_job(%s)", row)
 
 

@@ -45,7 +45,9 @@ def test_recursion_takes_an_engine_each(conn, make_script):
     for _ in range(2):
         with pytest.raises(psycopg.errors.InsufficientResources) as caught:
             evaluate(conn, "recursive", depth=most + 2)
-        assert f'all {most} of "oml_epe.max_engines"' in caught.value.diag.message_primary
+        primary, detail = caught.value.diag.message_primary, caught.value.diag.message_detail
+        assert primary.endswith("no Python engine is available for a nested call")
+        assert f'"oml_epe.max_engines" allows {most} engines' in detail
     assert evaluate(conn, "recursive", depth=5) == 5
 
 

@@ -369,7 +369,7 @@ def test_libpq_is_missing(tmp_path: Path) -> None:
     hide = "import ctypes.util\nctypes.util.find_library = lambda name: None\n"
     kind, message = run_without(tmp_path, hide)
     assert kind == "ImportError psycopg"
-    for words in ("but libpq", 'pip install "psycopg[binary]"', "oml-epe[binary]", "libpq5"):
+    for words in ("but not libpq", 'pip install "psycopg[binary]"', "oml-epe[binary]", "libpq5"):
         assert words in message
     assert "no pq wrapper available" in message and "hush" not in message
 

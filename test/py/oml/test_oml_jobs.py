@@ -427,7 +427,7 @@ def test_open_transaction(client: None) -> None:
     cursor.execute("BEGIN")
     job = oml.submit(pow, 2, exp=3)
     cursor.execute("SAVEPOINT before")
-    with pytest.raises(oml.DatabaseError, match="has committed") as failure:
+    with pytest.raises(oml.DatabaseError, match="cannot start before the transaction") as failure:
         job.wait(SECONDS)
     assert failure.value.sqlstate == "55000"
     cursor.execute("ROLLBACK TO before")
@@ -435,7 +435,7 @@ def test_open_transaction(client: None) -> None:
     async def await_it() -> Any:
         return await job
 
-    with pytest.raises(oml.DatabaseError, match="has committed"):
+    with pytest.raises(oml.DatabaseError, match="cannot start before the transaction"):
         asyncio.run(await_it())
     cursor.execute("ROLLBACK TO before")
     cursor.execute("COMMIT")
