@@ -77,6 +77,14 @@ sub keeper
 	return;
 }
 
+# The same, once it has a supervisor.
+sub await_keeper
+{
+	my $found;
+	wait_for('a keeper with a supervisor', sub { $found = keeper() }) or die 'there is no keeper';
+	return $found;
+}
+
 ok(wait_for('a zygote', sub { named($postmaster, 'epe_zygote') }), 'the server has a warm zygote');
 for my $name (qw(epe_zygote epe_supervisor))
 {
@@ -92,7 +100,7 @@ for my $name (qw(epe_zygote epe_supervisor))
 }
 
 # Asked to end, the keeper ends its supervisor, and is started again by the postmaster.
-my $keeper = keeper();
+my $keeper = await_keeper();
 my $tree = engine_tree($postmaster);
 kill 'TERM', $keeper;
 ok(wait_until_gone($tree), 'the supervisor of a keeper that ends goes, with all below it');
@@ -106,7 +114,7 @@ ok(wait_for('a zygote', sub { named($postmaster, 'epe_zygote') }), 'there is a z
 my $session = start_session($node, $statements->{c_loop}[0]);
 wait_until_reached($node, 1);
 $tree = engine_tree($postmaster);
-kill_process(keeper());
+kill_process(await_keeper());
 ok(wait_until_gone($tree), 'nothing of the old tree is left when the keeper was killed');
 $session->{run}->finish;
 ok(wait_for_connections($node), 'the server is there again');
