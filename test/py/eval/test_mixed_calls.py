@@ -52,11 +52,18 @@ def mix() -> Iterator[Mix]:
 def test_mixed_calls_leave_nothing(mix):
     for _ in range(WARM_UP_ROUNDS):
         mix.run_round()
-    before = mix.sample()
-    assert set(before.private_kb) == set(SLACK_KB)
-    for _ in range(ROUNDS):
-        mix.run_round()
     after = mix.sample()
+    # A parallel call takes its second engine only if the first one has not done all work by then:
+    # the number of engines can grow once for each session.
+    for _ in range(3):
+        before = after
+        assert set(before.private_kb) == set(SLACK_KB)
+        for _ in range(ROUNDS):
+            mix.run_round()
+        after = mix.sample()
+        if after.processes == before.processes:
+            break
+    assert after.processes == before.processes
     assert after.descriptors == before.descriptors
     growth = {kind: after.private_kb[kind] - kb for kind, kb in before.private_kb.items()}
     for kind, slack in SLACK_KB.items():

@@ -97,10 +97,11 @@ ENGINES = ("backend", "process")
 
 
 class Sample(NamedTuple):
-    """Descriptors and private kilobytes by the kind of process; engines are added up."""
+    """Descriptors, private kilobytes and number by the kind of process; engines are added up."""
 
     descriptors: dict[str, int]
     private_kb: dict[str, int]
+    processes: dict[str, int]
 
 
 def private_kb(pid: int) -> int:
@@ -189,8 +190,10 @@ class Mix:
         wait_for("no busy engine", lambda: not self._busy())
         # A worker that waits for work has an engine, for which the supervisor has descriptors.
         wait_for("the end of the job workers", lambda: not self._has_worker())
-        sample = Sample({}, {})
+        wait_for("the end of their engines", lambda: not self._has_orphan())
+        sample = Sample({}, {}, {})
         for kind, pid in self.processes():
+            sample.processes[kind] = sample.processes.get(kind, 0) + 1
             # Of files a backend keeps as many open as it may, which is PostgreSQL's business.
             count = (
                 len(descriptors(pid))
@@ -204,6 +207,14 @@ class Mix:
     def _has_worker(self) -> bool:
         row = self.observer.execute(
             "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE backend_type = 'oml_epe job worker')"
+        ).fetchone()
+        return bool(row and row[0])
+
+    def _has_orphan(self) -> bool:
+        """Whether the supervisor still has an engine of a session that has ended."""
+        row = self.observer.execute(
+            "SELECT EXISTS (SELECT FROM pyq_engines AS e WHERE NOT EXISTS"
+            " (SELECT FROM pg_stat_activity AS a WHERE a.pid = e.backend_pid))"
         ).fetchone()
         return bool(row and row[0])
 
