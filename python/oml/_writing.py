@@ -138,7 +138,7 @@ def _column(values: Any, name: str, is_named: bool) -> tuple[Any, str]:
 
 
 def _texts_of(values: Any) -> list[Any] | None:
-    """The values of a column that has texts and nothing else but what stands for NULL."""
+    """Return a column of texts as a list, with None for missing values; None for others."""
     if not isinstance(values, numpy.ndarray) or values.dtype != object:
         return None
     if pandas.api.types.infer_dtype(values, skipna=True) != "string":
