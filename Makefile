@@ -155,9 +155,11 @@ $(EMBEDDED_INC): FORCE
 
 build/library/py/engine/embedded_sources.o: $(EMBEDDED_INC)
 
-$(DATA_built): $(ROOT)/sql/$(EXTENSION).sql
+# The parts of the extension script, in the order of their numbers.
+SQL_PARTS := $(sort $(wildcard $(ROOT)/sql/[0-9][0-9]_*.sql))
+$(DATA_built): $(SQL_PARTS) $(ROOT)/Makefile
 	@mkdir -p $(@D)
-	cp $< $@
+	cat $(SQL_PARTS) > $@
 
 # ---------------------------------------------------------------------------------- test targets
 .PHONY: install-program uninstall-program unit regress isolation lint tidy format FORCE

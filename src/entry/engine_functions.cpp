@@ -1,4 +1,4 @@
-// The SQL functions that show engines. The set-returning ones return JSON, which sql/oml_epe.sql
+// The SQL functions that show engines. The set-returning ones return JSON, which sql/80_engines.sql
 // splits into columns.
 #include <nlohmann/json.hpp>
 #include <string>

@@ -136,7 +136,7 @@ struct Piece {
 };
 
 /// Like INSERT, but without the copies of the data that its planner makes. The table has no checks
-/// or triggers that an INSERT would run. The columns are as in sql/oml_epe.sql.
+/// or triggers that an INSERT would run. The columns are as in sql/30_datastores.sql.
 void insert_piece(const Piece& piece) noexcept {
     PreventCommandIfReadOnly("pyqsys.datastore_write()");
     const Oid schema = get_namespace_oid("pyqsys", false);

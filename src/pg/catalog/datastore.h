@@ -1,5 +1,5 @@
 // Datastores: named stores of pickled Python objects, per owner. Their rows are written here for
-// the current user, and read through the views of sql/oml_epe.sql.
+// the current user, and read through the views of sql/30_datastores.sql.
 //
 // Package oml stores an object in two steps: its pieces, under an id that the caller chooses and
 // that must be unique; then the object itself, and the store if it does not exist, with one

@@ -23,7 +23,7 @@ namespace epe::pg {
 
 namespace {
 
-constexpr std::size_t kMaxNameLength = 128;  // characters; sql/oml_epe.sql checks it too
+constexpr std::size_t kMaxNameLength = 128;  // characters; sql/20_scripts.sql checks it too
 
 int holders = 0;
 

@@ -23,7 +23,7 @@ namespace epe::pg {
 
 namespace {
 
-// Columns by position, as sql/oml_epe.sql defines them. Both keys begin with (owner, name).
+// Columns by position, as sql/20_scripts.sql defines them. Both keys begin with (owner, name).
 constexpr AttrNumber kOwner = 1;
 constexpr AttrNumber kName = 2;
 constexpr AttrNumber kScript = 3;   // scripts
