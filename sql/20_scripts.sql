@@ -6,6 +6,14 @@ COMMENT ON SCHEMA pyqsys IS
     'oml_epe: the tables of the script repository, and the functions under Oracle''s folded names';
 GRANT USAGE ON SCHEMA pyqsys TO PUBLIC;
 
+-- Whether a role may run Python inside the server: the rule of docs/explanation/trust.md, as C
+-- functions apply it.
+CREATE FUNCTION pyqsys.is_trusted_role(role oid) RETURNS boolean
+    LANGUAGE C STABLE STRICT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'epe_is_trusted_role';
+COMMENT ON FUNCTION pyqsys.is_trusted_role(oid) IS
+    'Whether a role is trusted: a superuser or a member of pyqadmin';
+
 -- Read by position in src/pg/catalog/script_table.cpp. Names collate "C", so that the lookup by index is a
 -- comparison of bytes in every database.
 CREATE TABLE pyqsys.scripts (
@@ -163,11 +171,7 @@ COMMENT ON FUNCTION @extschema@.pyq_revoke(text, text, text) IS
 CREATE VIEW pyqsys.readable_scripts WITH (security_barrier) AS
     SELECT s.owner_name, s.name, s.script, s.description, s.updated, s.owner::oid = 0 AS is_global,
            s.owner = quote_ident(current_user)::regrole AS is_own, s.is_granted,
-           s.owner::oid = 0
-               OR coalesce((SELECT pg_has_role(s.owner::oid, r.oid, 'USAGE') FROM pg_roles AS r
-                            WHERE r.rolname = 'pyqadmin'),
-                           (SELECT r.rolsuper FROM pg_roles AS r WHERE r.oid = s.owner),
-                           false) AS is_trusted
+           s.owner::oid = 0 OR pyqsys.is_trusted_role(s.owner::oid) AS is_trusted
     FROM (SELECT i.*,
                  (CASE WHEN i.owner::oid = 0 THEN 'pyqsys'
                        ELSE (SELECT r.rolname::text FROM pg_roles AS r

@@ -147,10 +147,7 @@ CREATE TRIGGER object_deleted AFTER DELETE OR UPDATE OF object ON pyqsys.datasto
 CREATE VIEW pyqsys.readable_datastores WITH (security_barrier) AS
     SELECT s.id, s.owner, s.owner_name, s.name, s.description, s.is_grantable, s.created,
            s.owner = quote_ident(current_user)::regrole AS is_own, s.is_granted,
-           coalesce((SELECT pg_has_role(s.owner::oid, r.oid, 'USAGE') FROM pg_roles AS r
-                     WHERE r.rolname = 'pyqadmin'),
-                    (SELECT r.rolsuper FROM pg_roles AS r WHERE r.oid = s.owner),
-                    false) AS is_trusted
+           pyqsys.is_trusted_role(s.owner::oid) AS is_trusted
     FROM (SELECT d.*, (SELECT r.rolname::text FROM pg_roles AS r
                        WHERE r.oid = d.owner::oid) COLLATE "C" AS owner_name,
                  EXISTS (SELECT FROM pyqsys.datastore_grants AS g

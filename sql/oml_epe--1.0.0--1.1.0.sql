@@ -31,13 +31,18 @@ CREATE OR REPLACE VIEW @extschema@.user_pyq_scripts WITH (security_barrier) AS
     FROM pyqsys.scripts AS s
     WHERE s.owner = pg_catalog.quote_ident(current_user)::regrole;
 
+-- Whether a role may run Python inside the server: the rule of docs/explanation/trust.md, as C
+-- functions apply it.
+CREATE FUNCTION pyqsys.is_trusted_role(role oid) RETURNS boolean
+    LANGUAGE C STABLE STRICT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'epe_is_trusted_role';
+COMMENT ON FUNCTION pyqsys.is_trusted_role(oid) IS
+    'Whether a role is trusted: a superuser or a member of pyqadmin';
+
 CREATE OR REPLACE VIEW pyqsys.readable_datastores WITH (security_barrier) AS
     SELECT s.id, s.owner, s.owner_name, s.name, s.description, s.is_grantable, s.created,
            s.owner = quote_ident(current_user)::regrole AS is_own, s.is_granted,
-           coalesce((SELECT pg_has_role(s.owner::oid, r.oid, 'USAGE') FROM pg_roles AS r
-                     WHERE r.rolname = 'pyqadmin'),
-                    (SELECT r.rolsuper FROM pg_roles AS r WHERE r.oid = s.owner),
-                    false) AS is_trusted
+           pyqsys.is_trusted_role(s.owner::oid) AS is_trusted
     FROM (SELECT d.*, (SELECT r.rolname::text FROM pg_roles AS r
                        WHERE r.oid = d.owner::oid) COLLATE "C" AS owner_name,
                  EXISTS (SELECT FROM pyqsys.datastore_grants AS g
@@ -65,11 +70,7 @@ CREATE OR REPLACE VIEW @extschema@.user_pyq_datastores WITH (security_barrier) A
 CREATE OR REPLACE VIEW pyqsys.readable_scripts WITH (security_barrier) AS
     SELECT s.owner_name, s.name, s.script, s.description, s.updated, s.owner::oid = 0 AS is_global,
            s.owner = quote_ident(current_user)::regrole AS is_own, s.is_granted,
-           s.owner::oid = 0
-               OR coalesce((SELECT pg_has_role(s.owner::oid, r.oid, 'USAGE') FROM pg_roles AS r
-                            WHERE r.rolname = 'pyqadmin'),
-                           (SELECT r.rolsuper FROM pg_roles AS r WHERE r.oid = s.owner),
-                           false) AS is_trusted
+           s.owner::oid = 0 OR pyqsys.is_trusted_role(s.owner::oid) AS is_trusted
     FROM (SELECT i.*,
                  (CASE WHEN i.owner::oid = 0 THEN 'pyqsys'
                        ELSE (SELECT r.rolname::text FROM pg_roles AS r

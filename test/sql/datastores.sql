@@ -268,6 +268,13 @@ GRANT pyqadmin TO regress_epe_plain;
 SELECT is_trusted FROM pyqsys.readable_datastores WHERE name = 'hostile';
 REVOKE pyqadmin FROM regress_epe_plain;
 SELECT is_trusted FROM pyqsys.readable_datastores WHERE name = 'hostile';
+-- The function that the views use; a role that does not exist is not trusted.
+GRANT pyqadmin TO regress_epe_plain;
+SELECT r.rolname, pyqsys.is_trusted_role(r.oid) FROM pg_roles AS r
+WHERE r.rolname IN ('pyqadmin', 'regress_epe_plain', 'pg_monitor') ORDER BY 1;
+REVOKE pyqadmin FROM regress_epe_plain;
+SELECT pyqsys.is_trusted_role('regress_epe_plain'::regrole), pyqsys.is_trusted_role(10) AS first,
+       pyqsys.is_trusted_role(0) AS none, pyqsys.is_trusted_role(NULL) AS unknown;
 -- In a confined process it runs, with the rights of the call.
 SET oml_epe.engine = 'process';
 SELECT * FROM pyq_eval(NULL, NULL::pyq_json, 'place');

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstring>
+#include <string>
 
 extern "C" {
 #include "postgres.h"
@@ -18,6 +19,21 @@ inline const char* to_utf8(const char* text, std::size_t* size) noexcept {
     char* converted = pg_server_to_any(text, static_cast<int>(*size), PG_UTF8);
     if (converted != text) *size = std::strlen(converted);
     return converted;
+}
+
+/// A borrowed or palloc'ed text, not terminated: what a leaf returns to code that may own memory.
+struct TextView {
+    const char* data;
+    std::size_t size;
+
+    std::string copy() const { return {data, size}; }
+};
+
+/// Server-encoded text as UTF-8, borrowed or palloc'ed.
+inline TextView utf8_view(const char* text, std::size_t size) noexcept {
+    TextView view{text, size};
+    view.data = to_utf8(text, &view.size);
+    return view;
 }
 
 /// UTF-8 as server-encoded text; as above. Raises for invalid UTF-8 and for characters that the

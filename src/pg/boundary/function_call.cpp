@@ -22,19 +22,12 @@ namespace epe::pg {
 
 namespace {
 
-struct TextView {
-    const char* data;
-    std::size_t size;
-};
-
 std::string utf8_of_datum(Datum value) {
     const TextView view = guarded([=]() noexcept {
         text* detoasted = DatumGetTextPP(value);
-        TextView bytes{VARDATA_ANY(detoasted), VARSIZE_ANY_EXHDR(detoasted)};
-        bytes.data = to_utf8(bytes.data, &bytes.size);
-        return bytes;
+        return utf8_view(VARDATA_ANY(detoasted), VARSIZE_ANY_EXHDR(detoasted));
     });
-    return {view.data, view.size};
+    return view.copy();
 }
 
 Datum escaped_text(const std::string& utf8, Escape escape) {
@@ -142,6 +135,12 @@ std::optional<std::string> FunctionCall::text(int argument) const {
     return utf8_of_datum(info_->args[argument].value);
 }
 
+std::string FunctionCall::required_text(int argument, const char* name) const {
+    auto found = text(argument);
+    if (!found) throw Error(sqlstate::kInvalidArgument, std::string(name) + " must not be null");
+    return *std::move(found);
+}
+
 std::optional<std::string> FunctionCall::text_or_jsonb(int argument) const {
     if (is_null(argument)) return std::nullopt;
     const bool is_jsonb = guarded([this, argument]() noexcept {
@@ -152,11 +151,9 @@ std::optional<std::string> FunctionCall::text_or_jsonb(int argument) const {
         Jsonb* value = DatumGetJsonbP(info_->args[argument].value);
         const char* printed =
             JsonbToCString(nullptr, &value->root, static_cast<int>(VARSIZE(value)));
-        TextView bytes{printed, std::strlen(printed)};
-        bytes.data = to_utf8(bytes.data, &bytes.size);
-        return bytes;
+        return utf8_view(printed, std::strlen(printed));
     });
-    return std::string(view.data, view.size);
+    return view.copy();
 }
 
 std::optional<std::string> FunctionCall::bytes(int argument) const {
@@ -166,12 +163,17 @@ std::optional<std::string> FunctionCall::bytes(int argument) const {
         bytea* detoasted = DatumGetByteaPP(value);
         return TextView{VARDATA_ANY(detoasted), VARSIZE_ANY_EXHDR(detoasted)};
     });
-    return std::string(view.data, view.size);
+    return view.copy();
 }
 
 std::optional<std::int64_t> FunctionCall::int64(int argument) const {
     if (is_null(argument)) return std::nullopt;
     return int64_of(info_->args[argument].value);
+}
+
+std::optional<std::uint32_t> FunctionCall::oid(int argument) const {
+    if (is_null(argument)) return std::nullopt;
+    return DatumGetObjectId(info_->args[argument].value);
 }
 
 std::optional<bool> FunctionCall::boolean(int argument) const {

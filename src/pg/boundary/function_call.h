@@ -18,11 +18,14 @@ class FunctionCall {
     bool is_null(int argument) const noexcept;
     /// text, varchar or name.
     std::optional<std::string> text(int argument) const;
+    /// The same; NULL is an error (22023) that calls the argument `name`.
+    std::string required_text(int argument, const char* name) const;
     /// text, or jsonb as its text, depending on the declared type of the argument.
     std::optional<std::string> text_or_jsonb(int argument) const;
     /// bytea.
     std::optional<std::string> bytes(int argument) const;
     std::optional<std::int64_t> int64(int argument) const;
+    std::optional<std::uint32_t> oid(int argument) const;
     std::optional<bool> boolean(int argument) const;
     std::optional<double> float64(int argument) const;
     /// interval; a month has 30 days.

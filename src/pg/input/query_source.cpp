@@ -77,21 +77,13 @@ HeldPlan* prepare(const char* sql, std::size_t given, int options) noexcept {
     return held;
 }
 
-/// A borrowed or palloc'ed text in UTF-8, not terminated.
-struct TextView {
-    const char* data;
-    std::size_t size;
-};
-
 TextView statement_text(SPIPlanPtr plan) noexcept {
     auto* source = static_cast<CachedPlanSource*>(linitial(SPI_plan_get_plan_sources(plan)));
     const RawStmt* statement = source->raw_parse_tree;
     const char* text = source->query_string + statement->stmt_location;
     // A length of 0 means: to the end.
-    TextView view{text, statement->stmt_len > 0 ? static_cast<std::size_t>(statement->stmt_len)
-                                                : std::strlen(text)};
-    view.data = to_utf8(view.data, &view.size);
-    return view;
+    return utf8_view(text, statement->stmt_len > 0 ? static_cast<std::size_t>(statement->stmt_len)
+                                                   : std::strlen(text));
 }
 
 bool is_temporary(SPIPlanPtr plan) noexcept {
@@ -197,8 +189,7 @@ class QuerySource final : public InputSource {
     /// The statement alone, usable as a subquery: without the semicolon and anything after it.
     std::string statement() const {
         SPIPlanPtr plan = held_->plan;
-        const TextView text = guarded([=]() noexcept { return statement_text(plan); });
-        return {text.data, text.size};
+        return guarded([=]() noexcept { return statement_text(plan); }).copy();
     }
 
     bool reads_temporary_tables() const {

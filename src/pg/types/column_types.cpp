@@ -41,17 +41,7 @@ TypeFacts look_up(Oid type) noexcept {
     return facts;
 }
 
-/// A palloc'ed or borrowed text in UTF-8.
-struct TextView {
-    const char* data;
-    std::size_t size;
-};
-
-TextView view_of(const char* text) noexcept {
-    TextView view{text, std::strlen(text)};
-    view.data = to_utf8(view.data, &view.size);
-    return view;
-}
+TextView view_of(const char* text) noexcept { return utf8_view(text, std::strlen(text)); }
 
 }  // namespace
 
@@ -150,12 +140,12 @@ ColumnType column_type_of(unsigned type_oid, bool use_decimal) {
 std::string type_text(Oid type, int32 modifier) {
     const TextView text =
         guarded([=]() noexcept { return view_of(format_type_with_typemod(type, modifier)); });
-    return {text.data, text.size};
+    return text.copy();
 }
 
 Field field_of(Form_pg_attribute attribute, bool use_decimal) {
     const TextView name = guarded([=]() noexcept { return view_of(NameStr(attribute->attname)); });
-    Field field{{name.data, name.size}, column_type_of(attribute->atttypid, use_decimal)};
+    Field field{name.copy(), column_type_of(attribute->atttypid, use_decimal)};
     field.sql_type = type_text(attribute->atttypid, attribute->atttypmod);
     field.type_oid = attribute->atttypid;
     field.type_modifier = attribute->atttypmod;

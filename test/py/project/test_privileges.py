@@ -69,6 +69,7 @@ OPEN_FUNCTIONS = {
         "delete_job",
         "engines",
         "finished_job",
+        "is_trusted_role",
         "job_exists",
         "job_figures",
         "job_rows",
