@@ -36,7 +36,6 @@ UNIT_FOLDERS := $(CORE) engine/common engine/client engine/sandbox engine/superv
 # $(call sources,FOLDERS): their .cpp files, below src/.
 sources = $(sort $(patsubst $(ROOT)/src/%,%,$(foreach folder,$(1),$(wildcard $(ROOT)/src/$(folder)/*.cpp))))
 ALL_FOLDERS := $(sort $(LIBRARY_FOLDERS) $(PROGRAM_FOLDERS))
-ALL_HEADERS := $(foreach folder,$(ALL_FOLDERS),$(wildcard $(ROOT)/src/$(folder)/*.h))
 
 # Objects: build/library/, build/program/ for what only the engine program needs, build/unit/ with
 # sanitizers. The engine program shares the objects of the folders that both have.
@@ -56,7 +55,7 @@ EMBEDDED_SOURCES := $(sort $(wildcard $(ROOT)/src/py/runtime/*.py) $(shell find 
 EMBEDDED_INC = build/generated/embedded_sources.inc
 
 EXTRA_CLEAN = $(ENGINE_PROGRAM) build/library build/program build/unit build/fuzz/src build/fuzz/test build/fuzz/gateway \
-	build/generated build/compile-flags build/tidy build/regress build/isolation
+	build/generated build/compile-flags build/unit-flags build/gateway-flags build/tidy build/tidy-flags build/regress build/isolation
 
 # --------------------------------------------------------------------------------------- tests
 # `setup` goes first where it exists: it creates the extension for the tests that follow.
@@ -114,10 +113,13 @@ build/library/%.o build/program/%.o: $(ROOT)/src/%.cpp build/compile-flags
 # Objects are rebuilt when the compiler's command line changes (another PostgreSQL, -O0, ...), except
 # for WERROR: switching between `make` and tools/check must not compile everything twice.
 quote = '$(subst ','\'',$(1))'
-COMMAND_LINE = $(call quote,$(filter-out -Werror,$(COMPILE_OBJECT)))
+# $(call note_command,COMMAND): writes the target if the command differs from its contents.
+define note_command
+@mkdir -p $(@D)
+@echo $(call quote,$(filter-out -Werror,$(1))) | cmp -s - $@ || echo $(call quote,$(filter-out -Werror,$(1))) > $@
+endef
 build/compile-flags: FORCE
-	@mkdir -p build
-	@echo $(COMMAND_LINE) | cmp -s - $@ || echo $(COMMAND_LINE) > $@
+	$(call note_command,$(COMPILE_OBJECT))
 
 $(shlib): $(ROOT)/src/entry/exports.map
 
@@ -162,7 +164,7 @@ $(DATA_built): $(SQL_PARTS) $(ROOT)/Makefile
 	cat $(SQL_PARTS) > $@
 
 # ---------------------------------------------------------------------------------- test targets
-.PHONY: install-program uninstall-program unit regress isolation lint tidy format FORCE
+.PHONY: install-program uninstall-program unit regress isolation lint tidy list-tidy-sources format check-format FORCE
 
 # Fuzz targets (tools/fuzz); the unit tests replay their corpora.
 FUZZ_ALL := $(filter-out test/fuzz/replay.cpp,$(patsubst $(ROOT)/%,%,$(wildcard $(ROOT)/test/fuzz/*.cpp)))
@@ -181,7 +183,10 @@ unit: build/unit/tests
 build/unit/tests: $(UNIT_OBJS)
 	$(quietly)$(CXX) $(UNIT_FLAGS) -o $@ $^ -lgtest -lgtest_main -lpthread -lseccomp
 
-build/unit/%.o: $(ROOT)/%.cpp $(ROOT)/Makefile
+build/unit-flags: FORCE
+	$(call note_command,$(CXX) $(UNIT_FLAGS) $(GATEWAY_UNIT_FLAGS))
+
+build/unit/%.o: $(ROOT)/%.cpp build/unit-flags
 	@mkdir -p $(@D)
 	@echo "$(CXX) $< (sanitized)"
 	$(quietly)$(CXX) $(UNIT_FLAGS) -MMD -MP -c -o $@ $<
@@ -201,18 +206,37 @@ isolation:
 lint:
 	$(ROOT)/tools/check lint tidy
 
-# One stamp per file, so that only changed files are checked again; a header invalidates all stamps.
+# TIDY_SOURCES (tools/tidy_scope) limits the check to some files. One stamp per file, with the
+# headers that it includes as dependencies, so that only what has changed is checked again.
 TIDY_FLAGS = -std=c++20 -I$(ROOT)/src -Ibuild/generated $(filter-out -I%,$(CPPFLAGS)) -Wno-register
-tidy: $(patsubst %.cpp,build/tidy/%.ok,$(call sources,$(ALL_FOLDERS)))
+TIDY_SOURCES ?= $(addprefix src/,$(call sources,$(ALL_FOLDERS))) $(GATEWAY_SOURCES)
+TIDY_STAMPS = $(patsubst src/%.cpp,build/tidy/%.ok,$(patsubst gateway/src/%.cpp,build/tidy/gateway/%.ok,$(TIDY_SOURCES)))
 
-build/tidy/%.ok: $(ROOT)/src/%.cpp $(ALL_HEADERS) $(ROOT)/.clang-tidy $(EMBEDDED_INC)
-	@mkdir -p $(@D)
-	@echo "clang-tidy $<"
-	@clang-tidy --quiet $< -- $(TIDY_FLAGS) 2> $@.err || { cat $@.err; exit 1; }
-	@rm -f $@.err && touch $@
+list-tidy-sources:
+	@printf '%s\n' $(TIDY_SOURCES)
+
+# $(call run_tidy,FLAGS): checks the first prerequisite.
+define run_tidy
+@mkdir -p $(@D)
+@echo "clang-tidy $<"
+@$(CXX) $(1) -MM -MP -MT $@ -MF $(@:.ok=.d) $<
+@clang-tidy --quiet $< -- $(1) 2> $@.err || { cat $@.err; exit 1; }
+@rm -f $@.err && touch $@
+endef
+
+build/tidy/%.ok: $(ROOT)/src/%.cpp $(ROOT)/.clang-tidy build/tidy-flags | $(EMBEDDED_INC)
+	$(call run_tidy,$(TIDY_FLAGS))
+
+build/tidy-flags: FORCE
+	$(call note_command,$(TIDY_FLAGS) $(GATEWAY_FLAGS))
+
+# All C++ files, for clang-format.
+CXX_FILES = $(shell find $(addprefix $(ROOT)/,src test/unit test/fuzz gateway) -name '*.cpp' -o -name '*.h')
+check-format:
+	@clang-format --dry-run -Werror $(CXX_FILES)
 
 format:
-	cd $(ROOT) && find src test/unit test/fuzz gateway -name '*.cpp' -o -name '*.h' | xargs clang-format -i
+	clang-format -i $(CXX_FILES)
 	cd $(ROOT) && tools/python-tools ruff format
 	cd $(ROOT) && tools/python-tools ruff check --fix
 
@@ -222,3 +246,7 @@ distclean:
 # Last: they add to the targets above.
 include $(ROOT)/gateway/gateway.mk
 include $(ROOT)/test/fuzz/fuzz.mk
+
+# They name the sources of the gateway as well.
+tidy: $(TIDY_STAMPS)
+-include $(wildcard $(TIDY_STAMPS:.ok=.d))

@@ -5,7 +5,6 @@ GATEWAY_CORE := src/core/utf8.cpp
 GATEWAY_FOLDERS := gateway/src
 GATEWAY_SOURCES := $(sort $(patsubst $(ROOT)/%,%,$(foreach folder,$(GATEWAY_FOLDERS),$(wildcard $(ROOT)/$(folder)/*.cpp))))
 GATEWAY_OBJS := $(patsubst %.cpp,build/gateway/%.o,$(patsubst gateway/src/%,%,$(GATEWAY_SOURCES)) $(GATEWAY_CORE))
-GATEWAY_HEADERS := $(foreach folder,$(GATEWAY_FOLDERS),$(wildcard $(ROOT)/$(folder)/*.h))
 
 # Compiled like Debian's cpp-httplib library: the layout of its types depends on it.
 GATEWAY_HTTPLIB = -DCPPHTTPLIB_OPENSSL_SUPPORT -DCPPHTTPLIB_ZLIB_SUPPORT -DCPPHTTPLIB_BROTLI_SUPPORT
@@ -23,19 +22,21 @@ $(GATEWAY_WEB_INC): $(wildcard $(ROOT)/gateway/web/*) $(ROOT)/gateway/gateway.mk
 		printf '{"%s", R"EPEWEB(' "$${file##*/}"; cat "$$file"; printf ')EPEWEB"},\n'; \
 	done > $@.$$$$; \
 	mv $@.$$$$ $@
-build/gateway/docs_handlers.o build/unit/gateway/src/docs_handlers.o \
-	build/tidy/gateway/docs_handlers.ok: $(GATEWAY_WEB_INC)
+build/gateway/docs_handlers.o build/unit/gateway/src/docs_handlers.o: $(GATEWAY_WEB_INC)
 
 all: $(GATEWAY_PROGRAM)
 $(GATEWAY_PROGRAM): $(GATEWAY_OBJS)
 	@echo "$(CXX) $@"
 	$(quietly)$(CXX) -o $@ $^ $(GATEWAY_LIBS)
 
-build/gateway/%.o: $(ROOT)/gateway/src/%.cpp $(ROOT)/gateway/gateway.mk
+build/gateway-flags: FORCE
+	$(call note_command,$(GATEWAY_COMPILE))
+
+build/gateway/%.o: $(ROOT)/gateway/src/%.cpp build/gateway-flags
 	@mkdir -p $(@D)
 	@echo "$(CXX) $<"
 	$(quietly)$(GATEWAY_COMPILE) -o $@ $<
-build/gateway/src/core/%.o: $(ROOT)/src/core/%.cpp $(ROOT)/gateway/gateway.mk
+build/gateway/src/core/%.o: $(ROOT)/src/core/%.cpp build/gateway-flags
 	@mkdir -p $(@D)
 	@echo "$(CXX) $<"
 	$(quietly)$(GATEWAY_COMPILE) -o $@ $<
@@ -59,12 +60,12 @@ gateway-unit: build/unit/gateway-tests
 	$< $(UNIT_ARGS)
 build/unit/gateway-tests: $(GATEWAY_UNIT_OBJS)
 	$(quietly)$(CXX) $(UNIT_FLAGS) -o $@ $^ -lgtest -lgtest_main $(GATEWAY_LIBS)
-build/unit/gateway/%.o: $(ROOT)/gateway/%.cpp $(ROOT)/gateway/gateway.mk
+build/unit/gateway/%.o: $(ROOT)/gateway/%.cpp build/unit-flags
 	@mkdir -p $(@D)
 	@echo "$(CXX) $< (sanitized)"
 	$(quietly)$(CXX) $(GATEWAY_UNIT_FLAGS) -MMD -MP -c -o $@ $<
 
-build/unit/test/fuzz/gateway_%.o: $(ROOT)/test/fuzz/gateway_%.cpp $(ROOT)/gateway/gateway.mk
+build/unit/test/fuzz/gateway_%.o: $(ROOT)/test/fuzz/gateway_%.cpp build/unit-flags
 	@mkdir -p $(@D)
 	@echo "$(CXX) $< (sanitized)"
 	$(quietly)$(CXX) $(GATEWAY_UNIT_FLAGS) -MMD -MP -c -o $@ $<
@@ -75,12 +76,8 @@ build/unit/gateway/test/fuzz_replay.o: build/unit/test/fuzz/replay.o
 -include $(GATEWAY_OBJS:.o=.d) $(GATEWAY_UNIT_OBJS:.o=.d)
 
 # ---------------------------------------------------------------------------------------- linting
-tidy: $(patsubst gateway/src/%.cpp,build/tidy/gateway/%.ok,$(GATEWAY_SOURCES))
-build/tidy/gateway/%.ok: $(ROOT)/gateway/src/%.cpp $(GATEWAY_HEADERS) $(ROOT)/.clang-tidy
-	@mkdir -p $(@D)
-	@echo "clang-tidy $<"
-	@clang-tidy --quiet $< -- $(GATEWAY_FLAGS) 2> $@.err || { cat $@.err; exit 1; }
-	@rm -f $@.err && touch $@
+build/tidy/gateway/%.ok: $(ROOT)/gateway/src/%.cpp $(ROOT)/.clang-tidy build/tidy-flags | $(GATEWAY_WEB_INC)
+	$(call run_tidy,$(GATEWAY_FLAGS))
 
 EXTRA_CLEAN += $(GATEWAY_PROGRAM) build/gateway
 .PHONY: install-gateway uninstall-gateway gateway-unit
