@@ -5,7 +5,6 @@
 #include <array>
 #include <cstring>
 #include <limits>
-#include <new>
 #include <utility>
 
 #include "core/arrow/arrow_format.h"
@@ -24,10 +23,6 @@ constexpr std::size_t kLongestMetadata = std::size_t{1} << 20;
 constexpr std::int64_t kMostNodes = 20000;
 constexpr std::int64_t kMostViewBuffers = std::int64_t{1} << 20;
 constexpr std::int64_t kKnownFlags = 7;  // dictionary ordered, nullable, map keys sorted
-
-void must(bool has_memory) {
-    if (!has_memory) throw std::bad_alloc();
-}
 
 class Importer {
    public:
@@ -154,7 +149,7 @@ Buffer Importer::copy(const void* from, std::int64_t count, std::int64_t width) 
     require(size == 0 || from != nullptr, "buffer that is a null pointer");
     for (std::size_t done = 0; done < size;) {
         const std::size_t piece = std::min(size - done, kPiece);
-        must(buffer.resize(done + piece));
+        check_allocated(buffer.resize(done + piece));
         require(memory_.copy(buffer.data() + done, static_cast<const char*>(from) + done, piece),
                 "buffer that is shorter than the length of its array");
         done += piece;
@@ -184,7 +179,7 @@ void Importer::read_bytes(const std::vector<const void*>& from, const ArrowForma
     const std::int64_t rows = node.offset + node.length;
     Buffer offsets;
     if (rows == 0 && from[1] == nullptr)
-        must(offsets.resize_zeroed(static_cast<std::size_t>(format.width)));
+        check_allocated(offsets.resize_zeroed(static_cast<std::size_t>(format.width)));
     else
         offsets = copy(from[1], rows + 1, format.width);
     const auto size_of = [&](const auto* ends) -> std::int64_t {

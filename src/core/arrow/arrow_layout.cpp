@@ -1,5 +1,4 @@
 // Converts the columns of a batch to Arrow's layout; most need no conversion.
-#include <new>
 #include <string>
 #include <utility>
 
@@ -9,10 +8,6 @@
 namespace epe {
 
 namespace {
-
-void must(bool has_memory) {
-    if (!has_memory) throw std::bad_alloc();
-}
 
 void refuse_unusual(const Column& column, const std::string& name) {
     if (column.unusual_count() == 0) return;
@@ -31,7 +26,7 @@ void refuse_unusual(const Column& column, const std::string& name) {
 
 Buffer packed_bools(const Column& column) {
     Buffer bits;
-    must(bits.resize_zeroed((static_cast<std::size_t>(column.length) + 7) / 8));
+    check_allocated(bits.resize_zeroed((static_cast<std::size_t>(column.length) + 7) / 8));
     const auto* const bytes = column.values.as<std::uint8_t>();
     for (std::int64_t row = 0; row < column.length; ++row)
         bits.as<std::uint8_t>()[row >> 3] |=
@@ -90,13 +85,13 @@ void add_texts(const Column& column, std::string (*text_of)(const Column&, std::
                ArrowNode& node) {
     Buffer offsets;
     Buffer bytes;
-    must(offsets.push(std::int64_t{0}));
+    check_allocated(offsets.push(std::int64_t{0}));
     for (std::int64_t row = 0; row < column.length; ++row) {
         if (!column.is_null(row)) {
             const std::string text = text_of(column, row);
-            must(bytes.append(text.data(), text.size()));
+            check_allocated(bytes.append(text.data(), text.size()));
         }
-        must(offsets.push(static_cast<std::int64_t>(bytes.size())));
+        check_allocated(offsets.push(static_cast<std::int64_t>(bytes.size())));
     }
     node.buffers.push_back(std::move(offsets));
     node.buffers.push_back(std::move(bytes));
@@ -104,7 +99,7 @@ void add_texts(const Column& column, std::string (*text_of)(const Column&, std::
 
 /// Offsets of an empty column may be missing; Arrow wants the first.
 Buffer complete_offsets(Buffer offsets) {
-    if (offsets.empty()) must(offsets.push(std::int64_t{0}));
+    if (offsets.empty()) check_allocated(offsets.push(std::int64_t{0}));
     return offsets;
 }
 
@@ -138,7 +133,7 @@ int dimensions_of(const Column& column, const std::string& name) {
 /// The one-dimensional list inside a multidimensional one: each run of `sizes[dimension]` elements.
 ArrowNode wrap_dimension(const Column& column, int dimension, ArrowNode inner) {
     Buffer offsets;
-    must(offsets.push(std::int64_t{0}));
+    check_allocated(offsets.push(std::int64_t{0}));
     const auto* const shapes = column.shapes.as<ListShape>();
     std::int64_t end = 0;
     std::int64_t length = 0;
@@ -148,7 +143,7 @@ ArrowNode wrap_dimension(const Column& column, int dimension, ArrowNode inner) {
         for (int outer = 0; outer < dimension; ++outer) runs *= shapes[row].sizes[outer];
         for (; runs > 0; --runs, ++length) {
             end += shapes[row].sizes[dimension];
-            must(offsets.push(end));
+            check_allocated(offsets.push(end));
         }
     }
     ArrowNode node;
@@ -173,12 +168,12 @@ void add_list(Column& column, const std::string& name, ArrowNode& node) {
         for (int dimension = dimensions - 1; dimension > 0; --dimension)
             inner = wrap_dimension(column, dimension, std::move(inner));
         Buffer offsets;
-        must(offsets.push(std::int64_t{0}));
+        check_allocated(offsets.push(std::int64_t{0}));
         std::int64_t end = 0;
         for (std::int64_t row = 0; row < column.length; ++row) {
             const ListShape& shape = column.shapes.as<ListShape>()[row];
             if (!column.is_null(row) && shape.dimensions > 0) end += shape.sizes[0];
-            must(offsets.push(end));
+            check_allocated(offsets.push(end));
         }
         node.buffers.push_back(std::move(offsets));
     }
@@ -244,7 +239,7 @@ ArrowNode make_arrow_node(Column column, const std::string& name) {
     // is_null() needs the validity until the values are done.
     Buffer validity;
     if (column.null_count != 0)
-        must(validity.append(column.validity.data(), column.validity.size()));
+        check_allocated(validity.append(column.validity.data(), column.validity.size()));
     node.buffers.push_back(std::move(validity));
     switch (column.type.kind) {
         case Kind::kBool:

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <new>
 #include <utility>
 
 namespace epe {
@@ -117,5 +118,10 @@ class Buffer {
     std::size_t capacity_ = 0;
     Lease* lease_ = nullptr;  // of borrowed memory
 };
+
+/// For callers of buffers and builders that may throw: false means that memory is exhausted.
+inline void check_allocated(bool is_done) {
+    if (!is_done) throw std::bad_alloc();
+}
 
 }  // namespace epe

@@ -66,11 +66,8 @@ std::string sqlstate_of(PyObject* exception) {
 /// Message and traceback as formatted by the runtime module `errors`.
 void describe(PyObject* exception, ErrorReport& report) {
     try {
-        static PyObject* describe_function = nullptr;
-        if (describe_function == nullptr)
-            describe_function =
-                attribute(import_module("_oml_epe_runtime.errors").get(), "describe").release();
-        const Ref answer = call(describe_function, Ref::borrow(exception));
+        static constinit ImportedObject describe_function{"_oml_epe_runtime.errors", "describe"};
+        const Ref answer = call(describe_function.get(), Ref::borrow(exception));
         report.message = utf8(PyTuple_GetItem(answer.get(), 0));
         report.context = utf8(PyTuple_GetItem(answer.get(), 1));
     } catch (const ScriptError&) {
@@ -82,11 +79,8 @@ void describe(PyObject* exception, ErrorReport& report) {
 /// Help for common mistakes: a hint, or the missing module.
 void add_help(PyObject* exception, ErrorReport& report) {
     try {
-        static PyObject* help_function = nullptr;
-        if (help_function == nullptr)
-            help_function =
-                attribute(import_module("_oml_epe_runtime.errors").get(), "help_of").release();
-        const Ref answer = call(help_function, Ref::borrow(exception));
+        static constinit ImportedObject help_function{"_oml_epe_runtime.errors", "help_of"};
+        const Ref answer = call(help_function.get(), Ref::borrow(exception));
         report.hint = utf8(PyTuple_GetItem(answer.get(), 0));
         report.missing_module = utf8(PyTuple_GetItem(answer.get(), 1));
     } catch (const ScriptError&) {

@@ -87,6 +87,24 @@ inline Ref attribute(PyObject* object, const char* name) {
 }
 inline Ref import_module(const char* name) { return Ref::steal(PyImport_ImportModule(name)); }
 
+/// An attribute of a module, which is imported at the first use. Never released, like the module: a
+/// static object without a destructor (architecture.md, "Ownership").
+class ImportedObject {
+   public:
+    constexpr ImportedObject(const char* module, const char* name) noexcept
+        : module_(module), name_(name) {}
+    /// Borrowed. Throws ScriptError if the import fails; the next call tries again.
+    PyObject* get() {
+        if (object_ == nullptr) object_ = attribute(import_module(module_).get(), name_).release();
+        return object_;
+    }
+
+   private:
+    const char* module_;
+    const char* name_;
+    PyObject* object_ = nullptr;
+};
+
 /// Calls with positional arguments.
 template <typename... Arguments>
 Ref call(PyObject* callable, const Arguments&... arguments) {

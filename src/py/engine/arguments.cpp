@@ -16,11 +16,7 @@ bool is_empty_object(std::string_view json) noexcept {
     return json.find_first_not_of(" \t\r\n{}") == std::string_view::npos;
 }
 
-PyObject* loads_function() {
-    static PyObject* function = nullptr;
-    if (function == nullptr) function = attribute(import_module("json").get(), "loads").release();
-    return function;
-}
+constinit ImportedObject json_loads{"json", "loads"};
 
 }  // namespace
 
@@ -45,7 +41,7 @@ PyObject* Arguments::next() {
 }
 
 void Arguments::parse() {
-    const Ref all = call(loads_function(), to_python(plan_.arguments_json));
+    const Ref all = call(json_loads.get(), to_python(plan_.arguments_json));
     values_ = Ref::steal(PyDict_New());
     is_shareable_ = true;
     if (pickled_) {

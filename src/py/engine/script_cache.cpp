@@ -9,11 +9,7 @@ namespace {
 /// drops scripts forever must not grow.
 constexpr int kMostLoads = 1000;
 
-PyObject* scripts_function(PyObject*& cache, const char* name) {
-    if (cache == nullptr)
-        cache = attribute(import_module("_oml_epe_runtime.scripts").get(), name).release();
-    return cache;
-}
+constexpr const char* kScripts = "_oml_epe_runtime.scripts";
 
 /// (owner, name) -> (version, function). A dict, because static C++ objects with destructors are
 /// not allowed (architecture.md, "Ownership").
@@ -44,17 +40,17 @@ Ref find_loaded_script(const Script& script) {
 }
 
 Ref load_script(const Script& script) {
-    static PyObject* load = nullptr;
-    static PyObject* forget_all = nullptr;
+    static constinit ImportedObject load{kScripts, "load"};
+    static constinit ImportedObject forget_all{kScripts, "forget_all"};
     static int loads = 0;
     PyObject* const scripts = loaded_scripts();
     if (++loads > kMostLoads) {
         loads = 1;
         PyDict_Clear(scripts);
-        call(scripts_function(forget_all, "forget_all"));
+        call(forget_all.get());
     }
-    Ref function = call(scripts_function(load, "load"), to_python(script.owner),
-                        to_python(script.name), to_python(script.source));
+    Ref function =
+        call(load.get(), to_python(script.owner), to_python(script.name), to_python(script.source));
     const Ref version = Ref::steal(PyLong_FromUnsignedLongLong(script.version));
     const Ref loaded = Ref::steal(PyTuple_Pack(2, version.get(), function.get()));
     checked(PyDict_SetItem(scripts, key_of(script).get(), loaded.get()));
@@ -62,8 +58,8 @@ Ref load_script(const Script& script) {
 }
 
 void check_source(const std::string& name, const std::string& source) {
-    static PyObject* check = nullptr;
-    call(scripts_function(check, "check"), to_python(name), to_python(source));
+    static constinit ImportedObject check{kScripts, "check"};
+    call(check.get(), to_python(name), to_python(source));
 }
 
 }  // namespace epe::py

@@ -57,16 +57,25 @@ class ScriptEngine final : public Engine {
     std::int64_t python_ = 0;  // nanoseconds in the script's function
 };
 
+/// Runs a piece of Python. If the script has forked the process meanwhile, the child ends here,
+/// whether the piece has failed or not.
+template <typename Body>
+void run_python(Body&& body) {
+    try {
+        std::forward<Body>(body)();
+    } catch (...) {
+        Activation::end_forked_child();
+        throw;
+    }
+    Activation::end_forked_child();
+}
+
 /// Runs a piece of Python. A failure becomes an Error with its location; afterwards, a kept
 /// exception of PostgreSQL or a pending interrupt is processed.
 template <typename Body>
 void ScriptEngine::python_step(Activation& active, const Call* call, Body&& body) {
-    struct Return {
-        ~Return() { Activation::end_forked_child(); }
-    };
     try {
-        const Return from_python;
-        std::forward<Body>(body)();
+        run_python(std::forward<Body>(body));
     } catch (const ScriptError&) {
         if (active.is_doomed()) {  // PostgreSQL's error takes precedence over the script's
             PyErr_Clear();

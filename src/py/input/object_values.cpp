@@ -19,30 +19,24 @@ Ref text_at(const Column& column, std::int64_t row) {
         std::string_view(column.bytes_at(row), static_cast<std::size_t>(column.bytes_length(row))));
 }
 
-/// A function of the standard library, imported once.
-PyObject* library_function(PyObject*& cache, const char* module, const char* name) {
-    if (cache == nullptr) cache = attribute(import_module(module).get(), name).release();
-    return cache;
-}
-
 Ref make_decimal(const Ref& text) {
-    static PyObject* type = nullptr;
-    return call(library_function(type, "decimal", "Decimal"), text);
+    static constinit ImportedObject type{"decimal", "Decimal"};
+    return call(type.get(), text);
 }
 
 Ref parse_json(const Ref& text) {
-    static PyObject* function = nullptr;
-    return call(library_function(function, "json", "loads"), text);
+    static constinit ImportedObject loads{"json", "loads"};
+    return call(loads.get(), text);
 }
 
 Ref make_uuid(const char* bytes) {
-    static PyObject* type = nullptr;
+    static constinit ImportedObject type{"uuid", "UUID"};
     static PyObject* names = nullptr;
     if (names == nullptr) names = Ref::steal(Py_BuildValue("(s)", "bytes")).release();
     const Ref value = Ref::steal(PyBytes_FromStringAndSize(bytes, kUuidBytes));
     PyObject* const arguments[] = {nullptr, value.get()};
-    return Ref::steal(PyObject_Vectorcall(library_function(type, "uuid", "UUID"), arguments + 1,
-                                          PY_VECTORCALL_ARGUMENTS_OFFSET, names));
+    return Ref::steal(
+        PyObject_Vectorcall(type.get(), arguments + 1, PY_VECTORCALL_ARGUMENTS_OFFSET, names));
 }
 
 /// PostgreSQL's text of an unusual value; empty when the value is an ordinary one.

@@ -208,17 +208,14 @@ bool may_carry_names(const Objects& values) noexcept {
 /// The values, with those that have field names converted to dicts by runtime/results.py. Runs
 /// Python code.
 Ref with_names(const Objects& values, const std::vector<Field>& fields) {
-    static PyObject* function = nullptr;  // never released, like its module
-    if (function == nullptr)
-        function =
-            attribute(import_module("_oml_epe_runtime.results").get(), "composites").release();
+    static constinit ImportedObject composites{"_oml_epe_runtime.results", "composites"};
     const Ref list = Ref::steal(PyList_New(values.count));
     for (std::int64_t i = 0; i < values.count; ++i)
         PyList_SET_ITEM(list.get(), i, Ref::borrow(values[i]).release());
     const Ref names = Ref::steal(PyList_New(0));
     for (const Field& field : fields)
         checked(PyList_Append(names.get(), to_python(field.name).get()));
-    Ref plain = call(function, list, names);
+    Ref plain = call(composites.get(), list, names);
     if (!PyList_CheckExact(plain.get()) || PyList_GET_SIZE(plain.get()) != values.count)
         throw Error(sqlstate::kInvalidArgument, "composite values that change while they are read");
     return plain;

@@ -22,7 +22,8 @@ class ListWriter {
         : target_(target), element_kind_(target.field.type.fields[0].type.kind) {
         column_.type.kind = Kind::kList;
         column_.length = rows;
-        must(column_.offsets.resize(static_cast<std::size_t>(rows + 1) * sizeof(std::int64_t)));
+        check_allocated(
+            column_.offsets.resize(static_cast<std::size_t>(rows + 1) * sizeof(std::int64_t)));
         column_.offsets.as<std::int64_t>()[0] = 0;
     }
 
@@ -42,7 +43,8 @@ class ListWriter {
     }
     void end_row(const ListShape& shape, std::int64_t element_count) {
         if (shape.dimensions > 1 && column_.shapes.empty()) write_plain_shapes();
-        if (shape.dimensions > 1 || !column_.shapes.empty()) must(column_.shapes.push(shape));
+        if (shape.dimensions > 1 || !column_.shapes.empty())
+            check_allocated(column_.shapes.push(shape));
         column_.offsets.as<std::int64_t>()[++row_] = element_count;
     }
     Column finish() {
@@ -90,7 +92,7 @@ void ListWriter::write_plain_shapes() {
         ListShape shape{};
         shape.sizes[0] = static_cast<std::int32_t>(ends[row + 1] - ends[row]);
         shape.dimensions = shape.sizes[0] > 0 ? 1 : 0;
-        must(column_.shapes.push(shape));
+        check_allocated(column_.shapes.push(shape));
     }
 }
 

@@ -25,10 +25,8 @@ namespace {
 
 /// JSON text of any value; the encoder is runtime/render.py's.
 Ref to_json(PyObject* value, const Place& place, std::int64_t index) {
-    static PyObject* encoder = nullptr;  // never released, like its module
-    if (encoder == nullptr)
-        encoder = attribute(import_module("_oml_epe_runtime.render").get(), "to_value").release();
-    PyObject* const text = PyObject_CallFunctionObjArgs(encoder, value, nullptr);
+    static constinit ImportedObject encoder{"_oml_epe_runtime.render", "to_value"};
+    PyObject* const text = PyObject_CallFunctionObjArgs(encoder.get(), value, nullptr);
     if (text == nullptr) fail_json(place, index);
     return Ref::steal(text);
 }
@@ -145,10 +143,7 @@ Column column_of_texts(const Objects& values, const Target& target) {
 }
 
 Column column_of_hstores(const Objects& values, const Target& target) {
-    static PyObject* encoder = nullptr;  // never released, like its module
-    if (encoder == nullptr)
-        encoder =
-            attribute(import_module("_oml_epe_runtime.results").get(), "hstore_text").release();
+    static constinit ImportedObject encoder{"_oml_epe_runtime.results", "hstore_text"};
     BytesWriter writer(Kind::kText, values.count);
     Classifier classifier(false);
     for (std::int64_t i = 0; i < values.count; ++i) {
@@ -157,7 +152,7 @@ Column column_of_hstores(const Objects& values, const Target& target) {
             writer.append_null();
             continue;
         }
-        const Ref text = call(encoder, value);  // None for what is no hstore
+        const Ref text = call(encoder.get(), value);  // None for what is no hstore
         if (text.get() == Py_None) fail_type(target, value.get(), i);
         writer.append_text(text.get(), target.place, i);
     }

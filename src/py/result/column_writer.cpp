@@ -31,13 +31,13 @@ Column fixed_column(Kind kind, std::int64_t rows) {
     Column column;
     column.type.kind = kind;
     column.length = rows;
-    must(column.values.resize(static_cast<std::size_t>(rows) * fixed_width(kind)));
+    check_allocated(column.values.resize(static_cast<std::size_t>(rows) * fixed_width(kind)));
     return column;
 }
 
 void mark_null(Column& column, std::int64_t row) {
     if (column.validity.empty()) {
-        must(column.validity.resize((static_cast<std::size_t>(column.length) + 7) / 8));
+        check_allocated(column.validity.resize((static_cast<std::size_t>(column.length) + 7) / 8));
         std::memset(column.validity.data(), 0xFF, column.validity.size());
     }
     column.validity.as<std::uint8_t>()[row >> 3] &=
@@ -54,7 +54,8 @@ void mark_nans_of(Column& column) {
     std::int64_t count = 0;
     for (std::int64_t row = 0; row < column.length; ++row) count += values[row] != values[row];
     if (count == 0) return;
-    must(column.validity.resize_zeroed((static_cast<std::size_t>(column.length) + 7) / 8));
+    check_allocated(
+        column.validity.resize_zeroed((static_cast<std::size_t>(column.length) + 7) / 8));
     auto* const bits = column.validity.as<std::uint8_t>();
     for (std::int64_t row = 0; row < column.length; ++row)
         bits[row >> 3] |= static_cast<std::uint8_t>((values[row] == values[row] ? 1U : 0U)
@@ -123,7 +124,8 @@ std::string decimal_text(PyObject* value) {
 BytesWriter::BytesWriter(Kind kind, std::int64_t rows) {
     column_.type.kind = kind;
     column_.length = rows;
-    must(column_.offsets.resize(static_cast<std::size_t>(rows + 1) * sizeof(std::int64_t)));
+    check_allocated(
+        column_.offsets.resize(static_cast<std::size_t>(rows + 1) * sizeof(std::int64_t)));
     column_.offsets.as<std::int64_t>()[0] = 0;
 }
 
@@ -132,7 +134,7 @@ void BytesWriter::add(std::string_view bytes) {
     constexpr std::size_t kPiece = std::size_t{4} << 20;
     do {
         const std::string_view piece = bytes.substr(0, kPiece);
-        must(column_.values.append(piece.data(), piece.size()));
+        check_allocated(column_.values.append(piece.data(), piece.size()));
         bytes.remove_prefix(piece.size());
         unchecked_ += piece.size();
         if (unchecked_ < kPiece) continue;

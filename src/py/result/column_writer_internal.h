@@ -43,9 +43,6 @@ class Place {
     const Buffer* offsets_ = nullptr;
 };
 
-inline void must(bool has_memory) {
-    if (!has_memory) throw std::bad_alloc();
-}
 /// An empty column of fixed-width values, of `rows` rows; values are not initialised.
 Column fixed_column(Kind kind, std::int64_t rows);
 /// Sets a row to NULL in `validity`; the caller sets the value slot.

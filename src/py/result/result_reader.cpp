@@ -3,53 +3,21 @@
 
 #include <algorithm>
 #include <cmath>
-#include <new>
 #include <optional>
 #include <utility>
 
 #include "core/batch/batch_builder.h"
 #include "py/base/error_internal.h"
 #include "py/result/column_from_python_internal.h"
-#include "py/result/column_writer_internal.h"
+#include "py/result/figure_rows_internal.h"
 #include "py/result/figures_internal.h"
+#include "py/result/pickle_rows_internal.h"
 #include "py/result/reachable_memory_internal.h"
+#include "py/result/result_columns_internal.h"
 
 namespace epe::py {
 
 namespace {
-
-void require(bool is_done) {
-    if (!is_done) throw std::bad_alloc();
-}
-
-/// UTF-8 of a str that becomes a value: a str of a subclass may contain anything.
-std::string_view result_text(PyObject* text) {
-    const Field field{"value", {Kind::kText, {}}};
-    return checked_utf8(Ref::borrow(text).get(), Place(field, 0), 0);
-}
-
-/// A column of a result, appended to row by row.
-class TextColumn {
-   public:
-    explicit TextColumn(Kind kind = Kind::kText) : builder_(ColumnType{kind, {}}, false) {}
-    void add(std::string_view text) { require(builder_.append_bytes(text.data(), text.size())); }
-    void add(const std::optional<std::string>& text) {
-        if (text)
-            add(std::string_view(*text));
-        else
-            require(builder_.append_null());
-    }
-    void add_python(PyObject* text) {
-        if (text == Py_None)
-            require(builder_.append_null());
-        else
-            add(result_text(text));
-    }
-    Column finish() { return builder_.finish(); }
-
-   private:
-    ColumnBuilder builder_;
-};
 
 /// The one row (NAME, VALUE) of the formats that render a result as text.
 Batch name_and_value(const Call& call, std::string_view value, const OutputShape& shape) {
@@ -65,11 +33,6 @@ Batch name_and_value(const Call& call, std::string_view value, const OutputShape
     return batch;
 }
 
-PyObject* runtime_function(PyObject*& cache, const char* module, const char* name) {
-    if (cache == nullptr) cache = attribute(import_module(module).get(), name).release();
-    return cache;
-}
-
 /// The column that column_from_python would make of an int or a float for a numeric target, without
 /// the detour through a list. nullopt for a value that needs closer inspection.
 std::optional<Column> plain_number(PyObject* result, const Field& target) {
@@ -79,12 +42,12 @@ std::optional<Column> plain_number(PyObject* result, const Field& target) {
         const long long value = PyLong_AsLongLongAndOverflow(result, &overflow);
         if (overflow != 0) return std::nullopt;
         ColumnBuilder builder(Kind::kInt64, false);
-        require(builder.append(std::int64_t{value}));
+        check_allocated(builder.append(std::int64_t{value}));
         return builder.finish();
     }
     if (PyFloat_CheckExact(result) && !std::isnan(PyFloat_AS_DOUBLE(result))) {
         ColumnBuilder builder(Kind::kFloat64, false);
-        require(builder.append(PyFloat_AS_DOUBLE(result)));
+        check_allocated(builder.append(PyFloat_AS_DOUBLE(result)));
         return builder.finish();
     }
     return std::nullopt;
@@ -180,130 +143,23 @@ Batch ResultFormat::last_items(const Ref& items, std::int64_t first_row) {
 
 Ref ResultFormat::limited(Ref result) const {
     if (shape_.most_items == 0) return result;
-    static PyObject* limit = nullptr;
-    return call(runtime_function(limit, "_oml_epe_runtime.render", "limited"), result,
-                Ref::steal(PyLong_FromLongLong(shape_.most_items)));
+    static constinit ImportedObject limited_function{"_oml_epe_runtime.render", "limited"};
+    return call(limited_function.get(), result, Ref::steal(PyLong_FromLongLong(shape_.most_items)));
 }
 
 Batch ResultFormat::json(const Ref& result, const Call& call_of_result, bool& is_frame) {
-    static PyObject* to_json = nullptr;
-    const Ref answer =
-        call(runtime_function(to_json, "_oml_epe_runtime.render", "to_json"), result);
+    static constinit ImportedObject to_json{"_oml_epe_runtime.render", "to_json"};
+    const Ref answer = call(to_json.get(), result);
     is_frame = checked(PyObject_IsTrue(PyTuple_GetItem(answer.get(), 1))) == 1;
     return name_and_value(call_of_result, result_text(PyTuple_GetItem(answer.get(), 0)), shape_);
 }
 
 Batch ResultFormat::xml(const Ref& result, const Call& call_of_result) {
-    static PyObject* to_xml = nullptr;
+    static constinit ImportedObject to_xml{"_oml_epe_runtime.render", "to_xml"};
     const Ref figures = wants_figures() ? captured_figures(result) : Ref::steal(PyList_New(0));
-    const Ref text = call(runtime_function(to_xml, "_oml_epe_runtime.render", "to_xml"),
-                          wants_figures() ? without_drawing(result) : result.copy(), figures);
+    const Ref text =
+        call(to_xml.get(), wants_figures() ? without_drawing(result) : result.copy(), figures);
     return name_and_value(call_of_result, result_text(text.get()), shape_);
-}
-
-namespace {
-
-/// Builds the rows of 'PNG'.
-class FigureRows {
-   public:
-    explicit FigureRows(const OutputShape& shape) { batch_.schema = &shape.columns; }
-
-    /// A row without a figure.
-    void add(const Call& call, const Ref& value) {
-        start_row(call, value);
-        require(id_.append_null());
-        title_.add(std::nullopt);
-        image_.add(std::nullopt);
-    }
-    void add(const Call& call, const Ref& value, std::int64_t id, PyObject* figure) {
-        start_row(call, value);
-        require(id_.append(id));
-        title_.add_python(Ref::borrow(PyTuple_GetItem(figure, 0)).get());
-        char* bytes = nullptr;
-        Py_ssize_t size = 0;
-        const Ref image = Ref::borrow(PyTuple_GetItem(figure, 1));
-        checked(PyBytes_AsStringAndSize(image.get(), &bytes, &size));
-        image_.add(std::string_view(bytes, static_cast<std::size_t>(size)));
-    }
-    Batch finish() {
-        batch_.columns.push_back(name_.finish());
-        batch_.columns.push_back(id_.finish());
-        batch_.columns.push_back(value_.finish());
-        batch_.columns.push_back(title_.finish());
-        batch_.columns.push_back(image_.finish());
-        return std::move(batch_);
-    }
-
-   private:
-    void start_row(const Call& call, const Ref& value) {
-        ++batch_.length;
-        name_.add(call.name);
-        value_.add_python(value.get());
-    }
-
-    Batch batch_{};
-    TextColumn name_;
-    ColumnBuilder id_{ColumnType{Kind::kInt64, {}}, false};
-    TextColumn value_{Kind::kJson};
-    TextColumn title_;
-    TextColumn image_{Kind::kBinary};
-};
-
-}  // namespace
-
-Batch ResultFormat::png(const Ref& result, const Call& call_of_result) {
-    const Ref figures = captured_figures(result);
-    const Py_ssize_t count = PyList_Size(figures.get());
-    if (count < 0) throw ScriptError();
-    FigureRows rows(shape_);
-    if (count == 0 && !controls_.always_gives_row) return rows.finish();
-    static PyObject* to_value = nullptr;
-    const Ref shown = without_drawing(result);
-    // A drawing has no value but its image. None has JSON's, as ever.
-    const Ref value =
-        shown.get() == Py_None && result.get() != Py_None
-            ? Ref::none()
-            : call(runtime_function(to_value, "_oml_epe_runtime.render", "to_value"), result);
-    if (count == 0) rows.add(call_of_result, value);
-    for (Py_ssize_t i = 0; i < count; ++i)
-        rows.add(call_of_result, value, i + 1, PyList_GET_ITEM(figures.get(), i));
-    return rows.finish();
-}
-
-Ref ResultFormat::pickle(const Ref& result) {
-    const Ref figures = wants_figures() ? captured_figures(result) : Ref::steal(PyList_New(0));
-    if (shape_.form == OutputFormat::Form::kStored) {
-        static PyObject* store = nullptr;
-        return call(runtime_function(store, "_oml_epe_runtime.pickles", "store"), result, figures);
-    }
-    static PyObject* dump = nullptr;
-    return call(runtime_function(dump, "_oml_epe_runtime.pickles", "dump"), result, figures);
-}
-
-Batch ResultFormat::pickle_piece(PyObject* piece, std::int64_t number, const Call& call_of_result) {
-    ColumnBuilder call_number(Kind::kInt64, false);
-    require(call_number.append(call_of_result.number));
-    TextColumn name;
-    name.add(call_of_result.name);
-    ColumnBuilder piece_number(Kind::kInt64, false);
-    require(piece_number.append(number));
-    TextColumn data(Kind::kBinary);
-    Py_buffer bytes{};
-    checked(PyObject_GetBuffer(piece, &bytes, PyBUF_SIMPLE));
-    struct Release {
-        Py_buffer& buffer;
-        ~Release() { PyBuffer_Release(&buffer); }
-    } const release{bytes};
-    data.add(
-        std::string_view(static_cast<const char*>(bytes.buf), static_cast<std::size_t>(bytes.len)));
-    Batch batch;
-    batch.schema = &shape_.columns;
-    batch.length = 1;
-    batch.columns.push_back(call_number.finish());
-    batch.columns.push_back(name.finish());
-    batch.columns.push_back(piece_number.finish());
-    batch.columns.push_back(data.finish());
-    return batch;
 }
 
 ResultReader::ResultReader(ResultFormat& format, const Call& call_of_result, Ref result)
@@ -320,8 +176,9 @@ bool ResultReader::next(CallResult& piece) {
     piece.call_name = call_.name;
     if (format_.shape().form == OutputFormat::Form::kPickle ||
         format_.shape().form == OutputFormat::Form::kStored) {
-        if (!pieces_) pieces_ = format_.pickle(std::exchange(result_, Ref()));
-        piece.batch = format_.pickle_piece(PyList_GetItem(pieces_.get(), rows_), rows_ + 1, call_);
+        if (!pieces_) pieces_ = pickle_result(std::exchange(result_, Ref()));
+        piece.batch = pickle_row(PyList_GetItem(pieces_.get(), rows_), rows_ + 1, call_,
+                                 format_.shape().columns);
         ++rows_;
         is_done_ = rows_ == PyList_Size(pieces_.get());
         return true;
@@ -348,6 +205,13 @@ bool ResultReader::next(CallResult& piece) {
     return true;
 }
 
+Ref ResultReader::pickle_result(const Ref& result) const {
+    const Ref figures =
+        format_.wants_figures() ? captured_figures(result) : Ref::steal(PyList_New(0));
+    return format_.shape().form == OutputFormat::Form::kStored ? stored_pickle(result, figures)
+                                                               : dumped_pickle(result, figures);
+}
+
 Batch ResultReader::read_whole(bool& is_frame) {
     const Ref result = format_.limited(std::exchange(result_, Ref()));
     switch (format_.shape().form) {
@@ -356,7 +220,7 @@ Batch ResultReader::read_whole(bool& is_frame) {
         case OutputFormat::Form::kXml:
             return format_.xml(result, call_);
         case OutputFormat::Form::kPng:
-            return format_.png(result, call_);
+            return figure_rows(result, call_, format_.shape().columns, format_.always_gives_row());
         default:
             return format_.relational(result, 0);
     }

@@ -13,6 +13,8 @@ class ResultFormat {
 
     const OutputShape& shape() const noexcept { return shape_; }
     bool wants_figures() const noexcept;
+    /// Whether a call without figures has a row in a result of figures.
+    bool always_gives_row() const noexcept { return controls_.always_gives_row; }
     /// One result as rows of a relational shape.
     Batch relational(const Ref& result, std::int64_t first_row);
     /// One item of a generator as rows. `items` is empty before the first item and stores the
@@ -25,12 +27,6 @@ class ResultFormat {
     /// The one row of a JSON or XML shape.
     Batch json(const Ref& result, const Call& call, bool& is_frame);
     Batch xml(const Ref& result, const Call& call);
-    /// One row per figure.
-    Batch png(const Ref& result, const Call& call);
-    /// The pickle of a result, a list of bytes-like pieces.
-    Ref pickle(const Ref& result);
-    /// The row of one piece, counted from 1.
-    Batch pickle_piece(PyObject* piece, std::int64_t number, const Call& call);
 
    private:
     bool is_plain_scalar(PyObject* result) const noexcept;
@@ -55,6 +51,7 @@ class ResultReader {
     bool next(CallResult& piece);
 
    private:
+    Ref pickle_result(const Ref& result) const;
     Batch read_whole(bool& is_frame);
 
     ResultFormat& format_;

@@ -77,7 +77,9 @@ class ResultError(Error):
         self.hint = ""
 
 
-def relational(result: Any, names: Sequence[str], kinds: Sequence[str], is_scalar: bool) -> Columns:
+def relational(
+    result: Any, names: Sequence[str], kinds: Sequence[str], by_position: bool
+) -> Columns:
     """Convert a result to columns.
 
     Parameters
@@ -86,8 +88,8 @@ def relational(result: Any, names: Sequence[str], kinds: Sequence[str], is_scala
         What the script returned.
     names, kinds : Sequence[str]
         The requested columns and their kinds, as returned by kind_name of core.
-    is_scalar : bool
-        The columns are matched by position: a single one without a name, or a prototype's.
+    by_position : bool
+        Whether columns are matched by position: a single one without a name, or a prototype's.
 
     Returns
     -------
@@ -99,7 +101,7 @@ def relational(result: Any, names: Sequence[str], kinds: Sequence[str], is_scala
     if handler is None:
         handler = _find_handler(type(result))
     try:
-        return handler(result, names, kinds, is_scalar)
+        return handler(result, names, kinds, by_position)
     except ResultError as error:
         if not error.hint:
             error.hint = _fitting_list(result)
@@ -122,11 +124,11 @@ def _check_width(width: int, names: Sequence[str]) -> None:
         )
 
 
-def _none(result: Any, names: Sequence[str], kinds: Sequence[str], is_scalar: bool) -> Columns:
+def _none(result: Any, names: Sequence[str], kinds: Sequence[str], by_position: bool) -> Columns:
     return [[] for _ in names], 0
 
 
-def _scalar(result: Any, names: Sequence[str], kinds: Sequence[str], is_scalar: bool) -> Columns:
+def _scalar(result: Any, names: Sequence[str], kinds: Sequence[str], by_position: bool) -> Columns:
     if len(names) != 1:
         raise ResultError(
             f"the function returned one value of type {type(result).__name__}, "
@@ -192,18 +194,18 @@ def _is_value_dict(value: Any, names: Sequence[str], kinds: Sequence[str]) -> bo
     )
 
 
-def _tuple(result: tuple, names: Sequence[str], kinds: Sequence[str], is_scalar: bool) -> Columns:
+def _tuple(result: tuple, names: Sequence[str], kinds: Sequence[str], by_position: bool) -> Columns:
     labels = _labels_of(result)
-    if labels is not None and not is_scalar and _has_name(labels, names):
-        return _dict(dict(zip(labels, result)), names, kinds, is_scalar)
+    if labels is not None and not by_position and _has_name(labels, names):
+        return _dict(dict(zip(labels, result)), names, kinds, by_position)
     shapes = [_is_list_like(value) for value in result]
     if True not in shapes:
         if result and all(map(_is_named, result)):
-            return _sequence(list(result), names, kinds, is_scalar)
+            return _sequence(list(result), names, kinds, by_position)
     elif len(result) != len(names) or any(
         is_list and kind not in _CONTAINER_KINDS for is_list, kind in zip(shapes, kinds)
     ):
-        return _sequence(list(result), names, kinds, is_scalar)
+        return _sequence(list(result), names, kinds, by_position)
     if len(result) != len(names):
         raise ResultError(
             f"the function returned a tuple of {_plural(len(result), 'value')}, "
@@ -214,12 +216,14 @@ def _tuple(result: tuple, names: Sequence[str], kinds: Sequence[str], is_scalar:
 
 
 def _iterable(
-    result: Iterable, names: Sequence[str], kinds: Sequence[str], is_scalar: bool
+    result: Iterable, names: Sequence[str], kinds: Sequence[str], by_position: bool
 ) -> Columns:
-    return _sequence(list(result), names, kinds, is_scalar)
+    return _sequence(list(result), names, kinds, by_position)
 
 
-def _sequence(result: list, names: Sequence[str], kinds: Sequence[str], is_scalar: bool) -> Columns:
+def _sequence(
+    result: list, names: Sequence[str], kinds: Sequence[str], by_position: bool
+) -> Columns:
     # Numbers and texts, the usual elements, need not be checked individually.
     types = set(map(type, result))
     if types <= _SCALARS:
@@ -231,7 +235,7 @@ def _sequence(result: list, names: Sequence[str], kinds: Sequence[str], is_scala
             else _none(result, names, kinds, False)
         )
     if any(issubclass(kind, dict) or _may_be_named(kind) for kind in types):
-        columns = _named_rows(result, names, kinds, is_scalar)
+        columns = _named_rows(result, names, kinds, by_position)
         if columns is not None:
             return columns
     if len(names) == 1 and kinds[0] == "list":
@@ -373,20 +377,20 @@ def _has_name(labels: Sequence[Any], names: Sequence[str]) -> bool:
     return any(name.casefold() in folded for name in names)
 
 
-def _row(labels: Sequence[Any], value: Any, names: Sequence[str], is_scalar: bool) -> Columns:
+def _row(labels: Sequence[Any], value: Any, names: Sequence[str], by_position: bool) -> Columns:
     """One row with names."""
     values = _values_of(value, labels)
-    return [[values[position]] for position in _positions(labels, names, is_scalar)], 1
+    return [[values[position]] for position in _positions(labels, names, by_position)], 1
 
 
-def _record(result: Any, names: Sequence[str], kinds: Sequence[str], is_scalar: bool) -> Columns:
+def _record(result: Any, names: Sequence[str], kinds: Sequence[str], by_position: bool) -> Columns:
     """A Mapping or a dataclass: one row, or one value of a single column."""
     if isinstance(result, Mapping):
-        return _dict(dict(result), names, kinds, is_scalar)
+        return _dict(dict(result), names, kinds, by_position)
     labels = _labels_of(result) or ()
     if len(names) == 1 and not _has_name(labels, names):
-        return _scalar(result, names, kinds, is_scalar)
-    return _dict(dict(zip(labels, _values_of(result, labels))), names, kinds, is_scalar)
+        return _scalar(result, names, kinds, by_position)
+    return _dict(dict(zip(labels, _values_of(result, labels))), names, kinds, by_position)
 
 
 def _is_document(value: Any, labels: Sequence[Any] | None, names: Sequence[str]) -> bool:
@@ -397,7 +401,7 @@ def _is_document(value: Any, labels: Sequence[Any] | None, names: Sequence[str])
 
 
 def _named_rows(
-    result: list, names: Sequence[str], kinds: Sequence[str], is_scalar: bool
+    result: list, names: Sequence[str], kinds: Sequence[str], by_position: bool
 ) -> Columns | None:
     """A list in which rows have names; None when they do not apply to these columns."""
     labels = list(map(_labels_of, result))
@@ -410,16 +414,16 @@ def _named_rows(
         if not any(labels):
             return [result], len(result)
     if all(row is None or isinstance(row, dict) for row in result):
-        return _dicts(result, names, is_scalar)
+        return _dicts(result, names, by_position)
     dicts = [row is None or isinstance(row, Mapping) for row in result]
-    is_found = is_scalar or any(own is not None and _has_name(own, names) for own in labels)
+    is_found = by_position or any(own is not None and _has_name(own, names) for own in labels)
     if not is_found and not any(isinstance(row, Mapping) for row in result):
         sequences = [row is None or _is_list_like(row) for row in result]
         if all(sequences) or len(names) == 1:
             return None  # by position, or values of their own
-    if is_scalar and not all(dicts):
+    if by_position and not all(dicts):
         return None
-    positions = _row_positions(result, labels, names, is_scalar)
+    positions = _row_positions(result, labels, names, by_position)
     rows = [
         _values_by_name(row, own, where, names, number)
         for number, (row, own, where) in enumerate(zip(result, labels, positions), 1)
@@ -427,15 +431,15 @@ def _named_rows(
     return [list(column) for column in zip(*rows)], len(result)
 
 
-def _dicts(result: list, names: Sequence[str], is_scalar: bool) -> Columns:
+def _dicts(result: list, names: Sequence[str], by_position: bool) -> Columns:
     rows: list[dict] = [{} if row is None else row for row in result]
     keys = list(dict.fromkeys(itertools.chain.from_iterable(rows)))
-    positions = _positions(keys, names, is_scalar)
+    positions = _positions(keys, names, by_position)
     return [[row.get(keys[position]) for row in rows] for position in positions], len(rows)
 
 
 def _row_positions(
-    result: list, labels: Sequence[Sequence[Any] | None], names: Sequence[str], is_scalar: bool
+    result: list, labels: Sequence[Sequence[Any] | None], names: Sequence[str], by_position: bool
 ) -> list[Sequence[int | None]]:
     """The position of each name in each row; None where a row lacks it."""
     every: dict[Any, None] = {}
@@ -446,7 +450,9 @@ def _row_positions(
             every.update(dict.fromkeys(own))
             _check_ambiguity(own, names)
     union = list(every)
-    chosen = [union[position] for position in _positions(union, names, is_scalar)] if union else []
+    chosen = (
+        [union[position] for position in _positions(union, names, by_position)] if union else []
+    )
     for own in known:
         places = {label: position for position, label in enumerate(own)}
         known[own] = [places.get(label) for label in chosen]
@@ -541,18 +547,18 @@ def _match(labels: Sequence[Any], names: Sequence[str]) -> Sequence[int]:
     return positions
 
 
-def _positions(labels: Sequence[Any], names: Sequence[str], is_scalar: bool) -> Sequence[int]:
-    if is_scalar:
+def _positions(labels: Sequence[Any], names: Sequence[str], by_position: bool) -> Sequence[int]:
+    if by_position:
         _check_width(len(labels), names)
         return range(len(names))
     return _match(labels, names)
 
 
-def _dict(result: dict, names: Sequence[str], kinds: Sequence[str], is_scalar: bool) -> Columns:
+def _dict(result: dict, names: Sequence[str], kinds: Sequence[str], by_position: bool) -> Columns:
     if _is_value_dict(result, names, kinds):
         return [[result]], 1
     keys = list(result)
-    positions = _positions(keys, names, is_scalar)
+    positions = _positions(keys, names, by_position)
     chosen = [result[keys[position]] for position in positions]
     is_list = list(map(_is_list_like, result.values()))
     if all(kind == "list" for kind in kinds) and all(map(_is_flat, chosen)):
@@ -692,21 +698,21 @@ def _array_column(values: Any) -> Any:
     return values if values.ndim == 1 else list(values)
 
 
-def _ndarray(result: Any, names: Sequence[str], kinds: Sequence[str], is_scalar: bool) -> Columns:
+def _ndarray(result: Any, names: Sequence[str], kinds: Sequence[str], by_position: bool) -> Columns:
     numpy = sys.modules["numpy"]
     if isinstance(result, numpy.ma.core.MaskedConstant):
-        return _scalar(None, names, kinds, is_scalar)
+        return _scalar(None, names, kinds, by_position)
     if not isinstance(result, numpy.ma.MaskedArray):
         # A matrix stays two-dimensional when sliced, a plain array does not.
         result = plain_array(result)
     if result.dtype.names is not None:
         fields = result.reshape(-1)
         labels = result.dtype.names
-        positions = _positions(labels, names, is_scalar)
+        positions = _positions(labels, names, by_position)
         return [_array_column(fields[labels[position]]) for position in positions], len(fields)
     if result.ndim == 0:
         value = result[()] if result.dtype != object else result.item()
-        return relational(value, names, kinds, is_scalar)
+        return relational(value, names, kinds, by_position)
     if len(names) == 1 and kinds[0] == "list":
         if result.ndim == 1 and result.dtype == object:
             return _list_values(list(result))
@@ -722,23 +728,23 @@ def _ndarray(result: Any, names: Sequence[str], kinds: Sequence[str], is_scalar:
     return [_array_column(result[:, position]) for position in range(len(names))], len(result)
 
 
-def _void(result: Any, names: Sequence[str], kinds: Sequence[str], is_scalar: bool) -> Columns:
+def _void(result: Any, names: Sequence[str], kinds: Sequence[str], by_position: bool) -> Columns:
     """A row of a structured array."""
     if result.dtype.names is None:
-        return _scalar(bytes(result), names, kinds, is_scalar)
-    positions = _positions(result.dtype.names, names, is_scalar)
+        return _scalar(bytes(result), names, kinds, by_position)
+    positions = _positions(result.dtype.names, names, by_position)
     return [[result[position]] for position in positions], 1
 
 
 # ------------------------------------------------------------------------------------------ pandas
 
 
-def _frame(result: Any, names: Sequence[str], kinds: Sequence[str], is_scalar: bool) -> Columns:
+def _frame(result: Any, names: Sequence[str], kinds: Sequence[str], by_position: bool) -> Columns:
     labels = checked_codes(result.columns).tolist()
     row_count = len(result)
     if not labels and not row_count:
-        return _none(result, names, kinds, is_scalar)
-    positions = _positions(labels, names, is_scalar)
+        return _none(result, names, kinds, by_position)
+    positions = _positions(labels, names, by_position)
     # The array of a column without its Series; the public interface is ten times slower.
     get_array = getattr(result, "_get_column_array", None)
     if get_array is None:
@@ -751,18 +757,18 @@ def _frame(result: Any, names: Sequence[str], kinds: Sequence[str], is_scalar: b
     ], row_count
 
 
-def _series(result: Any, names: Sequence[str], kinds: Sequence[str], is_scalar: bool) -> Columns:
+def _series(result: Any, names: Sequence[str], kinds: Sequence[str], by_position: bool) -> Columns:
     if len(names) > 1:  # a column cannot be meant: a row of a frame
         labels = _labels_of(result)
-        if labels is not None and (is_scalar or _has_name(labels, names)):
-            return _row(labels, result, names, is_scalar)
+        if labels is not None and (by_position or _has_name(labels, names)):
+            return _row(labels, result, names, by_position)
     return _one_column(_pandas_column(result.array, kinds[0] if kinds else ""), names, len(result))
 
 
 def _multi_index(
-    result: Any, names: Sequence[str], kinds: Sequence[str], is_scalar: bool
+    result: Any, names: Sequence[str], kinds: Sequence[str], by_position: bool
 ) -> Columns:
-    return _frame(checked_codes(result).to_frame(index=False), names, kinds, is_scalar)
+    return _frame(checked_codes(result).to_frame(index=False), names, kinds, by_position)
 
 
 def _pandas_column(values: Any, kind: str) -> Any:
@@ -823,17 +829,17 @@ def _is_frame(value: Any) -> bool:
 
 
 def _arrow_table(
-    result: Any, names: Sequence[str], kinds: Sequence[str], is_scalar: bool
+    result: Any, names: Sequence[str], kinds: Sequence[str], by_position: bool
 ) -> Columns:
     result = validated(result)
-    positions = _positions(result.schema.names, names, is_scalar)
+    positions = _positions(result.schema.names, names, by_position)
     return [
         _arrow_column(result.column(position), kind) for position, kind in zip(positions, kinds)
     ], result.num_rows
 
 
 def _arrow_array(
-    result: Any, names: Sequence[str], kinds: Sequence[str], is_scalar: bool
+    result: Any, names: Sequence[str], kinds: Sequence[str], by_position: bool
 ) -> Columns:
     return _one_column(
         _arrow_column(validated(result), kinds[0] if kinds else ""), names, len(result)
@@ -879,37 +885,37 @@ def _arrow_numpy(values: Any) -> Any:
 
 
 def _arrow_reader(
-    result: Any, names: Sequence[str], kinds: Sequence[str], is_scalar: bool
+    result: Any, names: Sequence[str], kinds: Sequence[str], by_position: bool
 ) -> Columns:
-    return _arrow_table(result.read_all(), names, kinds, is_scalar)
+    return _arrow_table(result.read_all(), names, kinds, by_position)
 
 
 def _arrow_scalar(
-    result: Any, names: Sequence[str], kinds: Sequence[str], is_scalar: bool
+    result: Any, names: Sequence[str], kinds: Sequence[str], by_position: bool
 ) -> Columns:
-    return _scalar(result.as_py(), names, kinds, is_scalar)
+    return _scalar(result.as_py(), names, kinds, by_position)
 
 
 def _arrow_exporter(
-    result: Any, names: Sequence[str], kinds: Sequence[str], is_scalar: bool
+    result: Any, names: Sequence[str], kinds: Sequence[str], by_position: bool
 ) -> Columns:
     """Another library's frame, through the Arrow C interface."""
     if "pyarrow" not in sys.modules and "polars" in sys.modules:
         frame = sys.modules["polars"].DataFrame(checked_stream(result))
-        return _polars_frame(frame, names, kinds, is_scalar)
+        return _polars_frame(frame, names, kinds, by_position)
     try:
         import pyarrow
     except ImportError:
         raise ResultError(
             f"a result of type {type(result).__name__} needs pyarrow, which is not installed"
         ) from None
-    return _arrow_table(pyarrow.table(checked_stream(result)), names, kinds, is_scalar)
+    return _arrow_table(pyarrow.table(checked_stream(result)), names, kinds, by_position)
 
 
 def _polars_frame(
-    result: Any, names: Sequence[str], kinds: Sequence[str], is_scalar: bool
+    result: Any, names: Sequence[str], kinds: Sequence[str], by_position: bool
 ) -> Columns:
-    positions = _positions(result.columns, names, is_scalar)
+    positions = _positions(result.columns, names, by_position)
     columns = result.get_columns()
     return [
         _polars_column(columns[position], kind) for position, kind in zip(positions, kinds)
@@ -917,13 +923,13 @@ def _polars_frame(
 
 
 def _polars_lazy(
-    result: Any, names: Sequence[str], kinds: Sequence[str], is_scalar: bool
+    result: Any, names: Sequence[str], kinds: Sequence[str], by_position: bool
 ) -> Columns:
-    return _polars_frame(result.collect(), names, kinds, is_scalar)
+    return _polars_frame(result.collect(), names, kinds, by_position)
 
 
 def _polars_series(
-    result: Any, names: Sequence[str], kinds: Sequence[str], is_scalar: bool
+    result: Any, names: Sequence[str], kinds: Sequence[str], by_position: bool
 ) -> Columns:
     return _one_column(_polars_column(result, kinds[0] if kinds else ""), names, len(result))
 
@@ -1035,7 +1041,7 @@ def _find_handler(kind: type) -> Handler:
 
 
 def _extension_array(
-    result: Any, names: Sequence[str], kinds: Sequence[str], is_scalar: bool
+    result: Any, names: Sequence[str], kinds: Sequence[str], by_position: bool
 ) -> Columns:
     return _one_column(_pandas_column(result, kinds[0] if kinds else ""), names, len(result))
 
@@ -1197,11 +1203,11 @@ class Items:
     """
 
     def __init__(
-        self, names: Sequence[str], kinds: Sequence[str], is_scalar: bool, has_values: bool
+        self, names: Sequence[str], kinds: Sequence[str], by_position: bool, has_values: bool
     ) -> None:
         self._names = names
         self._kinds = kinds
-        self._is_scalar = is_scalar
+        self._is_scalar = by_position
         self._gives_values: bool | None = True if has_values else None
         self._value_types: set[type] = set()
         self._nulls = 0  # held back: the next item determines their meaning
