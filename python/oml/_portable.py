@@ -22,7 +22,7 @@ import types
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from oml._errors import DatabaseError
+from oml._db.errors import DatabaseError
 
 #: Package by module, if their names differ.
 _PACKAGES_OF_MODULES = {"sklearn": "scikit-learn", "PIL": "pillow"}

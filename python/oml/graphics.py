@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from oml import _session
+from oml._db import connection as db
 from oml.core._base import BaseFrame
 from oml.core._sql import literal
 from oml.core.series import NumericSeries
@@ -44,7 +44,7 @@ def _columns(x: Any) -> list[NumericSeries]:
 def _query(column: NumericSeries, items: Sequence[str], condition: str = "") -> list[Any]:
     rows = f"{column._source.relation} AS t WHERE {_value(column)} IS NOT NULL{condition}"
     sql = f"SELECT {', '.join(items)} FROM {rows}"
-    return list(_session.connection().query(sql)[1])
+    return list(db.connection().query(sql)[1])
 
 
 def _value(column: NumericSeries) -> str:

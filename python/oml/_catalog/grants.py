@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import warnings
 
-from oml import _session
+from oml._db import connection as db
 
 _TYPES = {"datastore": "datastore", "pyqscript": "script"}
 
 
 def _call(function: str, name: str, typ: str, user: str | None) -> None:
-    _session.connection().query(
+    db.connection().query(
         f"SELECT pyqsys.{function}($1::pg_catalog.text, $2::pg_catalog.text, $3::pg_catalog.text)",
         (name, typ, user),
     )
@@ -62,7 +62,7 @@ def revoke(name: str, typ: str = "datastore", user: str | None = None) -> None:
     """
     typ = _check_type(typ)
     is_public = user is None or user.lower() == "public"
-    rows = _session.connection().query(
+    rows = db.connection().query(
         "SELECT current_user::pg_catalog.text,"
         " (SELECT r.rolname::pg_catalog.text FROM pg_catalog.pg_roles AS r"
         "  WHERE r.rolname OPERATOR(pg_catalog.=) ANY (ARRAY[$3::pg_catalog.name,"
@@ -89,7 +89,7 @@ def revoke(name: str, typ: str = "datastore", user: str | None = None) -> None:
 
 def _exists(name: str, typ: str) -> bool:
     view = "readable_datastores" if typ == "datastore" else "readable_scripts"
-    rows = _session.connection().query(
+    rows = db.connection().query(
         f"SELECT 1 FROM pyqsys.{view} AS v"
         " WHERE v.is_own AND v.name OPERATOR(pg_catalog.=) $1::pg_catalog.text",
         (name,),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from oml._session import connection
+from oml._db.connection import connection
 
 __all__ = ["output_comments", "progress"]
 

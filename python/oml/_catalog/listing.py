@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from oml import _session
+from oml._db import connection as db
 
 if TYPE_CHECKING:
     import pandas
@@ -65,9 +65,7 @@ class Listing(NamedTuple):
         else:
             raise ValueError(f"unknown {self.argument} {kind!r}")
         sql = f"SELECT {', '.join(columns.values())} FROM {rest}"
-        frame = pandas.DataFrame(
-            _session.connection().query(sql, parameters)[1], columns=list(columns)
-        )
+        frame = pandas.DataFrame(db.connection().query(sql, parameters)[1], columns=list(columns))
         if name is None:
             return frame
         names = [name] if isinstance(name, str) else list(name)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import sys
 from typing import Any, Literal, overload
 
-from oml import _session, _writing
-from oml._errors import DatabaseError
-from oml.core._source import ManagedTable, managed_name
+from oml._db import connection as db
+from oml._db.errors import DatabaseError
+from oml._transfer.push import is_column, read, target_types, write
+from oml.core._query import ManagedTable, managed_name
 from oml.core._sql import quote, quote_relation
 from oml.core.frame import DataFrame
 from oml.core.series import Series
@@ -25,7 +26,7 @@ def _find(name: str, schema: str | None) -> tuple[str, str, str]:
             "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
             f"WHERE c.relkind IN ({_READABLE}) AND c.oid = pg_catalog.to_regclass($1)"
         )
-        rows = _session.connection().query(sql, (quote_relation(candidate, schema),))[1]
+        rows = db.connection().query(sql, (quote_relation(candidate, schema),))[1]
         if rows:
             found: tuple[str, str, str] = rows[0]
             return found
@@ -107,7 +108,7 @@ def _sync_all(schema: str | None, pattern: str, kinds: str) -> dict[str, DataFra
         "AND pg_catalog.has_schema_privilege(n.oid, 'USAGE') "
         "AND pg_catalog.has_table_privilege(c.oid, 'SELECT') ORDER BY 2"
     )
-    rows = _session.connection().query(sql, (pattern, schema))[1]
+    rows = db.connection().query(sql, (pattern, schema))[1]
     return {name: DataFrame._from_relation(quote_relation(name, place)) for place, name in rows}
 
 
@@ -151,13 +152,13 @@ def create(
     if append:
         schema, found, _ = _find(table, None)
         relation = quote_relation(found, schema)
-        data = _writing.read(x, None)
-        _writing.write(data, relation, _writing.target_types(data, relation), is_new=False)
+        data = read(x, None)
+        write(data, relation, target_types(data, relation), is_new=False)
     else:
         relation = quote(table)
-        data = _writing.read(x, dbtypes, oranumber)
+        data = read(x, dbtypes, oranumber)
         try:
-            _writing.write(data, relation, data.types, is_new=True)
+            write(data, relation, data.types, is_new=True)
         except DatabaseError as error:
             if error.sqlstate == "42P07" and not error.hint:
                 error.hint = (
@@ -184,13 +185,13 @@ def push(x: Any, oranumber: bool = True, dbtypes: dict[str, str] | list[str] | N
     -------
     DataFrame, or a column if `x` is one
     """
-    is_column = _writing.is_column(x)
-    data = _writing.read(x, dbtypes, oranumber)
+    is_single = is_column(x)
+    data = read(x, dbtypes, oranumber)
     name = managed_name()
     relation = f"pg_temp.{quote(name)}"
-    _writing.write(data, relation, data.types, is_new=True)
+    write(data, relation, data.types, is_new=True)
     frame = DataFrame._from_relation(relation, (ManagedTable(name),))
-    return frame[frame.columns[0]] if is_column else frame
+    return frame[frame.columns[0]] if is_single else frame
 
 
 def drop(table: str | None = None, view: str | None = None, model: str | None = None) -> None:
@@ -212,7 +213,7 @@ def drop(table: str | None = None, view: str | None = None, model: str | None = 
     statement = kinds.get(kind, "TABLE")
     if (table is None) != (kind in "vm"):
         raise DatabaseError(f'"{name}" is not a {"table" if table else "view"}', "42809")
-    _session.connection().query(f"DROP {statement} {quote_relation(found, schema)}")
+    db.connection().query(f"DROP {statement} {quote_relation(found, schema)}")
 
 
 def dir() -> list[str]:

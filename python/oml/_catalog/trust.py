@@ -7,19 +7,19 @@ are run or unpickled there. A client may load objects of any owner.
 
 from __future__ import annotations
 
-from oml import _session
-from oml._errors import DatabaseError
+from oml._db import connection as db
+from oml._db.errors import DatabaseError
 
 
 def require(is_trusted: bool, what: str, owner: str) -> None:
     """Raise DatabaseError 42501 if `what`, owned by role `owner`, may not run here."""
-    if is_trusted or not _session.is_embedded() or _session.is_sandboxed():
+    if is_trusted or not db.is_embedded() or db.is_sandboxed():
         return
-    if _session.is_backend():
+    if db.is_backend():
         hint = "Use a sandboxed engine: SET oml_epe.engine = 'process'."
     else:
         sql = "SELECT pg_catalog.current_setting('oml_epe.sandbox')"
-        if _session.connection().query(sql)[1][0][0] == "preferred":  # set by a superuser
+        if db.connection().query(sql)[1][0][0] == "preferred":  # set by a superuser
             return
         hint = "The sandbox is incomplete: pyq_sandbox_status() shows the reason."
     raise DatabaseError(

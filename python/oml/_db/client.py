@@ -19,10 +19,10 @@ from typing import Any, TypeVar
 import psycopg
 from psycopg import conninfo, pq
 
-from oml import _fast_copy, _values
-from oml._errors import DatabaseError
-from oml._parameters import parameter
-from oml._targets import Target
+from oml._db import copy_messages, text_values
+from oml._db.errors import DatabaseError
+from oml._db.parameters import parameter
+from oml._db.targets import Target
 
 Result = TypeVar("Result")
 
@@ -104,7 +104,7 @@ class ClientConnection:
         self._process = os.getpid()
         self._discarded: collections.deque[str] = collections.deque()
         self._type_names: dict[tuple[int, int], str] = {}  # by OID and modifier
-        self._types: dict[int, _values.ColumnType] = dict(_values.BUILT_IN)
+        self._types: dict[int, text_values.ColumnType] = dict(text_values.BUILT_IN)
         self._has_batches: bool | None = None
 
     @property
@@ -171,7 +171,7 @@ class ClientConnection:
             if text is not None and "\0" in text:
                 raise DatabaseError("an SQL parameter cannot contain a null character", "22021")
             values.append(None if text is None else text.encode())
-            types.append(_values.PARAMETER_TYPES[type_name])
+            types.append(text_values.PARAMETER_TYPES[type_name])
             formats.append(pq.Format.TEXT)
         # In nonblocking mode libpq would move the unsent rest of a large message after each piece.
         is_long = sum(len(value) for value in values if value is not None) > _LONG_BYTES
@@ -298,8 +298,8 @@ class ClientConnection:
         ] or None
 
     def _type_name(self, oid: int, modifier: int) -> str:
-        if modifier < 0 and oid in _values.NAMES:
-            return _values.NAMES[oid]
+        if modifier < 0 and oid in text_values.NAMES:
+            return text_values.NAMES[oid]
         if (oid, modifier) not in self._type_names:
             row = self._catalog("SELECT pg_catalog.format_type($1::oid, $2)", (oid, modifier))
             self._type_names[oid, modifier] = (row[0][0] or b"").decode()
@@ -312,13 +312,13 @@ class ClientConnection:
             for row in range(result.ntuples)
         ]
 
-    def _column_type(self, oid: int) -> _values.ColumnType:
+    def _column_type(self, oid: int) -> text_values.ColumnType:
         """Return the reader of a type; types that are not built in are looked up in the catalog."""
         if oid not in self._types:
             self._types[oid] = self._look_up_type(oid)
         return self._types[oid]
 
-    def _look_up_type(self, oid: int) -> _values.ColumnType:
+    def _look_up_type(self, oid: int) -> text_values.ColumnType:
         facts = self._catalog(
             "SELECT t.typtype, t.typbasetype, t.typrelid, t.typelem, e.typdelim, "
             "t.typlen = -1 AND t.typcategory = 'A', t.typname, (SELECT x.extname "
@@ -331,7 +331,7 @@ class ClientConnection:
             (oid,),
         )
         if not facts:
-            return _values.BUILT_IN[25]
+            return text_values.BUILT_IN[25]
         kind, base, relation, element, delimiter, is_array, name, extension = facts[0]
         if kind == b"d":
             return self._column_type(int(base or 0))
@@ -341,18 +341,20 @@ class ClientConnection:
                 "AND attnum > 0 AND NOT attisdropped ORDER BY attnum",
                 (int(relation or 0),),
             )
-            return _values.ColumnType(
-                _values.record_loader(
+            return text_values.ColumnType(
+                text_values.record_loader(
                     [((name or b"").decode(), self._column_type(int(t or 0))) for name, t in fields]
                 ),
                 "O",
             )
         if is_array == b"t":
             separator = (delimiter or b",").decode()
-            return _values.ColumnType(
-                _values.array_loader(self._column_type(int(element or 0)), separator), "O"
+            return text_values.ColumnType(
+                text_values.array_loader(self._column_type(int(element or 0)), separator), "O"
             )
-        return _values.OF_EXTENSIONS.get((extension or b"", name or b""), _values.BUILT_IN[25])
+        return text_values.OF_EXTENSIONS.get(
+            (extension or b"", name or b""), text_values.BUILT_IN[25]
+        )
 
     # ---------------------------------------------------------------------------------- COPY
 
@@ -368,7 +370,7 @@ class ClientConnection:
                 for number in range(result.nfields)
             ]
 
-    def column_type(self, oid: int) -> _values.ColumnType:
+    def column_type(self, oid: int) -> text_values.ColumnType:
         """Return the readers of column texts."""
         if oid not in self._types:
             with self._exclusive():
@@ -386,7 +388,7 @@ class ClientConnection:
         with self._exclusive():
             self._send(sql, ())
             self._start(pq.ExecStatus.COPY_OUT)
-            _fast_copy.read(self._pgconn, self._wait, consume)
+            copy_messages.read(self._pgconn, self._wait, consume)
             self._finish()
 
     def fetch_each(

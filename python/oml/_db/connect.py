@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from oml import _session
-from oml._cursor import Cursor
-from oml._errors import DatabaseError
+from oml._db import connection as db
+from oml._db.cursor import Cursor
+from oml._db.errors import DatabaseError
 
 if TYPE_CHECKING:
-    from oml._targets import Hidden, Target
+    from oml._db.targets import Hidden, Target
 
 
 class Connection:
@@ -19,21 +19,21 @@ class Connection:
     manager the connection is closed at the end of the block.
     """
 
-    def __init__(self, made: _session.Connection | None = None) -> None:
+    def __init__(self, made: db.Connection | None = None) -> None:
         self._made = made
 
-    def _meant(self) -> _session.Connection | None:
-        return _session.current() if self._made is None else self._made
+    def _meant(self) -> db.Connection | None:
+        return db.current() if self._made is None else self._made
 
     @property
     def closed(self) -> bool:
         """Whether the connection has been closed; always False inside an engine."""
         meant = self._meant()
-        return not _session.is_embedded() and (meant is None or meant.is_closed)
+        return not db.is_embedded() and (meant is None or meant.is_closed)
 
     def cursor(self) -> Cursor:
         """Return a new cursor."""
-        if self.closed or self._meant() is not _session.current():
+        if self.closed or self._meant() is not db.current():
             raise DatabaseError("the connection is closed: call oml.connect()", "08003")
         return Cursor()
 
@@ -46,7 +46,7 @@ class Connection:
     def close(self) -> None:
         """Disconnect; a no-op inside an engine."""
         meant = self._meant()
-        if meant is None or meant is _session.current():
+        if meant is None or meant is db.current():
             disconnect()
         else:
             meant.close()
@@ -58,7 +58,7 @@ class Connection:
         self.close()
 
     def __repr__(self) -> str:
-        if _session.is_embedded():
+        if db.is_embedded():
             return "<oml connection of the running script>"
         meant = self._meant()
         if meant is None or meant.is_closed:
@@ -126,7 +126,7 @@ def connect(
         "dsn": dsn,
         **parameters,
     }
-    from oml._targets import Hidden
+    from oml._db.targets import Hidden
 
     # From here on, tracebacks that show variables do not show passwords.
     target = Hidden({name: value for name, value in given.items() if value not in (None, "")})
@@ -136,21 +136,21 @@ def connect(
 
 def _connect(given: Hidden) -> Connection:
     target = _target(given)
-    if _session.is_embedded():
+    if db.is_embedded():
         _check_same(target)
         return Connection()
     _import_psycopg()
-    from oml import _client
+    from oml._db import client
 
-    made = _client.open_connection(target)
+    made = client.open_connection(target)
     disconnect()
-    _session.set_client(made)
+    db.set_client(made)
     return Connection(made)
 
 
 def _target(given: Hidden) -> Target:
     """The libpq parameters that correspond to the arguments of connect()."""
-    from oml._targets import Hidden, Target, looks_like_dsn, parse
+    from oml._db.targets import Hidden, Target, looks_like_dsn, parse
 
     names = [name for name in ("service_name", "sid", "dbname") if name in given.reveal()]
     if len(names) > 1:
@@ -195,7 +195,7 @@ def _check_same(wanted: Target) -> None:
     import socket
 
     sql = "SELECT current_database(), current_user, session_user, current_setting('port')"
-    database, user, session_user, port = _session.connection().query(sql)[1][0]
+    database, user, session_user, port = db.connection().query(sql)[1][0]
     here = {"", "localhost", "127.0.0.1", "::1", socket.gethostname()}
     host = str(wanted.get("host", ""))
     is_same = (
@@ -221,8 +221,8 @@ def disconnect(cleanup: bool = True) -> None:
     cleanup : bool
         Accepted for compatibility: temporary objects are always dropped with the connection.
     """
-    current = _session.current()
-    _session.set_client(None)
+    current = db.current()
+    db.set_client(None)
     if current is not None:
         current.close()
 
@@ -235,16 +235,16 @@ def isconnected(check_automl: bool = False) -> bool:
     check_automl : bool
         Accepted for compatibility and not used.
     """
-    if _session._oml_epe is not None:
-        return bool(_session._oml_epe.is_connected())
-    current = _session.current()
+    if db._oml_epe is not None:
+        return bool(db._oml_epe.is_connected())
+    current = db.current()
     return current is not None and not current.is_closed
 
 
 def check_embed() -> bool:
     """Whether the connected database can run scripts, that is, has the extension oml_epe."""
     sql = "SELECT EXISTS (SELECT FROM pg_catalog.pg_extension WHERE extname = 'oml_epe')"
-    return bool(_session.connection().query(sql)[1][0][0])
+    return bool(db.connection().query(sql)[1][0][0])
 
 
 def cursor() -> Cursor:

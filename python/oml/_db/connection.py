@@ -10,7 +10,7 @@ import importlib
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from oml._errors import DatabaseError
+from oml._db.errors import DatabaseError
 
 #: Module of an engine, which makes it; None outside.
 _oml_epe: Any
@@ -83,7 +83,7 @@ class EmbeddedConnection:
 
     @staticmethod
     def _run(function: Any, sql: str, parameters: Sequence[Any]) -> Any:
-        from oml._parameters import parameter
+        from oml._db.parameters import parameter
 
         _drop_discarded()
         values = [parameter(value) for value in _oml_epe.check_memory(list(parameters))]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from oml import _session
-from oml._errors import DatabaseError
+from oml._db import connection as db
+from oml._db.errors import DatabaseError
 
 
 class Cursor:
@@ -38,7 +38,7 @@ class Cursor:
             raise DatabaseError("the cursor is closed", "24000")
         self.description = None
         self._rows = None
-        columns, rows, self.rowcount = _session.connection().query(sql, parameters)
+        columns, rows, self.rowcount = db.connection().query(sql, parameters)
         self._position = 0
         if columns is not None:
             self.description = [

@@ -7,7 +7,7 @@ import urllib.parse
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from oml._errors import DatabaseError
+from oml._db.errors import DatabaseError
 
 #: Schemes: "postgresql", and SQLAlchemy's "postgresql+psycopg".
 _SCHEME = re.compile(r"postgres(?:ql)?(?:\+\w+)?")

@@ -10,11 +10,12 @@ from typing import Any, NamedTuple
 
 import numpy
 
-from oml import _batches, _session
-from oml._batches import Column
-from oml._errors import DatabaseError
-from oml.core._classes import bare_type
+from oml._db import connection as db
+from oml._db.errors import DatabaseError
+from oml._transfer import batch_reader
+from oml._transfer.batch_reader import Column
 from oml.core._sql import quote
+from oml.core._types import bare_type
 
 
 def require_pyarrow(purpose: str) -> Any:
@@ -103,7 +104,7 @@ class Query:
     def __init__(self, sql: str) -> None:
         import pyarrow
 
-        described = _session.connection().query(f"SELECT * FROM ({sql}\n) AS q LIMIT 0")[0] or []
+        described = db.connection().query(f"SELECT * FROM ({sql}\n) AS q LIMIT 0")[0] or []
         self._types = [(name, _type(sql_type)) for name, sql_type in described]
         self.schema = pyarrow.schema([(name, kind.arrow) for name, kind in self._types])
         items = []
@@ -128,10 +129,10 @@ class Query:
         made: list[Any] = []
 
         def add(buffer: Any) -> None:
-            for _, columns in _batches.read(buffer):
+            for _, columns in batch_reader.read(buffer):
                 made.append(self._record_batch(columns))
 
-        _batches.fetch(self.sql, True, add)
+        batch_reader.fetch(self.sql, True, add)
         return pyarrow.Table.from_batches(made, self.schema)
 
     def table(self, batches: list[list[Column]]) -> Any:
@@ -177,28 +178,28 @@ def _array(column: Column, arrow: Any) -> Any:
 
     length = column.length
     if column.unusual is not None:
-        text = _batches.texts_of(column.unusual)[0]
+        text = batch_reader.texts_of(column.unusual)[0]
         raise pyarrow.ArrowInvalid(text)
-    if column.kind == _batches.NULL:
+    if column.kind == batch_reader.NULL:
         return pyarrow.nulls(length, arrow)
-    if column.kind == _batches.LIST:
+    if column.kind == batch_reader.LIST:
         return _list_array(column, arrow)
-    if column.kind == _batches.UUID:
-        null = _batches.is_null(column)
+    if column.kind == batch_reader.UUID:
+        null = batch_reader.is_null(column)
         texts = [str(uuid.UUID(bytes=value)) for value in map(bytes, column.values.tolist())]
         return pyarrow.array(texts, arrow, mask=null)
     if column.has_dictionary:
         distinct = _array(column.children[0], pyarrow.string())
-        null = _batches.is_null(column)
+        null = batch_reader.is_null(column)
         codes = pyarrow.array(column.values, mask=null)
         return distinct.take(codes).cast(arrow)
-    if column.kind in _batches.BYTES_KINDS:
+    if column.kind in batch_reader.BYTES_KINDS:
         stored = arrow if pyarrow.types.is_binary(arrow) else pyarrow.string()
         buffers = [_validity(column), _offsets(column), _buffer(column.values)]
         made = pyarrow.Array.from_buffers(stored, length, buffers, column.null_count)
         return made.cast(arrow) if stored != arrow else made
     values = column.values
-    if column.kind == _batches.BOOL:
+    if column.kind == batch_reader.BOOL:
         values = numpy.packbits(values, bitorder="little")
     buffers = [_validity(column), _buffer(values)]
     return pyarrow.Array.from_buffers(arrow, length, buffers, column.null_count)
@@ -250,7 +251,7 @@ def is_stream(x: Any) -> bool:
 
 
 class Given(NamedTuple):
-    """A column for _writing.Data.
+    """A column for push.Data.
 
     Attributes
     ----------
@@ -390,7 +391,7 @@ def _given_other(name: str, column: Any) -> Given:
 def _given_lists(name: str, column: Any, listed: list[Any]) -> Given:
     import pyarrow
 
-    from oml._parameters import parameter
+    from oml._db.parameters import parameter
 
     element = _given(name, pyarrow.chunked_array([], column.type.value_type))
     if element.natural == "jsonb" or element.sql_type.endswith("[]"):

@@ -15,8 +15,9 @@ from typing import Any, NamedTuple
 
 import numpy
 
-from oml import _pull, _session
-from oml._errors import DatabaseError
+from oml._db import connection as db
+from oml._db.errors import DatabaseError
+from oml._transfer import frames
 
 HEAD_SIZE = 64
 ALIGNMENT = 64
@@ -209,9 +210,9 @@ def fetch(sql: str, use_decimal: bool, consume: Callable[[Any], None]) -> None:
     DatabaseError
         The query failed, or the server's extension is older than the package: SQLSTATE 0A000.
     """
-    connection: Any = _session.connection()
+    connection: Any = db.connection()
     # The text is part of the statement, so logs and pg_stat_activity show it.
-    text = _session.quote_literal(sql)
+    text = db.quote_literal(sql)
     call = f"SELECT pyqsys.query_batches({text}, {'true' if use_decimal else 'false'})"
     if connection.is_embedded:
         consume(connection.fetch_bytes(call))
@@ -314,7 +315,7 @@ class _Texts:
             # In an engine only what costs little: looking up takes as long as making the text.
             is_worth = (
                 texts.length * _FEW <= column.length
-                if _session.is_embedded()
+                if db.is_embedded()
                 else self._tried < _TRIED or len(seen) * 2 < self._tried
             )
             if self._load is None and is_worth:
@@ -398,7 +399,7 @@ class _Collector:
         elif kind == BINARY:
             load = bytes
         self._texts = _Texts(load) if kind in BYTES_KINDS else None
-        collect = _Joined if _session.is_embedded() else _Growing
+        collect = _Joined if db.is_embedded() else _Growing
         self._values = collect(object if self._texts is not None else WIDTHS[kind])
         self._nulls: list[Any] = []
         self._has_nulls = False
@@ -429,7 +430,7 @@ class _Collector:
         values = self._values.finish()
         if self._texts is not None:
             if self._is_text:
-                return _pull.text_column(values, self._is_nullable)
+                return frames.text_column(values, self._is_nullable)
             return values
         null = None
         if self._has_nulls:
@@ -444,17 +445,17 @@ class _Collector:
     def _usual(self, values: Any, null: Any) -> Any:
         kind = self._kind
         if self._is_nullable and kind in (BOOL, INT16, INT32, INT64, FLOAT32, FLOAT64):
-            return _pull.nullable(values.view(bool) if kind == BOOL else values, null)
+            return frames.nullable(values.view(bool) if kind == BOOL else values, null)
         if kind in (FLOAT32, FLOAT64):
             return values
         if kind in (INT16, INT32, INT64):
-            return _pull.integers(values, null)
+            return frames.integers(values, null)
         if kind == BOOL:
-            return _pull.truths(values.view(bool), null)
+            return frames.truths(values.view(bool), null)
         if kind == UUID:
             fields = values.tolist()
             nulls = [False] * len(fields) if null is None else null.tolist()
-            return _pull.uuids([None if no else bytes(f) for f, no in zip(fields, nulls)])
+            return frames.uuids([None if no else bytes(f) for f, no in zip(fields, nulls)])
         if kind == DATE:
             values = values.astype("i8").view("M8[D]")
             if null is not None:
@@ -465,11 +466,11 @@ class _Collector:
         if self._unusual:
             return self._with_unusual(values, null, is_utc)
         if kind == DATE:
-            return _pull.dates(values)
-        return _pull.spans(values) if kind == INTERVAL else _pull.times(values, is_utc)
+            return frames.dates(values)
+        return frames.spans(values) if kind == INTERVAL else frames.times(values, is_utc)
 
     def _with_unusual(self, values: Any, null: Any, is_utc: bool) -> Any:
-        array = _pull.point_objects(values, is_utc)
+        array = frames.point_objects(values, is_utc)
         if null is not None:
             array[null] = None
         for rows, texts in self._unusual:

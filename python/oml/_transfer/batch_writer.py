@@ -1,4 +1,4 @@
-"""Makes the batches of columns that `pyqsys.batch_rows` takes; see _batches for their layout."""
+"""Makes the batches of columns that `pyqsys.batch_rows` takes; batch_reader has their layout."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 import numpy
 
-from oml import _batches
-from oml._parameters import plain_value
+from oml._db.parameters import plain_value
+from oml._transfer import batch_reader
 
 _ROWS = 1 << 16
 _MOST_BYTES = 64 << 20  # of a batch of several rows
@@ -23,7 +23,7 @@ class Encoded(NamedTuple):
     Attributes
     ----------
     kind : int
-        As in _batches.
+        As in batch_reader.
     null : array of bool or None
         Which rows are NULL.
     values : array
@@ -45,7 +45,7 @@ class Encoded(NamedTuple):
 
 
 def _aligned(size: int) -> int:
-    return -(-size // _batches.ALIGNMENT) * _batches.ALIGNMENT
+    return -(-size // batch_reader.ALIGNMENT) * batch_reader.ALIGNMENT
 
 
 def pack(columns: Sequence[Encoded], length: int) -> bytearray:
@@ -71,11 +71,11 @@ def pack(columns: Sequence[Encoded], length: int) -> bytearray:
             add(offsets)
         add(values)
     description += struct.pack("=Q", end)
-    data_at = _aligned(_batches.HEAD_SIZE + len(description))
+    data_at = _aligned(batch_reader.HEAD_SIZE + len(description))
     packed = bytearray(_aligned(data_at + end))
-    head = _batches.MAGIC + bytes(2) + struct.pack("=QQ", len(packed), len(description))
+    head = batch_reader.MAGIC + bytes(2) + struct.pack("=QQ", len(packed), len(description))
     packed[: len(head)] = head
-    packed[_batches.HEAD_SIZE : _batches.HEAD_SIZE + len(description)] = description
+    packed[batch_reader.HEAD_SIZE : batch_reader.HEAD_SIZE + len(description)] = description
     whole = numpy.frombuffer(packed, "u1")
     for at, array in pieces:
         whole[data_at + at : data_at + at + array.nbytes] = array.reshape(-1).view("u1")
@@ -119,26 +119,26 @@ def _interval(value: datetime.timedelta) -> str:
 
 
 _FIXED: dict[str, tuple[int, str, Any]] = {
-    "bigint": (_batches.INT64, "i8", 0),
-    "double precision": (_batches.FLOAT64, "f8", float("nan")),
-    "boolean": (_batches.BOOL, "u1", 0),
-    "timestamp": (_batches.TIMESTAMP, "M8[us]", None),
-    "timestamptz": (_batches.TIMESTAMPTZ, "M8[us]", None),
-    "date": (_batches.DATE, "M8[D]", datetime.date(1970, 1, 1)),
-    "time": (_batches.TIME, "i8", 0),
+    "bigint": (batch_reader.INT64, "i8", 0),
+    "double precision": (batch_reader.FLOAT64, "f8", float("nan")),
+    "boolean": (batch_reader.BOOL, "u1", 0),
+    "timestamp": (batch_reader.TIMESTAMP, "M8[us]", None),
+    "timestamptz": (batch_reader.TIMESTAMPTZ, "M8[us]", None),
+    "date": (batch_reader.DATE, "M8[D]", datetime.date(1970, 1, 1)),
+    "time": (batch_reader.TIME, "i8", 0),
 }
 _CONVERT: dict[str, Callable[[Any], Any]] = {"timestamptz": _naive, "time": _microseconds}
 _AS_TEXT: dict[str, tuple[int, Callable[[Any], str] | None]] = {
-    "text": (_batches.TEXT, None),
-    "numeric": (_batches.DECIMAL, str),
-    "jsonb": (_batches.JSON, _json),
-    "uuid": (_batches.TEXT, str),
-    "interval": (_batches.TEXT, _interval),
+    "text": (batch_reader.TEXT, None),
+    "numeric": (batch_reader.DECIMAL, str),
+    "jsonb": (batch_reader.JSON, _json),
+    "uuid": (batch_reader.TEXT, str),
+    "interval": (batch_reader.TEXT, _interval),
 }
 
 
 def encode(values: Any, natural: str) -> Encoded:
-    """Return rows of a column of _writing.Data."""
+    """Return rows of a column of push.Data."""
     if isinstance(values, numpy.ndarray):
         return _encode_array(values, natural)
     null = None
@@ -154,7 +154,7 @@ def encode(values: Any, natural: str) -> Encoded:
         return Encoded(kind, null, _stored(kind, numpy.array(values, dtype)))
     if natural == "bytea":
         fields = [b"" if value is None else bytes(value) for value in values]
-        return _bytes_column(_batches.BINARY, fields, null)
+        return _bytes_column(batch_reader.BINARY, fields, null)
     kind, write = _AS_TEXT[natural]
     if write is not None:
         values = ["" if value is None else write(value) for value in values]
@@ -174,13 +174,13 @@ def _encode_array(values: Any, natural: str) -> Encoded:
 
 
 def _stored(kind: int, array: Any) -> Any:
-    if kind == _batches.DATE:
+    if kind == batch_reader.DATE:
         return array.astype("M8[D]").view("i8").astype("i4")
     return array.view("i8") if array.dtype.kind in "mM" else array
 
 
 def batches(columns: Sequence[Any], natural: Sequence[str], length: int) -> Iterator[bytearray]:
-    """Yield the rows of columns of _writing.Data."""
+    """Yield the rows of columns of push.Data."""
     first = 0
     rows = _ROWS
     while first < length:

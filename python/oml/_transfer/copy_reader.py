@@ -15,14 +15,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy
 
-from oml import _batches, _pull, _values
-from oml._errors import DatabaseError
-from oml._session import quote_identifier
+from oml._db import text_values
+from oml._db.connection import quote_identifier
+from oml._db.errors import DatabaseError
+from oml._transfer import batch_reader, frames, pg_text
 
 if TYPE_CHECKING:
     import pandas
 
-    from oml._client import ClientConnection
+    from oml._db.client import ClientConnection
 
 _SIGNATURE = b"PGCOPY\n\xff\r\n\0"
 _HEADER_SIZE = len(_SIGNATURE) + 8
@@ -124,7 +125,7 @@ class _BytesColumn:
             self._values.extend([None if f is None else load(f) for f in fields])
 
     def finish(self) -> Any:
-        make = _pull.texts if self._is_text else _pull.objects
+        make = frames.texts if self._is_text else frames.objects
         array = make(self._values)
         self._values = []
         return array
@@ -141,7 +142,7 @@ def _floats(values: Any, nulls: _Nulls) -> Any:
 
 def _integers(values: Any, nulls: _Nulls) -> Any:
     values = values.astype(values.dtype.newbyteorder("="), copy=False)
-    return _pull.integers(values, nulls.mask() if nulls.any else None)
+    return frames.integers(values, nulls.mask() if nulls.any else None)
 
 
 def _oids(values: Any, nulls: _Nulls) -> Any:
@@ -161,7 +162,7 @@ def _uuids(values: Any, nulls: _Nulls) -> Any:
     mask = nulls.mask()
     # numpy strips trailing zeros from bytes.
     fields = [bytes(field).ljust(16, b"\0") for field in values.tolist()]
-    return _pull.uuids([None if null else f for f, null in zip(fields, mask.tolist())])
+    return frames.uuids([None if null else f for f, null in zip(fields, mask.tolist())])
 
 
 def _dates(values: Any, nulls: _Nulls) -> Any:
@@ -171,14 +172,14 @@ def _dates(values: Any, nulls: _Nulls) -> Any:
     if not unusual.any():
         days = days.view("M8[D]")
         days[mask] = numpy.datetime64("NaT")
-        return _pull.dates(days)
+        return frames.dates(days)
     limits = numpy.iinfo("i4")
     texts = {limits.max + _EPOCH_DAYS: "infinity", limits.min + _EPOCH_DAYS: "-infinity"}
     array = numpy.where(unusual | mask, 0, days).view("M8[D]").astype(object)
     array[mask] = None
     for row in unusual.nonzero()[0]:
         day = int(days[row])
-        array[row] = texts.get(day) or _pull.point_text(day)
+        array[row] = texts.get(day) or pg_text.point_text(day)
     return array
 
 
@@ -191,16 +192,16 @@ def _timestamps(values: Any, nulls: _Nulls, is_utc: bool) -> Any:
     points = points.view("M8[us]")
     if not unusual.any():
         points[mask] = numpy.datetime64("NaT")
-        return _pull.times(points, is_utc)
+        return frames.times(points, is_utc)
     array = points.astype(object)
     if is_utc:
         zone = datetime.timezone.utc
-        array = _pull.objects([value.replace(tzinfo=zone) for value in array])
+        array = frames.objects([value.replace(tzinfo=zone) for value in array])
     array[mask] = None
     texts = {limits.max: "infinity", limits.min: "-infinity"}
     for row in unusual.nonzero()[0]:
         point = int(values[row])
-        array[row] = texts.get(point) or _pull.timestamp_text(
+        array[row] = texts.get(point) or pg_text.timestamp_text(
             point + _EPOCH_MICROSECONDS, "+00" if is_utc else ""
         )
     return array
@@ -215,12 +216,12 @@ def _intervals(values: Any, nulls: _Nulls) -> Any:
     spans = (values["us"] + numpy.where(unusual | mask, 0, days) * _DAY).view("m8[us]")
     if not unusual.any():
         spans[mask] = numpy.timedelta64("NaT")
-        return _pull.spans(spans)
+        return frames.spans(spans)
     array = numpy.where(unusual | mask, numpy.timedelta64(0, "us"), spans).astype(object)
     array[mask] = None
     for row in unusual.nonzero()[0]:
         months, day, us = (int(values[part][row]) for part in ("months", "days", "us"))
-        array[row] = _pull.interval_text(months, day, us)
+        array[row] = pg_text.interval_text(months, day, us)
     return array
 
 
@@ -267,7 +268,7 @@ def _column_of(client: ClientConnection, oid: int, name: str) -> tuple[str, Any]
     if oid == 3802:
         return item, _BytesColumn(_jsonb)
     load = client.column_type(oid).load
-    return _printed(item), _BytesColumn(load, is_text=load is _values.BUILT_IN[25].load)
+    return _printed(item), _BytesColumn(load, is_text=load is text_values.BUILT_IN[25].load)
 
 
 def pull_frame(client: ClientConnection, sql: str) -> pandas.DataFrame:
@@ -287,13 +288,13 @@ def batch_query(
     items, columns = [], []
     for name, oid in described:
         item = f"q.{quote_identifier(name)}"
-        kind = _batches.KINDS_BY_OID.get(oid)
+        kind = batch_reader.KINDS_BY_OID.get(oid)
         load: Callable[[bytes], Any] | None = None
         if kind is None:
-            kind, item = _batches.TEXT, _printed(item)
+            kind, item = batch_reader.TEXT, _printed(item)
             load = client.column_type(oid).load
         items.append(item)
-        columns.append((kind, None if load is _values.BUILT_IN[25].load else load))
+        columns.append((kind, None if load is text_values.BUILT_IN[25].load else load))
     return f"SELECT {', '.join(items)} FROM ({sql}\n) AS q", columns
 
 
@@ -301,9 +302,9 @@ def _pull_batches(
     client: ClientConnection, sql: str, described: list[tuple[str, int]]
 ) -> pandas.DataFrame:
     text, columns = batch_query(client, sql, described)
-    reader = _batches.FrameReader(columns)
-    _batches.fetch(text, False, reader.add)
-    return _pull.make_frame([name for name, _ in described], reader.finish(), reader.rows)
+    reader = batch_reader.FrameReader(columns)
+    batch_reader.fetch(text, False, reader.add)
+    return frames.make_frame([name for name, _ in described], reader.finish(), reader.rows)
 
 
 def _pull_copy(
@@ -314,7 +315,7 @@ def _pull_copy(
     text = f"COPY (SELECT {', '.join(items)} FROM ({sql}\n) AS q) TO STDOUT (FORMAT BINARY)"
     client.copy_out(text, reader.add)
     names = [name for name, _ in described]
-    return _pull.make_frame(names, [column.finish() for column in columns], reader.rows)
+    return frames.make_frame(names, [column.finish() for column in columns], reader.rows)
 
 
 class _BlockReader:

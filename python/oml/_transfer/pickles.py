@@ -19,7 +19,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from oml import _portable
-from oml._errors import DatabaseError
+from oml._db.errors import DatabaseError
 
 try:
     from _oml_epe import check_memory
@@ -72,7 +72,7 @@ class _Pickler(_portable.Pickler):
 
 
 def _is_local(value: Any) -> bool:
-    from oml.embed._pickling import is_local
+    from oml.embed._pickles import is_local
 
     return is_local(getattr(value, "__module__", None))
 

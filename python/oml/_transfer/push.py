@@ -15,10 +15,11 @@ from typing import Any, NamedTuple
 import numpy
 import pandas
 
-from oml import _arrow, _batch_writing, _session
-from oml._errors import DatabaseError
-from oml._parameters import plain_value
-from oml.core._source import managed_name
+from oml._db import connection as db
+from oml._db.errors import DatabaseError
+from oml._db.parameters import plain_value
+from oml._transfer import arrow, batch_writer
+from oml.core._query import managed_name
 from oml.core._sql import quote
 
 _ROWS = 10_000  # per statement or block of COPY
@@ -156,7 +157,7 @@ def _as_named(plain: list[Any]) -> tuple[list[Any], str]:
     try:
         return plain, _infer(plain, "")
     except ValueError:
-        from oml._parameters import parameter
+        from oml._db.parameters import parameter
 
         return [None if v is None else parameter(v)[0] for v in plain], "text"
 
@@ -219,8 +220,8 @@ def read(x: Any, dbtypes: dict[str, str] | list[str] | None, has_numbers: bool =
     ValueError
         The type of a column cannot be determined, or `dbtypes` does not match.
     """
-    if _arrow.is_stream(x):
-        given = list(_arrow.columns_of(x))
+    if arrow.is_stream(x):
+        given = list(arrow.columns_of(x))
         names, length = [each.name for each in given], len(given[0].values) if given else 0
     else:
         given = None
@@ -290,7 +291,7 @@ def checked_type(text: str) -> str:
                 bare = match.expand(replacement)
             break
     # PostgreSQL's type name parser accepts only a type name, and raises an error otherwise.
-    rows = _session.connection().query("SELECT pg_catalog.to_regtype($1) IS NOT NULL", (bare,))[1]
+    rows = db.connection().query("SELECT pg_catalog.to_regtype($1) IS NOT NULL", (bare,))[1]
     if not rows[0][0]:
         raise DatabaseError(f'type "{text}" does not exist', "42704")
     return bare
@@ -305,7 +306,7 @@ def target_types(data: Data, relation: str) -> list[str]:
         The table lacks a column, SQLSTATE 42703.
     """
     names = ", ".join(map(quote, data.names))
-    description = _session.connection().query(f"SELECT {names} FROM {relation} LIMIT 0")[0] or []
+    description = db.connection().query(f"SELECT {names} FROM {relation} LIMIT 0")[0] or []
     return [sql_type for _, sql_type in description]
 
 
@@ -316,7 +317,7 @@ def write(data: Data, relation: str, types: list[str], is_new: bool) -> None:
     """Write all rows to a table, or none; create the table first if it is new."""
     definition = ", ".join(f"{quote(name)} {kind}" for name, kind in zip(data.names, types))
     create = f"CREATE TABLE {relation} ({definition})" if is_new else None
-    connection: Any = _session.connection()
+    connection: Any = db.connection()
     if connection.is_embedded:
         _write_embedded(data, relation, types, create)
         return
@@ -364,7 +365,7 @@ def _cast(value: str, natural: str, target: str) -> str:
 
 
 def _write_embedded(data: Data, relation: str, types: list[str], create: str | None) -> None:
-    connection = _session.connection()
+    connection = db.connection()
     if create:
         connection.query(create)
     try:
@@ -388,7 +389,7 @@ def _write_batches(connection: Any, data: Data, relation: str, types: list[str])
     columns = ", ".join(f"c{n} {kind}" for n, kind in enumerate(data.natural))
     insert = _insert(data, relation, types, f"pyqsys.batch_rows($1) AS u({columns})")
     is_first = True
-    for batch in _batch_writing.batches(data.columns, data.natural, data.length):
+    for batch in batch_writer.batches(data.columns, data.natural, data.length):
         try:
             connection.query(insert, (batch,))
         except DatabaseError as error:

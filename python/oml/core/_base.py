@@ -6,17 +6,17 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar, overload
 
-from oml import _session
-from oml.core._classes import series_class
-from oml.core._source import ManagedTable, Source
+from oml._db import connection as db
+from oml.core._query import ManagedTable, Source
 from oml.core._sql import quote
+from oml.core._types import series_class
 from oml.core.boolean import Boolean
 from oml.core.series import Series
 
 if TYPE_CHECKING:
     import pandas
 
-    from oml._pull import Chunks
+    from oml._transfer.pull import Chunks
 
 Self = TypeVar("Self", bound="BaseFrame")
 
@@ -70,7 +70,7 @@ class BaseFrame:
     ) -> Self:
         """Return a proxy of an item of FROM; its columns are looked up now."""
         probe = f"SELECT * FROM {relation} AS t LIMIT 0"
-        description = _session.connection().query(probe)[0] or []
+        description = db.connection().query(probe)[0] or []
         columns = {name: Column(quote(name), sql_type) for name, sql_type in description}
         if len(columns) != len(description):
             raise ValueError("two columns have the same name: rename one in the query")
@@ -129,7 +129,7 @@ class BaseFrame:
 
     def __len__(self) -> int:
         sql = f"SELECT pg_catalog.count(*) FROM {self._source.relation} AS t"
-        return int(_session.connection().query(sql)[1][0][0])
+        return int(db.connection().query(sql)[1][0][0])
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -218,17 +218,17 @@ class BaseFrame:
         >>> for frame in oml.sync(table="T").pull(chunksize=100_000):  # doctest: +SKIP
         ...     print(len(frame))
         """
-        from oml import _pull
+        from oml._transfer import pull
 
         if aslist:
             if dtype_backend is not None or chunksize is not None:
                 raise ValueError("aslist goes with neither dtype_backend nor chunksize")
-            return _session.connection().query(self._sql)[1]
+            return db.connection().query(self._sql)[1]
         if dtype_backend not in (None, "numpy_nullable", "pyarrow"):
             raise ValueError('dtype_backend is "numpy_nullable", "pyarrow" or None')
         if chunksize is not None:
-            return _pull.pull_chunks(self._sql, chunksize, dtype_backend)
-        return _pull.pull_frame(self._sql, dtype_backend)
+            return pull.pull_chunks(self._sql, chunksize, dtype_backend)
+        return pull.pull_frame(self._sql, dtype_backend)
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
         """Return the rows as a stream of Arrow's C interface; it takes pyarrow.
@@ -243,15 +243,15 @@ class BaseFrame:
         ImportError
             pyarrow is not installed.
         """
-        from oml import _arrow
+        from oml._transfer import arrow
 
-        return _arrow.frame_stream(self._sql, requested_schema)
+        return arrow.frame_stream(self._sql, requested_schema)
 
     def __narwhals_dataframe__(self) -> Any:
         """Return the rows for `narwhals.from_native()`; it takes pyarrow."""
-        from oml import _arrow
+        from oml._transfer import arrow
 
-        return _arrow.narwhals_frame(self._sql)
+        return arrow.narwhals_frame(self._sql)
 
     def _shown(self) -> tuple[pandas.DataFrame, str]:
         frame = self.head(_SHOWN + 1).pull()

@@ -6,7 +6,7 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
-from oml._parameters import plain_value
+from oml._db.parameters import plain_value
 from oml.core import _numbers
 from oml.core._sql import literal
 from oml.core.series import NumericSeries, Series, is_missing
@@ -189,13 +189,13 @@ def _type_of(column: Series, value: Any) -> str:
         return "double precision"
     if isinstance(value, str):
         return "text"
-    from oml._parameters import parameter
+    from oml._db.parameters import parameter
 
     return str(parameter(value)[1])
 
 
 def _common_type(kinds: set[str]) -> str:
-    from oml.core._classes import common_type
+    from oml.core._types import common_type
 
     return common_type(list(kinds))
 

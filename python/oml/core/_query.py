@@ -7,7 +7,7 @@ import os
 import secrets
 import weakref
 
-from oml import _session
+from oml._db import connection as db
 from oml.core._sql import quote
 
 _numbers = itertools.count(1)
@@ -33,8 +33,8 @@ class ManagedTable:
         self._bases = bases  # relations read by a view are dropped after it
         self._finalizer = weakref.finalize(
             self,
-            _session.discard,
-            _session.connection(),
+            db.discard,
+            db.connection(),
             f"DROP {kind} IF EXISTS pg_temp.{quote(name)}",
         )
         self._finalizer.atexit = False  # the end of the session drops it

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from oml import _session
-from oml.core import _pivot, _products
+from oml._db import connection as db
 from oml.core._base import BaseFrame, Self
-from oml.core._correlation import correlations
-from oml.core._moments import moments, shape_of
+from oml.core._operations import pivot as tables
+from oml.core._operations import products
+from oml.core._operations.correlation import correlations
+from oml.core._operations.moments import moments, shape_of
 from oml.core.boolean import Boolean
 from oml.core.series import NumericSeries
 
@@ -45,7 +46,7 @@ class Statistics(BaseFrame):
                 for test, item in zip(missing, items)
             ]
         sql = f"SELECT {', '.join(items)} FROM {self._source.relation} AS t"
-        row = _session.connection().query(sql)[1][0]
+        row = db.connection().query(sql)[1][0]
         width = len(templates)
         return [list(row[i * width : (i + 1) * width]) for i in range(len(names))]
 
@@ -86,7 +87,7 @@ class Statistics(BaseFrame):
                 missing = f"pg_catalog.max({column._is_missing}::pg_catalog.int4)"
                 items[-1] += f" + COALESCE({missing}, 0)"
         sql = f"SELECT {', '.join(items)} FROM {self._source.relation} AS t"
-        found = [int(value) for value in _session.connection().query(sql)[1][0]]
+        found = [int(value) for value in db.connection().query(sql)[1][0]]
         return pandas.Series(found, index=self.columns)
 
     def sum(self, skipna: bool = True) -> pandas.Series[Any]:
@@ -167,7 +168,7 @@ class Statistics(BaseFrame):
         exclude : list of classes, optional
             Columns to omit.
         """
-        from oml.core._describing import describe
+        from oml.core._operations.summary import describe
 
         names = self.columns
         if include is None and exclude is None:
@@ -254,21 +255,21 @@ class Statistics(BaseFrame):
         """
         if (values is None) != (aggfunc is None):
             raise ValueError("values and aggfunc must be given together")
-        rows, cuts = _pivot.keys_of(self, index, columns)
-        cells = [_pivot.COUNT]
+        rows, cuts = tables.keys_of(self, index, columns)
+        cells = [tables.COUNT]
         if values is not None:
             (name,) = self._names(values)
-            cells = _pivot.cells_of(self, [], [name], aggfunc)
+            cells = tables.cells_of(self, [], [name], aggfunc)
             if len(cells) > 1:
                 raise ValueError("crosstab() requires a single aggregate")
         margin = margins_name if margins else None
-        layout = _pivot.Layout(rows, cuts, cells, margin, _pivot.normalization(normalize))
+        layout = tables.Layout(rows, cuts, cells, margin, tables.normalization(normalize))
         if pivot and rownames is not None:
             raise ValueError("rownames cannot be combined with pivot; rename() the result")
         if pivot:
-            return _pivot.pivot(self, layout, dropna, values is None)
+            return tables.pivot(self, layout, dropna, values is None)
         names = _renamed(rows, rownames, "rownames"), _renamed(cuts, colnames, "colnames")
-        return _pivot.relational(self, layout, names)
+        return tables.relational(self, layout, names)
 
     def skew(self, skipna: bool = True, bias: bool = True) -> pandas.Series[Any]:
         """Return the skewness of the numeric columns.
@@ -323,7 +324,7 @@ class Statistics(BaseFrame):
         -------
         pandas.DataFrame, pandas.Series if `other` is a column, or DataFrame
         """
-        return _products.cross_product(self, other, skipna, pull_from_db)
+        return products.cross_product(self, other, skipna, pull_from_db)
 
     def pivot_table(
         self: Self,
@@ -362,10 +363,10 @@ class Statistics(BaseFrame):
         ValueError
             The table would exceed PostgreSQL's limit of 1600 columns.
         """
-        rows, cuts = _pivot.keys_of(self, index, columns)
-        cells = _pivot.cells_of(self, rows + cuts, values, aggfunc)
-        layout = _pivot.Layout(rows, cuts, cells, margins_name if margins else None)
-        return _pivot.pivot(self, layout, dropna)
+        rows, cuts = tables.keys_of(self, index, columns)
+        cells = tables.cells_of(self, rows + cuts, values, aggfunc)
+        layout = tables.Layout(rows, cuts, cells, margins_name if margins else None)
+        return tables.pivot(self, layout, dropna)
 
 
 def _renamed(names: list[str], others: Any, argument: str) -> list[str]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import datetime
 from typing import TYPE_CHECKING, Any
 
-from oml._parameters import plain_value
-from oml.core._classes import bare_type
-from oml.core._formats import has_zone, template_of
+from oml._db.parameters import plain_value
 from oml.core._sql import text_literal
+from oml.core._time_formats import has_zone, template_of
+from oml.core._types import bare_type
 from oml.core.series import NumericSeries, Series
 from oml.core.string import String
 from oml.core.timedelta import Timedelta

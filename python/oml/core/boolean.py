@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from oml._parameters import plain_value
+from oml._db.parameters import plain_value
 from oml.core.series import NumericSeries, Series
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import operator
 from typing import Any
 
 from oml.core import _numbers
-from oml.core._classes import bare_type
+from oml.core._types import bare_type
 from oml.core.series import NumericSeries
 
 _MOST_DIGITS = 308  # exponent of the largest power of ten

@@ -7,13 +7,13 @@ import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from oml import _session
-from oml.core import _joins, _replacing, _running, _splits
+from oml._db import connection as db
 from oml.core._base import Column
-from oml.core._classes import common_type
-from oml.core._source import ManagedTable, Source, managed_name
+from oml.core._operations import joins, replacement, running_sums, splits
+from oml.core._query import ManagedTable, Source, managed_name
 from oml.core._sql import quote
 from oml.core._statistics import Statistics
+from oml.core._types import common_type
 from oml.core.float import Float
 from oml.core.series import Series, order_item
 
@@ -133,7 +133,7 @@ class DataFrame(Statistics):
             Columns to change; by default all columns of the type of `old`. Integer columns become
             Float columns if they receive fractions.
         """
-        rules = _replacing.Rules(old, new, default)
+        rules = replacement.Rules(old, new, default)
         names = rules.fitting(self) if columns is None else self._names(columns)
         replaced = {name: rules.apply(self._series(name)) for name in names}
         return DataFrame({name: replaced.get(name, self._series(name)) for name in self.columns})
@@ -310,7 +310,7 @@ class DataFrame(Statistics):
             Skip missing values, for which the sum is missing too; False: sums are missing from the
             first missing value on.
         """
-        return _running.cumulative_sums(self.sort_values(by, ascending, na_position), skipna)
+        return running_sums.cumulative_sums(self.sort_values(by, ascending, na_position), skipna)
 
     def merge(
         self,
@@ -339,8 +339,8 @@ class DataFrame(Statistics):
             Whether a missing key matches a missing key, as in pandas; False: missing keys never
             match. A dict contains replacements for missing keys, by column name.
         """
-        keys = _joins.Keys.of(on, left_on, right_on)
-        return _joins.merge(self, other, keys, _joins.Join(how, suffixes, nvl))
+        keys = joins.Keys.of(on, left_on, right_on)
+        return joins.merge(self, other, keys, joins.Join(how, suffixes, nvl))
 
     def split(
         self,
@@ -368,7 +368,7 @@ class DataFrame(Statistics):
         nvl
             Accepted for compatibility and not used.
         """
-        return _splits.split(self, ratio, seed, (strata_cols, hash_cols), use_hash)
+        return splits.split(self, ratio, seed, (strata_cols, hash_cols), use_hash)
 
     def KFold(
         self,
@@ -380,7 +380,7 @@ class DataFrame(Statistics):
         nvl: Any = None,
     ) -> list[tuple[DataFrame, DataFrame]]:
         """Return (train, test) pairs; each row is in exactly one test frame; see split()."""
-        return _splits.k_fold(self, n_splits, seed, (strata_cols, hash_cols), use_hash)
+        return splits.k_fold(self, n_splits, seed, (strata_cols, hash_cols), use_hash)
 
     def sample(
         self, frac: float | None = None, n: int | None = None, random_state: int | None = None
@@ -399,7 +399,7 @@ class DataFrame(Statistics):
         if (frac is None) == (n is None):
             raise ValueError("specify either frac or n")
         seed = random.getrandbits(31) if random_state is None else int(random_state)
-        return _splits.sample(self, frac, n, seed)
+        return splits.sample(self, frac, n, seed)
 
     # ------------------------------------------------------------------------ keeping results
 
@@ -412,11 +412,11 @@ class DataFrame(Statistics):
             Name of a new table; by default a temporary table, dropped with its last proxy.
         """
         if table is not None:
-            _session.connection().query(f"CREATE TABLE {quote(table)} AS {self._sql}")
+            db.connection().query(f"CREATE TABLE {quote(table)} AS {self._sql}")
             return self._from_relation(quote(table))
         name = managed_name()
         relation = f"pg_temp.{quote(name)}"
-        _session.connection().query(f"CREATE TEMPORARY TABLE {relation} AS {self._sql}")
+        db.connection().query(f"CREATE TEMPORARY TABLE {relation} AS {self._sql}")
         return self._from_relation(relation, (ManagedTable(name),))
 
     def create_view(self, view: str | None = None, use_colname: bool = False) -> DataFrame:
@@ -431,11 +431,11 @@ class DataFrame(Statistics):
             other names behind the proxy.
         """
         if view is not None:
-            _session.connection().query(f"CREATE VIEW {quote(view)} AS {self._sql}")
+            db.connection().query(f"CREATE VIEW {quote(view)} AS {self._sql}")
             return self._from_relation(quote(view), self._source.tables)
         name = managed_name()
         relation = f"pg_temp.{quote(name)}"
-        _session.connection().query(f"CREATE TEMPORARY VIEW {quote(name)} AS {self._sql}")
+        db.connection().query(f"CREATE TEMPORARY VIEW {quote(name)} AS {self._sql}")
         made = ManagedTable(name, "VIEW", self._source.tables)
         return self._from_relation(relation, (made,))
 

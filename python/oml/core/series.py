@@ -8,12 +8,12 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
-from oml import _session
-from oml._parameters import plain_value
+from oml._db import connection as db
+from oml._db.parameters import plain_value
 from oml.core import _numbers
-from oml.core._classes import bare_type, series_class
-from oml.core._source import Source
+from oml.core._query import Source
 from oml.core._sql import literal, quote
+from oml.core._types import bare_type, series_class
 
 if TYPE_CHECKING:
     import pandas
@@ -64,7 +64,7 @@ class Series:
     _CAST = "text"
 
     def __init__(self, other: Any, dbtype: str | None = None) -> None:
-        from oml.core._casts import cast
+        from oml.core._operations.casts import cast
 
         self._source: Source
         self._expression: str
@@ -109,13 +109,13 @@ class Series:
 
     def pull(self) -> list[Any]:
         """Return the values as a list; NULL is None."""
-        return [row[0] for row in _session.connection().query(self._sql)[1]]
+        return [row[0] for row in db.connection().query(self._sql)[1]]
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
         """Return the values as a stream of Arrow's C interface; see DataFrame."""
-        from oml import _arrow
+        from oml._transfer import arrow
 
-        return _arrow.column_stream(self._sql, requested_schema)
+        return arrow.column_stream(self._sql, requested_schema)
 
     def _frame(self) -> DataFrame:
         from oml.core.frame import DataFrame
@@ -174,7 +174,7 @@ class Series:
 
     def __len__(self) -> int:
         sql = f"SELECT pg_catalog.count(*) FROM {self._source.relation} AS t"
-        return int(_session.connection().query(sql)[1][0][0])
+        return int(db.connection().query(sql)[1][0][0])
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self.pull())
@@ -191,7 +191,7 @@ class Series:
             return False
         condition = (self == value)._expression
         sql = f"SELECT EXISTS (SELECT FROM {self._source.relation} AS t WHERE {condition})"
-        return bool(_session.connection().query(sql)[1][0][0])
+        return bool(db.connection().query(sql)[1][0][0])
 
     def __repr__(self) -> str:
         names, more = self.head(_SHOWN + 1).pull(), ""
@@ -326,7 +326,7 @@ class Series:
             Replacement for all values that are not in `old`. Required if `new` has another type
             than the column.
         """
-        from oml.core._replacing import Rules
+        from oml.core._operations.replacement import Rules
 
         return Rules(old, new, default).apply(self)
 
@@ -458,7 +458,7 @@ class Series:
             has_missing = f"COALESCE(pg_catalog.bool_or({self._is_missing}), FALSE)"
             value = f"CASE WHEN NOT {has_missing} THEN {value} END"
         sql = f"SELECT {value} FROM {self._source.relation} AS t"
-        return _session.connection().query(sql)[1][0][0]
+        return db.connection().query(sql)[1][0][0]
 
     def count(self) -> int:
         """Return the number of non-missing values."""
@@ -470,7 +470,7 @@ class Series:
         if not dropna:
             count += f" + COALESCE(pg_catalog.max({self._is_missing}::int), 0)"
         sql = f"SELECT {count} FROM {self._source.relation} AS t"
-        return int(_session.connection().query(sql)[1][0][0])
+        return int(db.connection().query(sql)[1][0][0])
 
     def _extreme(self, function: str, skipna: bool) -> Any:
         """The minimum or maximum, also of types for which PostgreSQL has no such aggregate."""
@@ -482,7 +482,7 @@ class Series:
             value = (
                 f"CASE WHEN NOT EXISTS (SELECT {rows} WHERE {self._is_missing}) THEN {value} END"
             )
-        return _session.connection().query(f"SELECT {value}")[1][0][0]
+        return db.connection().query(f"SELECT {value}")[1][0][0]
 
     @property
     def _least(self) -> str:
@@ -510,7 +510,7 @@ class Series:
 
     def describe(self) -> pandas.Series[Any]:
         """Return count, number of distinct values, the most frequent value and its frequency."""
-        from oml.core._describing import describe
+        from oml.core._operations.summary import describe
 
         described: pandas.Series[Any] = describe(self._frame(), self.columns, None).iloc[:, 0]
         return described
@@ -764,7 +764,7 @@ class NumericSeries(Series):
         column, or (column, numpy.ndarray)
             Values outside of all bins are missing.
         """
-        from oml.core._cutting import cut
+        from oml.core._operations.bins import cut
 
         return cut(self, bins, retbins, {
             "right": right, "labels": labels, "precision": precision,
@@ -874,7 +874,7 @@ class NumericSeries(Series):
         percentiles : list of numbers from 0 to 1, or bool, optional
             Quartiles by default and if True; False: none.
         """
-        from oml.core._describing import describe
+        from oml.core._operations.summary import describe
 
         described: pandas.Series[Any] = describe(self._frame(), self.columns, percentiles).iloc[
             :, 0

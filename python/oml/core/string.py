@@ -6,9 +6,9 @@ import operator
 import re
 from typing import TYPE_CHECKING, Any
 
-from oml._parameters import plain_value
-from oml.core._classes import bare_type
+from oml._db.parameters import plain_value
 from oml.core._sql import literal, text_literal
+from oml.core._types import bare_type
 from oml.core.bytes import Bytes
 from oml.core.series import Series
 

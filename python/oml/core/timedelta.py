@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 from typing import TYPE_CHECKING, Any
 
-from oml._parameters import plain_value
+from oml._db.parameters import plain_value
 from oml.core import _numbers
 from oml.core.series import NumericSeries, Series
 

@@ -15,7 +15,7 @@ import types
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from oml.embed._pickling import is_local, why_not_cloudpickle
+from oml.embed._pickles import is_local, why_not_cloudpickle
 
 _MOST_SOURCE = 1 << 16  # maximum characters of a file sent for tracebacks
 _DEFINITION = re.compile(

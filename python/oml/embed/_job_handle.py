@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import inspect
 import time
 import uuid
 import weakref
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Generator, Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from oml import _session
-from oml._errors import DatabaseError
+from oml._db import connection as db
+from oml._db.errors import DatabaseError
 from oml.core._base import BaseFrame
 from oml.core._sql import quote
 from oml.core.series import Series
@@ -20,7 +19,7 @@ from oml.embed import _calls, _prototype, _shapes
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["Job", "job", "jobs", "submit"]
+__all__ = ["Job", "job", "jobs", "submit_call"]
 
 _PENDING = frozenset(("queued", "running"))
 #: Maximum wait of one statement: other threads wait that long for the connection.
@@ -86,7 +85,7 @@ class Job:
         DatabaseError
             SQLSTATE 42704: the job has been deleted, or belongs to another role.
         """
-        rows = _session.connection().query(
+        rows = db.connection().query(
             "SELECT j.script, j.state, j.progress, j.comment, j.error, j.elapsed"
             f" FROM {_view()} AS j WHERE j.id OPERATOR(pg_catalog.=) $1::pg_catalog.uuid",
             (self.id,),
@@ -141,7 +140,7 @@ class Job:
         end = None if timeout is None else time.monotonic() + timeout
         while True:
             left = _SLICE if end is None else min(_SLICE, max(0.0, end - time.monotonic()))
-            rows = _session.connection().query(
+            rows = db.connection().query(
                 "SELECT pyqsys.pyqjobwait($1::pg_catalog.text, "
                 "pg_catalog.make_interval(secs => $2::pg_catalog.float8))",
                 (self.id, left),
@@ -215,12 +214,12 @@ class Job:
     def cancel(self) -> bool:
         """Stop the job and keep its record; return False if it had already ended."""
         sql = "SELECT pyqsys.pyqcanceljob($1::pg_catalog.text)"
-        return bool(_session.connection().query(sql, (self.id,))[1][0][0])
+        return bool(db.connection().query(sql, (self.id,))[1][0][0])
 
     def delete(self) -> None:
         """Delete the job and its result; a running job is stopped at once."""
         sql = "SELECT name FROM pyqsys.pyqdeletejob($1::pg_catalog.text)"
-        _session.connection().query(sql, (self.id,))
+        db.connection().query(sql, (self.id,))
 
     def _wait_for_end(self, timeout: float | None) -> None:
         state = self.wait(timeout)
@@ -230,10 +229,10 @@ class Job:
     def _check(self) -> None:
         """Raise the error of the job."""
         sql = "SELECT pyqsys.finished_job($1::pg_catalog.text)"
-        _session.connection().query(sql, (self.id,))
+        db.connection().query(sql, (self.id,))
 
     def _results(self) -> list[tuple[str | None, Any, list[bytes]]]:
-        trusted = "true" if _calls.must_trust(_session.connection()) else "false"
+        trusted = "true" if _calls.must_trust(db.connection()) else "false"
         with _calls.script_errors():
             # LATERAL: the function must be called, also when there are no rows.
             rows = _calls.query_pieces(
@@ -248,7 +247,7 @@ class Job:
 
     def _fill(self, relation: str) -> None:
         with _calls.script_errors():
-            _session.connection().query(
+            db.connection().query(
                 f"INSERT INTO {relation} SELECT r.* FROM pyqsys.job_rows("
                 f"$1::pg_catalog.text, NULL::{relation}) AS r",
                 (self.id,),
@@ -267,7 +266,7 @@ class Job:
         """
         import asyncio
 
-        if _session.is_embedded():
+        if db.is_embedded():
             return self.result()
         loop = asyncio.get_running_loop()
         pause, longest = _PAUSES
@@ -310,83 +309,13 @@ Job.__module__ = "oml"  # public module
 # -------------------------------------------------------------------------------------- submitting
 
 
-def submit(function: str | Callable[..., Any], *arguments: Any, **keywords: Any) -> Job:
-    """Submit a call as a job.
-
-    Parameters
-    ----------
-    function : str or function
-        One of the five functions: oml.do_eval, oml.table_apply, oml.row_apply, oml.group_apply and
-        oml.index_apply, or 'eval', 'table', 'row', 'group' and 'index'. Any other function is run
-        once with the arguments, as by oml.do_eval().
-    *arguments, **keywords
-        Arguments of the call. `timeout` and `oml_retries` apply to the job: docs/reference/jobs.md.
-
-    Returns
-    -------
-    Job
-
-    Raises
-    ------
-    DatabaseError
-        SQLSTATE 0A000: the rows are in temporary tables, which the job cannot read. Otherwise as
-        the call itself.
-
-    Examples
-    --------
-    >>> import oml
-    >>> job = oml.submit("table", data=oml.sync(table="iris"), func=lambda rows: len(rows))
-    >>> job.result(timeout=60)
-    150
-    >>> oml.submit(pow, 2, exp=10).result(timeout=60)
-    1024
-    """
-    from oml.embed import apply
-
-    five: dict[str, Callable[..., Any]] = {
-        "eval": apply.do_eval,
-        "table": apply.table_apply,
-        "row": apply.row_apply,
-        "group": apply.group_apply,
-        "index": apply.index_apply,
-    }
-    keywords["oml_async_flag"] = True
-    if isinstance(function, str):
-        by_name = {**five, **{each.__name__: each for each in five.values()}}
-        if function not in by_name:
-            raise ValueError(f"function must be a function or one of {', '.join(five)}")
-        made = by_name[function](*arguments, **keywords)
-    elif any(function is each for each in five.values()):
-        made = function(*arguments, **keywords)
-    else:
-        made = apply.do_eval(function, **_by_name(function, arguments), **keywords)
-    if not isinstance(made, Job):
-        raise TypeError("this call did not submit a job")
-    return made
-
-
-def _by_name(function: Callable[..., Any], arguments: tuple[Any, ...]) -> dict[str, Any]:
-    """Map positional arguments to names: engines receive keyword arguments."""
-    if not arguments:
-        return {}
-    if not callable(function):
-        raise TypeError(f"function must be a function, not {type(function).__name__}")
-    signature = inspect.signature(function)
-    kinds = {name: each.kind for name, each in signature.parameters.items()}
-    given = signature.bind_partial(*arguments).arguments
-    for name in given:
-        if kinds[name] is not inspect.Parameter.POSITIONAL_OR_KEYWORD:
-            raise TypeError(f'argument "{name}" cannot be passed by name, as required for jobs')
-    return dict(given)
-
-
 def submit_call(call: _calls.Call, prototype: Any, shape: _shapes.Shape) -> Job:
     """Submit a call; its result gets the given shape, or fills a table like the prototype."""
     if prototype is not None:
         _prototype.columns_of(prototype)
     _refuse_temporary(call.arguments.values())
     given = call.parameters()
-    rows = _session.connection().query(
+    rows = db.connection().query(
         f"SELECT pyqsys.submit({_calls.arguments_of(given)})", list(given.values())
     )[1]
     return Job(str(rows[0][0]), shape, prototype, call.settings.get("env_name"))
@@ -413,7 +342,7 @@ _schemas: weakref.WeakKeyDictionary[Any, str] = weakref.WeakKeyDictionary()
 
 def _view() -> str:
     """The name of view pyq_jobs, qualified with the extension's schema."""
-    connection = _session.connection()
+    connection = db.connection()
     known = None if connection.is_embedded else _schemas.get(connection)
     if known is None:
         rows = connection.query(
@@ -447,7 +376,7 @@ def job(id: str) -> Job:
         text = text[: -len("/result")]
     rows: list[tuple[Any, ...]] = []
     with contextlib.suppress(ValueError):
-        rows = _session.connection().query(
+        rows = db.connection().query(
             "SELECT j.id::pg_catalog.text, j.function, j.inp_nam, j.grp_col, j.env_name"
             " FROM pyqsys.job_calls AS j"
             " WHERE j.id OPERATOR(pg_catalog.=) $1::pg_catalog.uuid",
@@ -472,7 +401,7 @@ def jobs(everyone: bool = False) -> pandas.DataFrame:
     pandas.DataFrame
         With the columns of view pyq_jobs.
     """
-    from oml._pull import pull_frame
+    from oml._transfer.pull import pull_frame
 
     columns = ", ".join("j." + column for column in _COLUMNS)
     wanted = (

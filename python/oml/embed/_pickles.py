@@ -12,7 +12,8 @@ import types
 import weakref
 from typing import Any, NamedTuple
 
-from oml import _portable, _session
+from oml import _portable
+from oml._db import connection as db
 
 #: Types of functions and classes, which a plain pickle references by name only.
 _NAMED = (type, types.FunctionType)
@@ -53,7 +54,7 @@ _facts_of_engine: _Facts = {}
 
 def engine_facts(environment: str | None) -> EngineFacts:
     """Query an engine of the current connection for its Python, once per environment."""
-    connection = _session.connection()
+    connection = db.connection()
     known = _facts_of_engine
     if not connection.is_embedded:
         known = _facts_of_clients.setdefault(connection, {})
@@ -77,7 +78,7 @@ def versions(names):
 
 def versions_in_engine(names: list[str], environment: str | None) -> dict[str, str]:
     """Query an engine for the versions of Python and of the packages of these modules."""
-    rows = _session.connection().query(
+    rows = db.connection().query(
         "SELECT f FROM pyqsys.apply(cut => 'eval', out_row => NULL::pg_catalog.jsonb, "
         "scr_name => 'versions', source => $1, par_lst => $2, env_name => $3) AS f",
         (_VERSIONS_SOURCE, json.dumps({"names": names}), environment),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from oml import _session
+from oml._db import connection as db
 from oml.core._sql import literal, text_literal
 
 
@@ -19,7 +19,7 @@ def cut(column: Any, bins: Any, retbins: bool, options: dict[str, Any]) -> Any:
         value = column._present
         rows = f"FROM {column._source.relation} AS t"
         sql = f"SELECT pg_catalog.min({value}), pg_catalog.max({value}) {rows}"
-        ends = _session.connection().query(sql)[1][0]
+        ends = db.connection().query(sql)[1][0]
         if ends[0] is None:
             raise ValueError("there are no values to cut")
         sample = numpy.array(ends, "float64")

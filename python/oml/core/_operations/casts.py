@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from oml.core._classes import bare_type, series_class
+from oml.core._types import bare_type, series_class
 
 _FLOAT = "({0})::pg_catalog.float8"
 _TEXT = "({0})::pg_catalog.text"
@@ -71,12 +71,12 @@ def cast(wanted: Any, column: Any, dbtype: str | None) -> tuple[str, str, str]:
 
 
 def _as_type(kind: type, expression: str, dbtype: str) -> tuple[str, str]:
-    from oml import _session
-    from oml._writing import checked_type
+    from oml._db import connection as db
+    from oml._transfer.push import checked_type
 
     checked = checked_type(dbtype)
     sql = f"SELECT NULL::{checked} LIMIT 0"
-    sql_type = (_session.connection().query(sql)[0] or [("", checked)])[0][1]
+    sql_type = (db.connection().query(sql)[0] or [("", checked)])[0][1]
     if series_class(sql_type) is not kind:
         raise TypeError(f'"{dbtype}" is not a type of class {kind.__name__}')
     return f"CAST({expression} AS {checked})", sql_type

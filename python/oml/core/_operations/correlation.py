@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from oml import _session
+from oml._db import connection as db
 from oml.core.boolean import Boolean
 from oml.core.series import Series
 
@@ -93,7 +93,7 @@ def _pearson(
     )
     rows = f"SELECT {listed} FROM {relation} AS t"
     sql = f"SELECT pg_catalog.count(*), ARRAY[{items}] FROM ({rows}) AS v"
-    row = _session.connection().query(sql)[1][0]
+    row = db.connection().query(sql)[1][0]
     numbers = [None if v is None else float(v) for v in list(row[1])]
     return {
         pair: (int(numbers[2 * n] or 0), int(row[0]), numbers[2 * n + 1])
@@ -104,4 +104,4 @@ def _pearson(
 def _ranked(relation: str, values: Sequence[str], pair: tuple[int, int], method: str) -> Any:
     i, j = pair
     rows = f"SELECT {values[i]} AS x, {values[j]} AS y FROM {relation} AS t"
-    return _session.connection().query(f"WITH p AS ({rows}) SELECT {_METHODS[method]}")[1][0][0]
+    return db.connection().query(f"WITH p AS ({rows}) SELECT {_METHODS[method]}")[1][0][0]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from oml.core._classes import series_class
-from oml.core._source import Source
+from oml.core._query import Source
 from oml.core._sql import literal, quote
+from oml.core._types import series_class
 from oml.core.datetime import Datetime
 from oml.core.series import NumericSeries, Series
 from oml.core.string import String

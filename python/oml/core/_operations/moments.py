@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from oml import _session
+from oml._db import connection as db
 
 _SMALL = "1e-60"  # in standard deviations: powers of smaller values would underflow in PostgreSQL
 
@@ -52,7 +52,7 @@ def moments(relation: str, expressions: Sequence[str]) -> list[Moments]:
         "pg_catalog.sum(z{n}), pg_catalog.sum(z{n} * z{n}), "
         "pg_catalog.sum(z{n} * z{n} * z{n}), pg_catalog.sum(z{n} * z{n} * z{n} * z{n})"
     )
-    row = _session.connection().query(
+    row = db.connection().query(
         f"SELECT {sums} FROM (SELECT {kept} FROM (SELECT {distances} FROM {rows} AS v "
         f"CROSS JOIN (SELECT {about} FROM {rows} AS w) AS m) AS d) AS z"
     )[1][0]

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from oml import _session
-from oml.core._classes import bare_type
-from oml.core._running import free_name
-from oml.core._source import Source
+from oml._db import connection as db
+from oml.core._operations.running_sums import free_name
+from oml.core._query import Source
 from oml.core._sql import quote, text_literal
+from oml.core._types import bare_type
 from oml.core.series import NumericSeries, Series
 
 if TYPE_CHECKING:
@@ -282,7 +282,7 @@ def _categories(layout: Layout, groups: str, dropna: bool) -> list[tuple[str | N
     texts = ", ".join(f"(c{n})::pg_catalog.text AS t{n}" for n in range(len(layout.columns)))
     known = " OR ".join(f"a{n} IS NOT NULL" for n in range(len(layout.cells)))
     kept = f" HAVING pg_catalog.bool_or({known})" if dropna else ""
-    rows: list[tuple[str | None, ...]] = _session.connection().query(
+    rows: list[tuple[str | None, ...]] = db.connection().query(
         f"SELECT {texts} FROM ({groups}) AS g WHERE NOT is_row_total AND NOT is_column_total "
         f"GROUP BY {keys}{kept} ORDER BY {keys}"
     )[1]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from oml import _session
-from oml.core._source import Source
+from oml._db import connection as db
+from oml.core._query import Source
 from oml.core.series import NumericSeries, Series
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def _pulled(sql: str, names: list[str], other: Any) -> Any:
     import numpy
     import pandas
 
-    found = list(_session.connection().query(sql)[1][0][0])
+    found = list(db.connection().query(sql)[1][0][0])
     values = numpy.array([numpy.nan if v is None else v for v in found], "float64")
     if isinstance(other, Series):
         return pandas.Series(values, index=names)

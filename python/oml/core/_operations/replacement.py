@@ -6,9 +6,9 @@ import decimal
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from oml._parameters import plain_value
-from oml.core._classes import bare_type
+from oml._db.parameters import plain_value
 from oml.core._sql import literal
+from oml.core._types import bare_type
 from oml.core.boolean import Boolean
 from oml.core.series import NumericSeries, Series
 from oml.core.string import String

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from oml.core._source import Source
+from oml.core._query import Source
 from oml.core._sql import quote
 from oml.core.boolean import Boolean
 from oml.core.series import NumericSeries

@@ -7,8 +7,8 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from oml import _session
-from oml.core._source import ManagedTable, Source, managed_name
+from oml._db import connection as db
+from oml.core._query import ManagedTable, Source, managed_name
 from oml.core._sql import quote
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def _positions(
     sql = f"SELECT *, {position} AS {quote(_POSITION)} FROM {source.relation} AS t"
     if use_hash:
         return frame._with(Source(f"({sql})", source.order, source.tables)), quote(_POSITION)
-    connection = _session.connection()
+    connection = db.connection()
     connection.query("SELECT pg_catalog.setseed($1)", (int(seed) % 65536 / 65536,))
     name = managed_name()
     relation = f"pg_temp.{quote(name)}"

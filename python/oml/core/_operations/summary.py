@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from oml import _session
+from oml._db import connection as db
 from oml.core.series import NumericSeries, Series
 
 _COUNTS = ["count", "unique", "top", "freq"]
@@ -56,7 +56,7 @@ def _numbers(columns: Sequence[Series], shares: dict[str, float]) -> list[dict[s
 
 
 def _query(sql: str) -> list[tuple[Any, ...]]:
-    rows: list[tuple[Any, ...]] = _session.connection().query(sql)[1]
+    rows: list[tuple[Any, ...]] = db.connection().query(sql)[1]
     return rows
 
 
