@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from oml._db import connection as db
-from oml.core._query import ManagedTable, Source
+from oml.core._query import Column, ManagedTable, Query, Source
 from oml.core._sql import quote
 from oml.core._types import series_class
-from oml.core.boolean import Boolean
-from oml.core.series import Series
+from oml.core.series import Boolean, Series
 
 if TYPE_CHECKING:
     import pandas
@@ -21,13 +20,6 @@ if TYPE_CHECKING:
 Self = TypeVar("Self", bound="BaseFrame")
 
 _SHOWN = 20  # rows
-
-
-class Column(NamedTuple):
-    """A column of a frame."""
-
-    expression: str  # refers to the source's columns
-    sql_type: str
 
 
 class BaseFrame:
@@ -48,9 +40,7 @@ class BaseFrame:
         if len(sources) != 1:
             raise ValueError("a frame requires one or more columns of the same rows")
         (self._source,) = sources.values()
-        self._columns = {
-            name: Column(column._expression, column._sql_type) for name, column in columns.items()
-        }
+        self._columns = {name: column._column for name, column in columns.items()}
 
     @classmethod
     def _make(cls: type[Self], source: Source, columns: dict[str, Column]) -> Self:
@@ -86,12 +76,12 @@ class BaseFrame:
 
     # ----------------------------------------------------------------------------- the query
 
+    @property
+    def _query(self) -> Query:
+        return Query(self._source, self._columns)
+
     def _select(self, has_order: bool = True, distinct: str = "") -> str:
-        items = ", ".join(
-            f"{column.expression} AS {quote(name)}" for name, column in self._columns.items()
-        )
-        order = self._source.order_by if has_order else ""
-        return f"SELECT {distinct}{items} FROM {self._source.relation} AS t{order}"
+        return self._query.select(has_order, distinct)
 
     @property
     def _sql(self) -> str:
@@ -105,9 +95,7 @@ class BaseFrame:
 
     def _nested(self: Self, sql: str, others: tuple[ManagedTable, ...] = ()) -> Self:
         """Return a proxy of a query whose columns have the names of this frame's columns."""
-        source = Source(f"({sql})", (), (*self._source.tables, *others))
-        columns = {name: Column(quote(name), c.sql_type) for name, c in self._columns.items()}
-        return self._make(source, columns)
+        return self._make(*self._query.nested(sql, others))
 
     def _with(self: Self, source: Source) -> Self:
         return self._make(source, dict(self._columns))
@@ -312,13 +300,7 @@ class BaseFrame:
 
     def _names(self, names: str | Iterable[str] | None) -> list[str]:
         """Check names; None means all."""
-        if names is None:
-            return self.columns
-        chosen = [names] if isinstance(names, str) else list(names)
-        for name in chosen:
-            if name not in self._columns:
-                raise KeyError(name)
-        return chosen
+        return self._query.checked(names)
 
     def _choose(self: Self, names: Sequence[str]) -> Self:
         if not names or len(set(names)) < len(names):

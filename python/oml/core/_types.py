@@ -1,29 +1,49 @@
-"""The column class of an SQL type."""
+"""SQL types, and the classes of columns that register for them."""
 
 from __future__ import annotations
 
-import importlib
+import functools
 import re
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
-#: SQL type as printed by format_type without modifiers -> (module, class).
-_CLASSES = {
-    "boolean": ("boolean", "Boolean"),
-    "smallint": ("integer", "Integer"),
-    "integer": ("integer", "Integer"),
-    "bigint": ("integer", "Integer"),
-    "oid": ("integer", "Integer"),
-    "real": ("float", "Float"),
-    "double precision": ("float", "Float"),
-    "numeric": ("float", "Float"),
-    "bytea": ("bytes", "Bytes"),
-    "date": ("datetime", "Datetime"),
-    "timestamp without time zone": ("datetime", "Datetime"),
-    "timestamp with time zone": ("timezone", "Timezone"),
-    "interval": ("timedelta", "Timedelta"),
-}
+Class = TypeVar("Class", bound=type)
+
+#: SQL type as printed by format_type without modifiers -> class of its columns.
+_classes: dict[str, type] = {}
+_frame_classes: list[type] = []
 
 
+def column_class(*sql_types: str) -> Callable[[Class], Class]:
+    """Register a class for columns of some SQL types.
+
+    Parameters
+    ----------
+    *sql_types : str
+        As printed by format_type without modifiers; "" for all types without a class of their own.
+    """
+
+    def register(made: Class) -> Class:
+        for sql_type in sql_types:
+            _classes[sql_type] = made
+        return made
+
+    return register
+
+
+def frame_class(made: Class) -> Class:
+    """Register the class of frames: columns are below frames, but some of their methods return
+    frames."""
+    _frame_classes[:] = [made]
+    return made
+
+
+def class_of_frames() -> Any:
+    """Return the registered class of frames."""
+    return _frame_classes[0]
+
+
+@functools.lru_cache(maxsize=1000)
 def bare_type(sql_type: str) -> str:
     """Return an SQL type without its modifiers; interval also without its fields."""
     bare = re.sub(r"\([^)]*\)", "", sql_type)
@@ -34,9 +54,12 @@ def bare_type(sql_type: str) -> str:
 
 def series_class(sql_type: str) -> Any:
     """Return the column class of an SQL type; String for all types without a class of their own."""
-    module, name = _CLASSES.get(bare_type(sql_type), ("string", "String"))
-    found = getattr(importlib.import_module(f"oml.core.{module}"), name)
-    return found
+    return _classes.get(bare_type(sql_type)) or _classes[""]
+
+
+def kind_of(sql_type: str) -> str:
+    """Return the name of the column class of an SQL type, such as "Float"."""
+    return str(series_class(sql_type).__name__)
 
 
 _NUMBERS = ("smallint", "integer", "bigint", "oid", "numeric", "real", "double precision")

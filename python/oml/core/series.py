@@ -1,4 +1,4 @@
-"""Common base of the columns of proxies."""
+"""Common base of the columns of proxies, and conditions."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 from oml._db import connection as db
 from oml._db.parameters import plain_value
 from oml.core import _numbers
-from oml.core._query import Source
+from oml.core._expression import Expression, is_missing
+from oml.core._query import Column, Source
 from oml.core._sql import literal, quote
-from oml.core._types import bare_type, series_class
+from oml.core._types import bare_type, class_of_frames, column_class
 
 if TYPE_CHECKING:
     import pandas
 
-    from oml.core.boolean import Boolean
     from oml.core.float import Float
     from oml.core.frame import DataFrame
     from oml.core.integer import Integer
@@ -30,18 +30,9 @@ Self = TypeVar("Self", bound="Series")
 _SHOWN = 20  # rows
 _NOT_IMPLEMENTED: NumericSeries = NotImplemented
 _NAME = re.compile(r'(?:[lr]\.)?"(?:[^"]|"")*"')  # plain column names, for which an index may exist
-#: Types whose values PostgreSQL cannot compare.
-_INCOMPARABLE = {"json", "xml", "point", "line", "lseg", "box", "path", "polygon", "circle"}
-
-#: Types for which all supported versions of PostgreSQL have min().
-_WITH_MIN = {
-    *("smallint", "integer", "bigint", "real", "double precision", "numeric", "text"),
-    *("character varying", "character", "date", "interval", "timestamp without time zone"),
-    *("timestamp with time zone", "time without time zone"),
-}
 
 
-class Series:
+class Series(Expression):
     """One column of a proxy: an expression over the rows of its source.
 
     Columns are obtained from frames, `frame["name"]`, and by operators on columns. Only columns of
@@ -63,26 +54,17 @@ class Series:
     #: Target SQL type of casts to the class.
     _CAST = "text"
 
-    def __init__(self, other: Any, dbtype: str | None = None) -> None:
+    def __init__(self, other: Series, dbtype: str | None = None) -> None:
         from oml.core._operations.casts import cast
 
-        self._source: Source
-        self._expression: str
-        self._name: str
-        self._sql_type: str
-        self._set(other._source if isinstance(other, Series) else None, *cast(self, other, dbtype))
-
-    def _set(self, source: Any, expression: str, name: str, sql_type: str) -> None:
-        self._source, self._expression = source, expression
-        self._name, self._sql_type = name, sql_type
-
-    @classmethod
-    def _new(cls: type[Self], source: Source, expression: str, name: str, sql_type: str) -> Self:
-        """Return a column of an expression; with an empty name it becomes COL1, COL2, ... in
-        frames."""
-        made = cls.__new__(cls)
-        made._set(source, expression, name, sql_type)
-        return made
+        kind = type(self).__name__
+        if not isinstance(other, Series):
+            raise TypeError(
+                f"oml.{kind}() requires a column, not a {type(other).__name__}; "
+                "use oml.push() for local data"
+            )
+        made = cast(other._column, kind, self._CAST, dbtype)
+        self._set(other._source, made.expression, other._name, made.sql_type)
 
     def __reduce__(self) -> Any:
         return _unpickle, (self._frame(),)
@@ -96,11 +78,6 @@ class Series:
             f"SELECT {self._expression} AS {quote(self.columns[0])} "
             f"FROM {self._source.relation} AS t{self._source.order_by}"
         )
-
-    @property
-    def columns(self) -> list[str]:
-        """The column's name, in a list; conditions have no name and become COL1."""
-        return [self._name or "COL1"]
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -118,17 +95,12 @@ class Series:
         return arrow.column_stream(self._sql, requested_schema)
 
     def _frame(self) -> DataFrame:
-        from oml.core.frame import DataFrame
-
-        return DataFrame(self)
+        frame: DataFrame = class_of_frames()(self)
+        return frame
 
     def _of_frame(self, frame: Any) -> Any:
         """The column of a frame that consists of this column."""
         return frame[frame.columns[0]]
-
-    def _of(self: Self, source: Source) -> Self:
-        """The same column in another source with the same columns."""
-        return self._new(source, self._expression, self._name, self._sql_type)
 
     @overload
     def _derive(
@@ -153,20 +125,11 @@ class Series:
     @overload
     def _derive(self, expression: str, sql_type: str, name: str | None = None) -> Any: ...
     def _derive(self, expression: str, sql_type: str, name: str | None = None) -> Any:
-        name = self._name if name is None else name
-        return series_class(sql_type)._new(self._source, expression, name, sql_type)
+        return super()._derive(expression, sql_type, name)
 
     def _condition(self, expression: str) -> Boolean:
         """A Boolean column; it has no name, as in Oracle."""
         return self._derive(expression, "boolean", "")
-
-    def _operand(self, other: Any) -> str:
-        """The SQL of the other operand of an operator."""
-        if isinstance(other, Series):
-            if other._source is not self._source:
-                raise ValueError("columns of different rows cannot be combined; merge the frames")
-            return other._expression
-        return literal(other)
 
     def _apply(self, other: Any, template: str, sql_type: str) -> Any:
         """Combine with another column or a constant: {0} and {1} of the template."""
@@ -239,8 +202,6 @@ class Series:
         return self._of(self._source.last(n))
 
     def __getitem__(self: Self, key: Any) -> Self:
-        from oml.core.boolean import Boolean
-
         if not isinstance(key, Boolean):
             raise TypeError("rows of a column must be selected by a Boolean column")
         return self._of(self._source.where(self._operand(key)))
@@ -256,7 +217,7 @@ class Series:
 
     def sort_values(self: Self, ascending: bool = True, na_position: str = "last") -> Self:
         """Return the sorted column."""
-        item = order_item(self, ascending, na_position)
+        item = order_item(self._column, ascending, na_position)
         source = self._source
         return self._of(Source(source.relation, (item, *source.order), source.tables))
 
@@ -328,7 +289,7 @@ class Series:
         """
         from oml.core._operations.replacement import Rules
 
-        return Rules(old, new, default).apply(self)
+        return self._derive(*Rules(old, new, default).apply(self._name, self._column))
 
     def fillna(self, value: Any) -> Any:
         """Return the column with missing values replaced by a value, or by another column's
@@ -348,22 +309,6 @@ class Series:
         return self._sql_type
 
     # ----------------------------------------------------------------------------- operators
-
-    @property
-    def _present(self) -> str:
-        """The expression, with NULL for values that pandas treats as missing."""
-        return self._expression
-
-    @property
-    def _is_missing(self) -> str:
-        return f"({self._present} IS NULL)"
-
-    @property
-    def _distinct(self) -> str:
-        """The expression in a form that PostgreSQL can compare."""
-        if bare_type(self._sql_type).removesuffix("[]") in _INCOMPARABLE:
-            return f"({self._present})::pg_catalog.text"
-        return self._present
 
     def isnull(self) -> Boolean:
         """Whether the values are missing, a Boolean column."""
@@ -484,16 +429,6 @@ class Series:
             )
         return db.connection().query(f"SELECT {value}")[1][0][0]
 
-    @property
-    def _least(self) -> str:
-        """The aggregate expression for the minimum, for any type."""
-        kind = bare_type(self._sql_type)
-        if kind in _WITH_MIN or kind.endswith("[]"):
-            return f"pg_catalog.min({self._present})"
-        if kind == "boolean":
-            return f"pg_catalog.bool_and({self._present})"
-        return f"(pg_catalog.array_agg({self._present} ORDER BY {self._distinct}))[1]"
-
     def min(self, skipna: bool = True) -> Any:
         """Return the minimum, None if there are no values.
 
@@ -512,7 +447,7 @@ class Series:
         """Return count, number of distinct values, the most frequent value and its frequency."""
         from oml.core._operations.summary import describe
 
-        described: pandas.Series[Any] = describe(self._frame(), self.columns, None).iloc[:, 0]
+        described: pandas.Series[Any] = describe(self._query, self.columns, None).iloc[:, 0]
         return described
 
 
@@ -766,10 +701,12 @@ class NumericSeries(Series):
         """
         from oml.core._operations.bins import cut
 
-        return cut(self, bins, retbins, {
+        made, edges = cut(self._source.relation, self._column, bins, {
             "right": right, "labels": labels, "precision": precision,
             "include_lowest": include_lowest, "duplicates": duplicates,
         })  # fmt: skip
+        column = self._derive(*made, f"Bin({self._name})" if self._name else "")
+        return (column, edges) if retbins else column
 
     def dot(self, other: Any = None, skipna: bool = True, pull_from_db: bool = True) -> Any:
         """Return the inner product with another column, or with each column of a frame.
@@ -876,15 +813,113 @@ class NumericSeries(Series):
         """
         from oml.core._operations.summary import describe
 
-        described: pandas.Series[Any] = describe(self._frame(), self.columns, percentiles).iloc[
-            :, 0
-        ]
+        described: pandas.Series[Any] = describe(self._query, self.columns, percentiles).iloc[:, 0]
         return described
 
 
-def is_missing(value: Any) -> bool:
-    """Whether a plain value represents a missing one."""
-    return value is None or (isinstance(value, float) and value != value)
+@column_class("boolean")
+class Boolean(Series):
+    """A column of booleans: selects rows, `frame[column]`, and supports & | ~.
+
+    As in SQL, a condition on a missing value is missing, and selects no row. In arithmetic and in
+    comparisons with numbers, true is 1 and false is 0.
+    """
+
+    _CAST = "boolean"
+
+    def _combined(self, other: Any, template: str) -> Boolean:
+        other = other if isinstance(other, Series) else plain_value(other)
+        if not isinstance(other, (Boolean, bool)):
+            raise TypeError("only conditions can be combined with & and |; use parentheses")
+        return self._condition(template.format(self._expression, self._operand(other)))
+
+    def __and__(self, other: Any) -> Boolean:
+        return self._combined(other, "({0} AND {1})")
+
+    def __rand__(self, other: Any) -> Boolean:
+        return self._combined(other, "({1} AND {0})")
+
+    def __or__(self, other: Any) -> Boolean:
+        return self._combined(other, "({0} OR {1})")
+
+    def __ror__(self, other: Any) -> Boolean:
+        return self._combined(other, "({1} OR {0})")
+
+    def __xor__(self, other: Any) -> Boolean:
+        return self._combined(other, "({0} <> {1})")
+
+    def __rxor__(self, other: Any) -> Boolean:
+        return self._combined(other, "({1} <> {0})")
+
+    def __invert__(self) -> Boolean:
+        return self._condition(f"(NOT {self._expression})")
+
+    @property
+    def _as_number(self) -> Integer:
+        return self._derive(f"({self._expression})::pg_catalog.int4", "integer")
+
+    def _is_number(self, other: Any) -> bool:
+        other = other if isinstance(other, Series) else plain_value(other)
+        return isinstance(other, NumericSeries) or (
+            isinstance(other, (int, float)) and not isinstance(other, bool)
+        )
+
+    def _left_of(self, other: Any) -> str:
+        return str(self._as_number._expression) if self._is_number(other) else self._expression
+
+    def _arithmetic(self, other: Any, name: str) -> NumericSeries:
+        if not self._is_number(other):
+            return _NOT_IMPLEMENTED
+        result: NumericSeries = getattr(self._as_number, name)(other)
+        return result
+
+    def __add__(self, other: Any) -> NumericSeries:
+        return self._arithmetic(other, "__add__")
+
+    def __radd__(self, other: Any) -> NumericSeries:
+        return self._arithmetic(other, "__radd__")
+
+    def __sub__(self, other: Any) -> NumericSeries:
+        return self._arithmetic(other, "__sub__")
+
+    def __rsub__(self, other: Any) -> NumericSeries:
+        return self._arithmetic(other, "__rsub__")
+
+    def __mul__(self, other: Any) -> NumericSeries:
+        return self._arithmetic(other, "__mul__")
+
+    def __rmul__(self, other: Any) -> NumericSeries:
+        return self._arithmetic(other, "__rmul__")
+
+    def __truediv__(self, other: Any) -> NumericSeries:
+        return self._arithmetic(other, "__truediv__")
+
+    def __rtruediv__(self, other: Any) -> NumericSeries:
+        return self._arithmetic(other, "__rtruediv__")
+
+    def all(self) -> bool:
+        """Return whether all values are true, ignoring missing ones."""
+        return self._aggregate("pg_catalog.bool_and({0})") is not False
+
+    def any(self) -> bool:
+        """Return whether any value is true."""
+        return self._aggregate("pg_catalog.bool_or({0})") is True
+
+    def sum(self) -> int:
+        """Return the number of true values."""
+        return int(self._aggregate("pg_catalog.count(*) FILTER (WHERE {0})"))
+
+    def mean(self) -> float:
+        """Return the share of true values, NaN if there are no values."""
+        value = self._aggregate("pg_catalog.avg(({0})::int)")
+        return float("nan") if value is None else float(value)
+
+    def _extreme(self, function: str, skipna: bool) -> Any:
+        template = {"min": "pg_catalog.bool_and({0})", "max": "pg_catalog.bool_or({0})"}[function]
+        return self._aggregate(template, skipna)
+
+
+Boolean.__module__ = "oml.core.boolean"  # public module
 
 
 def _is_number(other: Any) -> bool:
@@ -912,12 +947,12 @@ def _widened(expression: str, sql_type: str) -> str:
     return f"({expression})::pg_catalog.float8" if sql_type == "real" else expression
 
 
-def order_item(column: Series, ascending: bool, na_position: str) -> str:
+def order_item(column: Column, ascending: bool, na_position: str) -> str:
     """Return an item of ORDER BY; not a plain name, which would refer to a result column."""
     if na_position not in ("first", "last"):
         raise ValueError("na_position must be 'first' or 'last'")
     direction = "ASC" if ascending else "DESC"
-    return f"COALESCE({column._present}) {direction} NULLS {na_position.upper()}"
+    return f"COALESCE({column.present}) {direction} NULLS {na_position.upper()}"
 
 
 def _unpickle(frame: Any) -> Any:

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from oml._db.parameters import plain_value
 from oml.core._sql import literal, text_literal
-from oml.core._types import bare_type
+from oml.core._types import bare_type, column_class
 from oml.core.bytes import Bytes
-from oml.core.series import Series
+from oml.core.series import Boolean, Series
 
 if TYPE_CHECKING:
-    from oml.core.boolean import Boolean
     from oml.core.integer import Integer
 
 _TEXTS = {"text", "character varying", "character", "name"}
@@ -29,6 +28,7 @@ def _pattern(pattern: str) -> str:
     return re.sub(r"\\.", lambda found: bounds.get(found[0], found[0]), pattern, flags=re.S)
 
 
+@column_class("")
 class String(Series):
     """A column of texts, and of all types without a class of their own."""
 

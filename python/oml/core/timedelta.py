@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from oml._db.parameters import plain_value
 from oml.core import _numbers
+from oml.core._types import column_class
 from oml.core.series import NumericSeries, Series
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ def _is_number(other: Any) -> bool:
     return isinstance(plain_value(other), (int, float))
 
 
+@column_class("interval")
 class Timedelta(Series):
     """A column of intervals: interval, with any fields."""
 

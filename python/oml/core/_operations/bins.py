@@ -5,19 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 from oml._db import connection as db
+from oml.core._query import Column
 from oml.core._sql import literal, text_literal
 
 
-def cut(column: Any, bins: Any, retbins: bool, options: dict[str, Any]) -> Any:
-    """Return the bin of each value; see Float.cut()."""
+def cut(relation: str, column: Column, bins: Any, options: dict[str, Any]) -> tuple[Column, Any]:
+    """Return the bin of each value, and the edges of the bins; see Float.cut()."""
     import numpy
     import pandas
 
     edges = bins
     sample: Any = []
     if isinstance(bins, (int, numpy.integer)) and not isinstance(bins, bool):
-        value = column._present
-        rows = f"FROM {column._source.relation} AS t"
+        value = column.present
+        rows = f"FROM {relation} AS t"
         sql = f"SELECT pg_catalog.min({value}), pg_catalog.max({value}) {rows}"
         ends = db.connection().query(sql)[1][0]
         if ends[0] is None:
@@ -35,7 +36,7 @@ def cut(column: Any, bins: Any, retbins: bool, options: dict[str, Any]) -> Any:
     else:
         names = [str(name) for name in made.categories]
     below, above = (">", "<=") if options["right"] else (">=", "<")
-    value = f"({column._expression})::pg_catalog.float8"
+    value = f"({column.expression})::pg_catalog.float8"
     texts = []
     for number, name in enumerate(names):
         least = ">=" if number == 0 and options["include_lowest"] and options["right"] else below
@@ -46,5 +47,4 @@ def cut(column: Any, bins: Any, retbins: bool, options: dict[str, Any]) -> Any:
         )
     kind = "bigint" if options["labels"] is False else "text"
     body = f"(CASE {' '.join(texts)} END)::{kind}"
-    made_column = column._derive(body, kind, f"Bin({column._name})" if column._name else "")
-    return (made_column, found) if retbins else made_column
+    return Column(body, kind), found

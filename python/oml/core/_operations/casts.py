@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from oml.core._types import bare_type, series_class
+from oml._db import connection as db
+from oml.core._query import Column
+from oml.core._types import bare_type, kind_of
 
 _FLOAT = "({0})::pg_catalog.float8"
 _TEXT = "({0})::pg_catalog.text"
@@ -39,44 +39,40 @@ _CASTS = {
 _NUMERIC_TO_INTEGER = "pg_catalog.trunc(NULLIF({0}, 'NaN'))::pg_catalog.int8"  # keeps all digits
 
 
-def cast(wanted: Any, column: Any, dbtype: str | None) -> tuple[str, str, str]:
-    """Return expression, name and SQL type of a column cast to the class of `wanted`.
+def cast(column: Column, kind: str, target: str, dbtype: str | None) -> Column:
+    """Return a column cast to a class.
+
+    Parameters
+    ----------
+    column : Column
+    kind : str
+        The name of the class, such as "Float".
+    target : str
+        The SQL type of the class, unless the column is already of the class.
+    dbtype : str or None
+        An SQL type of the class.
 
     Raises
     ------
     TypeError
         The cast is not supported, or `dbtype` is a type of another class.
     """
-    from oml.core.series import Series
-
-    kind = type(wanted)
-    if not isinstance(column, Series):
-        raise TypeError(
-            f"oml.{kind.__name__}() requires a column, not a {type(column).__name__}; "
-            "use oml.push() for local data"
-        )
-    expression, sql_type = column._expression, column._sql_type
-    if type(column) is not kind:
-        template = _CASTS.get((type(column).__name__, kind.__name__))
+    if column.kind != kind:
+        template = _CASTS.get((column.kind, kind))
         if template is None:
-            raise TypeError(
-                f"a column of class {type(column).__name__} cannot be cast to {kind.__name__}"
-            )
-        if bare_type(sql_type) == "numeric" and kind.__name__ == "Integer":
+            raise TypeError(f"a column of class {column.kind} cannot be cast to {kind}")
+        if bare_type(column.sql_type) == "numeric" and kind == "Integer":
             template = _NUMERIC_TO_INTEGER
-        expression, sql_type = template.format(expression), kind._CAST
-    if dbtype is not None:
-        expression, sql_type = _as_type(kind, expression, dbtype)
-    return expression, column._name, sql_type
+        column = Column(template.format(column.expression), target)
+    return column if dbtype is None else _as_type(kind, column.expression, dbtype)
 
 
-def _as_type(kind: type, expression: str, dbtype: str) -> tuple[str, str]:
-    from oml._db import connection as db
+def _as_type(kind: str, expression: str, dbtype: str) -> Column:
     from oml._transfer.push import checked_type
 
     checked = checked_type(dbtype)
     sql = f"SELECT NULL::{checked} LIMIT 0"
     sql_type = (db.connection().query(sql)[0] or [("", checked)])[0][1]
-    if series_class(sql_type) is not kind:
-        raise TypeError(f'"{dbtype}" is not a type of class {kind.__name__}')
-    return f"CAST({expression} AS {checked})", sql_type
+    if kind_of(sql_type) != kind:
+        raise TypeError(f'"{dbtype}" is not a type of class {kind}')
+    return Column(f"CAST({expression} AS {checked})", sql_type)

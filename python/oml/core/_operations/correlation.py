@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from oml._db import connection as db
-from oml.core.boolean import Boolean
-from oml.core.series import Series
+from oml.core._query import Column
 
 #: Kendall's discordant pairs are counted by the bits of the ranks of y in the order of x and y: two
 #: values are discordant if, at the highest bit in which they differ, the first value has the bit
@@ -48,16 +47,16 @@ _PEARSON = "(SELECT pg_catalog.corr(x, y) FROM p)"
 _METHODS = {"pearson": _PEARSON, "kendall": _KENDALL, "spearman": _SPEARMAN}
 
 
-def _value(column: Series) -> str:
+def _value(column: Column) -> str:
     """A value as a number, NULL if it is missing or infinite."""
-    if isinstance(column, Boolean):
-        return f"({column._expression})::pg_catalog.int4::pg_catalog.float8"
-    value = f"({column._expression})::pg_catalog.float8"
+    if column.kind == "Boolean":
+        return f"({column.expression})::pg_catalog.int4::pg_catalog.float8"
+    value = f"({column.expression})::pg_catalog.float8"
     return f"NULLIF(NULLIF(NULLIF({value}, 'NaN'), 'Infinity'), '-Infinity')"
 
 
 def correlations(
-    columns: Sequence[Series], method: str, min_periods: int, skipna: bool
+    relation: str, columns: Sequence[Column], method: str, min_periods: int, skipna: bool
 ) -> list[list[float]]:
     """Return the correlation matrix; see DataFrame.corr()."""
     if method not in _METHODS:
@@ -65,7 +64,6 @@ def correlations(
     if not columns:
         return []
     values = [_value(column) for column in columns]
-    relation = columns[0]._source.relation
     pairs = [(i, j) for i in range(len(columns)) for j in range(i + 1)]
     found = _pearson(relation, values, pairs)
     if method != "pearson":

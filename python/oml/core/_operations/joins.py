@@ -3,17 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
-from oml.core._query import Source
+from oml.core._query import Column, Query, Source
 from oml.core._sql import literal, quote
-from oml.core._types import series_class
-from oml.core.datetime import Datetime
-from oml.core.series import NumericSeries, Series
-from oml.core.string import String
-
-if TYPE_CHECKING:
-    from oml.core.frame import DataFrame
 
 _JOINS = {
     "left": "LEFT JOIN",
@@ -73,39 +66,43 @@ class Join(NamedTuple):
     nvl: bool | Mapping[str, Any]
 
 
-def _equality(left: Series, right: Series, nvl: bool | Mapping[str, Any]) -> str:
+class _Key(NamedTuple):
+    """A key column of one side."""
+
+    name: str
+    column: Column
+
+
+def _equality(left: _Key, right: _Key, nvl: bool | Mapping[str, Any]) -> str:
     """The condition that two keys are equal, in a form usable for hash and merge joins."""
-    one, other = left._present, right._present
+    one, other = left.column.present, right.column.present
     if isinstance(nvl, Mapping):
         sides = [
-            f"COALESCE({column._present}, {literal(nvl[column._name])})"
-            if column._name in nvl
-            else column._present
-            for column in (left, right)
+            f"COALESCE({key.column.present}, {literal(nvl[key.name])})"
+            if key.name in nvl
+            else key.column.present
+            for key in (left, right)
         ]
         return f"{sides[0]} = {sides[1]}"
     if not nvl:
         return f"{one} = {other}"
-    if isinstance(left, NumericSeries) and isinstance(right, NumericSeries):
+    if left.column.is_number and right.column.is_number:
         return f"COALESCE({one}, 0) = COALESCE({other}, 0) AND ({one} IS NULL) = ({other} IS NULL)"
-    if left._sql_type == right._sql_type and not left._sql_type.endswith("[]"):
+    if left.column.sql_type == right.column.sql_type and not left.column.sql_type.endswith("[]"):
         return f"ARRAY[{one}] = ARRAY[{other}]"  # array comparison treats NULLs as equal
-    for kind, common in ((String, "text"), (Datetime, "timestamp")):
-        if isinstance(left, kind) and isinstance(right, kind):
-            return f"ARRAY[({one})::pg_catalog.{common}] = ARRAY[({other})::pg_catalog.{common}]"
+    common = {"String": "text", "Datetime": "timestamp"}.get(left.column.kind)
+    if common is not None and left.column.kind == right.column.kind:
+        return f"ARRAY[({one})::pg_catalog.{common}] = ARRAY[({other})::pg_catalog.{common}]"
     return f"{one} IS NOT DISTINCT FROM {other}"
 
 
-def _side(alias: str, frame: DataFrame, name: str) -> Series:
-    """A column of one side of the join."""
-    sql_type = frame._columns[name].sql_type
-    expression = f"{alias}.{quote(name)}"
-    made: Series = series_class(sql_type)._new(frame._source, expression, name, sql_type)
-    return made
+def _side(alias: str, query: Query, name: str) -> _Key:
+    """A key column of one side of the join."""
+    return _Key(name, Column(f"{alias}.{quote(name)}", query.columns[name].sql_type))
 
 
-def merge(left: DataFrame, right: DataFrame, keys: Keys, join: Join) -> DataFrame:
-    """Return the join of two frames."""
+def merge(left: Query, right: Query, keys: Keys, join: Join) -> Query:
+    """Return the join of two queries."""
     how, suffixes, nvl = join
     if how not in _JOINS and how != "cross":
         raise ValueError("how must be 'left', 'right', 'inner', 'full' or 'cross'")
@@ -113,10 +110,8 @@ def merge(left: DataFrame, right: DataFrame, keys: Keys, join: Join) -> DataFram
         raise ValueError("suffixes must be two strings")
     if how == "cross" and keys.left:
         raise ValueError("a cross join has no keys")
-    left._names(keys.left)
-    right._names(keys.right)
-    from oml.core._base import Column
-
+    left.checked(keys.left)
+    right.checked(keys.right)
     if isinstance(nvl, Mapping):
         unknown = set(nvl) - set(keys.left) - set(keys.right)
         if unknown:
@@ -124,13 +119,13 @@ def merge(left: DataFrame, right: DataFrame, keys: Keys, join: Join) -> DataFram
 
     shared = set(keys.left) if keys.is_shared else set()
     items: list[tuple[str, str, str]] = []  # expression, name, SQL type
-    for name, column in left._columns.items():
+    for name, column in left.columns.items():
         expression = f"l.{quote(name)}"
         if name in shared and how in ("right", "full", "outer"):
             expression = f"COALESCE(l.{quote(name)}, r.{quote(name)})"
         final = name if name in shared else name + suffixes[0]
         items.append((expression, final, column.sql_type))
-    for name, column in right._columns.items():
+    for name, column in right.columns.items():
         if name not in shared:
             items.append((f"r.{quote(name)}", name + suffixes[1], column.sql_type))
     if len({name for _, name, _ in items}) < len(items):
@@ -145,8 +140,8 @@ def merge(left: DataFrame, right: DataFrame, keys: Keys, join: Join) -> DataFram
         kind, condition = "CROSS JOIN", ""
     chosen = ", ".join(f"{expression} AS {quote(name)}" for expression, name, _ in items)
     sql = (
-        f"SELECT {chosen} FROM ({left._select(has_order=False)}) AS l "
-        f"{kind} ({right._select(has_order=False)}) AS r{condition}"
+        f"SELECT {chosen} FROM ({left.select(has_order=False)}) AS l "
+        f"{kind} ({right.select(has_order=False)}) AS r{condition}"
     )
-    source = Source(f"({sql})", (), (*left._source.tables, *right._source.tables))
-    return left._make(source, {name: Column(quote(name), t) for _, name, t in items})
+    source = Source(f"({sql})", (), (*left.source.tables, *right.source.tables))
+    return Query(source, {name: Column(quote(name), t) for _, name, t in items})

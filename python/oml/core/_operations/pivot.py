@@ -8,17 +8,12 @@ query.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from oml._db import connection as db
-from oml.core._operations.running_sums import free_name
-from oml.core._query import Source
+from oml.core._query import Column, Query, Source, free_name
 from oml.core._sql import quote, text_literal
 from oml.core._types import bare_type
-from oml.core.series import NumericSeries, Series
-
-if TYPE_CHECKING:
-    from oml.core._base import BaseFrame, Self
 
 _MOST_COLUMNS = 1600  # PostgreSQL's limit per table
 _NAME_BYTES = 63  # PostgreSQL's limit per identifier
@@ -41,11 +36,11 @@ _SORTED = {"text", "character varying", "date", "interval"}
 _NORMALIZED = {"all": "all", "index": "index", "columns": "columns", 0: "index", 1: "columns"}
 
 
-def _fits(function: str, column: Series) -> bool:
+def _fits(function: str, column: Column) -> bool:
     if function in ("count", "nunique"):
         return True
-    kind = bare_type(column._sql_type)
-    if isinstance(column, NumericSeries) or (kind == "boolean" and function in ("mean", "sum")):
+    kind = bare_type(column.sql_type)
+    if column.is_number or (kind == "boolean" and function in ("mean", "sum")):
         return True
     return function in ("max", "min") and (kind in _SORTED or kind.startswith("timestamp"))
 
@@ -86,16 +81,16 @@ class Cell(NamedTuple):
     sql_type: str
 
     @classmethod
-    def of(cls, frame: BaseFrame, function: str, name: str) -> Cell:
+    def of(cls, query: Query, function: str, name: str) -> Cell:
         """Return the cells for an aggregate of a column."""
         template, kind = _FUNCTIONS[function]
-        column = frame._series(name)
-        value = column._present
-        if not isinstance(column, NumericSeries) and function in ("mean", "sum"):
+        column = query.columns[name]
+        value = column.present
+        if not column.is_number and function in ("mean", "sum"):
             value = f"({value})::pg_catalog.int4"
         if function == "nunique":
-            value = column._distinct
-        return cls(f"{function}({name})", value, template, kind or column._sql_type)
+            value = column.distinct
+        return cls(f"{function}({name})", value, template, kind or column.sql_type)
 
 
 COUNT = Cell("count", None, "pg_catalog.count(*)", "bigint")
@@ -121,10 +116,10 @@ class Layout(NamedTuple):
     normalize: str = ""
 
 
-def keys_of(frame: BaseFrame, index: Any, columns: Any) -> tuple[list[str], list[str]]:
+def keys_of(query: Query, index: Any, columns: Any) -> tuple[list[str], list[str]]:
     """Check the names of the columns that form rows and columns."""
-    rows = frame._names(index)
-    cuts = frame._names(columns) if columns is not None else []
+    rows = query.checked(index)
+    cuts = query.checked(columns) if columns is not None else []
     both = rows + cuts
     is_empty = not rows or (columns is not None and not cuts)
     if index is None or is_empty or len(set(both)) < len(both):
@@ -132,19 +127,19 @@ def keys_of(frame: BaseFrame, index: Any, columns: Any) -> tuple[list[str], list
     return rows, cuts
 
 
-def cells_of(frame: BaseFrame, keys: list[str], values: Any, aggfunc: Any) -> list[Cell]:
+def cells_of(query: Query, keys: list[str], values: Any, aggfunc: Any) -> list[Cell]:
     """Return the cells of pivot_table(); aggregates that do not support a column's type are
     omitted."""
     functions = function_names("mean" if aggfunc is None else aggfunc)
-    others = sorted(name for name in frame.columns if name not in keys)
-    names = others if values is None else frame._names(values)
-    pairs = [(f, name) for f in functions for name in names if _fits(f, frame._series(name))]
+    others = sorted(name for name in query.columns if name not in keys)
+    names = others if values is None else query.checked(values)
+    pairs = [(f, name) for f in functions for name in names if _fits(f, query.columns[name])]
     if len(set(pairs)) < len(pairs):
         raise ValueError("an aggregate of a column occurs twice")
     if not pairs:
         kind = TypeError if names and values is not None else ValueError
         raise kind("there are no values to aggregate")
-    return [Cell.of(frame, function, name) for function, name in pairs]
+    return [Cell.of(query, function, name) for function, name in pairs]
 
 
 def normalization(normalize: Any) -> str:
@@ -171,15 +166,15 @@ def _fitting_name(name: str, taken: Any) -> str:
 # -------------------------------------------------------------------------------- all groups
 
 
-def _groups(frame: BaseFrame, layout: Layout) -> str:
+def _groups(query: Query, layout: Layout) -> str:
     """The query of all cells; is_row_total is true for row totals, is_column_total for column
     totals."""
     items = [
-        *(f"{frame._series(name)._present} AS k{n}" for n, name in enumerate(layout.rows)),
-        *(f"{frame._series(name)._present} AS c{n}" for n, name in enumerate(layout.columns)),
+        *(f"{query.columns[name].present} AS k{n}" for n, name in enumerate(layout.rows)),
+        *(f"{query.columns[name].present} AS c{n}" for n, name in enumerate(layout.columns)),
         *(f"{cell.value or 'NULL'} AS v{n}" for n, cell in enumerate(layout.cells)),
     ]
-    rows = f"SELECT {', '.join(items)} FROM {frame._source.relation} AS t"
+    rows = f"SELECT {', '.join(items)} FROM {query.source.relation} AS t"
     keys = [f"k{n}" for n in range(len(layout.rows))]
     cuts = [f"c{n}" for n in range(len(layout.columns))]
     sets = [keys + cuts]
@@ -234,12 +229,12 @@ class _Table:
         self.items.append(f"{expression} AS {quote(fitting)}")
 
     def add_keys(
-        self, frame: BaseFrame, layout: Layout, names: list[str], letter: str, flag: str
+        self, query: Query, layout: Layout, names: list[str], letter: str, flag: str
     ) -> None:
         """Add the key columns; with totals they are text."""
         keys = layout.rows if letter == "k" else layout.columns
         for n, (key, name) in enumerate(zip(keys, names)):
-            expression, kind = f"{letter}{n}", frame._columns[key].sql_type
+            expression, kind = f"{letter}{n}", query.columns[key].sql_type
             if layout.margin is not None:
                 total = text_literal(layout.margin if n == 0 else "")
                 expression = (
@@ -248,27 +243,25 @@ class _Table:
                 kind = "text"
             self.add(name, expression, kind)
 
-    def made(self, frame: Self, rest: str, order: str) -> Self:
-        """Return the table as a proxy; `rest` follows the select list."""
-        from oml.core._base import Column
-
+    def made(self, query: Query, rest: str, order: str) -> Query:
+        """Return the table as a query; `rest` follows the select list."""
         position = quote(free_name("oml_position", self.types))
         number = f"pg_catalog.row_number() OVER (ORDER BY {order}) AS {position}"
         sql = f"SELECT {', '.join([*self.items, number])} {rest}"
         columns = {name: Column(quote(name), kind) for name, kind in self.types.items()}
-        return frame._make(Source(f"({sql})", (position,), frame._source.tables), columns)
+        return Query(Source(f"({sql})", (position,), query.source.tables), columns)
 
 
-def relational(frame: Self, layout: Layout, names: tuple[list[str], list[str]]) -> Self:
+def relational(query: Query, layout: Layout, names: tuple[list[str], list[str]]) -> Query:
     """Return a table with one row per cell; `names` are those of the key columns."""
     table = _Table()
-    table.add_keys(frame, layout, names[0], "k", "is_row_total")
-    table.add_keys(frame, layout, names[1], "c", "is_column_total")
+    table.add_keys(query, layout, names[0], "k", "is_row_total")
+    table.add_keys(query, layout, names[1], "c", "is_column_total")
     for n, cell in enumerate(layout.cells):
         table.add(cell.title, f"a{n}", _cell_type(layout, cell))
     order = ["is_row_total", *(f"k{n}" for n in range(len(layout.rows)))]
     order += ["is_column_total", *(f"c{n}" for n in range(len(layout.columns)))]
-    return table.made(frame, f"FROM ({_groups(frame, layout)}) AS g", ", ".join(order))
+    return table.made(query, f"FROM ({_groups(query, layout)}) AS g", ", ".join(order))
 
 
 # ---------------------------------------------------------------------------------- turning
@@ -313,28 +306,28 @@ def _only(number: int, condition: str, is_count: bool) -> str:
     return f"COALESCE({value}, 0)" if is_count else value
 
 
-def pivot(frame: Self, layout: Layout, dropna: bool, is_count: bool = False) -> Self:
+def pivot(query: Query, layout: Layout, dropna: bool, is_count: bool = False) -> Query:
     """Return the table with one row per value of some columns and one column per value of
     others.
 
     Parameters
     ----------
-    frame : DataFrame
+    query : Query
     layout : Layout
     dropna : bool
         Omit columns in which all cells are missing.
     is_count : bool
         Whether a cell without rows is 0 instead of missing.
     """
-    groups = _groups(frame, layout)
+    groups = _groups(query, layout)
     categories = _categories(layout, groups, dropna)
     has_totals = layout.margin is not None and bool(layout.columns)
     width = len(layout.cells) * (len(categories) + has_totals) + len(layout.rows)
     if width > _MOST_COLUMNS:
         raise ValueError(f"the pivot table would have {width} columns, maximum {_MOST_COLUMNS}")
     table = _Table()
-    table.add_keys(frame, layout, layout.rows, "k", "is_row_total")
+    table.add_keys(query, layout, layout.rows, "k", "is_row_total")
     for name, expression, kind in _cells(layout, categories, is_count):
         table.add(name, expression, kind)
     order = ", ".join(["is_row_total", *(f"k{n}" for n in range(len(layout.rows)))])
-    return table.made(frame, f"FROM ({groups}) AS g GROUP BY {order}", order)
+    return table.made(query, f"FROM ({groups}) AS g GROUP BY {order}", order)

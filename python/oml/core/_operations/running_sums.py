@@ -2,34 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from oml.core._query import Source
+from oml.core._query import Column, Query, Source, free_name
 from oml.core._sql import quote
-from oml.core.boolean import Boolean
-from oml.core.series import NumericSeries
-
-if TYPE_CHECKING:
-    from oml.core._base import Self
 
 
-def cumulative_sums(ordered: Self, skipna: bool) -> Self:
-    """Return the running sums of a frame's numeric and boolean columns in the frame's order."""
-    from oml.core._base import Column
-
-    source = ordered._source
+def cumulative_sums(ordered: Query, skipna: bool) -> Query:
+    """Return the running sums of a query's numeric and boolean columns in its order."""
+    source = ordered.source
     items, columns = [], {}
-    for name in ordered.columns:
-        column = ordered._series(name)
-        if not isinstance(column, (NumericSeries, Boolean)):
+    for name, column in ordered.columns.items():
+        if not column.is_number and column.kind != "Boolean":
             continue
         kind = "double precision"
-        if isinstance(column, Boolean):
-            value, kind = f"({column._present})::pg_catalog.int4", "bigint"
-        elif column._IS_INTEGER:
-            value, kind = f"({column._present})::pg_catalog.int8", "bigint"
+        if column.kind == "Boolean":
+            value, kind = f"({column.present})::pg_catalog.int4", "bigint"
+        elif column.kind == "Integer":
+            value, kind = f"({column.present})::pg_catalog.int8", "bigint"
         else:
-            value = f"({column._present})::pg_catalog.float8"
+            value = f"({column.present})::pg_catalog.float8"
         is_missing = f"{value} IS NULL"
         if not skipna:
             is_missing = f"pg_catalog.count(*) FILTER (WHERE {is_missing}) OVER w > 0"
@@ -44,12 +34,4 @@ def cumulative_sums(ordered: Self, skipna: bool) -> Self:
         f"FROM {source.relation} AS t "
         f"WINDOW w AS ({source.order_by.lstrip()} ROWS UNBOUNDED PRECEDING)"
     )
-    return ordered._make(Source(f"({sql})", (position,), source.tables), columns)
-
-
-def free_name(wanted: str, taken: object) -> str:
-    """Return a name that is not in a container."""
-    name = wanted
-    while name in taken:  # type: ignore[operator]
-        name += "_"
-    return name
+    return Query(Source(f"({sql})", (position,), source.tables), columns)

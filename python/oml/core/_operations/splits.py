@@ -5,21 +5,18 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from oml._db import connection as db
-from oml.core._query import ManagedTable, Source, managed_name
+from oml.core._query import ManagedTable, Query, Source, managed_name
 from oml.core._sql import quote
-
-if TYPE_CHECKING:
-    from oml.core.frame import DataFrame
 
 _POSITION = "oml_position"  # position of a row between 0 and 1
 
 
-def _hash(frame: DataFrame, names: Any, seed: int) -> str:
+def _hash(query: Query, names: Any, seed: int) -> str:
     """A hash of some values of a row, uniformly distributed over the 64-bit integers."""
-    columns = ", ".join(frame._columns[name].expression for name in frame._names(names))
+    columns = ", ".join(query.columns[name].expression for name in query.checked(names))
     return f"pg_catalog.hashtextextended(ROW({columns})::pg_catalog.text, {int(seed)})"
 
 
@@ -29,17 +26,17 @@ def _share(hashed: str) -> str:
 
 
 def _positions(
-    frame: DataFrame, seed: int, columns: tuple[Any, Any], use_hash: bool
-) -> tuple[DataFrame, str]:
-    """The frame on a source that provides a row's position between 0 and 1, and that position."""
+    query: Query, seed: int, columns: tuple[Any, Any], use_hash: bool
+) -> tuple[Query, str]:
+    """The query over a source that provides a row's position between 0 and 1, and that position."""
     strata, hashed = columns
-    source = frame._source
-    number = _hash(frame, hashed, seed)
+    source = query.source
+    number = _hash(query, hashed, seed)
     if use_hash and strata is None:
-        return frame, _share(number)
+        return query, _share(number)
     order = number if use_hash else "pg_catalog.random()"
-    strata_names = frame._names(strata) if strata is not None else []
-    keys = ", ".join(frame._columns[name].expression for name in strata_names)
+    strata_names = query.checked(strata) if strata is not None else []
+    keys = ", ".join(query.columns[name].expression for name in strata_names)
     partition = f"PARTITION BY {keys} " if keys else ""
     rank = f"pg_catalog.row_number() OVER ({partition}ORDER BY {order})"
     if use_hash:
@@ -49,61 +46,61 @@ def _positions(
     position = f"(({rank} - 1)::pg_catalog.float8 / {size})"
     sql = f"SELECT *, {position} AS {quote(_POSITION)} FROM {source.relation} AS t"
     if use_hash:
-        return frame._with(Source(f"({sql})", source.order, source.tables)), quote(_POSITION)
+        return query.over(Source(f"({sql})", source.order, source.tables)), quote(_POSITION)
     connection = db.connection()
     connection.query("SELECT pg_catalog.setseed($1)", (int(seed) % 65536 / 65536,))
     name = managed_name()
     relation = f"pg_temp.{quote(name)}"
     connection.query(f"CREATE TEMPORARY TABLE {relation} AS {sql}")
     tables = (*source.tables, ManagedTable(name))
-    return frame._with(Source(relation, source.order, tables)), quote(_POSITION)
+    return query.over(Source(relation, source.order, tables)), quote(_POSITION)
 
 
-def _between(frame: DataFrame, position: str, first: float, last: float) -> DataFrame:
+def _between(query: Query, position: str, first: float, last: float) -> Query:
     condition = f"{position} >= {first!r} AND {position} < {last!r}"
-    return frame._with(frame._source.where(condition))
+    return query.over(query.source.where(condition))
 
 
 def split(
-    frame: DataFrame,
+    query: Query,
     ratio: Sequence[float],
     seed: int,
     columns: tuple[Any, Any],
     use_hash: bool,
-) -> tuple[DataFrame, ...]:
-    """Return frames of shares of the rows; `columns` are those of strata and hash."""
+) -> tuple[Query, ...]:
+    """Return queries of shares of the rows; `columns` are those of strata and hash."""
     shares = [float(share) for share in ratio]
     if not shares or min(shares) <= 0 or sum(shares) > 1 + 1e-9:
         raise ValueError("ratio must be a list of positive numbers with a sum of at most 1")
     ends = [round(end, 12) for end in itertools.accumulate(shares)]
-    placed, position = _positions(frame, seed, columns, use_hash)
+    placed, position = _positions(query, seed, columns, use_hash)
     return tuple(_between(placed, position, first, last) for first, last in zip([0.0, *ends], ends))
 
 
 def k_fold(
-    frame: DataFrame, folds: int, seed: int, columns: tuple[Any, Any], use_hash: bool
-) -> list[tuple[DataFrame, DataFrame]]:
+    query: Query, folds: int, seed: int, columns: tuple[Any, Any], use_hash: bool
+) -> list[tuple[Query, Query]]:
     """Return the rows outside and inside of each fold."""
     if folds < 2:
         raise ValueError("n_splits must be at least 2")
-    placed, position = _positions(frame, seed, columns, use_hash)
+    placed, position = _positions(query, seed, columns, use_hash)
     number = f"pg_catalog.floor({position} * {int(folds)})"
     return [
         (
-            placed._with(placed._source.where(f"{number} <> {fold}")),
-            placed._with(placed._source.where(f"{number} = {fold}")),
+            placed.over(placed.source.where(f"{number} <> {fold}")),
+            placed.over(placed.source.where(f"{number} = {fold}")),
         )
         for fold in range(folds)
     ]
 
 
-def sample(frame: DataFrame, share: float | None, count: int | None, seed: int) -> DataFrame:
+def sample(query: Query, share: float | None, count: int | None, seed: int) -> Query:
     """Return sampled rows; ties are equal rows, so their order is irrelevant."""
-    hashed = _hash(frame, None, seed)
+    hashed = _hash(query, None, seed)
     if count is not None:
         if count < 0:
             raise ValueError("n must not be negative")
-        return frame._with(frame._source.derive(f"ORDER BY {hashed} LIMIT {int(count)}"))
+        return query.over(query.source.derive(f"ORDER BY {hashed} LIMIT {int(count)}"))
     if share is None or not 0 <= share <= 1 or math.isnan(share):
         raise ValueError("frac must be a number from 0 to 1")
-    return frame._with(frame._source.where(f"{_share(hashed)} < {float(share)!r}"))
+    return query.over(query.source.where(f"{_share(hashed)} < {float(share)!r}"))

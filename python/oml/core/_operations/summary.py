@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from oml._db import connection as db
-from oml.core.series import NumericSeries, Series
+from oml.core._query import Column, Query
+
+if TYPE_CHECKING:
+    import pandas
 
 _COUNTS = ["count", "unique", "top", "freq"]
 
@@ -32,7 +35,9 @@ def _quantile(share: float) -> str:
     )
 
 
-def _numbers(columns: Sequence[Series], shares: dict[str, float]) -> list[dict[str, float]]:
+def _numbers(
+    relation: str, columns: Sequence[Column], shares: dict[str, float]
+) -> list[dict[str, float]]:
     rows = {
         "count": "pg_catalog.count({0})",
         "mean": "pg_catalog.avg({0})",
@@ -42,14 +47,12 @@ def _numbers(columns: Sequence[Series], shares: dict[str, float]) -> list[dict[s
         "max": "pg_catalog.max({0})",
     }
     items = [
-        f"({text.format(column._present)})::pg_catalog.float8"
+        f"({text.format(column.present)})::pg_catalog.float8"
         for column in columns
         for text in rows.values()
     ]
     # An array, because a query can have at most 1664 columns.
-    found = _query(f"SELECT ARRAY[{', '.join(items)}] FROM {columns[0]._source.relation} AS t")[0][
-        0
-    ]
+    found = _query(f"SELECT ARRAY[{', '.join(items)}] FROM {relation} AS t")[0][0]
     values = [float("nan") if value is None else float(value) for value in list(found)]
     width = len(rows)
     return [dict(zip(rows, values[n * width : (n + 1) * width])) for n, _ in enumerate(columns)]
@@ -60,34 +63,36 @@ def _query(sql: str) -> list[tuple[Any, ...]]:
     return rows
 
 
-def _others(column: Series) -> dict[str, Any]:
+def _others(relation: str, column: Column) -> dict[str, Any]:
     """Counts of a column; among equally frequent values the first in text order is the top."""
-    rows = f"FROM {column._source.relation} AS t"
+    rows = f"FROM {relation} AS t"
     ((count, unique),) = _query(
-        f"SELECT pg_catalog.count({column._present}), "
-        f"pg_catalog.count(DISTINCT {column._distinct}) {rows}"
+        f"SELECT pg_catalog.count({column.present}), "
+        f"pg_catalog.count(DISTINCT {column.distinct}) {rows}"
     )
     top = _query(
-        f"SELECT v, n FROM (SELECT {column._distinct} AS v, pg_catalog.count(*) AS n {rows} "
-        f"WHERE NOT {column._is_missing} GROUP BY 1) AS g "
+        f"SELECT v, n FROM (SELECT {column.distinct} AS v, pg_catalog.count(*) AS n {rows} "
+        f"WHERE NOT {column.is_missing} GROUP BY 1) AS g "
         'ORDER BY n DESC, (v)::pg_catalog.text COLLATE "C" LIMIT 1'
     ) or [(float("nan"), float("nan"))]
     return dict(zip(_COUNTS, (int(count), int(unique), *top[0])))
 
 
-def describe(frame: Any, names: Sequence[str], percentiles: Any) -> Any:
-    """Return the summary of columns of a frame as a pandas.DataFrame."""
+def describe(query: Query, names: Sequence[str], percentiles: Any) -> pandas.DataFrame:
+    """Return the summary of columns of a query as a pandas.DataFrame."""
     import pandas
 
-    columns = [frame._series(name) for name in names]
+    relation = query.source.relation
+    columns = {name: query.columns[name] for name in names}
     shares = _percentiles(percentiles)
-    numeric = [column for column in columns if isinstance(column, NumericSeries)]
+    numeric = {name: column for name, column in columns.items() if column.is_number}
+    numbers = _numbers(relation, list(numeric.values()), shares) if numeric else []
     found: dict[str, Any] = {}
-    for column, values in zip(numeric, _numbers(numeric, shares) if numeric else []):
-        found[column.columns[0]] = pandas.Series(values, dtype="float64")
-    for column in columns:
-        if not isinstance(column, NumericSeries):
-            found[column.columns[0]] = pandas.Series(_others(column), dtype=object)
+    for name, values in zip(numeric, numbers):
+        found[name] = pandas.Series(values, dtype="float64")
+    for name, column in columns.items():
+        if name not in numeric:
+            found[name] = pandas.Series(_others(relation, column), dtype=object)
     labels: list[str] = []
     if len(numeric) < len(columns):
         labels += _COUNTS
