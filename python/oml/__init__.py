@@ -12,9 +12,9 @@ statement is rolled back, so `DatabaseError` may be caught. On a client, call `c
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
-from oml import _moved
 from oml._db.connect import check_embed, connect, cursor, disconnect, isconnected
 from oml._db.cursor import Cursor
 from oml._db.errors import DatabaseError, ScriptError
@@ -108,7 +108,20 @@ _LAZY = {
 _MODULES = {"core", "ds", "embed", "graphics", "script"}
 
 
-_moved.install()
+class _MovedModules:
+    """Finds modules that other finders do not find: pickles name some that have moved."""
+
+    @staticmethod
+    def find_spec(name: str, path: object = None, target: object = None) -> Any:
+        if not name.startswith("oml."):
+            return None
+        from oml._moved import spec_of
+
+        return spec_of(name)
+
+
+if all(getattr(each, "__qualname__", "") != "_MovedModules" for each in sys.meta_path):
+    sys.meta_path.append(_MovedModules)
 
 
 def _public(value: Any) -> Any:

@@ -7,7 +7,6 @@ name of the module that defined it then. The old names are resolved, but nothing
 from __future__ import annotations
 
 import importlib
-import sys
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
@@ -54,13 +53,8 @@ MOVED = {
 }
 
 
-class _Importer:
-    """Imports a moved module under its old name: the same module object."""
-
-    @staticmethod
-    def find_spec(name: str, path: object = None, target: object = None) -> ModuleSpec | None:
-        loader: Any = _Importer()
-        return ModuleSpec(name, loader) if name in MOVED else None
+class _Loader:
+    """Loads a moved module under its old name: the same module object."""
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         module = importlib.import_module(MOVED[spec.name])
@@ -71,7 +65,7 @@ class _Importer:
         module.__spec__ = self._spec  # the import system has set that of the old name
 
 
-def install() -> None:
-    """Let pickles find moved modules."""
-    if all(getattr(each, "__module__", "") != __name__ for each in sys.meta_path):
-        sys.meta_path.append(_Importer)
+def spec_of(name: str) -> ModuleSpec | None:
+    """Return how to import a module under its old name; None if no module had that name."""
+    loader: Any = _Loader()
+    return ModuleSpec(name, loader) if name in MOVED else None

@@ -262,18 +262,6 @@ class ClientConnection:
             self.psycopg.close()
             raise
 
-    def run_cancellable(self, function: Callable[[psycopg.Connection[Any]], Result]) -> Result:
-        """Call a function with psycopg's connection; Ctrl-C cancels its statement on the server.
-
-        KeyboardInterrupt propagates when the server has responded and the connection is idle.
-        """
-        try:
-            return function(self.psycopg)
-        except KeyboardInterrupt:
-            with self.psycopg.lock:
-                self._cancel_and_drain()
-            raise
-
     # ------------------------------------------------------------------------------- results
 
     def _rows(self, result: Any) -> list[tuple[Any, ...]]:

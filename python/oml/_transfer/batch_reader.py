@@ -1,7 +1,7 @@
 """Parses the batches of columns returned by `pyqsys.query_batches`.
 
 A batch is a head of 64 bytes, a description of its columns, and their buffers, each at a multiple
-of 64 bytes; src/engine/packed_batch.h and src/engine/batch_codec.h define it. Buffers have Arrow's
+of 64 bytes; src/engine/common/packed_batch.h and batch_codec.h define it. Buffers have Arrow's
 layout, except that booleans take one byte each.
 """
 
@@ -23,7 +23,7 @@ HEAD_SIZE = 64
 ALIGNMENT = 64
 MAGIC = b"OMLB\x01" + (b"\x01" if sys.byteorder == "little" else b"\x00")
 
-# The kinds of src/core/column_type.h.
+# The kinds of src/core/batch/column_type.h.
 NULL, BOOL, INT16, INT32, INT64, FLOAT32, FLOAT64 = range(7)
 DECIMAL, TEXT, BINARY, JSON, UUID, DATE, TIME, TIMETZ = range(7, 15)
 TIMESTAMP, TIMESTAMPTZ, INTERVAL, LIST, STRUCT = range(15, 20)

@@ -370,7 +370,6 @@ def test_ctrl_c_cancels_a_statement(
         (
             lambda sql: rows(sql),
             lambda sql: oml.sync(query=sql).pull(),
-            lambda sql: client.run_cancellable(lambda connection: connection.execute(sql)),
         )
     ):
         thread = interrupt_when(f"pg_sleep(600.{number})")
