@@ -124,7 +124,7 @@ if all(getattr(each, "__qualname__", "") != "_MovedModules" for each in sys.meta
     sys.meta_path.append(_MovedModules)
 
 
-def _public(value: Any) -> Any:
+def _public(value: object) -> Any:
     """Name this package as the home of an object, in pickles and messages."""
     if "._" in value.__module__:
         value.__module__ = "oml"

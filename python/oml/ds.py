@@ -86,7 +86,9 @@ def _lasting(value: Any) -> Any:
     return _Rows(value) if path == "oml.core.frame.DataFrame" and value._is_temporary else value
 
 
-def _write(connection: Any, number: uuid.UUID, parts: Sequence[memoryview], packs: bool) -> int:
+def _write(
+    connection: db.Connection, number: uuid.UUID, parts: Sequence[memoryview], packs: bool
+) -> int:
     """Store the pieces of an object; return their size."""
     size = 0
     for place, piece in enumerate(pickles.cut(parts, _PIECE_BYTES)):

@@ -113,7 +113,7 @@ def _sync_all(schema: str | None, pattern: str, kinds: str) -> dict[str, DataFra
 
 
 def create(
-    x: Any,
+    x: object,
     table: str,
     oranumber: bool = True,
     dbtypes: dict[str, str] | list[str] | None = None,
@@ -170,7 +170,9 @@ def create(
     return DataFrame._from_relation(relation)
 
 
-def push(x: Any, oranumber: bool = True, dbtypes: dict[str, str] | list[str] | None = None) -> Any:
+def push(
+    x: object, oranumber: bool = True, dbtypes: dict[str, str] | list[str] | None = None
+) -> Any:
     """Write local data to a temporary table and return its proxy.
 
     The table is dropped with its last proxy, or at the end of the session.

@@ -67,16 +67,16 @@ class Connection:
 
 
 def connect(
-    user: Any = None,
+    user: object = None,
     password: str | None = None,
     host: str | None = None,
     port: int | str | None = None,
     sid: str | None = None,
     service_name: str | None = None,
-    dsn: Any = None,
+    dsn: object = None,
     encoding: str = "UTF-8",
     nencoding: str = "UTF-8",
-    automl: Any = None,
+    automl: object = None,
     **parameters: Any,
 ) -> Connection:
     """Connect to a database; an existing connection is closed.

@@ -48,11 +48,11 @@ def _list(values: Any) -> Written:
     return _array_text(values), _ARRAY, text
 
 
-def _dict(value: Any) -> Written:
+def _dict(value: object) -> Written:
     return _json(value), "jsonb", _hstore(value)
 
 
-def _hstore(value: Any) -> str | None:
+def _hstore(value: object) -> str | None:
     try:
         runtime = importlib.import_module("_oml_epe_runtime.results")
     except ImportError:  # outside an engine
@@ -116,7 +116,7 @@ def _timedelta(value: datetime.timedelta) -> Written:
     )
 
 
-def _json(value: Any) -> str:
+def _json(value: object) -> str:
     """JSON as in results: numpy scalars, dates and Decimals are converted to their values."""
     try:
         runtime = importlib.import_module("_oml_epe_runtime.render")
@@ -126,7 +126,7 @@ def _json(value: Any) -> str:
     return text
 
 
-def _client_json(value: Any) -> str:
+def _client_json(value: object) -> str:
     """The same for the value types common on a client."""
     value = plain_value(value)
     if isinstance(value, dict):
@@ -148,7 +148,7 @@ def _client_json(value: Any) -> str:
     return json.dumps(value)
 
 
-def _json_key(key: Any) -> str:
+def _json_key(key: object) -> str:
     key = plain_value(key)
     if isinstance(key, (datetime.date, datetime.time, uuid.UUID)):
         return str(key)
@@ -176,7 +176,7 @@ _writers: tuple[
 )
 
 
-def parameter(value: Any) -> Written:
+def parameter(value: object) -> Written:
     """(text or bytes or None, SQL type) of a value; without a type PostgreSQL infers it.
 
     The optional third item is the text for a statement that expects another type: timestamptz

@@ -33,7 +33,7 @@ class Hidden:
 
     __slots__ = ("_get",)
 
-    def __init__(self, value: Any) -> None:
+    def __init__(self, value: object) -> None:
         self._get: Callable[[], Any] = lambda: value
 
     def __repr__(self) -> str:
@@ -108,7 +108,7 @@ def parse(dsn: Hidden) -> Target:
     raise DatabaseError(message, "08001", hint=hint)
 
 
-def _parse(dsn: Any) -> dict[str, Any]:
+def _parse(dsn: object) -> dict[str, Any]:
     value = getattr(dsn, "url", dsn)  # of an engine
     if isinstance(value, str):
         is_url = _ANY_URL.match(value) and not _PAIR.match(value)

@@ -13,6 +13,7 @@ import numpy
 from oml._db import connection as db
 from oml._db.errors import DatabaseError
 from oml._transfer import batch_reader
+from oml._transfer.arrays import Array
 from oml._transfer.batch_reader import Column
 from oml.core._sql import quote
 from oml.core._types import bare_type
@@ -157,7 +158,7 @@ class Query:
         return pyarrow.record_batch(arrays, schema=self.schema)
 
 
-def _buffer(array: Any) -> Any:
+def _buffer(array: Array) -> Any:
     import pyarrow
 
     # Copied, so that the memory is aligned and the whole batch need not be kept.
@@ -243,7 +244,7 @@ def narwhals_frame(sql: str) -> Any:
 # ------------------------------------------------------------------------------- data from outside
 
 
-def is_stream(x: Any) -> bool:
+def is_stream(x: object) -> bool:
     """Whether data that is no pandas.DataFrame has Arrow's stream."""
     import pandas
 
@@ -267,7 +268,7 @@ class Given(NamedTuple):
     sql_type: str
 
 
-def _checked(x: Any, pyarrow: Any) -> Any:
+def _checked(x: object, pyarrow: Any) -> Any:
     """Return the data after the checks of results, inside an engine; else as it is."""
     try:
         checks = importlib.import_module("_oml_epe_runtime.checks")
@@ -278,7 +279,7 @@ def _checked(x: Any, pyarrow: Any) -> Any:
     return checks.checked_stream(x)
 
 
-def columns_of(x: Any) -> Iterator[Given]:
+def columns_of(x: object) -> Iterator[Given]:
     """Yield the columns of data that has `__arrow_c_stream__`."""
     pyarrow = require_pyarrow("data with __arrow_c_stream__")
     if isinstance(x, pyarrow.Table):

@@ -18,6 +18,7 @@ import numpy
 from oml._db import connection as db
 from oml._db.errors import DatabaseError
 from oml._transfer import frames
+from oml._transfer.arrays import Array
 
 HEAD_SIZE = 64
 ALIGNMENT = 64
@@ -76,15 +77,15 @@ class Column(NamedTuple):
     kind: int
     length: int
     null_count: int
-    validity: Any
+    validity: Array | None
     values: Any
     offsets: Any
     shapes: bool
-    children: list[Any]
+    children: list[Column]
     names: list[str]
     has_dictionary: bool
     unusual_rows: Any
-    unusual: Any
+    unusual: Column | None
 
 
 class _Reader:
@@ -111,7 +112,7 @@ class _Reader:
         self._position += size
         return self._description[self._position - size : self._position].decode()
 
-    def _take(self, dtype: str, count: int) -> Any:
+    def _take(self, dtype: str, count: int) -> Array:
         size = numpy.dtype(dtype).itemsize * count
         if size == 0:
             return numpy.zeros(0, dtype)
@@ -192,14 +193,15 @@ def read(buffer: Any) -> Iterator[tuple[int, list[Column]]]:
         start += reader.size
 
 
-def is_null(column: Column) -> Any:
+def is_null(column: Column) -> Array | None:
     """Return a mask that is true at NULLs, or None if there are none."""
     if column.kind == NULL:
         return numpy.ones(column.length, bool)
     if column.validity is None:
         return None
     bits = numpy.unpackbits(column.validity, count=column.length, bitorder="little")
-    return bits == 0
+    mask: Array = bits == 0
+    return mask
 
 
 def fetch(sql: str, use_decimal: bool, consume: Callable[[Any], None]) -> None:
@@ -306,7 +308,7 @@ class _Texts:
         self._seen: dict[str, str] = {}
         self._tried = 0
 
-    def array(self, column: Column) -> Any:
+    def array(self, column: Column) -> Array:
         if column.has_dictionary:
             texts = column.children[0]
             distinct: list[Any] = _slices(texts, None)
@@ -321,7 +323,7 @@ class _Texts:
             if self._load is None and is_worth:
                 # Equal texts of several batches share one object where that pays.
                 distinct = [seen.setdefault(text, text) for text in distinct]
-            array = numpy.empty(texts.length + 1, object)  # a code of -1 means NULL
+            array: Array = numpy.empty(texts.length + 1, object)  # a code of -1 means NULL
             array[: texts.length] = distinct
             array = array[column.values]
             if self._load is not None:  # each value is an object of its own
@@ -401,9 +403,9 @@ class _Collector:
         self._texts = _Texts(load) if kind in BYTES_KINDS else None
         collect = _Joined if db.is_embedded() else _Growing
         self._values = collect(object if self._texts is not None else WIDTHS[kind])
-        self._nulls: list[Any] = []
+        self._nulls: list[tuple[int, Array | None]] = []
         self._has_nulls = False
-        self._unusual: list[tuple[Any, list[str]]] = []
+        self._unusual: list[tuple[Array, list[str]]] = []
         self._length = 0
 
     def add(self, column: Column) -> None:
@@ -442,7 +444,7 @@ class _Collector:
             )
         return self._usual(values, null)
 
-    def _usual(self, values: Any, null: Any) -> Any:
+    def _usual(self, values: Any, null: Array | None) -> Any:
         kind = self._kind
         if self._is_nullable and kind in (BOOL, INT16, INT32, INT64, FLOAT32, FLOAT64):
             return frames.nullable(values.view(bool) if kind == BOOL else values, null)
@@ -469,7 +471,7 @@ class _Collector:
             return frames.dates(values)
         return frames.spans(values) if kind == INTERVAL else frames.times(values, is_utc)
 
-    def _with_unusual(self, values: Any, null: Any, is_utc: bool) -> Any:
+    def _with_unusual(self, values: Any, null: Array | None, is_utc: bool) -> Any:
         array = frames.point_objects(values, is_utc)
         if null is not None:
             array[null] = None

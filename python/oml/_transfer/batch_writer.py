@@ -12,6 +12,7 @@ import numpy
 
 from oml._db.parameters import plain_value
 from oml._transfer import batch_reader
+from oml._transfer.arrays import Array
 
 _ROWS = 1 << 16
 _MOST_BYTES = 64 << 20  # of a batch of several rows
@@ -33,9 +34,9 @@ class Encoded(NamedTuple):
     """
 
     kind: int
-    null: Any
-    values: Any
-    offsets: Any = None
+    null: Array | None
+    values: Array
+    offsets: Array | None = None
 
     @property
     def size(self) -> int:
@@ -51,10 +52,10 @@ def _aligned(size: int) -> int:
 def pack(columns: Sequence[Encoded], length: int) -> bytearray:
     """Return the bytes of a batch."""
     description = bytearray(struct.pack("=qBq", length, 0, len(columns)))
-    pieces: list[tuple[int, Any]] = []
+    pieces: list[tuple[int, Array]] = []
     end = 0
 
-    def add(array: Any) -> None:
+    def add(array: Array) -> None:
         nonlocal end
         if array.nbytes:
             at = _aligned(end)
@@ -64,7 +65,7 @@ def pack(columns: Sequence[Encoded], length: int) -> bytearray:
     for kind, null, values, offsets in columns:
         count = 0 if null is None else int(numpy.count_nonzero(null))
         description += struct.pack("=BBq", kind, 0, count)
-        if count:
+        if null is not None and count:
             add(numpy.packbits(~null, bitorder="little"))
         if offsets is not None:
             description += struct.pack("=q", values.nbytes)
@@ -85,13 +86,13 @@ def pack(columns: Sequence[Encoded], length: int) -> bytearray:
 # ----------------------------------------------------------------------------- values by SQL type
 
 
-def _bytes_column(kind: int, fields: list[bytes], null: Any) -> Encoded:
+def _bytes_column(kind: int, fields: list[bytes], null: Array | None) -> Encoded:
     ends = numpy.zeros(len(fields) + 1, "i8")
     numpy.cumsum(numpy.fromiter(map(len, fields), "i8", len(fields)), out=ends[1:])
     return Encoded(kind, null, numpy.frombuffer(b"".join(fields), "u1"), ends)
 
 
-def _texts(kind: int, texts: list[str], null: Any) -> Encoded:
+def _texts(kind: int, texts: list[str], null: Array | None) -> Encoded:
     whole = "".join(texts)
     if not whole.isascii():
         return _bytes_column(kind, [text.encode() for text in texts], null)
@@ -109,7 +110,7 @@ def _microseconds(value: datetime.time) -> int:
     return seconds * 1_000_000 + value.microsecond
 
 
-def _json(value: Any) -> str:
+def _json(value: object) -> str:
     return json.dumps(value, default=lambda item: plain_value(item))
 
 
@@ -173,7 +174,7 @@ def _encode_array(values: Any, natural: str) -> Encoded:
     return Encoded(kind, null, _stored(kind, values))
 
 
-def _stored(kind: int, array: Any) -> Any:
+def _stored(kind: int, array: Array) -> Array:
     if kind == batch_reader.DATE:
         return array.astype("M8[D]").view("i8").astype("i4")
     return array.view("i8") if array.dtype.kind in "mM" else array

@@ -19,6 +19,7 @@ from oml._db import text_values
 from oml._db.connection import quote_identifier
 from oml._db.errors import DatabaseError
 from oml._transfer import batch_reader, frames, pg_text
+from oml._transfer.arrays import Array
 
 if TYPE_CHECKING:
     import pandas
@@ -41,14 +42,14 @@ class _Nulls:
     """The null mask of a column, over all blocks."""
 
     def __init__(self) -> None:
-        self._blocks: list[Any] = []
+        self._blocks: list[tuple[int, Array | None]] = []
         self.any = False
 
-    def add(self, count: int, mask: Any | None) -> None:
+    def add(self, count: int, mask: Array | None) -> None:
         self._blocks.append((count, mask))
         self.any = self.any or mask is not None
 
-    def mask(self) -> Any:
+    def mask(self) -> Array:
         parts = [numpy.zeros(n, bool) if mask is None else mask for n, mask in self._blocks]
         return numpy.concatenate(parts) if parts else numpy.zeros(0, bool)
 
@@ -60,15 +61,15 @@ class _FixedColumn:
         self.dtype = numpy.dtype(dtype)
         self._native = self.dtype.newbyteorder("=")
         self._finish = finish
-        self._parts: list[Any] = []
+        self._parts: list[Array] = []
         self._nulls = _Nulls()
 
-    def add_fields(self, fields: Any) -> None:
+    def add_fields(self, fields: Array) -> None:
         """Append the values of a block without NULLs."""
         self._parts.append(fields.astype(self._native))
         self._nulls.add(len(fields), None)
 
-    def add(self, buffer: Any, starts: Any, lengths: Any) -> None:
+    def add(self, buffer: Any, starts: Array, lengths: Array) -> None:
         """Append the values at given offsets of a block; a length of -1 is NULL."""
         is_null = lengths < 0
         if (lengths[~is_null] != self.dtype.itemsize).any():
@@ -105,7 +106,7 @@ class _BytesColumn:
         self._seen: dict[bytes, Any] | None = {} if is_text else None
         self._values: list[Any] = []
 
-    def add(self, buffer: Any, starts: Any, lengths: Any) -> None:
+    def add(self, buffer: Any, starts: Array, lengths: Array) -> None:
         data = buffer.tobytes() if not isinstance(buffer, bytes) else buffer
         ends = (starts + numpy.maximum(lengths, 0)).tolist()
         is_null = (lengths < 0).tolist()
@@ -134,38 +135,38 @@ class _BytesColumn:
 # ------------------------------------------------------------------------------ columns by type
 
 
-def _floats(values: Any, nulls: _Nulls) -> Any:
+def _floats(values: Array, nulls: _Nulls) -> Array:
     if nulls.any:
         values[nulls.mask()] = numpy.nan
     return values
 
 
-def _integers(values: Any, nulls: _Nulls) -> Any:
+def _integers(values: Array, nulls: _Nulls) -> Array:
     values = values.astype(values.dtype.newbyteorder("="), copy=False)
     return frames.integers(values, nulls.mask() if nulls.any else None)
 
 
-def _oids(values: Any, nulls: _Nulls) -> Any:
+def _oids(values: Array, nulls: _Nulls) -> Array:
     return _integers(values.astype("i8"), nulls)
 
 
-def _bools(values: Any, nulls: _Nulls) -> Any:
-    truth = values != 0
+def _bools(values: Array, nulls: _Nulls) -> Array:
+    truth: Array = values != 0
     if not nulls.any:
         return truth
-    array = truth.astype(object)
+    array: Array = truth.astype(object)
     array[nulls.mask()] = None
     return array
 
 
-def _uuids(values: Any, nulls: _Nulls) -> Any:
+def _uuids(values: Array, nulls: _Nulls) -> Array:
     mask = nulls.mask()
     # numpy strips trailing zeros from bytes.
     fields = [bytes(field).ljust(16, b"\0") for field in values.tolist()]
     return frames.uuids([None if null else f for f, null in zip(fields, mask.tolist())])
 
 
-def _dates(values: Any, nulls: _Nulls) -> Any:
+def _dates(values: Array, nulls: _Nulls) -> Array:
     days = values.astype("i8") + _EPOCH_DAYS
     mask = nulls.mask()
     unusual = ((days < _FIRST_DAY) | (days > _LAST_DAY)) & ~mask
@@ -183,7 +184,7 @@ def _dates(values: Any, nulls: _Nulls) -> Any:
     return array
 
 
-def _timestamps(values: Any, nulls: _Nulls, is_utc: bool) -> Any:
+def _timestamps(values: Array, nulls: _Nulls, is_utc: bool) -> Any:
     mask = nulls.mask()
     limits = numpy.iinfo("i8")
     first = (_FIRST_DAY - _EPOCH_DAYS) * _DAY
@@ -207,7 +208,7 @@ def _timestamps(values: Any, nulls: _Nulls, is_utc: bool) -> Any:
     return array
 
 
-def _intervals(values: Any, nulls: _Nulls) -> Any:
+def _intervals(values: Array, nulls: _Nulls) -> Array:
     mask = nulls.mask()
     days = values["days"].astype("i8")
     # Intervals beyond 64 bits of microseconds, or with months: PostgreSQL's text.

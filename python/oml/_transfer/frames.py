@@ -10,6 +10,8 @@ from typing import Any
 import numpy
 import pandas
 
+from oml._transfer.arrays import Array
+
 _HAS_UNITS = int(pandas.__version__.split(".")[0]) >= 2
 _DATE_UNIT, _TIME_UNIT = ("s", "us") if _HAS_UNITS else ("ns", "ns")
 
@@ -43,7 +45,7 @@ def make_frame(names: list[str], columns: list[Any], length: int) -> pandas.Data
     return frame
 
 
-def objects(values: Sequence[Any]) -> Any:
+def objects(values: Sequence[Any]) -> Array:
     """Return an array of objects, unconverted."""
     array = numpy.empty(len(values), dtype=object)
     for index, value in enumerate(values):
@@ -56,7 +58,7 @@ def texts(values: Sequence[str | None]) -> Any:
     return text_column(objects(values))
 
 
-def nullable(values: Any, null: Any) -> Any:
+def nullable(values: Array, null: Array | None) -> Any:
     """Return an array of one of pandas' nullable dtypes."""
     mask = numpy.zeros(len(values), bool) if null is None else null
     kinds: dict[str, Any] = {
@@ -67,7 +69,7 @@ def nullable(values: Any, null: Any) -> Any:
     return kinds[values.dtype.kind](values, mask)
 
 
-def text_column(array: Any, is_nullable: bool = False) -> Any:
+def text_column(array: Array, is_nullable: bool = False) -> Any:
     """Return pandas' column of an array of texts and None."""
     if is_nullable:
         return pandas.array(array, dtype="string")
@@ -79,7 +81,7 @@ def text_column(array: Any, is_nullable: bool = False) -> Any:
 _LAST_EXACT = 2**53
 
 
-def integers(values: Any, null: Any) -> Any:
+def integers(values: Array, null: Array | None) -> Array:
     """Return integers; with NULLs they become doubles, or objects if that would lose digits."""
     if null is None:
         return values
@@ -95,7 +97,7 @@ def integers(values: Any, null: Any) -> Any:
     return doubles
 
 
-def truths(values: Any, null: Any) -> Any:
+def truths(values: Array, null: Array | None) -> Array:
     """Return booleans; with NULLs they become objects."""
     if null is None:
         return values
@@ -104,7 +106,7 @@ def truths(values: Any, null: Any) -> Any:
     return array
 
 
-def point_objects(values: Any, is_utc: bool) -> Any:
+def point_objects(values: Array, is_utc: bool) -> Array:
     """Return Python dates, times or timedeltas, None for NaT."""
     array = _or_none(values)
     if is_utc:
@@ -144,19 +146,19 @@ def column_of_values(values: Sequence[Any], sql_type: str) -> Any:
     return objects(values)
 
 
-def _scaled(values: Any, unit: str) -> Any:
+def _scaled(values: Array, unit: str) -> Array | None:
     """The values in another unit, None if a value does not fit."""
     scaled = values.astype(f"{values.dtype.kind}8[{unit}]")
     return scaled if (scaled.astype(values.dtype) == values)[~numpy.isnat(values)].all() else None
 
 
-def dates(values: Any) -> Any:
+def dates(values: Array) -> Array:
     """Return pandas' column of an array of days."""
     scaled = _scaled(values, _DATE_UNIT)
     return _or_none(values) if scaled is None else scaled
 
 
-def times(values: Any, is_utc: bool = False) -> Any:
+def times(values: Array, is_utc: bool = False) -> Any:
     """Return pandas' column of an array of microseconds since 1970."""
     scaled = _scaled(values, _TIME_UNIT)
     if scaled is None:
@@ -166,18 +168,18 @@ def times(values: Any, is_utc: bool = False) -> Any:
     return pandas.DatetimeIndex(scaled).tz_localize("UTC")
 
 
-def spans(values: Any) -> Any:
+def spans(values: Array) -> Array:
     """Return pandas' column of an array of microseconds."""
     scaled = _scaled(values, _TIME_UNIT)
     return _or_none(values) if scaled is None else scaled
 
 
-def _or_none(values: Any) -> Any:
+def _or_none(values: Array) -> Array:
     array = values.astype(object)
     array[numpy.isnat(values)] = None
     return array
 
 
-def uuids(values: Sequence[bytes | None]) -> Any:
+def uuids(values: Sequence[bytes | None]) -> Array:
     """Return an array of UUIDs."""
     return objects([None if value is None else uuid.UUID(bytes=value) for value in values])

@@ -25,7 +25,7 @@ try:
     from _oml_epe import check_memory
 except ImportError:  # a client
 
-    def check_memory(value: Any) -> Any:
+    def check_memory(value: object) -> Any:
         return value
 
 
@@ -37,7 +37,7 @@ def _padding(size: int) -> int:
     return -size % _ALIGNMENT
 
 
-def dump(value: Any) -> list[memoryview]:
+def dump(value: object) -> list[memoryview]:
     """Return the parts of an object; they reference its memory, which must not change meanwhile."""
     parts: list[memoryview] = []
 
@@ -65,20 +65,20 @@ def dump(value: Any) -> list[memoryview]:
 class _Pickler(_portable.Pickler):
     """Rejects objects that only this program defines: others could not import them by name."""
 
-    def reducer_override(self, value: Any) -> Any:
+    def reducer_override(self, value: object) -> Any:
         if isinstance(value, (type, types.FunctionType)) and _is_local(value):
             raise pickle.PicklingError(f"{value!r} is defined only in this program")
         return super().reducer_override(value)
 
 
-def _is_local(value: Any) -> bool:
+def _is_local(value: object) -> bool:
     from oml.embed._pickles import is_local
 
     return is_local(getattr(value, "__module__", None))
 
 
 def _dump_by_value(
-    value: Any, file: Any, keep_outside: Any, cause: Exception
+    value: object, file: Any, keep_outside: Any, cause: Exception
 ) -> _portable.Packages:
     """Pickle functions and classes of a script or program by value."""
 

@@ -66,7 +66,7 @@ _KINDS = (  # the first match counts: bool before int, datetime before date
 _NUMBERS = ["bigint", "double precision", "numeric"]
 
 
-def _kind(value: Any) -> str:
+def _kind(value: object) -> str:
     if isinstance(value, datetime.datetime) and value.tzinfo is not None:
         return "timestamptz"
     for types, kind in _KINDS:
@@ -75,7 +75,7 @@ def _kind(value: Any) -> str:
     return type(value).__name__
 
 
-def _is_missing(value: Any) -> bool:
+def _is_missing(value: object) -> bool:
     # NaN is NULL, as in results; Decimal("NaN") is a value.
     return value is None or (isinstance(value, float) and value != value)
 
@@ -162,14 +162,14 @@ def _as_named(plain: list[Any]) -> tuple[list[Any], str]:
         return [None if v is None else parameter(v)[0] for v in plain], "text"
 
 
-def is_column(x: Any) -> bool:
+def is_column(x: object) -> bool:
     """Whether local data is one column."""
     if isinstance(x, pandas.Series) or (isinstance(x, numpy.ndarray) and x.ndim == 1):
         return getattr(getattr(x, "dtype", None), "names", None) is None
     return isinstance(x, (list, tuple)) and not all(isinstance(v, (list, tuple)) for v in x)
 
 
-def _named_columns(x: Any) -> tuple[list[str], list[Any], int]:
+def _named_columns(x: object) -> tuple[list[str], list[Any], int]:
     if isinstance(x, pandas.Series):
         x = x.to_frame(name="COL1" if x.name is None else x.name)
     if isinstance(x, numpy.ndarray):
@@ -205,7 +205,7 @@ def _unwrapped(column: pandas.Series[Any]) -> Any:
     return column.astype(object).to_numpy()
 
 
-def read(x: Any, dbtypes: dict[str, str] | list[str] | None, has_numbers: bool = True) -> Data:
+def read(x: object, dbtypes: dict[str, str] | list[str] | None, has_numbers: bool = True) -> Data:
     """Extract the columns of local data.
 
     Parameters
@@ -384,7 +384,7 @@ def _insert(data: Data, relation: str, types: list[str], rows: str) -> str:
     return f"INSERT INTO {relation} ({names}) SELECT {casts} FROM {rows}"
 
 
-def _write_batches(connection: Any, data: Data, relation: str, types: list[str]) -> bool:
+def _write_batches(connection: db.Connection, data: Data, relation: str, types: list[str]) -> bool:
     """Insert the rows as batches of columns; return whether the server takes them."""
     columns = ", ".join(f"c{n} {kind}" for n, kind in enumerate(data.natural))
     insert = _insert(data, relation, types, f"pyqsys.batch_rows($1) AS u({columns})")
@@ -401,7 +401,7 @@ def _write_batches(connection: Any, data: Data, relation: str, types: list[str])
     return True
 
 
-def _write_arrays(connection: Any, data: Data, relation: str, types: list[str]) -> None:
+def _write_arrays(connection: db.Connection, data: Data, relation: str, types: list[str]) -> None:
     """Insert the rows as arrays of values."""
     arrays = ", ".join(f"${n + 1}::{kind}[]" for n, kind in enumerate(data.natural))
     aliases = ", ".join(f"c{n}" for n in range(len(data.names)))
@@ -423,7 +423,7 @@ def _listed(values: Any, kind: str) -> list[Any]:
     return listed
 
 
-def _json(value: Any) -> str:
+def _json(value: object) -> str:
     return json.dumps(value, default=lambda item: plain_value(item))
 
 

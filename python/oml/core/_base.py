@@ -271,7 +271,7 @@ class BaseFrame:
             raise AttributeError(message)
         return self._series(name)
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name: str, value: object) -> None:
         if isinstance(value, Series) or (not name.startswith("_") and name in self._columns):
             raise AttributeError(
                 "columns of a proxy are not assigned: "
@@ -316,7 +316,7 @@ class BaseFrame:
     def __getitem__(self: Self, key: Boolean | list[str]) -> Self: ...
     @overload
     def __getitem__(self, key: str | tuple[Any, Any]) -> Any: ...
-    def __getitem__(self, key: Any) -> Any:
+    def __getitem__(self, key: object) -> Any:
         """Return a column, several columns, or selected rows.
 
         Parameters

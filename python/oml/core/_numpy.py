@@ -81,7 +81,7 @@ def _is_number(column: Any) -> bool:
     return isinstance(column, Expression) and column._column.is_number
 
 
-def _scalar(value: Any) -> Any:
+def _scalar(value: object) -> Any:
     """A column, or the Python value of a numpy value.
 
     Raises
@@ -97,7 +97,7 @@ def _scalar(value: Any) -> Any:
     return float(plain) if isinstance(plain, float) else plain  # not numpy.float64
 
 
-def refuse_local(value: Any) -> TypeError:
+def refuse_local(value: object) -> TypeError:
     """Return the error for a local value combined with a column."""
     return TypeError(
         f"a local {type(value).__name__} cannot be combined with a column of the database: "
@@ -168,7 +168,7 @@ def as_array(values: Any, dtype: Any, copy: bool | None) -> Any:
 # --------------------------------------------------------------------------- numpy's functions
 
 
-def _where(condition: Any, x: Any, y: Any) -> Any:
+def _where(condition: object, x: object, y: object) -> Any:
     if not isinstance(condition, Expression) or condition._column.kind != "Boolean":
         raise TypeError("numpy.where() requires a Boolean column")
     column = next((value for value in (x, y) if isinstance(value, Expression)), condition)
@@ -181,7 +181,7 @@ def _where(condition: Any, x: Any, y: Any) -> Any:
     return condition._derive(f"CAST({chosen} AS {kind})", kind, name)
 
 
-def _type_of(column: Expression, value: Any) -> str:
+def _type_of(column: Expression, value: object) -> str:
     if isinstance(value, Expression):
         return value._sql_type
     if isinstance(value, bool):
@@ -197,7 +197,7 @@ def _type_of(column: Expression, value: Any) -> str:
     return str(parameter(value)[1])
 
 
-def _clip(a: Any, a_min: Any = None, a_max: Any = None) -> Any:
+def _clip(a: object, a_min: Any = None, a_max: Any = None) -> Any:
     if a_min is not None:
         a = _extreme("maximum", a, _scalar(a_min))
     return a if a_max is None else _extreme("minimum", a, _scalar(a_max))

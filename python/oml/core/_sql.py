@@ -85,7 +85,7 @@ _writers: tuple[
 )
 
 
-def literal(value: Any) -> str:
+def literal(value: object) -> str:
     """Return a value as an SQL literal, safely quoted.
 
     Raises

@@ -308,7 +308,7 @@ class Statistics(BaseFrame):
         shapes = [shape_of(found, power, skipna, bias) for found in values]
         return pandas.Series(shapes, index=names, dtype="float64")
 
-    def t_dot(self, other: Any = None, skipna: bool = True, pull_from_db: bool = True) -> Any:
+    def t_dot(self, other: object = None, skipna: bool = True, pull_from_db: bool = True) -> Any:
         """Return the matrix product of the transposed frame and another frame: sums of products.
 
         Parameters

@@ -92,7 +92,7 @@ class DataFrame(Statistics):
         kept = self.columns if exclude is None else self._names_of_classes(exclude, False)
         return self._choose([name for name in chosen if name in set(kept)])
 
-    def concat(self, other: Any, auto_name: bool = False) -> DataFrame:
+    def concat(self, other: object, auto_name: bool = False) -> DataFrame:
         """Return the frame with further columns of the same rows.
 
         A column without a name, such as a condition, is named by its position: COL4.
@@ -121,7 +121,7 @@ class DataFrame(Statistics):
         self,
         old: Sequence[Any],
         new: Sequence[Any],
-        default: Any = None,
+        default: object = None,
         columns: str | Iterable[str] | None = None,
     ) -> DataFrame:
         """Return the frame with some values replaced.
@@ -144,7 +144,7 @@ class DataFrame(Statistics):
         replaced = {name: rules.apply(name, self._columns[name]) for name in names}
         return self._make(self._source, {**self._columns, **replaced})
 
-    def fillna(self, value: Any) -> DataFrame:
+    def fillna(self, value: object) -> DataFrame:
         """Return the frame with missing values replaced.
 
         Parameters
@@ -451,7 +451,7 @@ class DataFrame(Statistics):
         return self._from_relation(relation, (made,))
 
 
-def _further(other: Any) -> Iterator[tuple[str, Series]]:
+def _further(other: object) -> Iterator[tuple[str, Series]]:
     """Name and column from an argument of concat(); the name is empty if there is none."""
     if isinstance(other, Mapping):
         named = list(other.items())

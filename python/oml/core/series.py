@@ -131,7 +131,7 @@ class Series(Expression):
         """A Boolean column; it has no name, as in Oracle."""
         return self._derive(expression, "boolean", "")
 
-    def _apply(self, other: Any, template: str, sql_type: str) -> Any:
+    def _apply(self, other: object, template: str, sql_type: str) -> Any:
         """Combine with another column or a constant: {0} and {1} of the template."""
         return self._derive(template.format(self._expression, self._operand(other)), sql_type)
 
@@ -201,7 +201,7 @@ class Series(Expression):
         """Return the column with its last `n` rows."""
         return self._of(self._source.last(n))
 
-    def __getitem__(self: Self, key: Any) -> Self:
+    def __getitem__(self: Self, key: object) -> Self:
         if not isinstance(key, Boolean):
             raise TypeError("rows of a column must be selected by a Boolean column")
         return self._of(self._source.where(self._operand(key)))
@@ -221,7 +221,7 @@ class Series(Expression):
         source = self._source
         return self._of(Source(source.relation, (item, *source.order), source.tables))
 
-    def append(self, other: Any, all: bool = True) -> Any:
+    def append(self, other: object, all: bool = True) -> Any:
         """Return the values of this column followed by those of another column of its class.
 
         Parameters
@@ -235,7 +235,7 @@ class Series(Expression):
             raise TypeError(f"a {type(other).__name__} cannot be appended to a column")
         return self._of_frame(self._frame().append(other._frame(), all))
 
-    def concat(self, other: Any, auto_name: bool = False) -> DataFrame:
+    def concat(self, other: object, auto_name: bool = False) -> DataFrame:
         """Return a frame of this column and others of the same rows; see DataFrame.concat()."""
         return self._frame().concat(other, auto_name)
 
@@ -274,7 +274,7 @@ class Series(Expression):
 
     # ---------------------------------------------------------------------- missing and other
 
-    def replace(self, old: Sequence[Any], new: Sequence[Any], default: Any = None) -> Any:
+    def replace(self, old: Sequence[Any], new: Sequence[Any], default: object = None) -> Any:
         """Return the column with some values replaced.
 
         Parameters
@@ -291,7 +291,7 @@ class Series(Expression):
 
         return self._derive(*Rules(old, new, default).apply(self._name, self._column))
 
-    def fillna(self, value: Any) -> Any:
+    def fillna(self, value: object) -> Any:
         """Return the column with missing values replaced by a value, or by another column's
         values."""
         if not isinstance(value, Series):
@@ -302,7 +302,7 @@ class Series(Expression):
         expression = f"COALESCE({self._present}, {self._compared(value)})"
         return self._derive(f"CAST({expression} AS {kind})", kind)
 
-    def _filled_type(self, value: Any) -> str:
+    def _filled_type(self, value: object) -> str:
         """The SQL type of the column after its missing values have been replaced."""
         if isinstance(value, Series) and type(value) is not type(self):
             raise TypeError(f"a {type(self).__name__} column cannot be filled with {_kind(value)}")
@@ -344,25 +344,25 @@ class Series(Expression):
             f"(CASE WHEN {self._is_missing} THEN {missing} ELSE COALESCE({found}, FALSE) END)"
         )
 
-    def _compared(self, other: Any) -> str:
+    def _compared(self, other: object) -> str:
         """The right operand of a comparison."""
         return self._operand(other)
 
-    def _left_of(self, other: Any) -> str:
+    def _left_of(self, other: object) -> str:
         """The left operand of a comparison."""
         return self._expression
 
-    def __eq__(self, other: Any) -> Boolean:  # type: ignore[override]
+    def __eq__(self, other: object) -> Boolean:  # type: ignore[override]
         if not isinstance(other, Series) and literal(other) == "NULL":
             return self.isnull()
         return self._condition(f"({self._left_of(other)} = {self._compared(other)})")
 
-    def __ne__(self, other: Any) -> Boolean:  # type: ignore[override]
+    def __ne__(self, other: object) -> Boolean:  # type: ignore[override]
         if not isinstance(other, Series) and literal(other) == "NULL":
             return self._condition(f"(NOT {self._is_missing})")
         return self._condition(f"({self._left_of(other)} <> {self._compared(other)})")
 
-    def _ordered(self, other: Any, sign: str) -> Boolean:
+    def _ordered(self, other: object, sign: str) -> Boolean:
         """An ordering comparison; NaN, PostgreSQL's largest number, counts as missing here."""
         sides, tests = [self._left_of(other), self._compared(other)], []
         for position, column in enumerate((self, other)):
@@ -376,16 +376,16 @@ class Series(Expression):
                     sides[position] = column._present
         return self._condition(f"({sides[0]} {sign} {sides[1]}{''.join(tests)})")
 
-    def __lt__(self, other: Any) -> Boolean:
+    def __lt__(self, other: object) -> Boolean:
         return self._ordered(other, "<")
 
-    def __le__(self, other: Any) -> Boolean:
+    def __le__(self, other: object) -> Boolean:
         return self._ordered(other, "<=")
 
-    def __gt__(self, other: Any) -> Boolean:
+    def __gt__(self, other: object) -> Boolean:
         return self._ordered(other, ">")
 
-    def __ge__(self, other: Any) -> Boolean:
+    def __ge__(self, other: object) -> Boolean:
         return self._ordered(other, ">=")
 
     def __bool__(self) -> bool:
@@ -460,7 +460,7 @@ class NumericSeries(Series):
 
     _IS_INTEGER = False
 
-    def _compared(self, other: Any) -> str:
+    def _compared(self, other: object) -> str:
         value = other if isinstance(other, Series) else plain_value(other)
         if isinstance(value, bool):
             return str(int(value))
@@ -468,15 +468,15 @@ class NumericSeries(Series):
             return f"({self._operand(value)})::pg_catalog.int4"
         return self._operand(value)
 
-    def _is_whole(self, other: Any) -> bool:
+    def _is_whole(self, other: object) -> bool:
         if isinstance(other, Series):
             return bool(getattr(other, "_IS_INTEGER", False)) or other._sql_type == "boolean"
         return isinstance(other, int) and -(2**63) <= other < 2**63
 
-    def _result_type(self, other: Any) -> str:
+    def _result_type(self, other: object) -> str:
         return "bigint" if self._IS_INTEGER and self._is_whole(other) else "double precision"
 
-    def _number(self, other: Any) -> str:
+    def _number(self, other: object) -> str:
         """The other operand of arithmetic, in a type wide enough to avoid early overflow."""
         if isinstance(other, Series):
             if not isinstance(other, NumericSeries):
@@ -487,7 +487,7 @@ class NumericSeries(Series):
             other = int(other)
         return _widened(self._operand(other), getattr(other, "_sql_type", ""))
 
-    def _sides(self, other: Any, is_swapped: bool) -> tuple[str, str]:
+    def _sides(self, other: object, is_swapped: bool) -> tuple[str, str]:
         sides = _widened(self._expression, self._sql_type), self._number(other)
         return (sides[1], sides[0]) if is_swapped else sides
 
@@ -496,7 +496,7 @@ class NumericSeries(Series):
         column: NumericSeries = self._derive(expression, sql_type)
         return column
 
-    def _arithmetic(self, other: Any, sign: str, is_swapped: bool = False) -> NumericSeries:
+    def _arithmetic(self, other: object, sign: str, is_swapped: bool = False) -> NumericSeries:
         if not _is_number(other):
             return _NOT_IMPLEMENTED
         other = other if isinstance(other, Series) else plain_value(other)
@@ -504,7 +504,7 @@ class NumericSeries(Series):
         return self._numeric(f"({x} {sign} {y})", self._result_type(other))
 
     def _function_of_two(
-        self, other: Any, whole: str | None, body: str, is_swapped: bool = False
+        self, other: object, whole: str | None, body: str, is_swapped: bool = False
     ) -> NumericSeries:
         """A template of module _numbers: one for integers, one for other numbers."""
         if not _is_number(other):
@@ -516,61 +516,61 @@ class NumericSeries(Series):
         x, y = f"({x})::pg_catalog.float8", f"({y})::pg_catalog.float8"
         return self._derive(_numbers.once(body, x, y), "double precision")
 
-    def __add__(self, other: Any) -> NumericSeries:
+    def __add__(self, other: object) -> NumericSeries:
         return self._arithmetic(other, "+")
 
-    def __radd__(self, other: Any) -> NumericSeries:
+    def __radd__(self, other: object) -> NumericSeries:
         return self._arithmetic(other, "+", True)
 
-    def __sub__(self, other: Any) -> NumericSeries:
+    def __sub__(self, other: object) -> NumericSeries:
         return self._arithmetic(other, "-")
 
-    def __rsub__(self, other: Any) -> NumericSeries:
+    def __rsub__(self, other: object) -> NumericSeries:
         return self._arithmetic(other, "-", True)
 
-    def __mul__(self, other: Any) -> Any:
+    def __mul__(self, other: object) -> Any:
         if not isinstance(other, Series) and isinstance(plain_value(other), datetime.timedelta):
             value = f"({self._expression})::pg_catalog.float8"
             return self._derive(f"({literal(other)} * {value})", "interval")
         return self._arithmetic(other, "*")
 
-    def __rmul__(self, other: Any) -> Any:
+    def __rmul__(self, other: object) -> Any:
         if not isinstance(other, Series) and isinstance(plain_value(other), datetime.timedelta):
             return self * other
         return self._arithmetic(other, "*", True)
 
-    def __truediv__(self, other: Any) -> NumericSeries:
+    def __truediv__(self, other: object) -> NumericSeries:
         return self._function_of_two(other, None, _numbers.DIVISION)
 
-    def __rtruediv__(self, other: Any) -> NumericSeries:
+    def __rtruediv__(self, other: object) -> NumericSeries:
         return self._function_of_two(other, None, _numbers.DIVISION, True)
 
-    def __floordiv__(self, other: Any) -> NumericSeries:
+    def __floordiv__(self, other: object) -> NumericSeries:
         return self._function_of_two(other, _numbers.INTEGER_FLOOR, _numbers.FLOOR_DIVISION)
 
-    def __rfloordiv__(self, other: Any) -> NumericSeries:
+    def __rfloordiv__(self, other: object) -> NumericSeries:
         return self._function_of_two(other, _numbers.INTEGER_FLOOR, _numbers.FLOOR_DIVISION, True)
 
-    def __mod__(self, other: Any) -> NumericSeries:
+    def __mod__(self, other: object) -> NumericSeries:
         """As in Python, the result has the sign of the divisor."""
         return self._function_of_two(other, _numbers.INTEGER_REMAINDER, _numbers.REMAINDER)
 
-    def __rmod__(self, other: Any) -> NumericSeries:
+    def __rmod__(self, other: object) -> NumericSeries:
         return self._function_of_two(other, _numbers.INTEGER_REMAINDER, _numbers.REMAINDER, True)
 
-    def __divmod__(self, other: Any) -> tuple[NumericSeries, NumericSeries]:
+    def __divmod__(self, other: object) -> tuple[NumericSeries, NumericSeries]:
         return self // other, self % other
 
-    def __rdivmod__(self, other: Any) -> tuple[NumericSeries, NumericSeries]:
+    def __rdivmod__(self, other: object) -> tuple[NumericSeries, NumericSeries]:
         return other // self, other % self
 
-    def __pow__(self, other: Any) -> NumericSeries:
+    def __pow__(self, other: object) -> NumericSeries:
         return self._function_of_two(other, None, _numbers.POWER)
 
-    def __rpow__(self, other: Any) -> NumericSeries:
+    def __rpow__(self, other: object) -> NumericSeries:
         return self._function_of_two(other, None, _numbers.POWER, True)
 
-    def __matmul__(self, other: Any) -> Any:
+    def __matmul__(self, other: object) -> Any:
         if not isinstance(other, Series) and not hasattr(other, "t_dot"):
             return NotImplemented
         return self.dot(other)
@@ -665,7 +665,7 @@ class NumericSeries(Series):
 
     def cut(
         self,
-        bins: Any,
+        bins: object,
         right: bool = True,
         labels: Any = None,
         retbins: bool = False,
@@ -708,7 +708,7 @@ class NumericSeries(Series):
         column = self._derive(*made, f"Bin({self._name})" if self._name else "")
         return (column, edges) if retbins else column
 
-    def dot(self, other: Any = None, skipna: bool = True, pull_from_db: bool = True) -> Any:
+    def dot(self, other: object = None, skipna: bool = True, pull_from_db: bool = True) -> Any:
         """Return the inner product with another column, or with each column of a frame.
 
         Parameters
@@ -729,7 +729,7 @@ class NumericSeries(Series):
             return product
         return float(product.iloc[0]) if product.ndim == 1 else product.iloc[0]
 
-    def _filled_type(self, value: Any) -> str:
+    def _filled_type(self, value: object) -> str:
         if isinstance(value, Series):
             if not isinstance(value, NumericSeries):
                 raise TypeError(
@@ -745,7 +745,7 @@ class NumericSeries(Series):
 
     # ---------------------------------------------------------------------------- aggregates
 
-    def _plain(self, value: Any) -> Any:
+    def _plain(self, value: object) -> Any:
         if isinstance(value, decimal.Decimal):
             return int(value) if self._IS_INTEGER else float(value)
         return value
@@ -827,28 +827,28 @@ class Boolean(Series):
 
     _CAST = "boolean"
 
-    def _combined(self, other: Any, template: str) -> Boolean:
+    def _combined(self, other: object, template: str) -> Boolean:
         other = other if isinstance(other, Series) else plain_value(other)
         if not isinstance(other, (Boolean, bool)):
             raise TypeError("only conditions can be combined with & and |; use parentheses")
         return self._condition(template.format(self._expression, self._operand(other)))
 
-    def __and__(self, other: Any) -> Boolean:
+    def __and__(self, other: object) -> Boolean:
         return self._combined(other, "({0} AND {1})")
 
-    def __rand__(self, other: Any) -> Boolean:
+    def __rand__(self, other: object) -> Boolean:
         return self._combined(other, "({1} AND {0})")
 
-    def __or__(self, other: Any) -> Boolean:
+    def __or__(self, other: object) -> Boolean:
         return self._combined(other, "({0} OR {1})")
 
-    def __ror__(self, other: Any) -> Boolean:
+    def __ror__(self, other: object) -> Boolean:
         return self._combined(other, "({1} OR {0})")
 
-    def __xor__(self, other: Any) -> Boolean:
+    def __xor__(self, other: object) -> Boolean:
         return self._combined(other, "({0} <> {1})")
 
-    def __rxor__(self, other: Any) -> Boolean:
+    def __rxor__(self, other: object) -> Boolean:
         return self._combined(other, "({1} <> {0})")
 
     def __invert__(self) -> Boolean:
@@ -858,43 +858,43 @@ class Boolean(Series):
     def _as_number(self) -> Integer:
         return self._derive(f"({self._expression})::pg_catalog.int4", "integer")
 
-    def _is_number(self, other: Any) -> bool:
+    def _is_number(self, other: object) -> bool:
         other = other if isinstance(other, Series) else plain_value(other)
         return isinstance(other, NumericSeries) or (
             isinstance(other, (int, float)) and not isinstance(other, bool)
         )
 
-    def _left_of(self, other: Any) -> str:
+    def _left_of(self, other: object) -> str:
         return str(self._as_number._expression) if self._is_number(other) else self._expression
 
-    def _arithmetic(self, other: Any, name: str) -> NumericSeries:
+    def _arithmetic(self, other: object, name: str) -> NumericSeries:
         if not self._is_number(other):
             return _NOT_IMPLEMENTED
         result: NumericSeries = getattr(self._as_number, name)(other)
         return result
 
-    def __add__(self, other: Any) -> NumericSeries:
+    def __add__(self, other: object) -> NumericSeries:
         return self._arithmetic(other, "__add__")
 
-    def __radd__(self, other: Any) -> NumericSeries:
+    def __radd__(self, other: object) -> NumericSeries:
         return self._arithmetic(other, "__radd__")
 
-    def __sub__(self, other: Any) -> NumericSeries:
+    def __sub__(self, other: object) -> NumericSeries:
         return self._arithmetic(other, "__sub__")
 
-    def __rsub__(self, other: Any) -> NumericSeries:
+    def __rsub__(self, other: object) -> NumericSeries:
         return self._arithmetic(other, "__rsub__")
 
-    def __mul__(self, other: Any) -> NumericSeries:
+    def __mul__(self, other: object) -> NumericSeries:
         return self._arithmetic(other, "__mul__")
 
-    def __rmul__(self, other: Any) -> NumericSeries:
+    def __rmul__(self, other: object) -> NumericSeries:
         return self._arithmetic(other, "__rmul__")
 
-    def __truediv__(self, other: Any) -> NumericSeries:
+    def __truediv__(self, other: object) -> NumericSeries:
         return self._arithmetic(other, "__truediv__")
 
-    def __rtruediv__(self, other: Any) -> NumericSeries:
+    def __rtruediv__(self, other: object) -> NumericSeries:
         return self._arithmetic(other, "__rtruediv__")
 
     def all(self) -> bool:
@@ -922,7 +922,7 @@ class Boolean(Series):
 Boolean.__module__ = "oml.core.boolean"  # public module
 
 
-def _is_number(other: Any) -> bool:
+def _is_number(other: object) -> bool:
     """Whether an object is accepted as the other operand of arithmetic, or rejected with an
     error."""
     if isinstance(other, Series):

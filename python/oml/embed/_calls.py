@@ -132,7 +132,7 @@ def _is_clean(text: str) -> bool:
 # ----------------------------------------------------------------------------------------- running
 
 
-def must_trust(connection: Any) -> bool:
+def must_trust(connection: db.Connection) -> bool:
     """Whether results may be unpickled here only if trusted roles produced them."""
     return bool(connection.is_embedded and db._oml_epe.must_trust())
 
@@ -250,7 +250,7 @@ def _versions_in_engine(error: Exception, environment: str | None) -> dict[str, 
     return {}
 
 
-def run_into_table(call: Call, prototype: Any) -> Any:
+def run_into_table(call: Call, prototype: object) -> Any:
     """Run a call; return a proxy of its results, which are stored in the database."""
     parameters = call.parameters()
     return fill_table(
@@ -265,7 +265,7 @@ def run_into_table(call: Call, prototype: Any) -> Any:
     )
 
 
-def fill_table(prototype: Any, fill: Callable[[str], Any]) -> Any:
+def fill_table(prototype: object, fill: Callable[[str], Any]) -> Any:
     """Create a temporary table like a prototype and `fill` it; return a proxy of it."""
     from oml.core._query import ManagedTable, managed_name
     from oml.core._sql import quote

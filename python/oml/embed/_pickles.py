@@ -141,7 +141,7 @@ class _NeedsValueError(Exception):
 class _PlainPickler(_portable.Pickler):
     """Pickles objects that engines can load without cloudpickle."""
 
-    def reducer_override(self, value: Any) -> Any:
+    def reducer_override(self, value: object) -> Any:
         if isinstance(value, _NAMED) and is_local(getattr(value, "__module__", None)):
             name = getattr(value, "__qualname__", repr(value))
             raise _NeedsValueError(f'"{name}" is defined only on this side')

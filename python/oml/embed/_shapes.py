@@ -131,7 +131,7 @@ def _group_keys(query: str, columns: list[str], names: list[str]) -> list[Any]:
     return keys
 
 
-def _hashable(value: Any) -> Any:
+def _hashable(value: object) -> Any:
     """A hashable form of a value: arrays and rows of composite types become tuples."""
     if hasattr(value, "tolist"):
         value = value.tolist()

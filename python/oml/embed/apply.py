@@ -469,7 +469,7 @@ def index_apply(
 # --------------------------------------------------------------------------------------- arguments
 
 
-def _frame(value: Any, argument: str) -> DataFrame:
+def _frame(value: object, argument: str) -> DataFrame:
     if isinstance(value, DataFrame):
         return value
     if isinstance(value, Series):
@@ -483,7 +483,7 @@ def _frame(value: Any, argument: str) -> DataFrame:
     raise TypeError(f"{argument} must be an oml.DataFrame, not {type(value).__name__}: {advice}")
 
 
-def _count(value: Any, argument: str, least: int) -> int:
+def _count(value: object, argument: str, least: int) -> int:
     if isinstance(value, bool) or not hasattr(value, "__index__") or value.__index__() < least:
         raise ValueError(f"{argument} must be an integer, at least {least}")
     return int(value.__index__())
@@ -505,7 +505,7 @@ def _with_columns(frame: DataFrame, further: DataFrame, argument: str) -> DataFr
 # ----------------------------------------------------------------------------------------- results
 
 
-def _answer(call: _calls.Call, prototype: Any, shape: _shapes.Shape) -> Any:
+def _answer(call: _calls.Call, prototype: object, shape: _shapes.Shape) -> Any:
     """Run a call, or submit it as a job."""
     if call.is_async:
         from oml.embed._job_handle import submit_call

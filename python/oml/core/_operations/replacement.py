@@ -29,7 +29,7 @@ _SORTS_OF_COLUMNS = {
 _TEXTS = {"text", "character varying", "character", "name"}
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> Any:
     """A Python value, None if it is missing."""
     value = plain_value(value)
     return None if isinstance(value, float) and value != value else value
@@ -69,7 +69,7 @@ class Rules:
         The lists are inconsistent.
     """
 
-    def __init__(self, old: Sequence[Any], new: Sequence[Any], default: Any) -> None:
+    def __init__(self, old: Sequence[Any], new: Sequence[Any], default: object) -> None:
         if isinstance(old, (str, bytes)) or isinstance(new, (str, bytes)):
             raise TypeError("old and new must be lists")
         self._old = [_plain(value) for value in old]
