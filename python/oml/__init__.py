@@ -69,6 +69,8 @@ __all__ = [
     "cursor",
     "disconnect",
     "isconnected",
+    "output_comments",
+    "progress",
 ]
 
 # Imported on first use: engines start with this package, and most scripts need little of it.
@@ -132,8 +134,9 @@ def _public(value: object) -> Any:
 
 
 for _name in __all__:
-    if _name != "__version__":
+    if _name != "__version__" and _name in globals():  # the others are made public when imported
         _public(globals()[_name])
+del _name
 
 if not TYPE_CHECKING:  # which would take any name for one of the package's
 

@@ -148,7 +148,7 @@ def test_moved_modules_are_the_same_under_both_names(name: str) -> None:
 
 
 def test_a_pickle_is_the_first_thing_a_program_loads() -> None:
-    """Nothing but the import system has prepared the package."""
+    """Only the import system has prepared the package."""
     code = (
         "import pickle, sys; found = pickle.loads(sys.stdin.buffer.read());"
         "print(len(found), all(map(callable, found)))"
