@@ -12,12 +12,12 @@ statement is rolled back, so `DatabaseError` may be caught. On a client, call `c
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
-from oml._connecting import check_embed, connect, cursor, disconnect, isconnected
-from oml._cursor import Cursor
-from oml._errors import DatabaseError, ScriptError
-from oml._jobs import output_comments, progress
+from oml._db.connect import check_embed, connect, cursor, disconnect, isconnected
+from oml._db.cursor import Cursor
+from oml._db.errors import DatabaseError, ScriptError
 
 if TYPE_CHECKING:  # the names of _LAZY and _MODULES, for type checkers and editors
     from oml import core as core
@@ -25,13 +25,15 @@ if TYPE_CHECKING:  # the names of _LAZY and _MODULES, for type checkers and edit
     from oml import embed as embed
     from oml import graphics as graphics
     from oml import script as script
-    from oml._grants import grant as grant
-    from oml._grants import revoke as revoke
-    from oml._relations import create as create
-    from oml._relations import dir as dir
-    from oml._relations import drop as drop
-    from oml._relations import push as push
-    from oml._relations import sync as sync
+    from oml._catalog.grants import grant as grant
+    from oml._catalog.grants import revoke as revoke
+    from oml._catalog.jobs import output_comments as output_comments
+    from oml._catalog.jobs import progress as progress
+    from oml._catalog.relations import create as create
+    from oml._catalog.relations import dir as dir
+    from oml._catalog.relations import drop as drop
+    from oml._catalog.relations import push as push
+    from oml._catalog.relations import sync as sync
     from oml.core.boolean import Boolean as Boolean
     from oml.core.bytes import Bytes as Bytes
     from oml.core.datetime import Datetime as Datetime
@@ -41,9 +43,9 @@ if TYPE_CHECKING:  # the names of _LAZY and _MODULES, for type checkers and edit
     from oml.core.string import String as String
     from oml.core.timedelta import Timedelta as Timedelta
     from oml.core.timezone import Timezone as Timezone
-    from oml.embed._jobs import Job as Job
-    from oml.embed._jobs import job as job
-    from oml.embed._jobs import jobs as jobs
+    from oml.embed._job_handle import Job as Job
+    from oml.embed._job_handle import job as job
+    from oml.embed._job_handle import jobs as jobs
     from oml.embed._jobs import submit as submit
     from oml.embed.apply import do_eval as do_eval
     from oml.embed.apply import group_apply as group_apply
@@ -79,32 +81,62 @@ _LAZY = {
     "Datetime": "oml.core.datetime",
     "Float": "oml.core.float",
     "Integer": "oml.core.integer",
-    "Job": "oml.embed._jobs",
+    "Job": "oml.embed._job_handle",
     "String": "oml.core.string",
     "Timedelta": "oml.core.timedelta",
     "Timezone": "oml.core.timezone",
-    "create": "oml._relations",
+    "create": "oml._catalog.relations",
     "do_eval": "oml.embed.apply",
-    "dir": "oml._relations",
-    "drop": "oml._relations",
+    "dir": "oml._catalog.relations",
+    "drop": "oml._catalog.relations",
     "boxplot": "oml.graphics",
     "export_script": "oml.script._files",
-    "grant": "oml._grants",
+    "grant": "oml._catalog.grants",
     "group_apply": "oml.embed.apply",
     "import_script": "oml.script._files",
-    "job": "oml.embed._jobs",
-    "jobs": "oml.embed._jobs",
+    "job": "oml.embed._job_handle",
+    "jobs": "oml.embed._job_handle",
     "hist": "oml.graphics",
     "index_apply": "oml.embed.apply",
-    "push": "oml._relations",
-    "revoke": "oml._grants",
+    "output_comments": "oml._catalog.jobs",
+    "progress": "oml._catalog.jobs",
+    "push": "oml._catalog.relations",
+    "revoke": "oml._catalog.grants",
     "submit": "oml.embed._jobs",
     "row_apply": "oml.embed.apply",
-    "sync": "oml._relations",
+    "sync": "oml._catalog.relations",
     "table_apply": "oml.embed.apply",
 }
 _MODULES = {"core", "ds", "embed", "graphics", "script"}
 
+
+class _MovedModules:
+    """Finds modules that other finders do not find: pickles name some that have moved."""
+
+    @staticmethod
+    def find_spec(name: str, path: object = None, target: object = None) -> Any:
+        if not name.startswith("oml."):
+            return None
+        from oml._moved import spec_of
+
+        return spec_of(name)
+
+
+if all(getattr(each, "__qualname__", "") != "_MovedModules" for each in sys.meta_path):
+    sys.meta_path.append(_MovedModules)
+
+
+def _public(value: object) -> Any:
+    """Name this package as the home of an object, in pickles and messages."""
+    if "._" in value.__module__:
+        value.__module__ = "oml"
+    return value
+
+
+for _name in __all__:
+    if _name != "__version__" and _name in globals():  # the others are made public when imported
+        _public(globals()[_name])
+del _name
 
 if not TYPE_CHECKING:  # which would take any name for one of the package's
 
@@ -112,7 +144,7 @@ if not TYPE_CHECKING:  # which would take any name for one of the package's
         import importlib
 
         if name in _LAZY:
-            value = getattr(importlib.import_module(_LAZY[name]), name)
+            value = _public(getattr(importlib.import_module(_LAZY[name]), name))
         elif name in _MODULES:
             value = importlib.import_module(f"oml.{name}")
         else:

@@ -22,7 +22,7 @@ import types
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from oml._errors import DatabaseError
+from oml._db.errors import DatabaseError
 
 #: Package by module, if their names differ.
 _PACKAGES_OF_MODULES = {"sklearn": "scikit-learn", "PIL": "pillow"}
@@ -142,11 +142,11 @@ class Pickler(pickle.Pickler):
         super().__init__(file, protocol=5, buffer_callback=buffer_callback)
         self.packages = Packages()
 
-    def reducer_override(self, value: Any) -> Any:
+    def reducer_override(self, value: object) -> Any:
         return reduce(value, self.packages)
 
 
-def reduce(value: Any, packages: Packages) -> Any:
+def reduce(value: object, packages: Packages) -> Any:
     """Return the portable form of an object as reducer_override() does."""
     kind = type(value)
     if kind in _TYPES_OF_CODE:
@@ -168,7 +168,7 @@ def reduce(value: Any, packages: Packages) -> Any:
 _TYPES_OF_CODE = (type, types.FunctionType, types.BuiltinFunctionType)
 
 
-def dumps(value: Any) -> bytes:
+def dumps(value: object) -> bytes:
     """Pickle an object in the portable form."""
     file = io.BytesIO()
     Pickler(file).dump(value)
@@ -176,7 +176,7 @@ def dumps(value: Any) -> bytes:
 
 
 def dump_by_value(
-    value: Any,
+    value: object,
     file: Any,
     is_local: Callable[[str], bool],
     buffer_callback: Callable[[Any], Any] | None = None,
@@ -202,7 +202,7 @@ def dump_by_value(
     packages = Packages()
 
     class ByValuePickler(cloudpickle.CloudPickler):  # type: ignore[misc]
-        def reducer_override(self, each: Any) -> Any:
+        def reducer_override(self, each: object) -> Any:
             reduced = reduce(each, packages)
             return super().reducer_override(each) if reduced is NotImplemented else reduced
 
@@ -226,7 +226,7 @@ def dump_by_value(
     return packages
 
 
-def _reduce_numpy(value: Any, kind: type) -> Any:
+def _reduce_numpy(value: object, kind: type) -> Any:
     numpy: Any = sys.modules["numpy"]
     if kind is numpy.ndarray:
         return _reduce_array(numpy, value)

@@ -16,9 +16,11 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from oml import _pickles, _session, _trust
-from oml._errors import DatabaseError
-from oml._listing import Listing, is_meant
+from oml._catalog import trust
+from oml._catalog.listing import Listing, is_meant
+from oml._db import connection as db
+from oml._db.errors import DatabaseError
+from oml._transfer import pickles
 
 if TYPE_CHECKING:
     import pandas
@@ -73,7 +75,7 @@ class _Rows:
 
 
 def _push(frame: Any, types: dict[str, str]) -> Any:
-    from oml._relations import push
+    from oml._catalog.relations import push
 
     return push(frame, dbtypes=types)
 
@@ -84,11 +86,13 @@ def _lasting(value: Any) -> Any:
     return _Rows(value) if path == "oml.core.frame.DataFrame" and value._is_temporary else value
 
 
-def _write(connection: Any, number: uuid.UUID, parts: Sequence[memoryview], packs: bool) -> int:
+def _write(
+    connection: db.Connection, number: uuid.UUID, parts: Sequence[memoryview], packs: bool
+) -> int:
     """Store the pieces of an object; return their size."""
     size = 0
-    for place, piece in enumerate(_pickles.cut(parts, _PIECE_BYTES)):
-        stored = _pickles.compress(piece) if packs else piece
+    for place, piece in enumerate(pickles.cut(parts, _PIECE_BYTES)):
+        stored = pickles.compress(piece) if packs else piece
         size += len(stored)
         connection.query(
             "SELECT pyqsys.datastore_write($1::pg_catalog.uuid, $2::pg_catalog.int4,"
@@ -139,7 +143,7 @@ def save(
         raise TypeError(f"objs must be a dict of names and objects, not {type(objs).__name__}")
     for each in objs:
         _check_name(each, "an object")
-    connection = _session.connection()
+    connection = db.connection()
     if not overwrite and not append and _names(name):
         raise DatabaseError(
             f'datastore "{name}" already exists',
@@ -147,7 +151,7 @@ def save(
             hint="Pass append=True to add to it, or overwrite=True to replace it.",
         )
     # Pickling errors are raised before anything is written.
-    pickled = {each: _pickles.dump(_lasting(value)) for each, value in objs.items()}
+    pickled = {each: pickles.dump(_lasting(value)) for each, value in objs.items()}
     records = [
         {"name": each, "object": str(uuid.uuid4()), "is_compressed": bool(compression)}
         for each in objs
@@ -198,10 +202,10 @@ def _names(name: str | None = None) -> list[str]:
     """Names of the current user's datastores: all, or only the given one if it exists."""
     sql = "SELECT d.name FROM pyqsys.readable_datastores AS d WHERE d.is_own"
     if name is None:
-        rows = _session.connection().query(sql)[1]
+        rows = db.connection().query(sql)[1]
     else:
         sql += " AND d.name OPERATOR(pg_catalog.=) $1::pg_catalog.text"
-        rows = _session.connection().query(sql, (name,))[1]
+        rows = db.connection().query(sql, (name,))[1]
     return sorted(row[0] for row in rows)
 
 
@@ -219,7 +223,7 @@ def _find(name: str, owner: str | None) -> _Store:
             " (ARRAY[$2::pg_catalog.text, pg_catalog.lower($2::pg_catalog.text)])"
         )
         parameters = (name, owner)  # type: ignore[assignment]
-    rows = _session.connection().query(
+    rows = db.connection().query(
         "SELECT d.id, d.owner_name, d.name, d.is_trusted FROM pyqsys.readable_datastores AS d"
         f" WHERE d.name OPERATOR(pg_catalog.=) $1::pg_catalog.text AND {condition}",
         parameters,
@@ -233,7 +237,7 @@ def _find(name: str, owner: str | None) -> _Store:
 
 def _memory(store: _Store, number: uuid.UUID, is_compressed: bool) -> Any:
     """All bytes of an object, in writable memory."""
-    connection: Any = _session.connection()
+    connection: Any = db.connection()
     sql = (
         "SELECT p.data FROM pyqsys.readable_pieces AS p"
         " WHERE p.store OPERATOR(pg_catalog.=) $1::pg_catalog.uuid"
@@ -246,7 +250,7 @@ def _memory(store: _Store, number: uuid.UUID, is_compressed: bool) -> Any:
     else:
         rows = connection.query(sql, (store.id, number))[1]
     pieces = (row[0] for row in rows)
-    return _pickles.decompress(pieces) if is_compressed else bytearray().join(pieces)
+    return pickles.decompress(pieces) if is_compressed else bytearray().join(pieces)
 
 
 def load(
@@ -282,8 +286,8 @@ def load(
     """
     store = _find(name, owner)
     what = f'code in the pickles of datastore "{store.name}"'
-    _trust.require(store.is_trusted, what, store.owner)
-    rows = _session.connection().query(
+    trust.require(store.is_trusted, what, store.owner)
+    rows = db.connection().query(
         "SELECT o.name, o.object, o.parts, o.is_compressed FROM pyqsys.readable_objects AS o"
         " WHERE o.store OPERATOR(pg_catalog.=) $1::pg_catalog.uuid ORDER BY o.name",
         (store.id,),
@@ -295,7 +299,7 @@ def load(
             raise ValueError(f'datastore "{name}" has no object {", ".join(map(repr, missing))}')
         rows = [row for row in rows if row[0] in wanted]
     loaded = {
-        each: _pickles.load([int(size) for size in parts], _memory(store, number, is_compressed))
+        each: pickles.load([int(size) for size in parts], _memory(store, number, is_compressed))
         for each, number, parts, is_compressed in rows
     }
     if not to_globals:
@@ -377,7 +381,7 @@ def describe(name: str, owner: str | None = None) -> pandas.DataFrame:
     import pandas
 
     store = _find(name, owner)
-    rows = _session.connection().query(
+    rows = db.connection().query(
         "SELECT o.name, o.class, o.size, o.length, o.nrow, o.ncol"
         " FROM pyqsys.readable_objects AS o"
         " WHERE o.store OPERATOR(pg_catalog.=) $1::pg_catalog.uuid ORDER BY o.name",
@@ -449,7 +453,7 @@ def delete(
             continue
         if names is None:
             gone.add(each)
-        _session.connection().query(
+        db.connection().query(
             "SELECT pyqsys.datastore_delete($1::pg_catalog.text, $2::pg_catalog.text[])",
             (each, names),
         )

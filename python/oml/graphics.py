@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from oml import _session
+from oml._db import connection as db
 from oml.core._base import BaseFrame
 from oml.core._sql import literal
 from oml.core.series import NumericSeries
@@ -25,7 +25,7 @@ def _pyplot() -> Any:
     return pyplot
 
 
-def _columns(x: Any) -> list[NumericSeries]:
+def _columns(x: object) -> list[NumericSeries]:
     """The numeric columns to draw: of a frame, a column, or a list of columns."""
     columns: list[Any]
     if isinstance(x, BaseFrame):
@@ -44,7 +44,7 @@ def _columns(x: Any) -> list[NumericSeries]:
 def _query(column: NumericSeries, items: Sequence[str], condition: str = "") -> list[Any]:
     rows = f"{column._source.relation} AS t WHERE {_value(column)} IS NOT NULL{condition}"
     sql = f"SELECT {', '.join(items)} FROM {rows}"
-    return list(_session.connection().query(sql)[1])
+    return list(db.connection().query(sql)[1])
 
 
 def _value(column: NumericSeries) -> str:
@@ -154,8 +154,8 @@ def _counts(column: NumericSeries, edges: Any) -> Any:
 
 
 def hist(
-    x: Any,
-    bins: Any = None,
+    x: object,
+    bins: object = None,
     range: tuple[float, float] | None = None,
     density: bool = False,
     weights: Any = None,
@@ -279,7 +279,7 @@ def _statistics(column: NumericSeries, whis: Any, autorange: bool, has_fliers: b
 
 
 def boxplot(
-    x: Any,
+    x: object,
     notch: bool | None = None,
     sym: str | None = None,
     vert: bool | None = None,
@@ -326,7 +326,7 @@ def boxplot(
     pyplot = _pyplot()
     settings = pyplot.rcParams
 
-    def chosen(value: Any, name: str) -> Any:
+    def chosen(value: object, name: str) -> Any:
         return settings[f"boxplot.{name}"] if value is None else value
 
     tick_labels = kwargs.pop("tick_labels", labels)

@@ -4,30 +4,22 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
-from oml import _session
-from oml.core._classes import series_class
-from oml.core._source import ManagedTable, Source
+from oml._db import connection as db
+from oml.core._query import Column, ManagedTable, Query, Source
 from oml.core._sql import quote
-from oml.core.boolean import Boolean
-from oml.core.series import Series
+from oml.core._types import series_class
+from oml.core.series import Boolean, Series
 
 if TYPE_CHECKING:
     import pandas
 
-    from oml._pull import Chunks
+    from oml._transfer.pull import Chunks
 
 Self = TypeVar("Self", bound="BaseFrame")
 
 _SHOWN = 20  # rows
-
-
-class Column(NamedTuple):
-    """A column of a frame."""
-
-    expression: str  # refers to the source's columns
-    sql_type: str
 
 
 class BaseFrame:
@@ -48,9 +40,7 @@ class BaseFrame:
         if len(sources) != 1:
             raise ValueError("a frame requires one or more columns of the same rows")
         (self._source,) = sources.values()
-        self._columns = {
-            name: Column(column._expression, column._sql_type) for name, column in columns.items()
-        }
+        self._columns = {name: column._column for name, column in columns.items()}
 
     @classmethod
     def _make(cls: type[Self], source: Source, columns: dict[str, Column]) -> Self:
@@ -70,7 +60,7 @@ class BaseFrame:
     ) -> Self:
         """Return a proxy of an item of FROM; its columns are looked up now."""
         probe = f"SELECT * FROM {relation} AS t LIMIT 0"
-        description = _session.connection().query(probe)[0] or []
+        description = db.connection().query(probe)[0] or []
         columns = {name: Column(quote(name), sql_type) for name, sql_type in description}
         if len(columns) != len(description):
             raise ValueError("two columns have the same name: rename one in the query")
@@ -86,12 +76,12 @@ class BaseFrame:
 
     # ----------------------------------------------------------------------------- the query
 
+    @property
+    def _query(self) -> Query:
+        return Query(self._source, self._columns)
+
     def _select(self, has_order: bool = True, distinct: str = "") -> str:
-        items = ", ".join(
-            f"{column.expression} AS {quote(name)}" for name, column in self._columns.items()
-        )
-        order = self._source.order_by if has_order else ""
-        return f"SELECT {distinct}{items} FROM {self._source.relation} AS t{order}"
+        return self._query.select(has_order, distinct)
 
     @property
     def _sql(self) -> str:
@@ -105,9 +95,7 @@ class BaseFrame:
 
     def _nested(self: Self, sql: str, others: tuple[ManagedTable, ...] = ()) -> Self:
         """Return a proxy of a query whose columns have the names of this frame's columns."""
-        source = Source(f"({sql})", (), (*self._source.tables, *others))
-        columns = {name: Column(quote(name), c.sql_type) for name, c in self._columns.items()}
-        return self._make(source, columns)
+        return self._make(*self._query.nested(sql, others))
 
     def _with(self: Self, source: Source) -> Self:
         return self._make(source, dict(self._columns))
@@ -129,7 +117,7 @@ class BaseFrame:
 
     def __len__(self) -> int:
         sql = f"SELECT pg_catalog.count(*) FROM {self._source.relation} AS t"
-        return int(_session.connection().query(sql)[1][0][0])
+        return int(db.connection().query(sql)[1][0][0])
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -218,17 +206,17 @@ class BaseFrame:
         >>> for frame in oml.sync(table="T").pull(chunksize=100_000):  # doctest: +SKIP
         ...     print(len(frame))
         """
-        from oml import _pull
+        from oml._transfer import pull
 
         if aslist:
             if dtype_backend is not None or chunksize is not None:
                 raise ValueError("aslist goes with neither dtype_backend nor chunksize")
-            return _session.connection().query(self._sql)[1]
+            return db.connection().query(self._sql)[1]
         if dtype_backend not in (None, "numpy_nullable", "pyarrow"):
             raise ValueError('dtype_backend is "numpy_nullable", "pyarrow" or None')
         if chunksize is not None:
-            return _pull.pull_chunks(self._sql, chunksize, dtype_backend)
-        return _pull.pull_frame(self._sql, dtype_backend)
+            return pull.pull_chunks(self._sql, chunksize, dtype_backend)
+        return pull.pull_frame(self._sql, dtype_backend)
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
         """Return the rows as a stream of Arrow's C interface; it takes pyarrow.
@@ -243,15 +231,15 @@ class BaseFrame:
         ImportError
             pyarrow is not installed.
         """
-        from oml import _arrow
+        from oml._transfer import arrow
 
-        return _arrow.frame_stream(self._sql, requested_schema)
+        return arrow.frame_stream(self._sql, requested_schema)
 
     def __narwhals_dataframe__(self) -> Any:
         """Return the rows for `narwhals.from_native()`; it takes pyarrow."""
-        from oml import _arrow
+        from oml._transfer import arrow
 
-        return _arrow.narwhals_frame(self._sql)
+        return arrow.narwhals_frame(self._sql)
 
     def _shown(self) -> tuple[pandas.DataFrame, str]:
         frame = self.head(_SHOWN + 1).pull()
@@ -283,7 +271,7 @@ class BaseFrame:
             raise AttributeError(message)
         return self._series(name)
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name: str, value: object) -> None:
         if isinstance(value, Series) or (not name.startswith("_") and name in self._columns):
             raise AttributeError(
                 "columns of a proxy are not assigned: "
@@ -312,13 +300,7 @@ class BaseFrame:
 
     def _names(self, names: str | Iterable[str] | None) -> list[str]:
         """Check names; None means all."""
-        if names is None:
-            return self.columns
-        chosen = [names] if isinstance(names, str) else list(names)
-        for name in chosen:
-            if name not in self._columns:
-                raise KeyError(name)
-        return chosen
+        return self._query.checked(names)
 
     def _choose(self: Self, names: Sequence[str]) -> Self:
         if not names or len(set(names)) < len(names):
@@ -334,7 +316,7 @@ class BaseFrame:
     def __getitem__(self: Self, key: Boolean | list[str]) -> Self: ...
     @overload
     def __getitem__(self, key: str | tuple[Any, Any]) -> Any: ...
-    def __getitem__(self, key: Any) -> Any:
+    def __getitem__(self, key: object) -> Any:
         """Return a column, several columns, or selected rows.
 
         Parameters

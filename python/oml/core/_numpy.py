@@ -6,10 +6,11 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
-from oml._parameters import plain_value
+from oml._db.parameters import plain_value
 from oml.core import _numbers
+from oml.core._expression import Expression, is_missing
 from oml.core._sql import literal
-from oml.core.series import NumericSeries, Series, is_missing
+from oml.core._types import common_type
 
 _BINARY: dict[str, Callable[[Any, Any], Any]] = {
     "add": operator.add,
@@ -66,17 +67,21 @@ _UNARY: dict[str, Callable[[Any], Any]] = {
 }
 
 
-def _float(column: NumericSeries) -> Any:
+def _float(column: Any) -> Any:
     value = f"({column._expression})::pg_catalog.float8"
     return column._derive(value, "double precision")
 
 
-def _sign(column: NumericSeries) -> Any:
+def _sign(column: Any) -> Any:
     value = f"pg_catalog.sign({column._present})"
     return column._derive(f"({value})::{column._wide_type}", column._wide_type)
 
 
-def _scalar(value: Any) -> Any:
+def _is_number(column: Any) -> bool:
+    return isinstance(column, Expression) and column._column.is_number
+
+
+def _scalar(value: object) -> Any:
     """A column, or the Python value of a numpy value.
 
     Raises
@@ -84,7 +89,7 @@ def _scalar(value: Any) -> Any:
     TypeError
         The value is an array of several values.
     """
-    if isinstance(value, Series):
+    if isinstance(value, Expression):
         return value
     if getattr(value, "ndim", 0) or isinstance(value, (list, tuple)):
         raise refuse_local(value)
@@ -92,7 +97,7 @@ def _scalar(value: Any) -> Any:
     return float(plain) if isinstance(plain, float) else plain  # not numpy.float64
 
 
-def refuse_local(value: Any) -> TypeError:
+def refuse_local(value: object) -> TypeError:
     """Return the error for a local value combined with a column."""
     return TypeError(
         f"a local {type(value).__name__} cannot be combined with a column of the database: "
@@ -124,17 +129,17 @@ def apply_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], keywords: dict
             return _UNARY[name](column)
         except AttributeError:
             raise TypeError(f"numpy.{name}() rejects {type(column).__name__} columns") from None
-    if not rest and name in _numbers.FUNCTIONS and isinstance(column, NumericSeries):
+    if not rest and name in _numbers.FUNCTIONS and _is_number(column):
         return column._function(name)
     raise _refuse(name)
 
 
 def _extreme(name: str, left: Any, right: Any) -> Any:
     """The larger or smaller of two values; missing if one is missing, or only if both are."""
-    column = left if isinstance(left, Series) else right
+    column: Any = left if isinstance(left, Expression) else right
     texts = []
     for value in (left, right):
-        if isinstance(value, Series):
+        if isinstance(value, Expression):
             if value._source is not column._source:
                 raise ValueError("columns of different rows cannot be combined; merge the frames")
             texts.append(value._present)
@@ -147,7 +152,7 @@ def _extreme(name: str, left: Any, right: Any) -> Any:
     else:
         function = f"{function}({', '.join(texts)})"
     kind = column._sql_type
-    if isinstance(column, NumericSeries):
+    if _is_number(column):
         column._number(right if column is left else left)
         kind = column._result_type(right if column is left else left)
     return column._derive(f"CAST({function} AS {kind})", kind)
@@ -163,23 +168,21 @@ def as_array(values: Any, dtype: Any, copy: bool | None) -> Any:
 # --------------------------------------------------------------------------- numpy's functions
 
 
-def _where(condition: Any, x: Any, y: Any) -> Any:
-    from oml.core.boolean import Boolean
-
-    if not isinstance(condition, Boolean):
+def _where(condition: object, x: object, y: object) -> Any:
+    if not isinstance(condition, Expression) or condition._column.kind != "Boolean":
         raise TypeError("numpy.where() requires a Boolean column")
-    column = next((value for value in (x, y) if isinstance(value, Series)), condition)
+    column = next((value for value in (x, y) if isinstance(value, Expression)), condition)
     sides = [_scalar(value) for value in (x, y)]
     texts = [condition._operand(side) for side in sides]
     kinds = {_type_of(condition, side) for side in sides if not is_missing(side)}
-    kind = _common_type(kinds)
+    kind = common_type(list(kinds))
     name = column._name if column is not condition else ""
     chosen = f"CASE WHEN {condition._expression} THEN {texts[0]} ELSE {texts[1]} END"
     return condition._derive(f"CAST({chosen} AS {kind})", kind, name)
 
 
-def _type_of(column: Series, value: Any) -> str:
-    if isinstance(value, Series):
+def _type_of(column: Expression, value: object) -> str:
+    if isinstance(value, Expression):
         return value._sql_type
     if isinstance(value, bool):
         return "boolean"
@@ -189,18 +192,12 @@ def _type_of(column: Series, value: Any) -> str:
         return "double precision"
     if isinstance(value, str):
         return "text"
-    from oml._parameters import parameter
+    from oml._db.parameters import parameter
 
     return str(parameter(value)[1])
 
 
-def _common_type(kinds: set[str]) -> str:
-    from oml.core._classes import common_type
-
-    return common_type(list(kinds))
-
-
-def _clip(a: Any, a_min: Any = None, a_max: Any = None) -> Any:
+def _clip(a: object, a_min: Any = None, a_max: Any = None) -> Any:
     if a_min is not None:
         a = _extreme("maximum", a, _scalar(a_min))
     return a if a_max is None else _extreme("minimum", a, _scalar(a_max))

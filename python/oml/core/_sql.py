@@ -9,8 +9,8 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-from oml._parameters import plain_value
-from oml._session import quote_identifier as quote
+from oml._db.connection import quote_identifier as quote
+from oml._db.parameters import plain_value
 
 __all__ = ["literal", "quote", "quote_relation", "text_literal"]
 
@@ -85,7 +85,7 @@ _writers: tuple[
 )
 
 
-def literal(value: Any) -> str:
+def literal(value: object) -> str:
     """Return a value as an SQL literal, safely quoted.
 
     Raises

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from oml import _session
-from oml.core import _pivot, _products
+from oml._db import connection as db
 from oml.core._base import BaseFrame, Self
-from oml.core._correlation import correlations
-from oml.core._moments import moments, shape_of
-from oml.core.boolean import Boolean
-from oml.core.series import NumericSeries
+from oml.core._operations import pivot as tables
+from oml.core._operations import products
+from oml.core._operations.correlation import correlations
+from oml.core._operations.moments import moments, shape_of
+from oml.core._query import Query
+from oml.core.series import Series
 
 if TYPE_CHECKING:
     import pandas
@@ -22,14 +23,17 @@ class Statistics(BaseFrame):
 
     def _numeric_names(self, has_flags: bool = False) -> list[str]:
         """Names of the numeric columns and of the boolean columns."""
-        kinds = (NumericSeries, Boolean) if has_flags else (NumericSeries,)
-        return [name for name in self.columns if isinstance(self._series(name), kinds)]
+        return [
+            name
+            for name, column in self._columns.items()
+            if column.is_number or (has_flags and column.kind == "Boolean")
+        ]
 
     def _values(self, name: str) -> str:
         """A column as numbers that can be summed."""
-        column = self._series(name)
-        value = column._present
-        return f"({value})::pg_catalog.int4" if isinstance(column, Boolean) else value
+        column = self._columns[name]
+        value = column.present
+        return f"({value})::pg_catalog.int4" if column.kind == "Boolean" else value
 
     def _aggregates(
         self, names: Sequence[str], templates: Sequence[str], skipna: bool = True
@@ -39,13 +43,13 @@ class Statistics(BaseFrame):
             return []
         items = [t.format(self._values(name)) for name in names for t in templates]
         if not skipna:
-            missing = [self._series(name)._is_missing for name in names for _ in templates]
+            missing = [self._columns[name].is_missing for name in names for _ in templates]
             items = [
                 f"CASE WHEN NOT COALESCE(pg_catalog.bool_or({test}), FALSE) THEN {item} END"
                 for test, item in zip(missing, items)
             ]
         sql = f"SELECT {', '.join(items)} FROM {self._source.relation} AS t"
-        row = _session.connection().query(sql)[1][0]
+        row = db.connection().query(sql)[1][0]
         width = len(templates)
         return [list(row[i * width : (i + 1) * width]) for i in range(len(names))]
 
@@ -79,14 +83,13 @@ class Statistics(BaseFrame):
         import pandas
 
         items = []
-        for name in self.columns:
-            column = self._series(name)
-            items.append(f"pg_catalog.count(DISTINCT {column._distinct})")
+        for column in self._columns.values():
+            items.append(f"pg_catalog.count(DISTINCT {column.distinct})")
             if not dropna:
-                missing = f"pg_catalog.max({column._is_missing}::pg_catalog.int4)"
+                missing = f"pg_catalog.max({column.is_missing}::pg_catalog.int4)"
                 items[-1] += f" + COALESCE({missing}, 0)"
         sql = f"SELECT {', '.join(items)} FROM {self._source.relation} AS t"
-        found = [int(value) for value in _session.connection().query(sql)[1][0]]
+        found = [int(value) for value in db.connection().query(sql)[1][0]]
         return pandas.Series(found, index=self.columns)
 
     def sum(self, skipna: bool = True) -> pandas.Series[Any]:
@@ -135,9 +138,9 @@ class Statistics(BaseFrame):
         values: dict[str, Any] = {n: _float(row[0]) for n, row in zip(numeric, found)}
         wanted = self._numeric_names(True) if numeric_only else self.columns
         for name in wanted:
-            column = self._series(name)
-            if name not in values and column._distinct == column._present:
-                values[name] = column._extreme(function, skipna)
+            column = self._columns[name]
+            if name not in values and column.distinct == column.present:
+                values[name] = self._series(name)._extreme(function, skipna)
         names = [name for name in wanted if name in values]
         return pandas.Series(
             [values[name] for name in names],
@@ -167,7 +170,7 @@ class Statistics(BaseFrame):
         exclude : list of classes, optional
             Columns to omit.
         """
-        from oml.core._describing import describe
+        from oml.core._operations.summary import describe
 
         names = self.columns
         if include is None and exclude is None:
@@ -179,8 +182,7 @@ class Statistics(BaseFrame):
             names = [name for name in names if name not in excluded]
         if not names:
             raise ValueError("there are no columns of these classes")
-        described: pandas.DataFrame = describe(self, names, percentiles)
-        return described
+        return describe(self._query, names, percentiles)
 
     def _names_of_classes(self, classes: Any, is_wanted: bool) -> list[str]:
         """Names of the columns that are, or are not, of some classes; classes may be specified
@@ -209,8 +211,8 @@ class Statistics(BaseFrame):
         import pandas
 
         names = self._numeric_names(True)
-        columns = [self._series(name) for name in names]
-        rows = correlations(columns, method, min_periods, skipna)
+        columns = [self._columns[name] for name in names]
+        rows = correlations(self._source.relation, columns, method, min_periods, skipna)
         return pandas.DataFrame(rows, index=names, columns=names, dtype="float64")
 
     def crosstab(
@@ -254,21 +256,21 @@ class Statistics(BaseFrame):
         """
         if (values is None) != (aggfunc is None):
             raise ValueError("values and aggfunc must be given together")
-        rows, cuts = _pivot.keys_of(self, index, columns)
-        cells = [_pivot.COUNT]
+        rows, cuts = tables.keys_of(self._query, index, columns)
+        cells = [tables.COUNT]
         if values is not None:
             (name,) = self._names(values)
-            cells = _pivot.cells_of(self, [], [name], aggfunc)
+            cells = tables.cells_of(self._query, [], [name], aggfunc)
             if len(cells) > 1:
                 raise ValueError("crosstab() requires a single aggregate")
         margin = margins_name if margins else None
-        layout = _pivot.Layout(rows, cuts, cells, margin, _pivot.normalization(normalize))
+        layout = tables.Layout(rows, cuts, cells, margin, tables.normalization(normalize))
         if pivot and rownames is not None:
             raise ValueError("rownames cannot be combined with pivot; rename() the result")
         if pivot:
-            return _pivot.pivot(self, layout, dropna, values is None)
+            return self._make(*tables.pivot(self._query, layout, dropna, values is None))
         names = _renamed(rows, rownames, "rownames"), _renamed(cuts, colnames, "colnames")
-        return _pivot.relational(self, layout, names)
+        return self._make(*tables.relational(self._query, layout, names))
 
     def skew(self, skipna: bool = True, bias: bool = True) -> pandas.Series[Any]:
         """Return the skewness of the numeric columns.
@@ -302,11 +304,11 @@ class Statistics(BaseFrame):
         names = self._numeric_names()
         values = []
         if names:
-            values = moments(self._source.relation, [self._series(n)._present for n in names])
+            values = moments(self._source.relation, [self._columns[n].present for n in names])
         shapes = [shape_of(found, power, skipna, bias) for found in values]
         return pandas.Series(shapes, index=names, dtype="float64")
 
-    def t_dot(self, other: Any = None, skipna: bool = True, pull_from_db: bool = True) -> Any:
+    def t_dot(self, other: object = None, skipna: bool = True, pull_from_db: bool = True) -> Any:
         """Return the matrix product of the transposed frame and another frame: sums of products.
 
         Parameters
@@ -323,7 +325,23 @@ class Statistics(BaseFrame):
         -------
         pandas.DataFrame, pandas.Series if `other` is a column, or DataFrame
         """
-        return _products.cross_product(self, other, skipna, pull_from_db)
+        other = self if other is None else other
+        if not isinstance(other, (BaseFrame, Series)):
+            raise TypeError(
+                f"other must be an oml.DataFrame or a column, not {type(other).__name__}"
+            )
+        if other._source is not self._source:
+            raise ValueError("frames of different rows cannot be multiplied; merge them")
+        right = other._query
+        if isinstance(other, Series):  # an error names the column, if it has a name
+            right = Query(other._source, {other._name: other._column})
+        if not pull_from_db:
+            return self._make(*products.product(self._query, right, skipna))
+        matrix = products.pulled_product(self._query, right, skipna)
+        if not isinstance(other, Series):
+            return matrix
+        column = matrix.iloc[:, 0]
+        return column.rename(None)
 
     def pivot_table(
         self: Self,
@@ -362,10 +380,10 @@ class Statistics(BaseFrame):
         ValueError
             The table would exceed PostgreSQL's limit of 1600 columns.
         """
-        rows, cuts = _pivot.keys_of(self, index, columns)
-        cells = _pivot.cells_of(self, rows + cuts, values, aggfunc)
-        layout = _pivot.Layout(rows, cuts, cells, margins_name if margins else None)
-        return _pivot.pivot(self, layout, dropna)
+        rows, cuts = tables.keys_of(self._query, index, columns)
+        cells = tables.cells_of(self._query, rows + cuts, values, aggfunc)
+        layout = tables.Layout(rows, cuts, cells, margins_name if margins else None)
+        return self._make(*tables.pivot(self._query, layout, dropna))
 
 
 def _renamed(names: list[str], others: Any, argument: str) -> list[str]:

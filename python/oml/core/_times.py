@@ -5,10 +5,10 @@ from __future__ import annotations
 import datetime
 from typing import TYPE_CHECKING, Any
 
-from oml._parameters import plain_value
-from oml.core._classes import bare_type
-from oml.core._formats import has_zone, template_of
+from oml._db.parameters import plain_value
 from oml.core._sql import text_literal
+from oml.core._time_formats import has_zone, template_of
+from oml.core._types import bare_type
 from oml.core.series import NumericSeries, Series
 from oml.core.string import String
 from oml.core.timedelta import Timedelta
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 _PARTS = ("year", "month", "day", "hour", "minute", "second", "microsecond")
 
 
-def _is_span(other: Any) -> bool:
+def _is_span(other: object) -> bool:
     return isinstance(other, Timedelta) or (
         not isinstance(other, Series) and isinstance(plain_value(other), datetime.timedelta)
     )
 
 
-def _is_point(other: Any) -> bool:
+def _is_point(other: object) -> bool:
     return isinstance(other, TimeSeries) or (
         not isinstance(other, Series) and isinstance(plain_value(other), datetime.date)
     )
@@ -54,30 +54,30 @@ class TimeSeries(Series):
         """The inverse of _clock."""
         return f"({clock} AT TIME ZONE 'UTC')" if self._HAS_ZONE else clock
 
-    def __add__(self, other: Any) -> Any:
+    def __add__(self, other: object) -> Any:
         if not _is_span(other):
             raise TypeError("only a timedelta can be added to a timestamp")
         return self._derive(f"({self._point} + {self._operand(other)})", self._SQL_TYPE)
 
-    def __radd__(self, other: Any) -> Any:
+    def __radd__(self, other: object) -> Any:
         return self + other
 
-    def __sub__(self, other: Any) -> Any:
+    def __sub__(self, other: object) -> Any:
         if _is_span(other):
             return self._derive(f"({self._point} - {self._operand(other)})", self._SQL_TYPE)
         if _is_point(other):
             return self._derive(f"({self._point} - {self._other_point(other)})", "interval")
         raise TypeError("only a timedelta or a timestamp can be subtracted")
 
-    def __rsub__(self, other: Any) -> Any:
+    def __rsub__(self, other: object) -> Any:
         if not _is_point(other):
             raise TypeError("a timestamp can be subtracted only from another timestamp")
         return self._derive(f"({self._other_point(other)} - {self._point})", "interval")
 
-    def _other_point(self, other: Any) -> str:
+    def _other_point(self, other: object) -> str:
         return f"({self._operand(other)})::{self._SQL_TYPE}"
 
-    def _filled_type(self, value: Any) -> str:
+    def _filled_type(self, value: object) -> str:
         if not _is_point(value):
             raise TypeError("a column of timestamps can be filled only with timestamps")
         kind = bare_type(self._sql_type)
@@ -203,7 +203,7 @@ class TimeSeries(Series):
         return self._derive(text, "text")
 
     @classmethod
-    def strptime(cls, other: Any, format: str) -> Any:
+    def strptime(cls, other: object, format: str) -> Any:
         """Parse texts as timestamps.
 
         Parameters

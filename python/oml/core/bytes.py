@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from oml.core._types import column_class
 from oml.core.series import Series
 
 if TYPE_CHECKING:
     from oml.core.integer import Integer
 
 
+@column_class("bytea")
 class Bytes(Series):
     """A column of byte strings: bytea."""
 

@@ -6,12 +6,13 @@ import operator
 from typing import Any
 
 from oml.core import _numbers
-from oml.core._classes import bare_type
+from oml.core._types import bare_type, column_class
 from oml.core.series import NumericSeries
 
 _MOST_DIGITS = 308  # exponent of the largest power of ten
 
 
+@column_class("real", "double precision", "numeric")
 class Float(NumericSeries):
     """A column of fractional numbers: real, double precision, numeric.
 
@@ -19,10 +20,6 @@ class Float(NumericSeries):
     """
 
     _CAST = "double precision"
-
-    @property
-    def _present(self) -> str:
-        return f"NULLIF({self._expression}, 'NaN')"
 
     def pull(self) -> list[Any]:
         """Return the values as a list of floats; NULL is None."""

@@ -7,17 +7,23 @@ import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from oml import _session
-from oml.core import _joins, _replacing, _running, _splits
-from oml.core._base import Column
-from oml.core._classes import common_type
-from oml.core._source import ManagedTable, Source, managed_name
+from oml._db import connection as db
+from oml.core._operations import joins, replacement, running_sums, splits
+from oml.core._query import Column, ManagedTable, Source, managed_name
 from oml.core._sql import quote
 from oml.core._statistics import Statistics
+from oml.core._types import common_type, frame_class
+from oml.core.bytes import Bytes  # noqa: F401
+from oml.core.datetime import Datetime  # noqa: F401
 from oml.core.float import Float
+from oml.core.integer import Integer  # noqa: F401
 from oml.core.series import Series, order_item
+from oml.core.string import String  # noqa: F401
+from oml.core.timedelta import Timedelta  # noqa: F401
+from oml.core.timezone import Timezone  # noqa: F401
 
 
+@frame_class
 class DataFrame(Statistics):
     """A proxy of rows in the database: a query that runs when its rows are used.
 
@@ -86,7 +92,7 @@ class DataFrame(Statistics):
         kept = self.columns if exclude is None else self._names_of_classes(exclude, False)
         return self._choose([name for name in chosen if name in set(kept)])
 
-    def concat(self, other: Any, auto_name: bool = False) -> DataFrame:
+    def concat(self, other: object, auto_name: bool = False) -> DataFrame:
         """Return the frame with further columns of the same rows.
 
         A column without a name, such as a condition, is named by its position: COL4.
@@ -115,7 +121,7 @@ class DataFrame(Statistics):
         self,
         old: Sequence[Any],
         new: Sequence[Any],
-        default: Any = None,
+        default: object = None,
         columns: str | Iterable[str] | None = None,
     ) -> DataFrame:
         """Return the frame with some values replaced.
@@ -133,12 +139,12 @@ class DataFrame(Statistics):
             Columns to change; by default all columns of the type of `old`. Integer columns become
             Float columns if they receive fractions.
         """
-        rules = _replacing.Rules(old, new, default)
-        names = rules.fitting(self) if columns is None else self._names(columns)
-        replaced = {name: rules.apply(self._series(name)) for name in names}
-        return DataFrame({name: replaced.get(name, self._series(name)) for name in self.columns})
+        rules = replacement.Rules(old, new, default)
+        names = rules.fitting(self._query) if columns is None else self._names(columns)
+        replaced = {name: rules.apply(name, self._columns[name]) for name in names}
+        return self._make(self._source, {**self._columns, **replaced})
 
-    def fillna(self, value: Any) -> DataFrame:
+    def fillna(self, value: object) -> DataFrame:
         """Return the frame with missing values replaced.
 
         Parameters
@@ -220,7 +226,7 @@ class DataFrame(Statistics):
         subset : list of str, optional
             Consider only these columns.
         """
-        missing = [self._series(name)._is_missing for name in self._names(subset)]
+        missing = [self._columns[name].is_missing for name in self._names(subset)]
         if thresh is not None:
             count = " + ".join(f"({item})::pg_catalog.int4" for item in missing)
             return self._with(self._source.where(f"{count} < {int(thresh)}"))
@@ -257,7 +263,7 @@ class DataFrame(Statistics):
         for name in self.columns:
             value = f"COALESCE({self._columns[name].expression})"
             if name not in names:
-                value = self._series(name)._least
+                value = self._columns[name].least
             items.append(f"{value} AS {quote(name)}")
         rows = f"FROM {self._source.relation} AS t GROUP BY {', '.join(keys)}"
         return self._nested(f"SELECT {', '.join(items)} {rows}")
@@ -285,7 +291,7 @@ class DataFrame(Statistics):
         if len(directions) != len(names):
             raise ValueError("ascending must contain one item per column")
         items = [
-            order_item(self._series(name), direction, na_position)
+            order_item(self._columns[name], direction, na_position)
             for name, direction in zip(names, directions)
         ]
         source = self._source
@@ -310,7 +316,8 @@ class DataFrame(Statistics):
             Skip missing values, for which the sum is missing too; False: sums are missing from the
             first missing value on.
         """
-        return _running.cumulative_sums(self.sort_values(by, ascending, na_position), skipna)
+        ordered = self.sort_values(by, ascending, na_position)
+        return self._make(*running_sums.cumulative_sums(ordered._query, skipna))
 
     def merge(
         self,
@@ -339,8 +346,9 @@ class DataFrame(Statistics):
             Whether a missing key matches a missing key, as in pandas; False: missing keys never
             match. A dict contains replacements for missing keys, by column name.
         """
-        keys = _joins.Keys.of(on, left_on, right_on)
-        return _joins.merge(self, other, keys, _joins.Join(how, suffixes, nvl))
+        keys = joins.Keys.of(on, left_on, right_on)
+        join = joins.Join(how, suffixes, nvl)
+        return self._make(*joins.merge(self._query, other._query, keys, join))
 
     def split(
         self,
@@ -368,7 +376,8 @@ class DataFrame(Statistics):
         nvl
             Accepted for compatibility and not used.
         """
-        return _splits.split(self, ratio, seed, (strata_cols, hash_cols), use_hash)
+        parts = splits.split(self._query, ratio, seed, (strata_cols, hash_cols), use_hash)
+        return tuple(self._make(*part) for part in parts)
 
     def KFold(
         self,
@@ -380,7 +389,9 @@ class DataFrame(Statistics):
         nvl: Any = None,
     ) -> list[tuple[DataFrame, DataFrame]]:
         """Return (train, test) pairs; each row is in exactly one test frame; see split()."""
-        return _splits.k_fold(self, n_splits, seed, (strata_cols, hash_cols), use_hash)
+        columns = (strata_cols, hash_cols)
+        folds = splits.k_fold(self._query, n_splits, seed, columns, use_hash)
+        return [(self._make(*train), self._make(*test)) for train, test in folds]
 
     def sample(
         self, frac: float | None = None, n: int | None = None, random_state: int | None = None
@@ -399,7 +410,7 @@ class DataFrame(Statistics):
         if (frac is None) == (n is None):
             raise ValueError("specify either frac or n")
         seed = random.getrandbits(31) if random_state is None else int(random_state)
-        return _splits.sample(self, frac, n, seed)
+        return self._make(*splits.sample(self._query, frac, n, seed))
 
     # ------------------------------------------------------------------------ keeping results
 
@@ -412,11 +423,11 @@ class DataFrame(Statistics):
             Name of a new table; by default a temporary table, dropped with its last proxy.
         """
         if table is not None:
-            _session.connection().query(f"CREATE TABLE {quote(table)} AS {self._sql}")
+            db.connection().query(f"CREATE TABLE {quote(table)} AS {self._sql}")
             return self._from_relation(quote(table))
         name = managed_name()
         relation = f"pg_temp.{quote(name)}"
-        _session.connection().query(f"CREATE TEMPORARY TABLE {relation} AS {self._sql}")
+        db.connection().query(f"CREATE TEMPORARY TABLE {relation} AS {self._sql}")
         return self._from_relation(relation, (ManagedTable(name),))
 
     def create_view(self, view: str | None = None, use_colname: bool = False) -> DataFrame:
@@ -431,16 +442,16 @@ class DataFrame(Statistics):
             other names behind the proxy.
         """
         if view is not None:
-            _session.connection().query(f"CREATE VIEW {quote(view)} AS {self._sql}")
+            db.connection().query(f"CREATE VIEW {quote(view)} AS {self._sql}")
             return self._from_relation(quote(view), self._source.tables)
         name = managed_name()
         relation = f"pg_temp.{quote(name)}"
-        _session.connection().query(f"CREATE TEMPORARY VIEW {quote(name)} AS {self._sql}")
+        db.connection().query(f"CREATE TEMPORARY VIEW {quote(name)} AS {self._sql}")
         made = ManagedTable(name, "VIEW", self._source.tables)
         return self._from_relation(relation, (made,))
 
 
-def _further(other: Any) -> Iterator[tuple[str, Series]]:
+def _further(other: object) -> Iterator[tuple[str, Series]]:
     """Name and column from an argument of concat(); the name is empty if there is none."""
     if isinstance(other, Mapping):
         named = list(other.items())

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import operator
 
+from oml.core._types import column_class
 from oml.core.series import NumericSeries
 
 
+@column_class("smallint", "integer", "bigint", "oid")
 class Integer(NumericSeries):
     """A column of integers: smallint, integer, bigint, oid."""
 

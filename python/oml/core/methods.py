@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from oml._connecting import Connection
+from oml._db.connect import Connection
 
 __all__ = ["Connection"]
 

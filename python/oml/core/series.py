@@ -1,4 +1,4 @@
-"""Common base of the columns of proxies."""
+"""Common base of the columns of proxies, and conditions."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
-from oml import _session
-from oml._parameters import plain_value
+from oml._db import connection as db
+from oml._db.parameters import plain_value
 from oml.core import _numbers
-from oml.core._classes import bare_type, series_class
-from oml.core._source import Source
+from oml.core._expression import Expression, is_missing
+from oml.core._query import Column, Source
 from oml.core._sql import literal, quote
+from oml.core._types import bare_type, class_of_frames, column_class
 
 if TYPE_CHECKING:
     import pandas
 
-    from oml.core.boolean import Boolean
     from oml.core.float import Float
     from oml.core.frame import DataFrame
     from oml.core.integer import Integer
@@ -30,18 +30,9 @@ Self = TypeVar("Self", bound="Series")
 _SHOWN = 20  # rows
 _NOT_IMPLEMENTED: NumericSeries = NotImplemented
 _NAME = re.compile(r'(?:[lr]\.)?"(?:[^"]|"")*"')  # plain column names, for which an index may exist
-#: Types whose values PostgreSQL cannot compare.
-_INCOMPARABLE = {"json", "xml", "point", "line", "lseg", "box", "path", "polygon", "circle"}
-
-#: Types for which all supported versions of PostgreSQL have min().
-_WITH_MIN = {
-    *("smallint", "integer", "bigint", "real", "double precision", "numeric", "text"),
-    *("character varying", "character", "date", "interval", "timestamp without time zone"),
-    *("timestamp with time zone", "time without time zone"),
-}
 
 
-class Series:
+class Series(Expression):
     """One column of a proxy: an expression over the rows of its source.
 
     Columns are obtained from frames, `frame["name"]`, and by operators on columns. Only columns of
@@ -63,26 +54,17 @@ class Series:
     #: Target SQL type of casts to the class.
     _CAST = "text"
 
-    def __init__(self, other: Any, dbtype: str | None = None) -> None:
-        from oml.core._casts import cast
+    def __init__(self, other: Series, dbtype: str | None = None) -> None:
+        from oml.core._operations.casts import cast
 
-        self._source: Source
-        self._expression: str
-        self._name: str
-        self._sql_type: str
-        self._set(other._source if isinstance(other, Series) else None, *cast(self, other, dbtype))
-
-    def _set(self, source: Any, expression: str, name: str, sql_type: str) -> None:
-        self._source, self._expression = source, expression
-        self._name, self._sql_type = name, sql_type
-
-    @classmethod
-    def _new(cls: type[Self], source: Source, expression: str, name: str, sql_type: str) -> Self:
-        """Return a column of an expression; with an empty name it becomes COL1, COL2, ... in
-        frames."""
-        made = cls.__new__(cls)
-        made._set(source, expression, name, sql_type)
-        return made
+        kind = type(self).__name__
+        if not isinstance(other, Series):
+            raise TypeError(
+                f"oml.{kind}() requires a column, not a {type(other).__name__}; "
+                "use oml.push() for local data"
+            )
+        made = cast(other._column, kind, self._CAST, dbtype)
+        self._set(other._source, made.expression, other._name, made.sql_type)
 
     def __reduce__(self) -> Any:
         return _unpickle, (self._frame(),)
@@ -98,37 +80,27 @@ class Series:
         )
 
     @property
-    def columns(self) -> list[str]:
-        """The column's name, in a list; conditions have no name and become COL1."""
-        return [self._name or "COL1"]
-
-    @property
     def shape(self) -> tuple[int, int]:
         """The number of rows and columns; the latter is 1."""
         return len(self), 1
 
     def pull(self) -> list[Any]:
         """Return the values as a list; NULL is None."""
-        return [row[0] for row in _session.connection().query(self._sql)[1]]
+        return [row[0] for row in db.connection().query(self._sql)[1]]
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
         """Return the values as a stream of Arrow's C interface; see DataFrame."""
-        from oml import _arrow
+        from oml._transfer import arrow
 
-        return _arrow.column_stream(self._sql, requested_schema)
+        return arrow.column_stream(self._sql, requested_schema)
 
     def _frame(self) -> DataFrame:
-        from oml.core.frame import DataFrame
-
-        return DataFrame(self)
+        frame: DataFrame = class_of_frames()(self)
+        return frame
 
     def _of_frame(self, frame: Any) -> Any:
         """The column of a frame that consists of this column."""
         return frame[frame.columns[0]]
-
-    def _of(self: Self, source: Source) -> Self:
-        """The same column in another source with the same columns."""
-        return self._new(source, self._expression, self._name, self._sql_type)
 
     @overload
     def _derive(
@@ -153,28 +125,19 @@ class Series:
     @overload
     def _derive(self, expression: str, sql_type: str, name: str | None = None) -> Any: ...
     def _derive(self, expression: str, sql_type: str, name: str | None = None) -> Any:
-        name = self._name if name is None else name
-        return series_class(sql_type)._new(self._source, expression, name, sql_type)
+        return super()._derive(expression, sql_type, name)
 
     def _condition(self, expression: str) -> Boolean:
         """A Boolean column; it has no name, as in Oracle."""
         return self._derive(expression, "boolean", "")
 
-    def _operand(self, other: Any) -> str:
-        """The SQL of the other operand of an operator."""
-        if isinstance(other, Series):
-            if other._source is not self._source:
-                raise ValueError("columns of different rows cannot be combined; merge the frames")
-            return other._expression
-        return literal(other)
-
-    def _apply(self, other: Any, template: str, sql_type: str) -> Any:
+    def _apply(self, other: object, template: str, sql_type: str) -> Any:
         """Combine with another column or a constant: {0} and {1} of the template."""
         return self._derive(template.format(self._expression, self._operand(other)), sql_type)
 
     def __len__(self) -> int:
         sql = f"SELECT pg_catalog.count(*) FROM {self._source.relation} AS t"
-        return int(_session.connection().query(sql)[1][0][0])
+        return int(db.connection().query(sql)[1][0][0])
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self.pull())
@@ -191,7 +154,7 @@ class Series:
             return False
         condition = (self == value)._expression
         sql = f"SELECT EXISTS (SELECT FROM {self._source.relation} AS t WHERE {condition})"
-        return bool(_session.connection().query(sql)[1][0][0])
+        return bool(db.connection().query(sql)[1][0][0])
 
     def __repr__(self) -> str:
         names, more = self.head(_SHOWN + 1).pull(), ""
@@ -238,9 +201,7 @@ class Series:
         """Return the column with its last `n` rows."""
         return self._of(self._source.last(n))
 
-    def __getitem__(self: Self, key: Any) -> Self:
-        from oml.core.boolean import Boolean
-
+    def __getitem__(self: Self, key: object) -> Self:
         if not isinstance(key, Boolean):
             raise TypeError("rows of a column must be selected by a Boolean column")
         return self._of(self._source.where(self._operand(key)))
@@ -256,11 +217,11 @@ class Series:
 
     def sort_values(self: Self, ascending: bool = True, na_position: str = "last") -> Self:
         """Return the sorted column."""
-        item = order_item(self, ascending, na_position)
+        item = order_item(self._column, ascending, na_position)
         source = self._source
         return self._of(Source(source.relation, (item, *source.order), source.tables))
 
-    def append(self, other: Any, all: bool = True) -> Any:
+    def append(self, other: object, all: bool = True) -> Any:
         """Return the values of this column followed by those of another column of its class.
 
         Parameters
@@ -274,7 +235,7 @@ class Series:
             raise TypeError(f"a {type(other).__name__} cannot be appended to a column")
         return self._of_frame(self._frame().append(other._frame(), all))
 
-    def concat(self, other: Any, auto_name: bool = False) -> DataFrame:
+    def concat(self, other: object, auto_name: bool = False) -> DataFrame:
         """Return a frame of this column and others of the same rows; see DataFrame.concat()."""
         return self._frame().concat(other, auto_name)
 
@@ -313,7 +274,7 @@ class Series:
 
     # ---------------------------------------------------------------------- missing and other
 
-    def replace(self, old: Sequence[Any], new: Sequence[Any], default: Any = None) -> Any:
+    def replace(self, old: Sequence[Any], new: Sequence[Any], default: object = None) -> Any:
         """Return the column with some values replaced.
 
         Parameters
@@ -326,11 +287,11 @@ class Series:
             Replacement for all values that are not in `old`. Required if `new` has another type
             than the column.
         """
-        from oml.core._replacing import Rules
+        from oml.core._operations.replacement import Rules
 
-        return Rules(old, new, default).apply(self)
+        return self._derive(*Rules(old, new, default).apply(self._name, self._column))
 
-    def fillna(self, value: Any) -> Any:
+    def fillna(self, value: object) -> Any:
         """Return the column with missing values replaced by a value, or by another column's
         values."""
         if not isinstance(value, Series):
@@ -341,29 +302,13 @@ class Series:
         expression = f"COALESCE({self._present}, {self._compared(value)})"
         return self._derive(f"CAST({expression} AS {kind})", kind)
 
-    def _filled_type(self, value: Any) -> str:
+    def _filled_type(self, value: object) -> str:
         """The SQL type of the column after its missing values have been replaced."""
         if isinstance(value, Series) and type(value) is not type(self):
             raise TypeError(f"a {type(self).__name__} column cannot be filled with {_kind(value)}")
         return self._sql_type
 
     # ----------------------------------------------------------------------------- operators
-
-    @property
-    def _present(self) -> str:
-        """The expression, with NULL for values that pandas treats as missing."""
-        return self._expression
-
-    @property
-    def _is_missing(self) -> str:
-        return f"({self._present} IS NULL)"
-
-    @property
-    def _distinct(self) -> str:
-        """The expression in a form that PostgreSQL can compare."""
-        if bare_type(self._sql_type).removesuffix("[]") in _INCOMPARABLE:
-            return f"({self._present})::pg_catalog.text"
-        return self._present
 
     def isnull(self) -> Boolean:
         """Whether the values are missing, a Boolean column."""
@@ -399,25 +344,25 @@ class Series:
             f"(CASE WHEN {self._is_missing} THEN {missing} ELSE COALESCE({found}, FALSE) END)"
         )
 
-    def _compared(self, other: Any) -> str:
+    def _compared(self, other: object) -> str:
         """The right operand of a comparison."""
         return self._operand(other)
 
-    def _left_of(self, other: Any) -> str:
+    def _left_of(self, other: object) -> str:
         """The left operand of a comparison."""
         return self._expression
 
-    def __eq__(self, other: Any) -> Boolean:  # type: ignore[override]
+    def __eq__(self, other: object) -> Boolean:  # type: ignore[override]
         if not isinstance(other, Series) and literal(other) == "NULL":
             return self.isnull()
         return self._condition(f"({self._left_of(other)} = {self._compared(other)})")
 
-    def __ne__(self, other: Any) -> Boolean:  # type: ignore[override]
+    def __ne__(self, other: object) -> Boolean:  # type: ignore[override]
         if not isinstance(other, Series) and literal(other) == "NULL":
             return self._condition(f"(NOT {self._is_missing})")
         return self._condition(f"({self._left_of(other)} <> {self._compared(other)})")
 
-    def _ordered(self, other: Any, sign: str) -> Boolean:
+    def _ordered(self, other: object, sign: str) -> Boolean:
         """An ordering comparison; NaN, PostgreSQL's largest number, counts as missing here."""
         sides, tests = [self._left_of(other), self._compared(other)], []
         for position, column in enumerate((self, other)):
@@ -431,16 +376,16 @@ class Series:
                     sides[position] = column._present
         return self._condition(f"({sides[0]} {sign} {sides[1]}{''.join(tests)})")
 
-    def __lt__(self, other: Any) -> Boolean:
+    def __lt__(self, other: object) -> Boolean:
         return self._ordered(other, "<")
 
-    def __le__(self, other: Any) -> Boolean:
+    def __le__(self, other: object) -> Boolean:
         return self._ordered(other, "<=")
 
-    def __gt__(self, other: Any) -> Boolean:
+    def __gt__(self, other: object) -> Boolean:
         return self._ordered(other, ">")
 
-    def __ge__(self, other: Any) -> Boolean:
+    def __ge__(self, other: object) -> Boolean:
         return self._ordered(other, ">=")
 
     def __bool__(self) -> bool:
@@ -458,7 +403,7 @@ class Series:
             has_missing = f"COALESCE(pg_catalog.bool_or({self._is_missing}), FALSE)"
             value = f"CASE WHEN NOT {has_missing} THEN {value} END"
         sql = f"SELECT {value} FROM {self._source.relation} AS t"
-        return _session.connection().query(sql)[1][0][0]
+        return db.connection().query(sql)[1][0][0]
 
     def count(self) -> int:
         """Return the number of non-missing values."""
@@ -470,7 +415,7 @@ class Series:
         if not dropna:
             count += f" + COALESCE(pg_catalog.max({self._is_missing}::int), 0)"
         sql = f"SELECT {count} FROM {self._source.relation} AS t"
-        return int(_session.connection().query(sql)[1][0][0])
+        return int(db.connection().query(sql)[1][0][0])
 
     def _extreme(self, function: str, skipna: bool) -> Any:
         """The minimum or maximum, also of types for which PostgreSQL has no such aggregate."""
@@ -482,17 +427,7 @@ class Series:
             value = (
                 f"CASE WHEN NOT EXISTS (SELECT {rows} WHERE {self._is_missing}) THEN {value} END"
             )
-        return _session.connection().query(f"SELECT {value}")[1][0][0]
-
-    @property
-    def _least(self) -> str:
-        """The aggregate expression for the minimum, for any type."""
-        kind = bare_type(self._sql_type)
-        if kind in _WITH_MIN or kind.endswith("[]"):
-            return f"pg_catalog.min({self._present})"
-        if kind == "boolean":
-            return f"pg_catalog.bool_and({self._present})"
-        return f"(pg_catalog.array_agg({self._present} ORDER BY {self._distinct}))[1]"
+        return db.connection().query(f"SELECT {value}")[1][0][0]
 
     def min(self, skipna: bool = True) -> Any:
         """Return the minimum, None if there are no values.
@@ -510,9 +445,9 @@ class Series:
 
     def describe(self) -> pandas.Series[Any]:
         """Return count, number of distinct values, the most frequent value and its frequency."""
-        from oml.core._describing import describe
+        from oml.core._operations.summary import describe
 
-        described: pandas.Series[Any] = describe(self._frame(), self.columns, None).iloc[:, 0]
+        described: pandas.Series[Any] = describe(self._query, self.columns, None).iloc[:, 0]
         return described
 
 
@@ -525,7 +460,7 @@ class NumericSeries(Series):
 
     _IS_INTEGER = False
 
-    def _compared(self, other: Any) -> str:
+    def _compared(self, other: object) -> str:
         value = other if isinstance(other, Series) else plain_value(other)
         if isinstance(value, bool):
             return str(int(value))
@@ -533,15 +468,15 @@ class NumericSeries(Series):
             return f"({self._operand(value)})::pg_catalog.int4"
         return self._operand(value)
 
-    def _is_whole(self, other: Any) -> bool:
+    def _is_whole(self, other: object) -> bool:
         if isinstance(other, Series):
             return bool(getattr(other, "_IS_INTEGER", False)) or other._sql_type == "boolean"
         return isinstance(other, int) and -(2**63) <= other < 2**63
 
-    def _result_type(self, other: Any) -> str:
+    def _result_type(self, other: object) -> str:
         return "bigint" if self._IS_INTEGER and self._is_whole(other) else "double precision"
 
-    def _number(self, other: Any) -> str:
+    def _number(self, other: object) -> str:
         """The other operand of arithmetic, in a type wide enough to avoid early overflow."""
         if isinstance(other, Series):
             if not isinstance(other, NumericSeries):
@@ -552,7 +487,7 @@ class NumericSeries(Series):
             other = int(other)
         return _widened(self._operand(other), getattr(other, "_sql_type", ""))
 
-    def _sides(self, other: Any, is_swapped: bool) -> tuple[str, str]:
+    def _sides(self, other: object, is_swapped: bool) -> tuple[str, str]:
         sides = _widened(self._expression, self._sql_type), self._number(other)
         return (sides[1], sides[0]) if is_swapped else sides
 
@@ -561,7 +496,7 @@ class NumericSeries(Series):
         column: NumericSeries = self._derive(expression, sql_type)
         return column
 
-    def _arithmetic(self, other: Any, sign: str, is_swapped: bool = False) -> NumericSeries:
+    def _arithmetic(self, other: object, sign: str, is_swapped: bool = False) -> NumericSeries:
         if not _is_number(other):
             return _NOT_IMPLEMENTED
         other = other if isinstance(other, Series) else plain_value(other)
@@ -569,7 +504,7 @@ class NumericSeries(Series):
         return self._numeric(f"({x} {sign} {y})", self._result_type(other))
 
     def _function_of_two(
-        self, other: Any, whole: str | None, body: str, is_swapped: bool = False
+        self, other: object, whole: str | None, body: str, is_swapped: bool = False
     ) -> NumericSeries:
         """A template of module _numbers: one for integers, one for other numbers."""
         if not _is_number(other):
@@ -581,61 +516,61 @@ class NumericSeries(Series):
         x, y = f"({x})::pg_catalog.float8", f"({y})::pg_catalog.float8"
         return self._derive(_numbers.once(body, x, y), "double precision")
 
-    def __add__(self, other: Any) -> NumericSeries:
+    def __add__(self, other: object) -> NumericSeries:
         return self._arithmetic(other, "+")
 
-    def __radd__(self, other: Any) -> NumericSeries:
+    def __radd__(self, other: object) -> NumericSeries:
         return self._arithmetic(other, "+", True)
 
-    def __sub__(self, other: Any) -> NumericSeries:
+    def __sub__(self, other: object) -> NumericSeries:
         return self._arithmetic(other, "-")
 
-    def __rsub__(self, other: Any) -> NumericSeries:
+    def __rsub__(self, other: object) -> NumericSeries:
         return self._arithmetic(other, "-", True)
 
-    def __mul__(self, other: Any) -> Any:
+    def __mul__(self, other: object) -> Any:
         if not isinstance(other, Series) and isinstance(plain_value(other), datetime.timedelta):
             value = f"({self._expression})::pg_catalog.float8"
             return self._derive(f"({literal(other)} * {value})", "interval")
         return self._arithmetic(other, "*")
 
-    def __rmul__(self, other: Any) -> Any:
+    def __rmul__(self, other: object) -> Any:
         if not isinstance(other, Series) and isinstance(plain_value(other), datetime.timedelta):
             return self * other
         return self._arithmetic(other, "*", True)
 
-    def __truediv__(self, other: Any) -> NumericSeries:
+    def __truediv__(self, other: object) -> NumericSeries:
         return self._function_of_two(other, None, _numbers.DIVISION)
 
-    def __rtruediv__(self, other: Any) -> NumericSeries:
+    def __rtruediv__(self, other: object) -> NumericSeries:
         return self._function_of_two(other, None, _numbers.DIVISION, True)
 
-    def __floordiv__(self, other: Any) -> NumericSeries:
+    def __floordiv__(self, other: object) -> NumericSeries:
         return self._function_of_two(other, _numbers.INTEGER_FLOOR, _numbers.FLOOR_DIVISION)
 
-    def __rfloordiv__(self, other: Any) -> NumericSeries:
+    def __rfloordiv__(self, other: object) -> NumericSeries:
         return self._function_of_two(other, _numbers.INTEGER_FLOOR, _numbers.FLOOR_DIVISION, True)
 
-    def __mod__(self, other: Any) -> NumericSeries:
+    def __mod__(self, other: object) -> NumericSeries:
         """As in Python, the result has the sign of the divisor."""
         return self._function_of_two(other, _numbers.INTEGER_REMAINDER, _numbers.REMAINDER)
 
-    def __rmod__(self, other: Any) -> NumericSeries:
+    def __rmod__(self, other: object) -> NumericSeries:
         return self._function_of_two(other, _numbers.INTEGER_REMAINDER, _numbers.REMAINDER, True)
 
-    def __divmod__(self, other: Any) -> tuple[NumericSeries, NumericSeries]:
+    def __divmod__(self, other: object) -> tuple[NumericSeries, NumericSeries]:
         return self // other, self % other
 
-    def __rdivmod__(self, other: Any) -> tuple[NumericSeries, NumericSeries]:
+    def __rdivmod__(self, other: object) -> tuple[NumericSeries, NumericSeries]:
         return other // self, other % self
 
-    def __pow__(self, other: Any) -> NumericSeries:
+    def __pow__(self, other: object) -> NumericSeries:
         return self._function_of_two(other, None, _numbers.POWER)
 
-    def __rpow__(self, other: Any) -> NumericSeries:
+    def __rpow__(self, other: object) -> NumericSeries:
         return self._function_of_two(other, None, _numbers.POWER, True)
 
-    def __matmul__(self, other: Any) -> Any:
+    def __matmul__(self, other: object) -> Any:
         if not isinstance(other, Series) and not hasattr(other, "t_dot"):
             return NotImplemented
         return self.dot(other)
@@ -730,7 +665,7 @@ class NumericSeries(Series):
 
     def cut(
         self,
-        bins: Any,
+        bins: object,
         right: bool = True,
         labels: Any = None,
         retbins: bool = False,
@@ -764,14 +699,16 @@ class NumericSeries(Series):
         column, or (column, numpy.ndarray)
             Values outside of all bins are missing.
         """
-        from oml.core._cutting import cut
+        from oml.core._operations.bins import cut
 
-        return cut(self, bins, retbins, {
+        made, edges = cut(self._source.relation, self._column, bins, {
             "right": right, "labels": labels, "precision": precision,
             "include_lowest": include_lowest, "duplicates": duplicates,
         })  # fmt: skip
+        column = self._derive(*made, f"Bin({self._name})" if self._name else "")
+        return (column, edges) if retbins else column
 
-    def dot(self, other: Any = None, skipna: bool = True, pull_from_db: bool = True) -> Any:
+    def dot(self, other: object = None, skipna: bool = True, pull_from_db: bool = True) -> Any:
         """Return the inner product with another column, or with each column of a frame.
 
         Parameters
@@ -792,7 +729,7 @@ class NumericSeries(Series):
             return product
         return float(product.iloc[0]) if product.ndim == 1 else product.iloc[0]
 
-    def _filled_type(self, value: Any) -> str:
+    def _filled_type(self, value: object) -> str:
         if isinstance(value, Series):
             if not isinstance(value, NumericSeries):
                 raise TypeError(
@@ -808,7 +745,7 @@ class NumericSeries(Series):
 
     # ---------------------------------------------------------------------------- aggregates
 
-    def _plain(self, value: Any) -> Any:
+    def _plain(self, value: object) -> Any:
         if isinstance(value, decimal.Decimal):
             return int(value) if self._IS_INTEGER else float(value)
         return value
@@ -874,20 +811,118 @@ class NumericSeries(Series):
         percentiles : list of numbers from 0 to 1, or bool, optional
             Quartiles by default and if True; False: none.
         """
-        from oml.core._describing import describe
+        from oml.core._operations.summary import describe
 
-        described: pandas.Series[Any] = describe(self._frame(), self.columns, percentiles).iloc[
-            :, 0
-        ]
+        described: pandas.Series[Any] = describe(self._query, self.columns, percentiles).iloc[:, 0]
         return described
 
 
-def is_missing(value: Any) -> bool:
-    """Whether a plain value represents a missing one."""
-    return value is None or (isinstance(value, float) and value != value)
+@column_class("boolean")
+class Boolean(Series):
+    """A column of booleans: selects rows, `frame[column]`, and supports & | ~.
+
+    As in SQL, a condition on a missing value is missing, and selects no row. In arithmetic and in
+    comparisons with numbers, true is 1 and false is 0.
+    """
+
+    _CAST = "boolean"
+
+    def _combined(self, other: object, template: str) -> Boolean:
+        other = other if isinstance(other, Series) else plain_value(other)
+        if not isinstance(other, (Boolean, bool)):
+            raise TypeError("only conditions can be combined with & and |; use parentheses")
+        return self._condition(template.format(self._expression, self._operand(other)))
+
+    def __and__(self, other: object) -> Boolean:
+        return self._combined(other, "({0} AND {1})")
+
+    def __rand__(self, other: object) -> Boolean:
+        return self._combined(other, "({1} AND {0})")
+
+    def __or__(self, other: object) -> Boolean:
+        return self._combined(other, "({0} OR {1})")
+
+    def __ror__(self, other: object) -> Boolean:
+        return self._combined(other, "({1} OR {0})")
+
+    def __xor__(self, other: object) -> Boolean:
+        return self._combined(other, "({0} <> {1})")
+
+    def __rxor__(self, other: object) -> Boolean:
+        return self._combined(other, "({1} <> {0})")
+
+    def __invert__(self) -> Boolean:
+        return self._condition(f"(NOT {self._expression})")
+
+    @property
+    def _as_number(self) -> Integer:
+        return self._derive(f"({self._expression})::pg_catalog.int4", "integer")
+
+    def _is_number(self, other: object) -> bool:
+        other = other if isinstance(other, Series) else plain_value(other)
+        return isinstance(other, NumericSeries) or (
+            isinstance(other, (int, float)) and not isinstance(other, bool)
+        )
+
+    def _left_of(self, other: object) -> str:
+        return str(self._as_number._expression) if self._is_number(other) else self._expression
+
+    def _arithmetic(self, other: object, name: str) -> NumericSeries:
+        if not self._is_number(other):
+            return _NOT_IMPLEMENTED
+        result: NumericSeries = getattr(self._as_number, name)(other)
+        return result
+
+    def __add__(self, other: object) -> NumericSeries:
+        return self._arithmetic(other, "__add__")
+
+    def __radd__(self, other: object) -> NumericSeries:
+        return self._arithmetic(other, "__radd__")
+
+    def __sub__(self, other: object) -> NumericSeries:
+        return self._arithmetic(other, "__sub__")
+
+    def __rsub__(self, other: object) -> NumericSeries:
+        return self._arithmetic(other, "__rsub__")
+
+    def __mul__(self, other: object) -> NumericSeries:
+        return self._arithmetic(other, "__mul__")
+
+    def __rmul__(self, other: object) -> NumericSeries:
+        return self._arithmetic(other, "__rmul__")
+
+    def __truediv__(self, other: object) -> NumericSeries:
+        return self._arithmetic(other, "__truediv__")
+
+    def __rtruediv__(self, other: object) -> NumericSeries:
+        return self._arithmetic(other, "__rtruediv__")
+
+    def all(self) -> bool:
+        """Return whether all values are true, ignoring missing ones."""
+        return self._aggregate("pg_catalog.bool_and({0})") is not False
+
+    def any(self) -> bool:
+        """Return whether any value is true."""
+        return self._aggregate("pg_catalog.bool_or({0})") is True
+
+    def sum(self) -> int:
+        """Return the number of true values."""
+        return int(self._aggregate("pg_catalog.count(*) FILTER (WHERE {0})"))
+
+    def mean(self) -> float:
+        """Return the share of true values, NaN if there are no values."""
+        value = self._aggregate("pg_catalog.avg(({0})::int)")
+        return float("nan") if value is None else float(value)
+
+    def _extreme(self, function: str, skipna: bool) -> Any:
+        template = {"min": "pg_catalog.bool_and({0})", "max": "pg_catalog.bool_or({0})"}[function]
+        return self._aggregate(template, skipna)
 
 
-def _is_number(other: Any) -> bool:
+Boolean.__module__ = "oml.core.boolean"  # public module
+
+
+def _is_number(other: object) -> bool:
     """Whether an object is accepted as the other operand of arithmetic, or rejected with an
     error."""
     if isinstance(other, Series):
@@ -912,12 +947,12 @@ def _widened(expression: str, sql_type: str) -> str:
     return f"({expression})::pg_catalog.float8" if sql_type == "real" else expression
 
 
-def order_item(column: Series, ascending: bool, na_position: str) -> str:
+def order_item(column: Column, ascending: bool, na_position: str) -> str:
     """Return an item of ORDER BY; not a plain name, which would refer to a result column."""
     if na_position not in ("first", "last"):
         raise ValueError("na_position must be 'first' or 'last'")
     direction = "ASC" if ascending else "DESC"
-    return f"COALESCE({column._present}) {direction} NULLS {na_position.upper()}"
+    return f"COALESCE({column.present}) {direction} NULLS {na_position.upper()}"
 
 
 def _unpickle(frame: Any) -> Any:

@@ -6,14 +6,13 @@ import operator
 import re
 from typing import TYPE_CHECKING, Any
 
-from oml._parameters import plain_value
-from oml.core._classes import bare_type
+from oml._db.parameters import plain_value
 from oml.core._sql import literal, text_literal
+from oml.core._types import bare_type, column_class
 from oml.core.bytes import Bytes
-from oml.core.series import Series
+from oml.core.series import Boolean, Series
 
 if TYPE_CHECKING:
-    from oml.core.boolean import Boolean
     from oml.core.integer import Integer
 
 _TEXTS = {"text", "character varying", "character", "name"}
@@ -29,6 +28,7 @@ def _pattern(pattern: str) -> str:
     return re.sub(r"\\.", lambda found: bounds.get(found[0], found[0]), pattern, flags=re.S)
 
 
+@column_class("")
 class String(Series):
     """A column of texts, and of all types without a class of their own."""
 
@@ -36,23 +36,23 @@ class String(Series):
     def _as_text(self) -> str:
         return f"({self._expression})::pg_catalog.text"
 
-    def _text(self, other: Any) -> str:
+    def _text(self, other: object) -> str:
         if not isinstance(other, (String, str)):
             raise TypeError("a text can be concatenated only with a text")
         return f"{self._operand(other)}::pg_catalog.text"
 
-    def __add__(self, other: Any) -> String:
+    def __add__(self, other: object) -> String:
         return self._derive(f"({self._expression} || {self._text(other)})", "text")
 
-    def __radd__(self, other: Any) -> String:
+    def __radd__(self, other: object) -> String:
         return self._derive(f"({self._text(other)} || {self._expression})", "text")
 
-    def _left_of(self, other: Any) -> str:
+    def _left_of(self, other: object) -> str:
         if isinstance(other, (Bytes, bytes, bytearray)):  # compared bytewise
             return f"pg_catalog.convert_to({self._as_text}, 'UTF8')"
         return self._expression
 
-    def _filled_type(self, value: Any) -> str:
+    def _filled_type(self, value: object) -> str:
         if not isinstance(value, (String, str)):
             raise TypeError("a column of texts can be filled only with texts")
         return "text" if bare_type(self._sql_type) in _TEXTS else self._sql_type

@@ -5,8 +5,9 @@ from __future__ import annotations
 import datetime
 from typing import TYPE_CHECKING, Any
 
-from oml._parameters import plain_value
+from oml._db.parameters import plain_value
 from oml.core import _numbers
+from oml.core._types import column_class
 from oml.core.series import NumericSeries, Series
 
 if TYPE_CHECKING:
@@ -14,37 +15,38 @@ if TYPE_CHECKING:
     from oml.core.integer import Integer
 
 
-def _is_span(other: Any) -> bool:
+def _is_span(other: object) -> bool:
     return isinstance(other, Timedelta) or (
         not isinstance(other, Series) and isinstance(plain_value(other), datetime.timedelta)
     )
 
 
-def _is_number(other: Any) -> bool:
+def _is_number(other: object) -> bool:
     if isinstance(other, Series):
         return isinstance(other, NumericSeries)
     return isinstance(plain_value(other), (int, float))
 
 
+@column_class("interval")
 class Timedelta(Series):
     """A column of intervals: interval, with any fields."""
 
     _CAST = "interval"
 
-    def _span(self, other: Any, template: str) -> Timedelta:
+    def _span(self, other: object, template: str) -> Timedelta:
         made: Timedelta = self._apply(other, template, "interval")
         return made
 
-    def __add__(self, other: Any) -> Timedelta:
+    def __add__(self, other: object) -> Timedelta:
         return self._span(other, "({0} + {1})") if _is_span(other) else NotImplemented
 
-    def __radd__(self, other: Any) -> Timedelta:
+    def __radd__(self, other: object) -> Timedelta:
         return self._span(other, "({1} + {0})") if _is_span(other) else NotImplemented
 
-    def __sub__(self, other: Any) -> Timedelta:
+    def __sub__(self, other: object) -> Timedelta:
         return self._span(other, "({0} - {1})") if _is_span(other) else NotImplemented
 
-    def __rsub__(self, other: Any) -> Any:
+    def __rsub__(self, other: object) -> Any:
         if _is_span(other):
             return self._span(other, "({1} - {0})")
         if isinstance(other, Series):
@@ -57,18 +59,18 @@ class Timedelta(Series):
         value = f"({self._operand(point)})::{kind}"
         return self._derive(f"({value} - {self._expression})", kind)
 
-    def __mul__(self, other: Any) -> Timedelta:
+    def __mul__(self, other: object) -> Timedelta:
         if not _is_number(other):
             raise TypeError("an interval can be multiplied only by a number")
         return self._derive(
             f"({self._expression} * ({self._operand(other)})::pg_catalog.float8)", "interval"
         )
 
-    def __rmul__(self, other: Any) -> Timedelta:
+    def __rmul__(self, other: object) -> Timedelta:
         made: Timedelta = self * other
         return made
 
-    def __truediv__(self, other: Any) -> Any:
+    def __truediv__(self, other: object) -> Any:
         if _is_span(other):
             seconds = f"EXTRACT(epoch FROM {self._operand(other)})::pg_catalog.float8"
             ratio = _numbers.once(_numbers.DIVISION, self._seconds, seconds)
@@ -78,7 +80,7 @@ class Timedelta(Series):
         divisor = f"NULLIF(({self._operand(other)})::pg_catalog.float8, 0)"
         return self._derive(f"({self._expression} / {divisor})", "interval")
 
-    def __rtruediv__(self, other: Any) -> Any:
+    def __rtruediv__(self, other: object) -> Any:
         if not _is_span(other):
             return NotImplemented
         seconds = f"EXTRACT(epoch FROM {self._operand(other)})::pg_catalog.float8"
@@ -96,7 +98,7 @@ class Timedelta(Series):
         body = f"(CASE WHEN {value} < '0'::pg_catalog.interval THEN - {value} ELSE {value} END)"
         return self._derive(body, "interval")
 
-    def _filled_type(self, value: Any) -> str:
+    def _filled_type(self, value: object) -> str:
         if not _is_span(value):
             raise TypeError("a column of intervals can be filled only with intervals")
         return "interval"

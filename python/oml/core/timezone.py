@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from oml.core._times import TimeSeries
+from oml.core._types import column_class
 
 
+@column_class("timestamp with time zone")
 class Timezone(TimeSeries):
     """A column of timestamps with time zone."""
 

@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from oml import _portable, _session
-from oml._errors import DatabaseError, RemoteTraceback, ScriptError
+from oml import _portable
+from oml._db import connection as db
+from oml._db.errors import DatabaseError, RemoteTraceback, ScriptError
 from oml.embed import _prototype
 from oml.embed._functions import Target
-from oml.embed._listening import Listener, listen, wants_progress
-from oml.embed._pickling import pack, versions_in_engine
+from oml.embed._notices import Listener, listen, wants_progress
+from oml.embed._pickles import pack, versions_in_engine
 
 _PASSED_ON = frozenset(
     ("oml_input_type", "oml_na_omit", "oml_numeric", "oml_nan", "oml_service_level")
@@ -131,9 +132,9 @@ def _is_clean(text: str) -> bool:
 # ----------------------------------------------------------------------------------------- running
 
 
-def must_trust(connection: Any) -> bool:
+def must_trust(connection: db.Connection) -> bool:
     """Whether results may be unpickled here only if trusted roles produced them."""
-    return bool(connection.is_embedded and _session._oml_epe.must_trust())
+    return bool(connection.is_embedded and db._oml_epe.must_trust())
 
 
 @contextlib.contextmanager
@@ -168,7 +169,7 @@ def _execute(
     call: Call, template: str, given: dict[str, Any], query: Callable[[str, list[Any]], Any]
 ) -> Any:
     """Run the statement that `query` builds around the arguments of pyqsys.apply."""
-    connection = _session.connection()
+    connection = db.connection()
     names = arguments_of(given)
     is_long = call.cut in ("row", "group", "index")
     if is_long and not connection.is_embedded and wants_progress():
@@ -179,7 +180,7 @@ def _execute(
 
 def query_pieces(sql: str, parameters: list[Any]) -> list[tuple[int, str | None, bytes]]:
     """Query rows of (call, name, data), with data in binary format."""
-    connection: Any = _session.connection()
+    connection: Any = db.connection()
     if connection.is_embedded:
         rows: list[tuple[int, str | None, bytes]] = connection.query(sql, parameters)[1]
         return rows
@@ -191,7 +192,7 @@ def query_pieces(sql: str, parameters: list[Any]) -> list[tuple[int, str | None,
 
 def run(call: Call) -> list[tuple[str | None, Any, list[bytes]]]:
     """Run a call; return (name, result, PNG files) for each call of the function, in order."""
-    connection = _session.connection()
+    connection = db.connection()
     trust = ", only_trusted => true" if must_trust(connection) else ""
     rows = _execute(
         call,
@@ -249,7 +250,7 @@ def _versions_in_engine(error: Exception, environment: str | None) -> dict[str, 
     return {}
 
 
-def run_into_table(call: Call, prototype: Any) -> Any:
+def run_into_table(call: Call, prototype: object) -> Any:
     """Run a call; return a proxy of its results, which are stored in the database."""
     parameters = call.parameters()
     return fill_table(
@@ -259,21 +260,21 @@ def run_into_table(call: Call, prototype: Any) -> Any:
             f"INSERT INTO {relation} SELECT r.* FROM pyqsys.apply("
             f"out_row => NULL::{relation}, {{arguments}}) AS r",
             parameters,
-            _session.connection().query,
+            db.connection().query,
         ),
     )
 
 
-def fill_table(prototype: Any, fill: Callable[[str], Any]) -> Any:
+def fill_table(prototype: object, fill: Callable[[str], Any]) -> Any:
     """Create a temporary table like a prototype and `fill` it; return a proxy of it."""
-    from oml.core._source import ManagedTable, managed_name
+    from oml.core._query import ManagedTable, managed_name
     from oml.core._sql import quote
     from oml.core.frame import DataFrame
 
     columns = _prototype.column_list(_prototype.columns_of(prototype))
     name = managed_name()
     relation = f"pg_temp.{quote(name)}"
-    _session.connection().query(f"CREATE TEMPORARY TABLE {quote(name)} ({columns})")
+    db.connection().query(f"CREATE TEMPORARY TABLE {quote(name)} ({columns})")
     table = ManagedTable(name)  # dropped with the last proxy
     try:
         fill(relation)

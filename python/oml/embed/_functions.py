@@ -15,7 +15,7 @@ import types
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from oml.embed._pickling import is_local, why_not_cloudpickle
+from oml.embed._pickles import is_local, why_not_cloudpickle
 
 _MOST_SOURCE = 1 << 16  # maximum characters of a file sent for tracebacks
 _DEFINITION = re.compile(
@@ -176,7 +176,7 @@ class _SourceWriter:
                 raise _NotWrittenError(f'it uses "{used}", which is not defined')
         self._functions.append(text)
 
-    def _bind(self, name: str, value: Any) -> None:
+    def _bind(self, name: str, value: object) -> None:
         """Add a statement that binds the name to the same value in an engine."""
         if name in self._bound:
             if self._bound[name] is not value:
@@ -238,7 +238,7 @@ def _globals_of(code: types.CodeType) -> Iterator[str]:
             yield from _globals_of(constant)
 
 
-def _definition_of(name: str, value: Any) -> str | None:
+def _definition_of(name: str, value: object) -> str | None:
     """A statement that binds the name to the same value in an engine; None if impossible."""
     if isinstance(value, types.ModuleType):
         return None if is_local(value.__name__) else f"import {value.__name__} as {name}"

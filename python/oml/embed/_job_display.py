@@ -5,23 +5,28 @@ from __future__ import annotations
 import html
 import sys
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
-from oml._errors import DatabaseError
-
-if TYPE_CHECKING:
-    from oml.embed._jobs import Job
+from oml._db.errors import DatabaseError
 
 _PERIOD = 0.5  # seconds between two updates
 _PENDING = frozenset(("queued", "running"))
 
 
-def html_of(job: Job) -> str:
+class _Job(Protocol):
+    """What is displayed of an oml.Job."""
+
+    id: str
+
+    def state(self) -> Any: ...
+
+
+def html_of(job: _Job) -> str:
     """Return the job as HTML; without a connection, its ID."""
     return _look(job)[0]
 
 
-def _look(job: Job) -> tuple[str, bool]:
+def _look(job: _Job) -> tuple[str, bool]:
     """Return the HTML, and whether more updates will follow."""
     rows: list[tuple[str, str]] = [("job", html.escape(job.id))]
     is_pending = False
@@ -52,7 +57,7 @@ def _in_kernel() -> bool:
     return getattr(shell, "kernel", None) is not None
 
 
-def show(job: Job) -> threading.Thread | None:
+def show(job: _Job) -> threading.Thread | None:
     """Display a job; in a notebook, update the display from a thread, which is returned."""
     if not _in_kernel():
         print(repr(job))
@@ -69,11 +74,11 @@ def show(job: Job) -> threading.Thread | None:
     return thread
 
 
-def _bundle(job: Job, text: str) -> dict[str, str]:
+def _bundle(job: _Job, text: str) -> dict[str, str]:
     return {"text/plain": f"<oml.Job {job.id}>", "text/html": text}
 
 
-def _renew(job: Job, handle: Any) -> None:
+def _renew(job: _Job, handle: Any) -> None:
     """Update a display until the job has ended, or its state cannot be queried."""
     pause = threading.Event()
     shown = ""

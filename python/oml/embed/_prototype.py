@@ -43,7 +43,7 @@ def _sql_type(values: Any) -> str:
     return "text"
 
 
-def columns_of(prototype: Any) -> list[tuple[str, str]]:
+def columns_of(prototype: object) -> list[tuple[str, str]]:
     """Return (name, SQL type) for each column of a prototype.
 
     Raises

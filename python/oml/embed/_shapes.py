@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from oml import _session
-from oml._errors import DatabaseError
+from oml._db import connection as db
+from oml._db.errors import DatabaseError
 from oml.core._sql import quote
 from oml.embed.data_image import _DataImage
 
@@ -108,7 +108,7 @@ def _group_keys(query: str, columns: list[str], names: list[str]) -> list[Any]:
         for column in columns
     )
     # Equal values may differ as texts, such as 1.0 and 1.00: the name is one of these texts.
-    rows = _session.connection().query(
+    rows = db.connection().query(
         f'SELECT pg_catalog.min(({text}) COLLATE "C"), pg_catalog.max(({text}) COLLATE "C"), '
         f"{items} FROM ({query}) AS g GROUP BY {items} ORDER BY {items}"
     )[1]
@@ -131,7 +131,7 @@ def _group_keys(query: str, columns: list[str], names: list[str]) -> list[Any]:
     return keys
 
 
-def _hashable(value: Any) -> Any:
+def _hashable(value: object) -> Any:
     """A hashable form of a value: arrays and rows of composite types become tuples."""
     if hasattr(value, "tolist"):
         value = value.tolist()

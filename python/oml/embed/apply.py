@@ -6,18 +6,18 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union, overload
 
-from oml import _session
+from oml._db import connection as db
 from oml.core._sql import quote
 from oml.core.frame import DataFrame
 from oml.core.series import Series
 from oml.embed import _calls, _shapes
 from oml.embed._functions import find_target
-from oml.embed._listening import wants_progress
+from oml.embed._notices import wants_progress
 
 if TYPE_CHECKING:
     import pandas
 
-    from oml.embed._jobs import Job
+    from oml.embed._job_handle import Job
     from oml.script.script import Callable as Script
 
 T = TypeVar("T")
@@ -266,7 +266,7 @@ def row_apply(
     call = _calls.Call(
         "row", find_target(func, func_owner, env_name), settings, kwargs, graphics, parallel
     )
-    if not call.is_async and wants_progress() and not _session.is_embedded():
+    if not call.is_async and wants_progress() and not db.is_embedded():
         call.total = math.ceil(len(frame) / rows)
     return _answer(call, prototype, _shapes.rows)
 
@@ -469,7 +469,7 @@ def index_apply(
 # --------------------------------------------------------------------------------------- arguments
 
 
-def _frame(value: Any, argument: str) -> DataFrame:
+def _frame(value: object, argument: str) -> DataFrame:
     if isinstance(value, DataFrame):
         return value
     if isinstance(value, Series):
@@ -483,7 +483,7 @@ def _frame(value: Any, argument: str) -> DataFrame:
     raise TypeError(f"{argument} must be an oml.DataFrame, not {type(value).__name__}: {advice}")
 
 
-def _count(value: Any, argument: str, least: int) -> int:
+def _count(value: object, argument: str, least: int) -> int:
     if isinstance(value, bool) or not hasattr(value, "__index__") or value.__index__() < least:
         raise ValueError(f"{argument} must be an integer, at least {least}")
     return int(value.__index__())
@@ -505,10 +505,10 @@ def _with_columns(frame: DataFrame, further: DataFrame, argument: str) -> DataFr
 # ----------------------------------------------------------------------------------------- results
 
 
-def _answer(call: _calls.Call, prototype: Any, shape: _shapes.Shape) -> Any:
+def _answer(call: _calls.Call, prototype: object, shape: _shapes.Shape) -> Any:
     """Run a call, or submit it as a job."""
     if call.is_async:
-        from oml.embed._jobs import submit_call
+        from oml.embed._job_handle import submit_call
 
         return submit_call(call, prototype, shape)
     if prototype is not None:

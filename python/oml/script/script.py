@@ -10,9 +10,10 @@ import types
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from oml import _session, _trust
-from oml._errors import DatabaseError
-from oml._listing import Listing
+from oml._catalog import trust
+from oml._catalog.listing import Listing
+from oml._db import connection as db
+from oml._db.errors import DatabaseError
 
 if TYPE_CHECKING:
     import pandas
@@ -53,7 +54,7 @@ class Callable:
         return self._function(*arguments, **keywords)
 
     def _load(self) -> Any:
-        _trust.require(self._is_trusted, f'script "{self.name}"', self.owner)
+        trust.require(self._is_trusted, f'script "{self.name}"', self.owner)
         return load_function(self.name, self._source)
 
 
@@ -117,7 +118,7 @@ def create(
         SQLSTATE 42710: the script exists; 22023: it does not compile, or defines no function;
         42501: the user may not store it.
     """
-    _session.connection().query(
+    db.connection().query(
         "SELECT pyqsys.pyqscriptcreate($1::pg_catalog.text, $2::pg_catalog.text,"
         " $3::pg_catalog.bool, $4::pg_catalog.bool, $5::pg_catalog.text)",
         (name, _source_of(func), bool(is_global), bool(overwrite), description),
@@ -132,7 +133,7 @@ def drop(name: str, is_global: bool = False, silent: bool = False) -> None:
     DatabaseError
         SQLSTATE 42704: the script does not exist, unless `silent`.
     """
-    _session.connection().query(
+    db.connection().query(
         "SELECT pyqsys.pyqscriptdrop($1::pg_catalog.text, $2::pg_catalog.bool,"
         " $3::pg_catalog.bool)",
         (name, bool(is_global), bool(silent)),
@@ -205,14 +206,14 @@ def load(name: str, owner: str | None = None) -> Callable:
         " WHERE s.name OPERATOR(pg_catalog.=) $1::pg_catalog.text AND "
     )
     if owner is None:
-        rows = _session.connection().query(f"{sql}(s.is_own OR s.is_global)", (name,))[1]
+        rows = db.connection().query(f"{sql}(s.is_own OR s.is_global)", (name,))[1]
         rows.sort(key=lambda row: not row[4])
     else:
         condition = (
             "s.owner_name OPERATOR(pg_catalog.=) ANY"
             " (ARRAY[$2::pg_catalog.text, pg_catalog.lower($2::pg_catalog.text)])"
         )
-        rows = _session.connection().query(sql + condition, (name, owner))[1]
+        rows = db.connection().query(sql + condition, (name, owner))[1]
         rows.sort(key=lambda row: row[0] != owner)
     if not rows:
         raise DatabaseError(f'script "{name}" does not exist', "42704")

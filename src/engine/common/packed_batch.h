@@ -3,7 +3,7 @@
 // A value consists of a head of 64 bytes, the description of the codec (batch_codec.h), and the
 // data at a multiple of 64 bytes; the total size is a multiple of 64, so that several values may
 // follow one another. Numbers have the server's byte order, which the head states.
-// python/oml/_batches.py reads and writes the same format.
+// python/oml/_transfer/batch_reader.py and batch_writer.py read and write the same format.
 #pragma once
 
 #include <cstddef>

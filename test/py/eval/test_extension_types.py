@@ -16,7 +16,7 @@ from psycopg import Connection, Error
 sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "python"))
 
 import oml
-from oml import _values
+from oml._db import text_values as _values
 
 ENGINE_PLACES = engine_kinds.ENGINES
 

@@ -145,7 +145,8 @@ def test_unconfined_process_is_no_place_for_others(
 ) -> None:
     """Only a complete sandbox counts; without one the error names the missing protection."""
     import oml
-    from oml import _session, _trust
+    from oml._catalog import trust as _trust
+    from oml._db import connection as _session
 
     class Answers:
         setting = "required"
@@ -208,7 +209,7 @@ def test_failing_save_leaves_nothing(
             raise OSError("no more")
         return bytes(piece)
 
-    monkeypatch.setattr("oml._pickles.compress", fail)
+    monkeypatch.setattr("oml._transfer.pickles.compress", fail)
     with pytest.raises(OSError, match="no more"):
         oml.ds.save({"a": 2, "b": 3}, "store", overwrite=True, compression=True)
     assert oml.ds.load("store", to_globals=False) == {"a": 1}
@@ -222,7 +223,7 @@ def caught():
     oml.ds.save({"a": 1}, "store")
     def fail(piece):
         raise OSError("no more")
-    from oml import _pickles
+    from oml._transfer import pickles as _pickles
     before = _pickles.compress
     _pickles.compress = fail
     try:
@@ -287,7 +288,7 @@ def binary(size):
     assert list(row[4]) == [b"x\\\\0", b'"'], row
     assert cursor.execute("SELECT length($1)", (data[::2],)).fetchone()[0] == (size + 1) // 2
     try:
-        oml._session.connection().query("SELECT $1::int", (b"1",))
+        oml._db.connection.connection().query("SELECT $1::int", (b"1",))
     except oml.DatabaseError as error:
         assert error.sqlstate in ("42846", "42804"), error.sqlstate
     return cursor.execute("SELECT $1::bytea", (b"",)).fetchone()[0] == b""

@@ -22,7 +22,8 @@ ROOT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT / "python"))
 
 import oml  # noqa: E402
-from oml import _client, _session  # noqa: E402
+from oml._db import client as _client  # noqa: E402
+from oml._db import connection as _session  # noqa: E402
 
 UTC = datetime.timezone.utc
 # Type, SQL values, what Arrow gives for them.

@@ -21,7 +21,9 @@ ROOT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT / "python"))
 
 import oml  # noqa: E402
-from oml import _batches, _client, _session  # noqa: E402
+from oml._db import client as _client  # noqa: E402
+from oml._db import connection as _session  # noqa: E402
+from oml._transfer import batch_reader as _batches  # noqa: E402
 
 DAY = datetime.timedelta(days=1)
 

@@ -23,7 +23,11 @@ ROOT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT / "python"))
 
 import oml  # noqa: E402
-from oml import _batches, _client, _copy, _fast_copy, _session  # noqa: E402
+from oml._db import client as _client  # noqa: E402
+from oml._db import connection as _session  # noqa: E402
+from oml._db import copy_messages as _fast_copy  # noqa: E402
+from oml._transfer import batch_reader as _batches  # noqa: E402
+from oml._transfer import copy_reader as _copy  # noqa: E402
 
 Where = dict[str, Any]
 
@@ -366,7 +370,6 @@ def test_ctrl_c_cancels_a_statement(
         (
             lambda sql: rows(sql),
             lambda sql: oml.sync(query=sql).pull(),
-            lambda sql: client.run_cancellable(lambda connection: connection.execute(sql)),
         )
     ):
         thread = interrupt_when(f"pg_sleep(600.{number})")

@@ -23,7 +23,8 @@ ROOT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT / "python"))
 
 import oml  # noqa: E402
-from oml import _session, _targets  # noqa: E402
+from oml._db import connection as _session  # noqa: E402
+from oml._db import targets as _targets  # noqa: E402
 
 Where = dict[str, Any]
 PASSWORD = "s3cr:t/w@rd#1?&=%'\\ x"
@@ -206,7 +207,7 @@ def test_parts_that_are_those_of_sqlalchemy() -> None:
 SQLALCHEMY = """
 import sqlalchemy
 import oml
-from oml._targets import Hidden, parse
+from oml._db.targets import Hidden, parse
 url = sqlalchemy.URL.create("postgresql+psycopg", "u", {password!r}, "h", 5433, "d")
 wanted = {{"user": "u", "password": {password!r}, "host": "h", "port": "5433", "dbname": "d"}}
 for form in (url, url.render_as_string(hide_password=False), sqlalchemy.create_engine(url)):

@@ -28,8 +28,9 @@ sys.path.insert(0, str(ROOT / "python"))
 pytest.importorskip("cloudpickle")
 
 import oml  # noqa: E402
-from oml import _session  # noqa: E402
-from oml.embed import _functions, _pickling  # noqa: E402
+from oml._db import connection as _session  # noqa: E402
+from oml.embed import _functions  # noqa: E402
+from oml.embed import _pickles as _pickling  # noqa: E402
 from oml.embed.data_image import _DataImage  # noqa: E402
 
 PLACES = ("client", "ordinary client", "backend", "process", "ordinary process")
@@ -850,7 +851,8 @@ def test_functions_by_source(by_source: None) -> None:
 
 def test_progress(client: None, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("tqdm")
-    from oml.embed import _calls, _listening, apply
+    from oml.embed import _calls, apply
+    from oml.embed import _notices as _listening
 
     for module in (_calls, apply):
         monkeypatch.setattr(module, "wants_progress", lambda: True)

@@ -22,7 +22,7 @@ sys.path.insert(0, str(ROOT / "python"))
 pytest.importorskip("cloudpickle")
 
 import oml  # noqa: E402
-from oml import _session  # noqa: E402
+from oml._db import connection as _session  # noqa: E402
 from oml.embed import _job_display  # noqa: E402
 
 SECONDS = 120.0

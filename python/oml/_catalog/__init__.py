@@ -1,0 +1,1 @@
+"""Functions for objects of the database: relations, privileges, listings and jobs."""

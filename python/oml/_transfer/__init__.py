@@ -1,0 +1,1 @@
+"""Transfer of rows and objects between the database and Python."""

@@ -1,0 +1,1 @@
+"""Operations of proxies that need more than one SQL expression."""
