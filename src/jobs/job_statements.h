@@ -1,4 +1,5 @@
-// The statements of src/jobs/store*.cpp. They run with pg_catalog alone on the path.
+// The statements of session_store, worker_store and maintenance. They run with pg_catalog alone on
+// the path.
 #pragma once
 
 namespace epe::jobs {
