@@ -12,7 +12,7 @@
 #include "jobs/worker_slots.h"
 #include "pg/backend/session.h"
 #include "pg/boundary/function_call.h"
-#include "pg/catalog/script_store.h"
+#include "pg/catalog/script_writer.h"
 #include "pg/output/result_target.h"
 
 namespace {

@@ -8,6 +8,7 @@
 #include <new>
 #include <utility>
 
+#include "core/arrow/arrow_check.h"
 #include "core/arrow/arrow_format.h"
 #include "core/arrow/layout_check.h"
 #include "core/error.h"

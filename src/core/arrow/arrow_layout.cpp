@@ -1,9 +1,10 @@
 // Converts the columns of a batch to Arrow's layout; most need no conversion.
+#include "core/arrow/arrow_layout.h"
+
 #include <new>
 #include <string>
 #include <utility>
 
-#include "core/arrow/arrow_node.h"
 #include "core/error.h"
 
 namespace epe {
