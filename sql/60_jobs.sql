@@ -6,7 +6,7 @@
 CREATE SEQUENCE pyqsys.job_numbers CYCLE;
 COMMENT ON SEQUENCE pyqsys.job_numbers IS 'Order in which queued jobs of a role start';
 
--- State and outcome are changed by src/jobs/store.cpp only; docs/explanation/jobs.md tells how.
+-- State and outcome are changed by src/jobs only; docs/explanation/jobs.md tells how.
 CREATE TABLE pyqsys.jobs (
     id uuid NOT NULL DEFAULT gen_random_uuid(),
     number bigint NOT NULL DEFAULT nextval('pyqsys.job_numbers'),

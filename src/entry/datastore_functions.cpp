@@ -2,7 +2,7 @@
 #include "core/error.h"
 #include "pg/boundary/function_call.h"
 #include "pg/catalog/datastore.h"
-#include "pg/catalog/script_store.h"
+#include "pg/catalog/script_writer.h"
 
 namespace {
 

@@ -9,7 +9,7 @@
 #include "pg/backend/background_worker.h"
 #include "pg/backend/session.h"
 #include "pg/backend/settings.h"
-#include "pg/boundary/interrupts.h"
+#include "pg/backend/waiter.h"
 #include "pg/boundary/process_end.h"
 #include "py/engine/forked_interpreter.h"
 #include "py/engine/script_engine.h"

@@ -21,9 +21,6 @@ using Json = nlohmann::ordered_json;
 using epe::engine::EngineRow;
 using epe::engine::EngineSession;
 
-epe::CallStats last_call;
-bool has_last_call = false;
-
 std::string to_text(const Json& json) {
     return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
@@ -49,15 +46,6 @@ Json to_json(const EngineRow& row) {
 double milliseconds(std::int64_t nanoseconds) { return static_cast<double>(nanoseconds) / 1e6; }
 
 }  // namespace
-
-namespace epe {
-
-void remember_call(const CallStats& stats) noexcept {
-    last_call = stats;
-    has_last_call = true;
-}
-
-}  // namespace epe
 
 // ()
 EPE_FUNCTION(epe_engines) {
@@ -98,11 +86,12 @@ EPE_FUNCTION(epe_engine_stack) {
 
 // ()
 EPE_FUNCTION(epe_last_call) {
-    if (!has_last_call) {
+    const epe::CallStats* const found = epe::last_call();
+    if (found == nullptr) {
         call.return_null();
         return;
     }
-    const epe::CallStats& stats = last_call;
+    const epe::CallStats& stats = *found;
     Json json;
     json["total_ms"] = milliseconds(stats.total);
     json["scan_ms"] = milliseconds(stats.scan);

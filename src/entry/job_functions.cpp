@@ -6,13 +6,13 @@
 #include "core/pipeline/call_stats.h"
 #include "entry/job_result_replay.h"
 #include "entry/job_submission.h"
-#include "jobs/shared_state.h"
-#include "jobs/store.h"
+#include "jobs/job_attempt.h"
+#include "jobs/session_store.h"
 #include "jobs/wait.h"
-#include "jobs/worker.h"
+#include "jobs/worker_slots.h"
 #include "pg/backend/session.h"
 #include "pg/boundary/function_call.h"
-#include "pg/catalog/script_store.h"
+#include "pg/catalog/script_writer.h"
 #include "pg/output/result_target.h"
 
 namespace {

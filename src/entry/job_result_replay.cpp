@@ -18,7 +18,7 @@
 #include "pg/backend/host.h"
 #include "pg/backend/session.h"
 #include "pg/backend/waiter.h"
-#include "pg/catalog/script_store.h"
+#include "pg/catalog/script_writer.h"
 #include "pg/input/query_source.h"
 #include "pg/output/result_target.h"
 #include "pg/output/tuplestore_sink.h"

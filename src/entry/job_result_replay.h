@@ -1,7 +1,7 @@
 // Returns the stored result of a job in the requested format.
 #pragma once
 
-#include "jobs/store.h"
+#include "jobs/session_store.h"
 
 namespace epe::pg {
 class ResultTarget;

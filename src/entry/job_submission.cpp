@@ -7,7 +7,7 @@
 #include "core/error.h"
 #include "entry/run_request.h"
 #include "jobs/session_settings.h"
-#include "jobs/store.h"
+#include "jobs/session_store.h"
 #include "pg/backend/settings.h"
 #include "pg/boundary/function_call.h"
 #include "pg/input/query_source.h"
@@ -52,7 +52,7 @@ jobs::JobId submit(const Request& request, const RawArguments& raw) {
     job.retries = request.controls.retries;
     check_request(request);
     job.settings = jobs::session_settings();
-    return jobs::submit(job);
+    return jobs::submit_job(job);
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include "jobs/launcher.h"
 #include "jobs/shared_state.h"
 #include "jobs/worker.h"
+#include "jobs/worker_store.h"
 #include "pg/backend/background_worker.h"
 #include "pg/boundary/function_call.h"
 #include "pg/output/result_target.h"
@@ -41,12 +42,12 @@ void register_job_workers() noexcept {
 
 extern "C" {
 EPE_EXPORT void epe_job_launcher_main(std::uintptr_t argument);
-void epe_job_launcher_main(std::uintptr_t) { epe::jobs::launch(); }
+void epe_job_launcher_main(std::uintptr_t) { epe::jobs::launcher_main(); }
 
 EPE_EXPORT void epe_job_worker_main(std::uintptr_t argument);
 void epe_job_worker_main(std::uintptr_t argument) {
     try {
-        epe::jobs::work(static_cast<int>(argument), run_job);
+        epe::jobs::worker_main(static_cast<int>(argument), run_job);
     } catch (const std::exception& error) {
         epe::pg::log_in_worker(error.what());
     }

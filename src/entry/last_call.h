@@ -7,5 +7,7 @@ namespace epe {
 
 /// Stores what pyq_last_call() returns.
 void remember_call(const CallStats& stats) noexcept;
+/// Null before the first call.
+const CallStats* last_call() noexcept;
 
 }  // namespace epe

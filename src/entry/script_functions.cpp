@@ -9,8 +9,7 @@
 #include "pg/backend/settings.h"
 #include "pg/backend/waiter.h"
 #include "pg/boundary/function_call.h"
-#include "pg/boundary/interrupts.h"
-#include "pg/catalog/script_store.h"
+#include "pg/catalog/script_writer.h"
 #include "py/engine/script_engine.h"
 
 namespace {

@@ -3,6 +3,7 @@
 
 #include "jobs/queues.h"
 #include "jobs/utility_hook_internal.h"
+#include "jobs/worker_slots.h"
 
 extern "C" {
 #include "postgres.h"
@@ -18,7 +19,7 @@ namespace epe::jobs {
 
 namespace {
 
-enum class NoteKind : std::uint8_t { kSubmission, kStop, kLook };
+enum class NoteKind : std::uint8_t { kSubmission, kStop, kMaintenance };
 
 /// A notification for the commit of the transaction.
 struct Note {
@@ -39,7 +40,7 @@ ProcessUtility_hook_type previous_utility = nullptr;
 void tell(const Note& note) noexcept {
     if (note.kind == NoteKind::kSubmission) announce(MyDatabaseId, note.role, note.count);
     if (note.kind == NoteKind::kStop) stop_job(note.job);
-    if (note.kind == NoteKind::kLook) want_look(MyDatabaseId);
+    if (note.kind == NoteKind::kMaintenance) request_maintenance(MyDatabaseId);
 }
 
 void on_transaction(XactEvent event, void*) noexcept {
@@ -54,12 +55,12 @@ void on_transaction(XactEvent event, void*) noexcept {
     if (is_commit && has_changed_settings) forget_caps();
     if (is_commit && has_notes) announce_change();
     // Workers skip a queued job while its row is locked; changes may wait for the row too.
-    if (has_stops && event == XACT_EVENT_ABORT) want_look(MyDatabaseId);
+    if (has_stops && event == XACT_EVENT_ABORT) request_maintenance(MyDatabaseId);
     if (has_stops && is_commit) {
         if (has_rolled_back)
-            want_look(MyDatabaseId);
+            request_maintenance(MyDatabaseId);
         else
-            want_look_if_changes_wait(MyDatabaseId);
+            request_maintenance_if_changes_wait(MyDatabaseId);
     }
     notes = nullptr;
     has_rolled_back = false;
@@ -118,7 +119,7 @@ void on_utility(EPE_UTILITY_PARAMETERS) noexcept {
         standard_ProcessUtility(EPE_UTILITY_ARGUMENTS);
     // Whether it submitted or deleted jobs, or changed settings, is unknown.
     if (is_commit && has_shared_state()) {
-        want_look(MyDatabaseId);
+        request_maintenance(MyDatabaseId);
         forget_caps();
     }
 }
@@ -144,8 +145,8 @@ void stop_at_commit(const JobId& job) noexcept {
     if (has_shared_state()) add_note(NoteKind::kStop).job = job;
 }
 
-void look_at_commit() noexcept {
-    if (has_shared_state()) (void)add_note(NoteKind::kLook);
+void maintain_at_commit() noexcept {
+    if (has_shared_state()) (void)add_note(NoteKind::kMaintenance);
 }
 
 }  // namespace epe::jobs

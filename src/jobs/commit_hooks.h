@@ -13,7 +13,7 @@ void watch_prepared_transactions() noexcept;
 void announce_at_commit(std::uint32_t role) noexcept;
 /// Stops a worker that has the job at that time. No-op after a rollback, also of a subtransaction.
 void stop_at_commit(const JobId& job) noexcept;
-/// Requests a look at the tables at that time.
-void look_at_commit() noexcept;
+/// Requests maintenance of the tables at that time.
+void maintain_at_commit() noexcept;
 
 }  // namespace epe::jobs

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "jobs/queues.h"
+#include "jobs/schedule.h"
 #include "jobs/shared_state.h"
 #include "pg/backend/background_worker.h"
 #include "pg/backend/settings.h"
@@ -88,7 +89,7 @@ void release_dead_workers() noexcept {
         if (started[slot] == nullptr) continue;
         pid_t pid = 0;
         if (GetBackgroundWorkerPid(started[slot], &pid) != BGWH_STOPPED) continue;
-        give_back(slot);
+        free_slot(slot);
         pfree(started[slot]);
         started[slot] = nullptr;
     }
@@ -140,22 +141,22 @@ int start_workers(int nap) noexcept {
         const int slot = take_slot(wanted, most);
         if (slot < 0) continue;  // the end of a worker wakes the launcher
         if (!start_worker(slot, wanted)) {
-            give_back(slot);
+            free_slot(slot);
             return std::min(nap, kRetryMilliseconds);
         }
     }
     return nap;
 }
 
-void look_at_all() noexcept {
+void request_maintenance_of_all() noexcept {
     visit_databases(InvalidOid, [](Oid database, bool is_open) {
-        if (is_open) want_look(database);
+        if (is_open) request_maintenance(database);
     });
 }
 
-void look_at_known() noexcept {
+void request_maintenance_of_known() noexcept {
     int index = 0;
-    while (const Oid database = known_database(index)) want_look(database);
+    while (const Oid database = known_database(index)) request_maintenance(database);
 }
 
 int nap_milliseconds() noexcept {
@@ -193,21 +194,21 @@ void register_launcher(const char* function, const char* worker_function) noexce
     RegisterBackgroundWorker(&worker);
 }
 
-void launch() noexcept {
+void launcher_main() noexcept {
     pqsignal(SIGHUP, SignalHandlerForConfigReload);
     pqsignal(SIGTERM, SignalHandlerForShutdownRequest);
     BackgroundWorkerUnblockSignals();
     BackgroundWorkerInitializeConnection(nullptr, nullptr, 0);
     attach_launcher();
     set_default_cap(pg::job_settings().most_jobs_per_role);
-    TimestampTz last_look = GetCurrentTimestamp();
+    TimestampTz last_maintenance = GetCurrentTimestamp();
     while (true) {
         release_dead_workers();
-        if (take_scan_request()) look_at_all();
+        if (take_scan_request()) request_maintenance_of_all();
         const int nap = nap_milliseconds();
-        if (TimestampDifferenceExceeds(last_look, GetCurrentTimestamp(), nap)) {
-            last_look = GetCurrentTimestamp();
-            look_at_known();
+        if (TimestampDifferenceExceeds(last_maintenance, GetCurrentTimestamp(), nap)) {
+            last_maintenance = GetCurrentTimestamp();
+            request_maintenance_of_known();
         }
         wait_a_while(start_workers(nap));
     }

@@ -8,6 +8,6 @@ namespace epe::jobs {
 void register_launcher(const char* function, const char* worker_function) noexcept;
 
 /// Its main function. It runs no user code and no query: it reads pg_database, and waits.
-void launch() noexcept;
+void launcher_main() noexcept;
 
 }  // namespace epe::jobs

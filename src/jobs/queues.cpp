@@ -1,7 +1,8 @@
 // Shared state: the queues, and the databases that have work.
 #include "jobs/queues.h"
 
-#include "jobs/shared_state_internal.h"
+#include "jobs/queues_internal.h"
+#include "jobs/schedule_internal.h"
 
 namespace epe::jobs {
 
@@ -16,15 +17,15 @@ TimestampTz after(int milliseconds) noexcept {
 }
 
 void want_worker(Queue& queue) noexcept {
-    want(queue.demand);
+    set_wanted(queue.demand);
     wake_launcher();
 }
 
-void want_look_of(Oid database) noexcept {
+void request_maintenance_of(Oid database) noexcept {
     Database* place = find_database(database, true);
     if (place != nullptr) {
-        place->look.is_wanted = true;
-        place->look.due = 0;
+        place->maintenance.is_wanted = true;
+        place->maintenance.due = 0;
     }
     wake_launcher();
 }
@@ -41,7 +42,7 @@ Database* find_database(Oid oid, bool may_add) noexcept {
     if (!may_add) return nullptr;
     if (free_place == nullptr) {
         for (Database& each : state.databases)
-            if (!each.look.is_wanted) free_place = &each;
+            if (!each.maintenance.is_wanted) free_place = &each;
     }
     if (free_place == nullptr) {
         state.wants_scan = true;
@@ -90,9 +91,9 @@ bool wake_worker(Oid database, Oid role) noexcept {
     return false;
 }
 
-void want(Demand& demand) noexcept { demand.is_wanted = true; }
+void set_wanted(Demand& demand) noexcept { demand.is_wanted = true; }
 
-void delay(Demand& demand) noexcept {
+void set_delayed(Demand& demand) noexcept {
     constexpr int kMostSeconds = 10;
     ++demand.failures;
     demand.is_wanted = true;
@@ -104,8 +105,8 @@ void delay(Demand& demand) noexcept {
 void announce(std::uint32_t database, std::uint32_t role, std::int64_t jobs) noexcept {
     const Locked lock;
     Queue* queue = find_queue(database, role, true);
-    if (queue == nullptr) {  // a look adds it when there is room
-        want_look_of(database);
+    if (queue == nullptr) {  // maintenance adds it when there is room
+        request_maintenance_of(database);
         return;
     }
     queue->queued += jobs;
@@ -133,8 +134,8 @@ void note_queued(const Assignment& queue, std::int64_t jobs) noexcept {
     if (found == nullptr) {
         Database* place = find_database(queue.database, true);
         if (place == nullptr) return;
-        place->look.is_wanted = true;
-        place->look.due = after(1000);
+        place->maintenance.is_wanted = true;
+        place->maintenance.due = after(1000);
         return;
     }
     found->queued = Max(found->queued, jobs);
@@ -178,37 +179,37 @@ int default_cap() noexcept {
 
 // -------------------------------------------------------------------------------- databases
 
-void want_look(std::uint32_t database) noexcept {
+void request_maintenance(std::uint32_t database) noexcept {
     const Locked lock;
-    want_look_of(database);
+    request_maintenance_of(database);
 }
 
-void want_look_later(std::uint32_t database) noexcept {
+void request_maintenance_later(std::uint32_t database) noexcept {
     constexpr int kMostDoublings = 5;
     const Locked lock;
     Database* place = find_database(database, true);
-    if (place == nullptr || (place->look.is_wanted && place->look.due == 0)) return;
+    if (place == nullptr || (place->maintenance.is_wanted && place->maintenance.due == 0)) return;
     place->has_changes = true;
-    place->look.is_wanted = true;
-    place->look.due = after(1000 << Min(place->late_looks, kMostDoublings));
-    place->late_looks = Min(place->late_looks + 1, kMostDoublings);
+    place->maintenance.is_wanted = true;
+    place->maintenance.due = after(1000 << Min(place->late_runs, kMostDoublings));
+    place->late_runs = Min(place->late_runs + 1, kMostDoublings);
     wake_launcher();
 }
 
-void want_look_if_changes_wait(std::uint32_t database) noexcept {
+void request_maintenance_if_changes_wait(std::uint32_t database) noexcept {
     const Locked lock;
     const Database* place = find_database(database, false);
-    if (place != nullptr && place->has_changes) want_look_of(database);
+    if (place != nullptr && place->has_changes) request_maintenance_of(database);
 }
 
-void note_look(std::uint32_t database, bool has_extension, bool has_changes) noexcept {
+void note_maintenance(std::uint32_t database, bool has_extension, bool has_changes) noexcept {
     const Locked lock;
     Database* place = find_database(database, true);
     if (place == nullptr) return;
     place->has_extension = has_extension;
     place->has_changes = has_changes;
-    if (!has_changes) place->late_looks = 0;
-    place->look.failures = 0;
+    if (!has_changes) place->late_runs = 0;
+    place->maintenance.failures = 0;
 }
 
 void forget_database(std::uint32_t database) noexcept {

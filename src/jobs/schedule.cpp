@@ -1,6 +1,8 @@
-// Shared state: which queue or look gets the next worker, and which worker makes room for it.
-#include "jobs/queues.h"
-#include "jobs/shared_state_internal.h"
+// The launcher's choice of the next queue to serve, and of the worker that makes room for it.
+#include "jobs/schedule.h"
+
+#include "jobs/queues_internal.h"
+#include "jobs/schedule_internal.h"
 
 extern "C" {
 #include "miscadmin.h"
@@ -78,7 +80,7 @@ Demand* demand_of(const Assignment& wanted) noexcept {
         return queue == nullptr ? nullptr : &queue->demand;
     }
     Database* database = find_database(wanted.database, false);
-    return database == nullptr ? nullptr : &database->look;
+    return database == nullptr ? nullptr : &database->maintenance;
 }
 
 /// Whether it is fair that the slot's worker makes room for a blocked queue.
@@ -114,7 +116,9 @@ int count_workers(Oid database, Oid role) noexcept {
 int count_claims(const Slot& slot) noexcept {
     int claims = 0;
     for (const Database& each : shared_state()->databases)
-        claims += OidIsValid(each.oid) && each.look.is_wanted && each.look.is_blocked ? 1 : 0;
+        claims += OidIsValid(each.oid) && each.maintenance.is_wanted && each.maintenance.is_blocked
+                      ? 1
+                      : 0;
     for (const Queue& each : shared_state()->queues) {
         if (!OidIsValid(each.database)) break;
         claims += may_claim(each, slot) ? 1 : 0;
@@ -150,9 +154,9 @@ bool next_wanted(Assignment& wanted, int& milliseconds) noexcept {
     SharedState& state = *shared_state();
     const TimestampTz now = GetCurrentTimestamp();
     for (Database& each : state.databases) {
-        if (!OidIsValid(each.oid) || !take_turn(each.look, now, milliseconds)) continue;
+        if (!OidIsValid(each.oid) || !take_turn(each.maintenance, now, milliseconds)) continue;
         if (count_workers(each.oid, InvalidOid) > 0) continue;  // its end wakes the launcher
-        each.look.round = state.round;
+        each.maintenance.round = state.round;
         wanted = {each.oid, InvalidOid};
         return true;
     }
@@ -226,12 +230,12 @@ void limit_workers(int most) noexcept {
     }
 }
 
-void give_back(int slot) noexcept {
+void free_slot(int slot) noexcept {
     const Locked lock;
     Slot& given = shared_state()->slots[slot];
     if (given.state != SlotState::kStarting) return;
     Demand* demand = demand_of({given.database, given.role});
-    if (demand != nullptr) want(*demand);
+    if (demand != nullptr) set_wanted(*demand);
     given = Slot{};
 }
 

@@ -10,8 +10,8 @@ extern "C" {
 #include "utils/timestamp.h"
 }
 
-#include "jobs/queues.h"
 #include "jobs/shared_state.h"
+#include "jobs/worker_slots.h"
 #include "pg/backend/settings.h"
 
 namespace epe::jobs {
@@ -21,7 +21,7 @@ enum class SlotState : std::uint8_t { kFree, kStarting, kBusy, kWaiting };
 struct Slot {
     SlotState state;
     Oid database;
-    Oid role;  // InvalidOid: it looks at the tables
+    Oid role;  // InvalidOid: it maintains the tables
     int pid;
     Latch* latch;
     bool is_new;      // it has not looked up its role's maximum number of workers yet
@@ -55,10 +55,10 @@ struct Queue {
 
 struct Database {
     Oid oid;  // InvalidOid: free
-    Demand look;
+    Demand maintenance;
     bool has_extension;
     bool has_changes;  // changes wait for row locks there
-    int late_looks;
+    int late_runs;
 };
 
 inline constexpr int kMostDatabases = 512;
@@ -87,21 +87,5 @@ class Locked {
     Locked(const Locked&) = delete;
     Locked& operator=(const Locked&) = delete;
 };
-
-// All of these with the lock held.
-
-/// Null when it does not exist and the table is full; then every database gets a look.
-Database* find_database(Oid oid, bool may_add) noexcept;
-Queue* find_queue(Oid database, Oid role, bool may_add) noexcept;
-void wake_launcher() noexcept;
-/// Whether an idle worker of the queue could be woken.
-bool wake_worker(Oid database, Oid role) noexcept;
-/// A worker has failed, or the database accepts no connections: delays the next worker.
-void delay(Demand& demand) noexcept;
-void want(Demand& demand) noexcept;
-int count_workers(Oid role) noexcept;
-int count_workers(Oid database, Oid role) noexcept;
-/// Number of blocked entries that could fairly be given the slot.
-int count_claims(const Slot& slot) noexcept;
 
 }  // namespace epe::jobs

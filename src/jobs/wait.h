@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-#include "jobs/store.h"
+#include "jobs/job.h"
 
 namespace epe::jobs {
 

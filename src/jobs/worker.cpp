@@ -5,12 +5,14 @@
 #include <cstdlib>
 
 #include "core/pipeline/call_stats.h"
+#include "jobs/maintenance.h"
 #include "jobs/queues.h"
 #include "jobs/rights.h"
 #include "jobs/shared_state.h"
-#include "jobs/transaction_internal.h"
-#include "jobs/worker_internal.h"
-#include "jobs/worker_process_internal.h"
+#include "jobs/worker_process.h"
+#include "jobs/worker_slots.h"
+#include "jobs/worker_store.h"
+#include "jobs/worker_transaction.h"
 #include "pg/boundary/boundary.h"
 
 namespace epe::jobs {
@@ -28,26 +30,26 @@ constexpr std::int64_t kLongJobNanoseconds = 1'000'000'000;
 /// The search for a role's next job begins after its last one: where a transaction is held open
 /// somewhere, the index still has the entries of all completed jobs before it. It begins at the
 /// start this often while jobs arrive ...
-constexpr std::int64_t kNewLookNanoseconds = 50'000'000;
+constexpr std::int64_t kNewSearchNanoseconds = 50'000'000;
 /// ... and this often in any case, for jobs with lower numbers.
-constexpr std::int64_t kAnyLookNanoseconds = 1'000'000'000;
+constexpr std::int64_t kAnySearchNanoseconds = 1'000'000'000;
 
 enum class Found : std::uint8_t { kJob, kNothing, kLocked, kClosed };
 
 class RoleWorker {
    public:
     RoleWorker(const Assignment& queue, RunJob run) : queue_(queue), run_(run) {}
-    void serve();
+    void serve_queue();
 
    private:
     bool must_go();
     int look_up_cap() const;
     void find_libraries();
-    Found claim();
+    Found claim_next_job();
     template <typename Find>
-    auto find_next(Find find);
-    void refuse(Right right);
-    bool run_next();
+    auto find_next_job(Find find);
+    void refuse_jobs(Right right);
+    bool run_next_job();
     bool wait_for_work();
 
     Assignment queue_;
@@ -57,7 +59,7 @@ class RoleWorker {
     std::int64_t slice_end_ = 0;              // 0: its first job has not ended
     std::int64_t number_ = -1;
     std::uint64_t seen_version_ = 0;
-    std::int64_t looked_at_ = 0;
+    std::int64_t searched_at_ = 0;
     bool is_closed_ = false;  // this process may run nothing more
 };
 
@@ -88,21 +90,21 @@ void RoleWorker::find_libraries() {
 
 /// Searches with `find(number)` for a job after the last one, or from the start.
 template <typename Find>
-auto RoleWorker::find_next(Find find) {
+auto RoleWorker::find_next_job(Find find) {
     const std::uint64_t version = queue_version(queue_);
-    const std::int64_t age = now_nanoseconds() - looked_at_;
-    if (age < (version == seen_version_ ? kAnyLookNanoseconds : kNewLookNanoseconds))
+    const std::int64_t age = now_nanoseconds() - searched_at_;
+    if (age < (version == seen_version_ ? kAnySearchNanoseconds : kNewSearchNanoseconds))
         if (auto job = find(number_)) return job;
     seen_version_ = version;
-    looked_at_ = now_nanoseconds();
+    searched_at_ = now_nanoseconds();
     number_ = -1;
     return find(number_);
 }
 
 /// Jobs of a role that has lost the right to log in fail if they need it; jobs that do not need it
 /// are claimed.
-void RoleWorker::refuse(Right right) {
-    while (auto found = find_next([&](std::int64_t& number) {
+void RoleWorker::refuse_jobs(Right right) {
+    while (auto found = find_next_job([&](std::int64_t& number) {
                auto job = next_job(queue_.role, number);
                if (job) number = job->number;
                return job;
@@ -118,16 +120,16 @@ void RoleWorker::refuse(Right right) {
 
 /// Claims the next job. If the role has lost the right that it needs, it fails, and the search
 /// continues.
-Found RoleWorker::claim() {
+Found RoleWorker::claim_next_job() {
     job_.reset();
     begin_claim();
     if (!has_extension()) return Found::kNothing;
     if (!pg::guarded([]() noexcept { return is_database_open(); })) return Found::kClosed;
     if (!lock_table_now()) return Found::kLocked;
     const Right right = pg::guarded([role = queue_.role]() noexcept { return right_of(role); });
-    if (right != Right::kMay) refuse(right);
+    if (right != Right::kMay) refuse_jobs(right);
     if (right == Right::kNoRole) return Found::kNothing;
-    job_ = find_next(
+    job_ = find_next_job(
         [&](std::int64_t& number) { return claim_job(queue_.role, right == Right::kMay, number); });
     if (!job_) return Found::kNothing;
     begin_job(job_->id);
@@ -135,9 +137,9 @@ Found RoleWorker::claim() {
 }
 
 /// Runs one job, if there is one.
-bool RoleWorker::run_next() {
-    const Found found = in_own_transaction([&] { return claim(); });
-    if (found == Found::kLocked) want_look_later(queue_.database);
+bool RoleWorker::run_next_job() {
+    const Found found = in_own_transaction([&] { return claim_next_job(); });
+    if (found == Found::kLocked) request_maintenance_later(queue_.database);
     announce_change();
     is_closed_ = found == Found::kClosed;
     if (found != Found::kJob) return false;
@@ -162,11 +164,11 @@ bool RoleWorker::wait_for_work() {
     return !end_waiting(is_over || must_end(false));
 }
 
-void RoleWorker::serve() {
+void RoleWorker::serve_queue() {
     find_libraries();
     while (!must_go()) {
         const std::uint64_t version = queue_version(queue_);
-        if (run_next() || is_closed_) continue;
+        if (run_next_job() || is_closed_) continue;
         note_empty(queue_, version);
         if (queue_version(queue_) == version && !wait_for_work()) return;
     }
@@ -174,18 +176,18 @@ void RoleWorker::serve() {
 
 }  // namespace
 
-void work(int slot, RunJob run) {
+void worker_main(int slot, RunJob run) {
     Assignment assignment{};
     if (!attach_worker(slot, assignment)) return;
     connect_worker(assignment.database, assignment.role);
     try {
         if (assignment.role == 0)
-            look(assignment.database);
+            maintain_tables(assignment.database);
         else
-            RoleWorker(assignment, run).serve();
+            RoleWorker(assignment, run).serve_queue();
         leave();
     } catch (const std::exception& error) {
-        // A look handles the job that it may have had.
+        // Maintenance handles the job that it may have had.
         log_failure(error.what());
     }
 }

@@ -1,22 +1,11 @@
-// The background worker of jobs: for one role in one database, or for looks at the tables.
+// The background worker of jobs: for one role in one database, or for maintenance of a database.
 #pragma once
 
-#include <cstdint>
-#include <optional>
-#include <string>
-
-#include "jobs/store.h"
+#include "jobs/job_attempt.h"
 
 namespace epe::jobs {
 
-/// Runs the calls of a job inside the open transaction, as its role and with its settings; results
-/// go to the sink. Returns whether everything they are made from is trusted.
-using RunJob = bool (*)(const ClaimedJob& job, ResultSink& sink);
-
 /// The main function of the background worker. Python never runs in it.
-void work(int slot, RunJob run);
-
-/// Sets the running job's progress: shown at once, kept with the job. No-op outside of a worker.
-void report_progress(std::optional<double> fraction, const std::optional<std::string>& line);
+void worker_main(int slot, RunJob run);
 
 }  // namespace epe::jobs

@@ -1,5 +1,5 @@
 // The PostgreSQL process of a job worker.
-#include "jobs/worker_process_internal.h"
+#include "jobs/worker_process.h"
 
 #include <csignal>
 

@@ -1,10 +1,13 @@
-// Shared state: the slots of the workers.
+// The slots of job workers in shared memory.
+#include "jobs/worker_slots.h"
+
 #include <signal.h>
 
 #include <algorithm>
 #include <cstring>
 
-#include "jobs/queues.h"
+#include "jobs/queues_internal.h"
+#include "jobs/schedule_internal.h"
 #include "jobs/shared_state_internal.h"
 
 extern "C" {
@@ -30,21 +33,21 @@ Assignment own_queue() noexcept { return {own->database, own->role}; }
 
 /// Called with the lock held: clean-up at the end of a worker.
 void note_end(bool is_failure) noexcept {
-    const bool is_look = !OidIsValid(own->role);
-    Queue* queue = is_look ? nullptr : find_queue(own->database, own->role, true);
+    const bool is_maintenance = !OidIsValid(own->role);
+    Queue* queue = is_maintenance ? nullptr : find_queue(own->database, own->role, true);
     Database* database = find_database(own->database, is_failure);
     if (!is_failure) {
-        if (queue != nullptr && queue->queued > 0) want(queue->demand);
+        if (queue != nullptr && queue->queued > 0) set_wanted(queue->demand);
         return;
     }
-    if (queue != nullptr) delay(queue->demand);
+    if (queue != nullptr) set_delayed(queue->demand);
     if (database == nullptr) return;
-    if (is_look) {
-        delay(database->look);
+    if (is_maintenance) {
+        set_delayed(database->maintenance);
         return;
     }
-    database->look.is_wanted = true;  // for the job that it may have had
-    database->look.due = 0;
+    database->maintenance.is_wanted = true;  // for the job that it may have had
+    database->maintenance.due = 0;
 }
 
 /// At every end of a worker, except in a crash of the server.
@@ -131,7 +134,7 @@ void begin_job(const JobId& job) noexcept {
     if (queue->queued == 0 || --queue->queued == 0) return;
     // There are more jobs than for this worker.
     if (queue->demand.is_wanted || wake_worker(own->database, own->role)) return;
-    want(queue->demand);
+    set_wanted(queue->demand);
     wake_launcher();
 }
 

@@ -9,14 +9,10 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <list>
-#include <map>
 #include <string>
 #include <string_view>
 #include <utility>
 
-#include "engine/common/environments.h"
-#include "engine/supervisor/supervisor_state.h"
 #include "messages.h"
 #include "private_member.h"
 #include "quiet_log.h"
@@ -26,31 +22,26 @@ namespace epe::fuzz {
 using namespace engine;
 
 struct ClientsMember {
-    using Type = std::map<int, Client> Supervisor::*;
+    using Type = Clients Supervisor::*;
     friend Type member(ClientsMember);
 };
 struct ZygotesMember {
-    using Type = std::list<ZygoteRecord> Supervisor::*;
+    using Type = ZygotePool Supervisor::*;
     friend Type member(ZygotesMember);
 };
-struct ServeClient {
+struct HandleEvent {
     using Type = void (Supervisor::*)(int);
-    friend Type member(ServeClient);
+    friend Type member(HandleEvent);
 };
-struct ServeZygote {
-    using Type = bool (Supervisor::*)(ZygoteRecord&);
-    friend Type member(ServeZygote);
-};
-struct HandleClient {
-    using Type = void (Supervisor::*)(int, Client&, Frame&);
-    friend Type member(HandleClient);
+struct HandleMessage {
+    using Type = void (*)(int, bool, Frame&, ClientRequests&);
+    friend Type member(HandleMessage);
 };
 
 template struct PrivateMember<ClientsMember, &Supervisor::clients_>;
 template struct PrivateMember<ZygotesMember, &Supervisor::zygotes_>;
-template struct PrivateMember<ServeClient, &Supervisor::serve_client>;
-template struct PrivateMember<ServeZygote, &Supervisor::serve_zygote>;
-template struct PrivateMember<HandleClient, &Supervisor::handle_client>;
+template struct PrivateMember<HandleEvent, &Supervisor::handle_event>;
+template struct PrivateMember<HandleMessage, &Clients::handle_message>;
 
 }  // namespace epe::fuzz
 
@@ -83,30 +74,29 @@ struct House {
     Channel client{};
     Channel zygote{};
     int client_descriptor = -1;
+    int zygote_descriptor = -1;
     int owner_descriptor = -1;
     Supervisor supervisor;
 
     explicit House(Descriptor owner)
         : owner_descriptor(owner.get()), supervisor(birth_of(std::move(owner))) {
         auto [client_end, client_far] = make_socket_pair();
-        Client record;
-        record.pid = 1;
-        client_descriptor = client_end.get();
-        record.channel = Channel(std::move(client_end), Receives::kDescriptors);
-        (supervisor.*member(epe::fuzz::ClientsMember()))
-            .emplace(client_descriptor, std::move(record));
+        client_descriptor = clients().add_client(std::move(client_end), kClientPid);
         client = Channel(std::move(client_far), Receives::kDescriptors);
         auto [zygote_end, zygote_far] = make_socket_pair();
-        ZygoteRecord& known = (supervisor.*member(epe::fuzz::ZygotesMember())).emplace_back();
-        known.stamp = environment_stamp("");
-        known.channel = Channel(std::move(zygote_end), Receives::kDescriptors);
+        zygote_descriptor = zygote_end.get();
+        (supervisor.*member(epe::fuzz::ZygotesMember())).add_zygote({}, 0, std::move(zygote_end));
         zygote = Channel(std::move(zygote_far), Receives::kDescriptors);
     }
-    bool has_client() {
-        return (supervisor.*member(epe::fuzz::ClientsMember())).contains(client_descriptor);
+    Clients& clients() { return supervisor.*member(epe::fuzz::ClientsMember()); }
+    bool has_client() { return clients().process_of(client_descriptor).pid == kClientPid; }
+    void handle_event(int descriptor) {
+        (supervisor.*member(epe::fuzz::HandleEvent()))(descriptor);
     }
 
    private:
+    static constexpr pid_t kClientPid = 1;
+
     static SupervisorBirth birth_of(Descriptor owner) {
         SupervisorBirth birth;
         birth.owner = std::move(owner);
@@ -121,9 +111,7 @@ void tell_as_owner(House& house, const RawMessage& message) {
     Frame frame;
     frame.type = message.type;
     frame.body = message.body;
-    Client& owner =
-        (house.supervisor.*member(epe::fuzz::ClientsMember())).at(house.owner_descriptor);
-    (house.supervisor.*member(epe::fuzz::HandleClient()))(house.owner_descriptor, owner, frame);
+    member(epe::fuzz::HandleMessage())(house.owner_descriptor, true, frame, house.supervisor);
 }
 
 void run(std::string_view input) {
@@ -141,12 +129,11 @@ void run(std::string_view input) {
             } else if (speaker == 1) {
                 epe::fuzz::send_message(house.zygote, message, {number, number, number, number});
                 const epe::fuzz::QuietLog quiet;
-                (void)(house.supervisor.*member(epe::fuzz::ServeZygote()))(
-                    (house.supervisor.*member(epe::fuzz::ZygotesMember())).front());
+                house.handle_event(house.zygote_descriptor);
             } else {
                 epe::fuzz::send_message(house.client, message, {number, number, number, number});
                 const epe::fuzz::QuietLog quiet;
-                (house.supervisor.*member(epe::fuzz::ServeClient()))(house.client_descriptor);
+                house.handle_event(house.client_descriptor);
             }
             // Its answers are read, so that its queue does not grow.
             (void)house.client.receive();

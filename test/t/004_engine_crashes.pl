@@ -1,4 +1,4 @@
-# Keeper, supervisor, zygote and postmaster are killed: processes that PostgreSQL does not end
+# Engine launcher, supervisor, zygote and postmaster are killed: processes that PostgreSQL does not end
 # continue, and a restart ends all engines.
 use strict;
 use warnings;
@@ -65,7 +65,7 @@ sub kill_postmaster
 }
 
 # The child of the postmaster whose child the server's supervisor is.
-sub keeper
+sub launcher
 {
 	my $all = processes();
 	for my $supervisor (named($postmaster, 'epe_supervisor'))
@@ -78,10 +78,10 @@ sub keeper
 }
 
 # The same, once it has a supervisor.
-sub await_keeper
+sub await_launcher
 {
 	my $found;
-	wait_for('a keeper with a supervisor', sub { $found = keeper() }) or die 'there is no keeper';
+	wait_for('an engine launcher with a supervisor', sub { $found = launcher() }) or die 'there is no engine launcher';
 	return $found;
 }
 
@@ -99,13 +99,13 @@ for my $name (qw(epe_zygote epe_supervisor))
 	survives('both', 'KILL', @both);
 }
 
-# Asked to end, the keeper ends its supervisor, and is started again by the postmaster.
-my $keeper = await_keeper();
+# Asked to end, the engine launcher ends its supervisor, and is started again by the postmaster.
+my $launcher = await_launcher();
 my $tree = engine_tree($postmaster);
-kill 'TERM', $keeper;
-ok(wait_until_gone($tree), 'the supervisor of a keeper that ends goes, with all below it');
+kill 'TERM', $launcher;
+ok(wait_until_gone($tree), 'the supervisor of an engine launcher that ends goes, with all below it');
 is($node->safe_psql('postgres', $call), '5', 'calls work without it');
-ok(wait_for('a keeper', sub { my $new = keeper(); $new && $new != $keeper }), 'there is a new one');
+ok(wait_for('an engine launcher', sub { my $new = launcher(); $new && $new != $launcher }), 'there is a new one');
 is($node->safe_psql('postgres', $call), '5', 'and they work with it');
 is(postmaster_pid($node), $postmaster, 'the server has not restarted');
 
@@ -114,8 +114,8 @@ ok(wait_for('a zygote', sub { named($postmaster, 'epe_zygote') }), 'there is a z
 my $session = start_session($node, $statements->{c_loop}[0]);
 wait_until_reached($node, 1);
 $tree = engine_tree($postmaster);
-kill_process(await_keeper());
-ok(wait_until_gone($tree), 'nothing of the old tree is left when the keeper was killed');
+kill_process(await_launcher());
+ok(wait_until_gone($tree), 'nothing of the old tree is left when the engine launcher was killed');
 $session->{run}->finish;
 ok(wait_for_connections($node), 'the server is there again');
 is($node->safe_psql('postgres', $call), '5', 'and runs scripts');

@@ -52,7 +52,7 @@ sub supervisor
 	return $found;
 }
 
-sub keeper { return processes()->{ supervisor() }[1]; }
+sub launcher { return processes()->{ supervisor() }[1]; }
 
 sub engine_of
 {
@@ -129,8 +129,8 @@ $node->append_conf('postgresql.conf', 'oml_epe.max_engines = 16');
 $node->reload;
 
 # While none can be started: a call can be cancelled, times out, and continues when one starts.
-my $keeper = keeper();
-kill 'STOP', $keeper;
+my $launcher = launcher();
+kill 'STOP', $launcher;
 kill 'KILL', supervisors();
 my ($status, $stdout, $stderr) = $node->psql('postgres', "SET statement_timeout = '300ms'; $call");
 like($stderr, qr/canceling statement due to statement timeout/, 'a call that waits for a supervisor times out');
@@ -147,7 +147,7 @@ like($session->{stderr}, qr/canceling statement due to user request/, 'and ends'
 $session = start_session($node, q{SELECT * FROM pyq_eval('{"n": 5}', NULL::int, 'fine')});
 $node->poll_query_until('postgres',
 	q{SELECT count(*) = 1 FROM pg_stat_activity WHERE query LIKE 'SELECT * FROM pyq_eval%' AND wait_event = 'Extension'});
-kill 'CONT', $keeper;
+kill 'CONT', $launcher;
 $session->{run}->finish;
 is("$session->{stdout}$session->{stderr}", "5\n", 'another is answered by the next supervisor');
 
@@ -161,7 +161,7 @@ for my $case (
 	my $offset = -s $node->logfile;
 	$node->reload;
 	$node->wait_for_log(qr/parameter "oml_epe.engine_program" changed/, $offset);
-	$keeper = keeper() if supervisors();
+	$launcher = launcher() if supervisors();
 	kill 'KILL', supervisors();
 	($status, $stdout, $stderr) = $node->psql('postgres', $call);
 	like($stderr, qr/could not start a Python engine: .*$reason/, "$program: the call fails with the reason");
@@ -241,8 +241,8 @@ wait_until_reached($node, 1);
 my $tree = tree_of(postmaster_pid($node), qr/^epe_/);
 my ($engine) = map { (split /:/)[0] } @{ $tree->{epe_engine} };
 ok(wait_for('a stopped engine', sub { (processes()->{$engine}[3] // '') eq 'T' }), 'an engine stops');
-my $deaf_keeper = keeper();
-kill 'STOP', $deaf_keeper;
+my $deaf_launcher = launcher();
+kill 'STOP', $deaf_launcher;
 kill 'KILL', supervisors();
 {
 	my $pid = postmaster_pid($node);
@@ -250,7 +250,7 @@ kill 'KILL', supervisors();
 	# The backend as well: one that sees that the postmaster is gone ends its engines.
 	my $caller = $node->safe_psql('postgres', q{SELECT pid FROM pg_stat_activity
 		WHERE query LIKE '%deaf%' AND pid <> pg_backend_pid()});
-	kill 'KILL', $caller, $pid, $deaf_keeper;
+	kill 'KILL', $caller, $pid, $deaf_launcher;
 	$node->kill9;
 	wait_for('no postmaster', sub { !-e "/proc/$pid" });
 	my @others = map { @{ $backends->{$_} } } grep { !/^epe_(engine|guard)$/ } keys %$backends;

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "core/arrow/arrow_import.h"
-#include "core/arrow/arrow_node.h"
+#include "core/arrow/arrow_layout.h"
 #include "core/error.h"
 
 namespace epe {

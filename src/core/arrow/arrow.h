@@ -45,6 +45,8 @@ struct ArrowArrayStream {
 
 namespace epe {
 
+struct ArrowTable;  // arrow_import.h
+
 /// Makes `stream` return the batch, once.
 ///
 /// Lifetimes: the stream owns the batch until get_next hands it out; from then on every array,
@@ -62,5 +64,8 @@ namespace epe {
 /// Throws Error 22008 for a value that has no counterpart there (infinite dates, months), 0A000
 /// for a list column whose values differ in their number of dimensions.
 void export_stream(Batch&& batch, ArrowArrayStream& stream);
+
+/// Makes `stream` return the table, once. Lifetimes are those of export_stream().
+void export_table(ArrowTable&& table, ArrowArrayStream& stream);
 
 }  // namespace epe

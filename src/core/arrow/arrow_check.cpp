@@ -1,4 +1,6 @@
 // Checks the contents of the buffers of an Arrow array.
+#include "core/arrow/arrow_check.h"
+
 #include <algorithm>
 #include <cstring>
 #include <string_view>

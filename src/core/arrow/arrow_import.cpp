@@ -7,6 +7,7 @@
 #include <limits>
 #include <utility>
 
+#include "core/arrow/arrow_check.h"
 #include "core/arrow/arrow_format.h"
 #include "core/arrow/layout_check.h"
 #include "core/error.h"

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "core/arrow/arrow.h"
-#include "core/arrow/arrow_node.h"
+#include "core/arrow/arrow_layout.h"
 #include "core/batch/foreign_memory.h"
 
 namespace epe {
@@ -31,15 +31,7 @@ inline constexpr int kDeepestArrow = 32;
 /// Throws Error 22023 for malformed data, 38000 when the stream itself reports a failure.
 ArrowTable import_stream(ArrowArrayStream& stream, ForeignMemory& memory);
 
-/// Makes `stream` return the table, once. Lifetimes are those of export_stream().
-void export_table(ArrowTable&& table, ArrowArrayStream& stream);
-
 /// Throws Error 22023; `what` names the part.
 [[noreturn]] void fail_arrow(const std::string& column, const std::string& what);
-
-/// Checks what the buffers of an array hold, and makes indices and views under NULLs 0. The buffers
-/// are large enough for the array's length, and its children and dictionary have been checked.
-/// `column` is its name, for messages.
-void check_arrow_values(ArrowNode& node, const std::string& column);
 
 }  // namespace epe

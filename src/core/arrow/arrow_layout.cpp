@@ -1,8 +1,9 @@
 // Converts the columns of a batch to Arrow's layout; most need no conversion.
+#include "core/arrow/arrow_layout.h"
+
 #include <string>
 #include <utility>
 
-#include "core/arrow/arrow_node.h"
 #include "core/error.h"
 
 namespace epe {

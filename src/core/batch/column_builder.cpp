@@ -1,8 +1,8 @@
 // Builds one column, value by value, without ever throwing.
+#include "core/batch/column_builder.h"
+
 #include <algorithm>
 #include <limits>
-
-#include "core/batch/batch_builder.h"
 
 namespace epe {
 

@@ -1,8 +1,8 @@
 // Collects distinct texts while reading; gives up early when there are too many.
+#include "core/batch/text_dictionary.h"
+
 #include <functional>
 #include <string_view>
-
-#include "core/batch/batch_builder.h"
 
 namespace epe {
 

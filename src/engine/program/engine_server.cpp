@@ -14,7 +14,7 @@
 #include "engine/common/parameter_batch.h"
 #include "engine/link/backend_link.h"
 #include "engine/link/remote_host.h"
-#include "py/base/interrupt_timer.h"
+#include "py/base/interrupt_internal.h"
 #include "py/engine/forked_interpreter.h"
 #include "py/engine/script_engine.h"
 

@@ -19,6 +19,7 @@
 #include "engine/common/channel.h"
 #include "engine/program/engine_server.h"
 #include "engine/program/warm_up.h"
+#include "engine/sandbox/namespaces.h"
 #include "engine/sandbox/sandbox.h"
 #include "engine/sandbox/seccomp_filter.h"
 #include "engine/sandbox/watch_guard.h"

@@ -1,4 +1,4 @@
-// A user namespace and a file tree for an engine.
+// The namespaces of a zygote; a user namespace and a file tree for an engine.
 #pragma once
 
 #include <string>
@@ -6,6 +6,14 @@
 #include "engine/sandbox/sandbox.h"
 
 namespace epe::engine {
+
+/// Moves this process into namespaces of its own where the kernel allows it, and returns which
+/// ones. Its user and group keep their IDs; other IDs, root's included, are unknown inside. With
+/// `with_network` the network stays the machine's, for engines with TCP ports.
+///
+/// Call it with one thread. A child tries it first, so that a kernel that refuses halfway leaves
+/// this process unchanged. Throws Error only if a step fails that succeeded in the child.
+NamespaceReport enter_namespaces(bool with_network);
 
 /// Moves this process, alone, into a user namespace below the zygote's, in which the kernel counts
 /// the limits per user separately. Returns 0, or errno with nothing changed. Throws Error when it

@@ -33,14 +33,6 @@ struct NamespaceReport {
     std::string detail{};  ///< why not, where something is missing
 };
 
-/// Moves this process into namespaces of its own where the kernel allows it, and returns which
-/// ones. Its user and group keep their IDs; other IDs, root's included, are unknown inside. With
-/// `with_network` the network stays the machine's, for engines with TCP ports.
-///
-/// Call it with one thread. A child tries it first, so that a kernel that refuses halfway leaves
-/// this process unchanged. Throws Error only if a step fails that succeeded in the child.
-NamespaceReport enter_namespaces(bool with_network);
-
 /// Confines this process permanently. Call it with one thread, which may start others afterwards.
 ///
 /// Open descriptors stay usable, so the caller must have closed the ones an engine must not have:

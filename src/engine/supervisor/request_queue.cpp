@@ -1,17 +1,9 @@
 // Chooses the next request to get an engine, and finds requests that can never get one.
-//
-// A request is *held up* by the server's limit or by the limit of its role, and the engines *in its
-// way* are then all engines, or those of the role. Idle engines are retired for it; a busy one
-// becomes free when its own call ends. A call whose SQL waits for an engine does not end: when all
-// engines in the way belong to sessions that wait like this, it is a deadlock, and one request is
-// refused.
+#include "engine/supervisor/request_queue.h"
+
 #include <algorithm>
-#include <set>
 #include <string>
 #include <utility>
-
-#include "core/pipeline/call_stats.h"
-#include "engine/supervisor/supervisor_state.h"
 
 namespace epe::engine {
 
@@ -23,19 +15,19 @@ bool is_running(const SupervisedEngine& engine) noexcept {
 
 }  // namespace
 
-std::int64_t Supervisor::engines_of(int client) const {
+std::int64_t RequestQueue::count_engines(int client) const {
     return std::count_if(engines_.begin(), engines_.end(), [&](const SupervisedEngine& engine) {
         return engine.order.client == client && is_running(engine);
     });
 }
 
-std::int64_t Supervisor::running() const {
+std::int64_t RequestQueue::count_engines() const {
     return std::count_if(engines_.begin(), engines_.end(), is_running);
 }
 
 /// Whether a request is held up by the limit of its role. Sessions may have different limits, since
 /// each keeps the one of its login; the request's own counts.
-bool Supervisor::is_role_full(const SupervisedEngine& request) const {
+bool RequestQueue::is_role_full(const SupervisedEngine& request) const {
     if (request.order.most_of_role == 0) return false;
     const auto count =
         std::count_if(engines_.begin(), engines_.end(), [&](const SupervisedEngine& engine) {
@@ -46,12 +38,12 @@ bool Supervisor::is_role_full(const SupervisedEngine& request) const {
 
 /// The oldest request, by the time of its first submission (perhaps to an earlier supervisor), of
 /// the clients with the fewest engines. Requests of roles at their limit are skipped.
-Supervisor::Engines::iterator Supervisor::next_in_queue() {
+SupervisedEngines::iterator RequestQueue::next_request() {
     auto best = engines_.end();
     std::int64_t fewest = 0;
     for (auto each = engines_.begin(); each != engines_.end(); ++each) {
         if (is_running(*each) || is_role_full(*each)) continue;
-        const std::int64_t count = engines_of(each->order.client);
+        const std::int64_t count = count_engines(each->order.client);
         if (best != engines_.end() &&
             std::pair(count, each->order.asked) >= std::pair(fewest, best->order.asked))
             continue;
@@ -61,13 +53,14 @@ Supervisor::Engines::iterator Supervisor::next_in_queue() {
     return best;
 }
 
-bool Supervisor::is_in_way(const SupervisedEngine& engine, const SupervisedEngine& request) const {
+bool RequestQueue::is_in_way(const SupervisedEngine& engine,
+                             const SupervisedEngine& request) const {
     return is_running(engine) &&
            (!is_role_full(request) || engine.order.role == request.order.role);
 }
 
 /// Retires engines for the requests that the limits of their roles hold up.
-void Supervisor::retire_for_roles() {
+void RequestQueue::retire_for_roles() {
     for (const SupervisedEngine& request : engines_) {
         if (is_running(request) || !is_role_full(request)) continue;
         const bool is_due =
@@ -80,8 +73,8 @@ void Supervisor::retire_for_roles() {
 
 /// Whether all engines in the way of a request belong to these clients, and none is free or about
 /// to be.
-bool Supervisor::is_blocked_by(const SupervisedEngine& request,
-                               const std::set<int>& clients) const {
+bool RequestQueue::is_blocked_by(const SupervisedEngine& request,
+                                 const std::set<int>& clients) const {
     return std::all_of(engines_.begin(), engines_.end(), [&](const SupervisedEngine& engine) {
         return !is_in_way(engine, request) ||
                (!engine.is_ending() && !engine.is_idle() && clients.contains(engine.order.client));
@@ -89,7 +82,7 @@ bool Supervisor::is_blocked_by(const SupervisedEngine& request,
 }
 
 /// The clients that wait for each other's engines, or for their own.
-std::set<int> Supervisor::stuck_clients() const {
+std::set<int> RequestQueue::stuck_clients() const {
     std::set<int> stuck;
     for (const SupervisedEngine& engine : engines_)
         if (!is_running(engine) && engine.order.is_first) stuck.insert(engine.order.client);
@@ -105,7 +98,7 @@ std::set<int> Supervisor::stuck_clients() const {
 
 /// Whether the client of a request has engines in its way: the request comes from a nested call, or
 /// is for a further engine of a parallel one.
-bool Supervisor::holds_up_itself(const SupervisedEngine& request) const {
+bool RequestQueue::holds_up_itself(const SupervisedEngine& request) const {
     return std::any_of(engines_.begin(), engines_.end(), [&](const SupervisedEngine& engine) {
         return engine.order.client == request.order.client && is_in_way(engine, request);
     });
@@ -113,8 +106,8 @@ bool Supervisor::holds_up_itself(const SupervisedEngine& request) const {
 
 /// Refuses the youngest request that can never be served, including one for a further engine of a
 /// parallel call that has all engines in its way. Requests of clients without engines are served
-/// after another one has been refused. True when a request was refused.
-bool Supervisor::refuse_stuck() {
+/// after another one has been refused.
+QueueStep RequestQueue::refuse_stuck() {
     const std::set<int> stuck = stuck_clients();
     auto hopeless = engines_.end();
     for (auto each = engines_.begin(); each != engines_.end(); ++each) {
@@ -123,53 +116,40 @@ bool Supervisor::refuse_stuck() {
                                                    : is_blocked_by(*each, {each->order.client});
         if (is_stuck) hopeless = each;
     }
-    if (hopeless == engines_.end()) return false;
-    const bool is_roles = is_role_full(*hopeless);
+    if (hopeless == engines_.end()) return {};
+    return RefuseStep{hopeless, deadlock_report(*hopeless)};
+}
+
+ErrorReport RequestQueue::deadlock_report(const SupervisedEngine& request) const {
     const auto count =
         std::count_if(engines_.begin(), engines_.end(),
-                      [&](const SupervisedEngine& engine) { return is_in_way(engine, *hopeless); });
+                      [&](const SupervisedEngine& engine) { return is_in_way(engine, request); });
     const std::string setting =
-        std::string("\"oml_epe.max_engines") + (is_roles ? "_per_role\"" : "\"");
+        std::string("\"oml_epe.max_engines") + (is_role_full(request) ? "_per_role\"" : "\"");
     ErrorReport report;
     report.message = "no Python engine is available for a nested call";
     report.detail = setting + " allows " + std::to_string(count) +
                     (count == 1 ? " engine, which runs a call" : " engines, which all run calls") +
                     " whose script is waiting for a nested call of an eval function.";
     report.hint = "Avoid calling eval functions from within scripts, or increase " + setting + ".";
-    refuse(hopeless, report);
-    return true;
+    return report;
 }
 
-void Supervisor::schedule() {
-    if (now_nanoseconds() < settle_until_) return;
-    settle_until_ = 0;
-    while (true) {
-        retire_for_roles();
-        const auto next = next_in_queue();
-        if (next == engines_.end()) {
-            if (!refuse_stuck()) return;
-            continue;
-        }
-        if (running() >= configuration_.most_engines) {
-            // The exit of an engine runs this again.
-            if (std::any_of(engines_.begin(), engines_.end(),
-                            [](const SupervisedEngine& engine) { return engine.is_ending(); }) ||
-                retire_one(*next) || !refuse_stuck())
-                return;
-            continue;
-        }
-        const ZygoteRecord& zygote = zygote_of(next->order.kind);
-        if (zygote.pid != 0) {
-            fork_engine(*next);
-            continue;
-        }
-        refuse(next, zygote.failure);
-        zygotes_.remove_if([](const ZygoteRecord& each) { return each.pid == 0; });
-    }
+QueueStep RequestQueue::next_step(std::int64_t most_engines) {
+    retire_for_roles();
+    const auto next = next_request();
+    if (next == engines_.end()) return refuse_stuck();
+    if (count_engines() < most_engines) return StartStep{next};
+    // The exit of an engine is followed by another step.
+    const bool is_ending =
+        std::any_of(engines_.begin(), engines_.end(),
+                    [](const SupervisedEngine& engine) { return engine.is_ending(); });
+    if (is_ending || retire_one(*next)) return {};
+    return refuse_stuck();
 }
 
 /// Retires the engine in the way of a request that has been idle longest.
-bool Supervisor::retire_one(const SupervisedEngine& request) {
+bool RequestQueue::retire_one(const SupervisedEngine& request) {
     auto oldest = engines_.end();
     for (auto each = engines_.begin(); each != engines_.end(); ++each)
         if (each->is_idle() && is_in_way(*each, request) &&
@@ -178,11 +158,7 @@ bool Supervisor::retire_one(const SupervisedEngine& request) {
     return oldest != engines_.end() && oldest->retire();
 }
 
-void Supervisor::retire_idle() {
-    if (configuration_.idle_seconds == 0) return;
-    timespec now{};
-    clock_gettime(CLOCK_REALTIME, &now);
-    const std::int64_t oldest = (now.tv_sec - configuration_.idle_seconds) * 1'000'000;
+void RequestQueue::retire_idle(std::int64_t oldest) {
     for (SupervisedEngine& engine : engines_)
         if (engine.is_idle() && engine.idle_since() < oldest) (void)engine.retire();
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <list>
 #include <string>
 
 #include "engine/common/descriptor.h"
@@ -82,5 +83,8 @@ class SupervisedEngine {
     std::int64_t stack_deadline = 0;
     std::string stack_text{};
 };
+
+/// Engines, and requests for engines, in the order of their arrival.
+using SupervisedEngines = std::list<SupervisedEngine>;
 
 }  // namespace epe::engine

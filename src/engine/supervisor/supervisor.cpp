@@ -3,16 +3,21 @@
 
 #include <poll.h>
 #include <signal.h>
-#include <sys/socket.h>
+#include <sys/prctl.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
+#include <ctime>
+#include <fstream>
 #include <utility>
+#include <variant>
+#include <vector>
 
 #include "core/pipeline/call_stats.h"
 #include "engine/common/leftovers.h"
 #include "engine/supervisor/child_signals.h"
-#include "engine/supervisor/supervisor_state.h"
 
 namespace epe::engine {
 
@@ -24,264 +29,173 @@ constexpr std::int64_t kTick = kSecond;
 /// sessions that asked its predecessor need that time to return, and the oldest request must be
 /// served first. No zygote is ready before that anyway.
 constexpr std::int64_t kSettle = kSecond / 10;
-constexpr int kNoClient = -1;
 
-EngineOrder order_of(EngineRequest&& request, std::uint64_t number, int client) {
-    return {.number = number,
-            .client = client,
-            .client_id = request.id,
-            .asked = request.asked,
-            .kind = {std::move(request.environment), request.has_network},
-            .role = request.role,
-            .most_of_role = request.most_of_role,
-            .is_first = request.is_first};
+pid_t parent_of(pid_t pid) {
+    std::ifstream file("/proc/" + std::to_string(pid) + "/status");
+    for (std::string line; std::getline(file, line);)
+        if (line.starts_with("PPid:")) return std::atoi(line.c_str() + 5);
+    return 0;
 }
 
 }  // namespace
 
-Supervisor::Supervisor(SupervisorBirth birth) : birth_(std::move(birth)), gateway_(birth_.folder) {
-    Client owner;
-    owner.is_owner = true;
-    owner.pid = getppid();
-    owner.mark = mark_of(owner.pid).value_or(ProcessMark{});
-    const int descriptor = birth_.owner.get();
-    owner.channel = Channel(std::move(birth_.owner), Receives::kDescriptors);
-    greet(clients_.emplace(descriptor, std::move(owner)).first->second);
-    if (birth_.listener) settle_until_ = now_nanoseconds() + kSettle;
-    find_strays();
+Supervisor::Supervisor(SupervisorBirth birth)
+    : folder_(std::move(birth.folder)), clients_(std::move(birth.listener)),
+      engines_(clients_, folder_), queue_(engines_.engines()), zygotes_(birth.serve_zygote),
+      gateway_(folder_), strays_(folder_) {
+    (void)clients_.add_client(std::move(birth.owner), getppid(), /* is_owner */ true);
+    if (!clients_.has_listener()) return;
+    settle_until_ = now_nanoseconds() + kSettle;
+    // The parent of the engine launcher is the postmaster.
+    postmaster_ = open_process(parent_of(getppid()));
 }
 
-void Supervisor::run() {
+void Supervisor::run_loop() {
     while (true) {
-        reap();
-        note_adopted_exits();
-        end_strays();
+        zygotes_.reap_children(*this);
+        engines_.note_adopted_exits();
+        strays_.end_processes();
         gateway_.start_when_due(now_nanoseconds());
-        schedule();
+        serve_queue();
         wait_for_events();
     }
 }
 
+void Supervisor::serve_queue() {
+    if (now_nanoseconds() < settle_until_) return;
+    settle_until_ = 0;
+    while (true) {
+        const QueueStep step = queue_.next_step(configuration_.most_engines);
+        if (const auto* start = std::get_if<StartStep>(&step)) {
+            const auto failure = zygotes_.fork_engine(*start->request);
+            if (failure) engines_.refuse_engine(start->request, *failure);
+        } else if (const auto* refusal = std::get_if<RefuseStep>(&step)) {
+            engines_.refuse_engine(refusal->request, refusal->report);
+        } else {
+            return;
+        }
+    }
+}
+
+void Supervisor::retire_idle() {
+    if (configuration_.idle_seconds == 0) return;
+    timespec now{};
+    clock_gettime(CLOCK_REALTIME, &now);
+    queue_.retire_idle((now.tv_sec - configuration_.idle_seconds) * 1'000'000);
+}
+
 void Supervisor::wait_for_events() {
     std::vector<pollfd> polled;
-    if (birth_.listener) polled.push_back({birth_.listener.get(), POLLIN, 0});
-    for (const auto& [descriptor, client] : clients_)
-        polled.push_back(
-            {descriptor,
-             static_cast<short>(client.channel.has_output() ? POLLIN | POLLOUT : POLLIN), 0});
-    for (ZygoteRecord& zygote : zygotes_)
-        if (zygote.channel.is_open()) {
-            const bool has_output = !zygote.channel.flush();
-            polled.push_back({zygote.channel.descriptor(),
-                              static_cast<short>(has_output ? POLLIN | POLLOUT : POLLIN), 0});
-        }
-    // From here on, the loop itself handles events.
-    for (const SupervisedEngine& engine : engines_) {
-        if (engine.stack_client >= 0) polled.push_back({engine.stack.get(), POLLIN, 0});
-        if (engine.is_adopted) polled.push_back({engine.process.get(), POLLIN, 0});
-    }
-    for (const Stray& stray : strays_)
-        for (const Descriptor* end : {&stray.process, &stray.backend})
-            polled.push_back({end->get(), POLLIN, 0});
-    if (owner_parent_) polled.push_back({owner_parent_.get(), POLLIN, 0});
+    clients_.add_polled(polled);
+    zygotes_.add_polled(polled);
+    // The loop itself handles the events of these.
+    engines_.add_polled(polled);
+    strays_.add_polled(polled);
+    if (postmaster_) polled.push_back({postmaster_.get(), POLLIN, 0});
     const std::int64_t wait =
         settle_until_ == 0 ? kTick : std::max<std::int64_t>(settle_until_ - now_nanoseconds(), 0);
     const timespec limit{static_cast<time_t>(wait / kSecond), static_cast<long>(wait % kSecond)};
     const int ready = poll_or_child(polled.data(), polled.size(), &limit);
-    const std::int64_t now = now_nanoseconds();
     retire_idle();
-    for (SupervisedEngine& engine : engines_)
-        if (engine.stack_client >= 0) answer_stack(engine, now > engine.stack_deadline);
+    engines_.answer_stacks();
     if (ready <= 0) return;
     for (const pollfd& each : polled)
         if (each.revents != 0) handle_event(each.fd);
 }
 
 void Supervisor::handle_event(int descriptor) {
-    if (birth_.listener && descriptor == birth_.listener.get()) {
-        accept_clients();
-        return;
-    }
-    if (owner_parent_ && descriptor == owner_parent_.get()) {
+    if (postmaster_ && descriptor == postmaster_.get())
         wake_owner();
-        return;
-    }
-    if (clients_.contains(descriptor)) {
-        serve_client(descriptor);
-        return;
-    }
-    for (ZygoteRecord& zygote : zygotes_)
-        if (zygote.channel.is_open() && zygote.channel.descriptor() == descriptor)
-            serve_zygote(zygote);
+    else if (!clients_.handle_event(descriptor, *this))
+        zygotes_.handle_event(descriptor, *this);
 }
 
-// ------------------------------------------------------------------------------------- clients
-
-void Supervisor::greet(Client& client) {
-    client.channel.put(FromSupervisor::kHello, WireWriter());
-    (void)client.channel.flush();
+/// The postmaster has died. A stopped engine launcher must be continued, so that it notices and
+/// ends; this supervisor ends after it.
+void Supervisor::wake_owner() {
+    (void)kill(getppid(), SIGCONT);
+    postmaster_.close();
 }
 
-/// Accepts all waiting clients and reads their messages: their requests are queued before the first
-/// of them is served.
-void Supervisor::accept_clients() {
-    while (true) {
-        Descriptor socket(
-            accept4(birth_.listener.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-        if (!socket) return;
-        ucred peer{};
-        socklen_t size = sizeof(peer);
-        if (getsockopt(socket.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) continue;
-        if (peer.uid != geteuid()) continue;  // the socket's folder is closed to others anyway
-        Client client;
-        client.pid = peer.pid;
-        client.mark = mark_of(peer.pid).value_or(ProcessMark{});
-        const int descriptor = socket.get();
-        client.channel = Channel(std::move(socket), Receives::kDescriptors);
-        greet(clients_.emplace(descriptor, std::move(client)).first->second);
-        serve_client(descriptor);
-    }
+/// The owner is gone, so all its processes end.
+void Supervisor::end_all() {
+    zygotes_.kill_zygotes();
+    engines_.kill_engines();
+    gateway_.end();
+    // While they live, they can create files.
+    engines_.await_ends();
+    end_owner(folder_);
+    _exit(0);
 }
 
-void Supervisor::serve_client(int descriptor) {
-    Client& client = clients_.at(descriptor);
-    try {
-        const bool is_alive = client.channel.receive();
-        Frame frame;
-        while (client.channel.next(frame)) handle_client(descriptor, client, frame);
-        (void)client.channel.flush();
-        if (is_alive) return;
-    } catch (const ProtocolError& error) {
-        std::fprintf(stderr, "oml_epe: supervisor: client %d: %s\n", client.pid, error.what());
-    }
-    drop_client(descriptor);
-}
+// ------------------------------------------------------------------------- messages of clients
 
-void Supervisor::handle_client(int descriptor, Client& client, Frame& frame) {
-    WireReader from(frame.body);
-    switch (static_cast<ToSupervisor>(frame.type)) {
-        case ToSupervisor::kConfigure:
-            if (client.is_owner) configure(read_supervisor_configuration(from));
-            break;
-        case ToSupervisor::kGateway:
-            if (client.is_owner) gateway_.configure(read_gateway_command(from).words);
-            break;
-        case ToSupervisor::kAcquire:
-            acquire(descriptor, from, frame);
-            break;
-        case ToSupervisor::kAdopt:
-            adopt(descriptor, from, frame);
-            break;
-        case ToSupervisor::kForget:
-            forget(descriptor, read_engine_id(from).id);
-            break;
-        case ToSupervisor::kList:
-            list(client);
-            break;
-        case ToSupervisor::kStack:
-            ask_for_stack(descriptor, read_process_id(from).pid);
-            break;
-        default:
-            WireReader::fail("request to the supervisor");
-    }
-}
-
-void Supervisor::drop_client(int descriptor) {
-    if (clients_.at(descriptor).is_owner) end_all();
-    for (auto each = engines_.begin(); each != engines_.end();) {
-        const auto engine = each++;
-        if (engine->stack_client == descriptor) engine->stack_client = -1;
-        if (engine->order.client != descriptor) continue;
-        engine->order.client = kNoClient;  // descriptors are reused for later clients
-        engine->is_forgotten = true;
-        engine->kill();
-        if (engine->phase == EnginePhase::kQueued) engines_.erase(engine);
-    }
-    clients_.erase(descriptor);
-}
-
-void Supervisor::forget(int descriptor, std::uint64_t id) {
-    for (auto each = engines_.begin(); each != engines_.end(); ++each) {
-        if (each->order.client != descriptor || each->order.client_id != id) continue;
-        each->is_forgotten = true;
-        each->kill();
-        if (each->phase == EnginePhase::kQueued) engines_.erase(each);
-        return;
-    }
-}
-
-void Supervisor::configure(SupervisorConfiguration wanted) {
-    const bool has_other_preload = wanted.preload != configuration_.preload;
+void Supervisor::configure_engines(SupervisorConfiguration wanted) {
     configuration_ = std::move(wanted);
-    for (ZygoteRecord& zygote : zygotes_)
-        if (has_other_preload) replace_zygote(zygote);
-    if (birth_.listener) (void)zygote_of({});  // warm before the first session asks
+    zygotes_.set_preload(configuration_.preload);
+    if (clients_.has_listener()) zygotes_.prepare_zygote({});  // warm before the first request
 }
 
-void Supervisor::acquire(int descriptor, WireReader& from, Frame& frame) {
-    EngineRequest request = read_engine_request(from);
-    if (frame.descriptors.size() != 3) WireReader::fail("request for an engine");
-    SupervisedEngine& engine = engines_.emplace_back(
-        order_of(std::move(request), ++last_number_, descriptor), frame.descriptors[1].get());
-    engine.socket = std::move(frame.descriptors[0]);
-    engine.lifeline = std::move(frame.descriptors[2]);
+void Supervisor::configure_gateway(GatewayCommand command) {
+    gateway_.configure(std::move(command.words));
 }
 
-/// An engine that an earlier supervisor has started counts, and ends, like one of this supervisor.
-/// Only its exit status and its Python stack are unknown here.
-void Supervisor::adopt(int descriptor, WireReader& from, Frame& frame) {
-    EngineAdoption adoption = read_engine_adoption(from);
-    if (frame.descriptors.size() != 2) WireReader::fail("engine of an earlier supervisor");
-    SupervisedEngine& engine =
-        engines_.emplace_back(order_of(std::move(adoption.request), ++last_number_, descriptor),
-                              frame.descriptors[0].get());
-    engine.pid = adoption.pid;
-    engine.process = std::move(frame.descriptors[1]);
-    engine.phase = EnginePhase::kRunning;
-    engine.is_adopted = true;
+void Supervisor::request_engine(int client, EngineRequest request,
+                                std::vector<Descriptor>& descriptors) {
+    engines_.add_request(client, std::move(request), descriptors);
 }
 
-void Supervisor::list(Client& client) {
-    std::vector<EngineRow> rows;
-    for (const SupervisedEngine& engine : engines_) {
-        const auto owner = clients_.find(engine.order.client);
-        rows.push_back(engine.describe(owner == clients_.end() ? 0 : owner->second.pid));
+void Supervisor::adopt_engine(int client, EngineAdoption adoption,
+                              std::vector<Descriptor>& descriptors) {
+    engines_.adopt_engine(client, std::move(adoption), descriptors);
+}
+
+void Supervisor::forget_engine(int client, std::uint64_t id) { engines_.forget_engine(client, id); }
+
+void Supervisor::list_engines(int client) { engines_.list_engines(client); }
+
+void Supervisor::request_stack(int client, pid_t engine) { engines_.request_stack(client, engine); }
+
+void Supervisor::client_gone(int client, bool is_owner) {
+    if (is_owner) end_all();
+    engines_.forget_client(client);
+}
+
+// ------------------------------------------------------------------------- events of processes
+
+void Supervisor::engine_forked(std::uint64_t number, pid_t pid,
+                               std::vector<Descriptor>& descriptors) {
+    engines_.start_engine(number, pid, descriptors);
+}
+
+void Supervisor::engine_not_forked(std::uint64_t number, const std::string& why) {
+    engines_.refuse_engine(number, why);
+}
+
+void Supervisor::child_exited(pid_t pid, int status) {
+    if (pid <= 0) return;  // no process: engines without one have this number
+    if (!gateway_.note_exit(pid, status)) engines_.note_exit(pid, status);
+}
+
+void Supervisor::zygote_lost(const ZygoteKind& kind, bool may_be_followed,
+                             const std::string& failure) {
+    engines_.note_lost_zygote(kind, may_be_followed, failure);
+}
+
+void supervise(SupervisorBirth birth) {
+    prctl(PR_SET_NAME, "epe_supervisor");
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
+    // A supervisor that is stopped when its owner ends must still end its children.
+    prctl(PR_SET_PDEATHSIG, SIGCONT);
+    raise_descriptor_limit();
+    signal(SIGPIPE, SIG_IGN);
+    hold_child_signals();
+    try {
+        Supervisor(std::move(birth)).run_loop();
+    } catch (const std::exception& error) {
+        std::fprintf(stderr, "oml_epe: supervisor: %s\n", error.what());
     }
-    client.channel.put(FromSupervisor::kEngines, body_of(rows));
-}
-
-void Supervisor::ask_for_stack(int descriptor, pid_t pid) {
-    for (SupervisedEngine& engine : engines_) {
-        if (engine.pid != pid || engine.phase != EnginePhase::kRunning) continue;
-        if (engine.stack_client >= 0) continue;  // another client waits: no answer is an answer
-        if (!engine.stack) continue;             // its pipe ended with an earlier supervisor
-        (void)engine.take_stack_text();
-        engine.stack_text.clear();
-        engine.stack_client = descriptor;
-        engine.stack_deadline = now_nanoseconds() + 2 * kSecond;
-        engine.signal(SIGUSR2);
-        return;
-    }
-    say(descriptor, FromSupervisor::kStackText, body_of(StackText{.pid = pid}));
-}
-
-void Supervisor::answer_stack(SupervisedEngine& engine, bool is_due) {
-    constexpr std::size_t kLongestStack = std::size_t{256} << 10;  // scripts may write there
-    engine.stack_text += engine.take_stack_text();
-    const std::size_t end = engine.stack_text.find('\0');
-    if (end == std::string::npos && !is_due && engine.stack_text.size() < kLongestStack) return;
-    const bool is_found = end != std::string::npos;
-    say(engine.stack_client, FromSupervisor::kStackText,
-        body_of(StackText{engine.pid, is_found, engine.stack_text.substr(0, end)}));
-    engine.stack_client = -1;
-}
-
-void Supervisor::say(int client, FromSupervisor type, const WireWriter& body,
-                     std::initializer_list<int> fds) {
-    const auto found = clients_.find(client);
-    if (found == clients_.end()) return;
-    found->second.channel.put(type, body, fds);
-    (void)found->second.channel.flush();
+    _exit(1);
 }
 
 }  // namespace epe::engine

@@ -1,4 +1,4 @@
-// Waits of a backend for other processes.
+// Interrupts of a backend: its flags, and waits that process interrupts.
 #include "pg/backend/waiter.h"
 
 #include "core/pipeline/call_stats.h"
@@ -67,6 +67,14 @@ class BackendWaiter final : public Waiter {
 };
 
 }  // namespace
+
+InterruptFlags interrupt_flags() noexcept {
+    InterruptFlags flags;
+    flags.is_pending = []() noexcept { return InterruptPending != 0; };
+    flags.is_cancel = []() noexcept { return QueryCancelPending != 0 || ProcDiePending != 0; };
+    flags.is_last = []() noexcept { return ProcDiePending != 0; };
+    return flags;
+}
 
 std::unique_ptr<Waiter> make_waiter() { return std::make_unique<BackendWaiter>(); }
 

@@ -1,4 +1,4 @@
-// Waits of a backend for other processes.
+// Interrupts of a backend: its flags, and waits that process interrupts.
 #pragma once
 
 #include <memory>
@@ -7,6 +7,10 @@
 
 namespace epe::pg {
 
+/// The flags, for code that runs Python. Async-signal-safe.
+InterruptFlags interrupt_flags() noexcept;
+
+/// Waits for other processes.
 std::unique_ptr<Waiter> make_waiter();
 
 }  // namespace epe::pg

@@ -11,6 +11,7 @@
 #include "pg/backend/session.h"
 #include "pg/boundary/boundary.h"
 #include "pg/catalog/script_table_internal.h"
+#include "pg/catalog/script_writer.h"
 
 extern "C" {
 #include "miscadmin.h"

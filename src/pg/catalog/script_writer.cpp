@@ -1,4 +1,6 @@
 // Changes of the script repository: create, drop, grant, revoke.
+#include "pg/catalog/script_writer.h"
+
 #include <string>
 
 #include "pg/boundary/boundary.h"

@@ -5,6 +5,7 @@
 
 #include "pg/boundary/boundary.h"
 #include "pg/boundary/encoding_internal.h"
+#include "pg/input/numeric_to_double_internal.h"
 
 extern "C" {
 #include "access/htup_details.h"

@@ -90,8 +90,4 @@ class TextStyleGuard {
 /// context. Throws PgError.
 DatumReader make_datum_reader(const Field& field);
 
-/// The nearest double, as in numeric's own cast to double precision, but without text. Raises 22003
-/// for values too large; too small ones become 0, where that cast is an error.
-double numeric_to_double(Datum value) noexcept;
-
 }  // namespace epe::pg

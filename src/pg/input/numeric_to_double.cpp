@@ -1,8 +1,14 @@
 // numeric to double precision without text.
+#include "pg/input/numeric_to_double_internal.h"
+
 #include <charconv>
+#include <cstdint>
+#include <cstring>
 #include <limits>
 
-#include "pg/input/datum_reader_internal.h"
+extern "C" {
+#include "utils/numeric.h"
+}
 
 #if PG_VERSION_NUM >= 160000
 extern "C" {

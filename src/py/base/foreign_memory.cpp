@@ -1,5 +1,5 @@
 // Memory of a script's objects, read through a pipe.
-#include "py/base/foreign_memory_internal.h"
+#include "py/base/foreign_memory.h"
 
 #include <fcntl.h>
 #include <sys/uio.h>

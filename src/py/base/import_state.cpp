@@ -1,5 +1,5 @@
 // Whether the running code is importing a module.
-#include "py/base/import_state_internal.h"
+#include "py/base/import_state.h"
 
 #include "py/base/ref_internal.h"
 

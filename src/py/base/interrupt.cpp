@@ -30,8 +30,7 @@
 
 #include "py/base/activation_internal.h"
 #include "py/base/error_internal.h"
-#include "py/base/import_state_internal.h"
-#include "py/base/interrupt_timer.h"
+#include "py/base/import_state.h"
 
 #ifndef sigev_notify_thread_id  // before glibc 2.38
 // NOLINTNEXTLINE(readability-identifier-naming): of glibc

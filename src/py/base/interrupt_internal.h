@@ -17,6 +17,10 @@ class InterruptGuard {
     InterruptGuard& operator=(const InterruptGuard&) = delete;
 };
 
+/// Creates the timer that interrupts scripts, before the sandbox forbids it. To be called by the
+/// thread that will run scripts, after the fork. Throws Error (53000).
+void prepare_interrupts();
+
 /// True on the thread of the outermost guard.
 bool is_guarded_thread() noexcept;
 

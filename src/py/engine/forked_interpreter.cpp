@@ -45,7 +45,7 @@ void start_engine_python(const std::string& environment, const std::vector<std::
     require_interpreter(environment);
     with_python("could not prepare Python", [&] {
         const Ref warm_up =
-            attribute(import_module("_oml_epe_runtime.engine_process").get(), "warm_up");
+            attribute(import_module("_oml_epe_runtime.forked_interpreter").get(), "warm_up");
         const Ref names = Ref::steal(PyList_New(0));
         for (const std::string& name : preload)
             checked(PyList_Append(names.get(), to_python(name).get()));
@@ -56,7 +56,7 @@ void start_engine_python(const std::string& environment, const std::vector<std::
 std::vector<std::string> python_folders() {
     return with_python("could not read Python's paths", [] {
         const Ref folders = call(
-            attribute(import_module("_oml_epe_runtime.engine_process").get(), "folders").get());
+            attribute(import_module("_oml_epe_runtime.forked_interpreter").get(), "folders").get());
         std::vector<std::string> result;
         for (Py_ssize_t i = 0; i < PyList_GET_SIZE(folders.get()); ++i)
             result.emplace_back(utf8(PyList_GET_ITEM(folders.get(), i)));
@@ -66,7 +66,7 @@ std::vector<std::string> python_folders() {
 
 void freeze_python() {
     with_python("could not prepare Python", [] {
-        call(attribute(import_module("_oml_epe_runtime.engine_process").get(), "freeze").get());
+        call(attribute(import_module("_oml_epe_runtime.forked_interpreter").get(), "freeze").get());
     });
 }
 
@@ -93,7 +93,7 @@ void become_engine(int stack_descriptor, const std::string& temp_folder) {
     sigaction(SIGUSR2, &after_stack, nullptr);  // faulthandler's handler is called before it
     with_python("could not prepare the engine", [&] {
         const Ref become =
-            attribute(import_module("_oml_epe_runtime.engine_process").get(), "become_engine");
+            attribute(import_module("_oml_epe_runtime.forked_interpreter").get(), "become_engine");
         call(become.get(), to_python(std::int64_t{stack_descriptor}), to_python(temp_folder));
     });
 }

@@ -9,6 +9,7 @@
 #include "py/base/traceback_ends_internal.h"
 #include "py/engine/embedded_sources_internal.h"
 #include "py/engine/host_module_internal.h"
+#include "py/engine/plpython_coexistence.h"
 #include "py/input/batch_iterator_internal.h"
 #include "py/result/result_module_internal.h"
 

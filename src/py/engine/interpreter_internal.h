@@ -14,8 +14,4 @@ namespace epe::py {
 /// virtual environment, unless that is empty.
 void require_interpreter(const std::string& environment = {});
 
-/// Whether plpython3u is loaded, has not started Python yet, and would end the process if it
-/// started Python after oml_epe (plpython_coexistence.cpp).
-bool has_idle_plpython() noexcept;
-
 }  // namespace epe::py

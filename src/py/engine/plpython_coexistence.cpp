@@ -5,7 +5,9 @@
 // function of the same name. PostgreSQL loads libraries into the global scope: libraries loaded
 // later are bound to this definition. Libraries loaded earlier are not, and must have started
 // Python themselves (has_idle_plpython).
-#include "py/engine/interpreter_internal.h"
+#include "py/engine/plpython_coexistence.h"
+
+#include <Python.h>
 
 #if PY_VERSION_HEX >= 0x030C0000
 #include <dlfcn.h>
@@ -14,6 +16,7 @@
 #include <string_view>
 
 #include "py/base/error_internal.h"
+#include "py/base/ref_internal.h"
 #endif
 
 namespace epe::py {

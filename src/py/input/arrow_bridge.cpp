@@ -7,7 +7,7 @@
 #include "core/arrow/arrow.h"
 #include "core/arrow/arrow_import.h"
 #include "py/base/error_internal.h"
-#include "py/base/foreign_memory_internal.h"
+#include "py/base/foreign_memory.h"
 
 namespace epe::py {
 

@@ -18,7 +18,7 @@
 #include <vector>
 
 #include "core/error.h"
-#include "py/base/foreign_memory_internal.h"
+#include "py/base/foreign_memory.h"
 #include "py/base/numpy_internal.h"
 #include "py/result/value_classifier_internal.h"
 

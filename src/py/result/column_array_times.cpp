@@ -1,10 +1,10 @@
 // Columns from numpy arrays of datetime64 and timedelta64, in any unit.
+#include "py/result/column_array_times_internal.h"
+
 #include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstring>
-
-#include "py/result/column_parts_internal.h"
 
 namespace epe::py {
 

@@ -1,4 +1,6 @@
 // Columns from numpy arrays of numbers, booleans and texts, through the buffer protocol.
+#include "py/result/column_arrays_internal.h"
+
 #include <algorithm>
 #include <charconv>
 #include <cmath>
@@ -6,7 +8,7 @@
 #include <limits>
 #include <type_traits>
 
-#include "py/result/column_parts_internal.h"
+#include "py/result/column_from_python_internal.h"
 
 namespace epe::py {
 

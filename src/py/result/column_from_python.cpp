@@ -5,7 +5,13 @@
 
 #include "py/base/numpy_internal.h"
 #include "py/result/array_memory_internal.h"
-#include "py/result/column_parts_internal.h"
+#include "py/result/column_array_times_internal.h"
+#include "py/result/column_arrays_internal.h"
+#include "py/result/column_nested_internal.h"
+#include "py/result/column_numbers_internal.h"
+#include "py/result/column_simplify_internal.h"
+#include "py/result/column_texts_internal.h"
+#include "py/result/column_times_internal.h"
 
 namespace epe::py {
 

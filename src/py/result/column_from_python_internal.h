@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "core/batch/batch.h"
+#include "py/result/column_target_internal.h"
 
 namespace epe::py {
 
@@ -50,5 +51,11 @@ struct ResultRows {
 /// text that PostgreSQL cannot store, 42804 a value that does not fit the type at all; ScriptError
 /// when a method of a value raised.
 Column column_from_python(PyObject* values, const Field& field, const ResultRows& rows);
+
+// For the conversion of nested values.
+
+Column column_of(PyObject* values, const Target& target);
+Column column_of_objects(const Objects& values, const Target& target);
+[[noreturn]] void fail_type(const Target& target, PyObject* value, std::int64_t index);
 
 }  // namespace epe::py

@@ -1,4 +1,6 @@
 // Columns of arrays and composites from lists, tuples, numpy arrays and dicts.
+#include "py/result/column_nested_internal.h"
+
 #include <algorithm>
 #include <string>
 #include <string_view>
@@ -7,7 +9,8 @@
 
 #include "py/base/numpy_internal.h"
 #include "py/result/array_memory_internal.h"
-#include "py/result/column_parts_internal.h"
+#include "py/result/column_from_python_internal.h"
+#include "py/result/column_simplify_internal.h"
 
 namespace epe::py {
 

@@ -1,8 +1,10 @@
 // Columns of numbers, UUIDs and bytes from Python objects.
+#include "py/result/column_numbers_internal.h"
+
 #include <cmath>
 #include <cstring>
 
-#include "py/result/column_parts_internal.h"
+#include "py/result/column_from_python_internal.h"
 
 namespace epe::py {
 

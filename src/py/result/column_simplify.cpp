@@ -1,10 +1,12 @@
 // Replaces scalars of numpy and of other libraries by plain Python values.
+#include "py/result/column_simplify_internal.h"
+
 #include <cmath>
 
 #include "py/base/numpy_internal.h"
 #include "py/base/time_objects_internal.h"
 #include "py/result/array_memory_internal.h"
-#include "py/result/column_parts_internal.h"
+#include "py/result/column_array_times_internal.h"
 #include "py/result/reachable_memory_internal.h"
 
 namespace epe::py {

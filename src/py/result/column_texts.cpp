@@ -1,8 +1,11 @@
 // Columns of texts and of JSON from Python objects of any type.
+#include "py/result/column_texts_internal.h"
+
 #include <string>
 #include <string_view>
 
-#include "py/result/column_parts_internal.h"
+#include "py/result/column_from_python_internal.h"
+#include "py/result/column_times_internal.h"
 
 namespace epe::py {
 

@@ -1,4 +1,6 @@
 // Columns of dates, times and intervals from objects of Python's module datetime.
+#include "py/result/column_times_internal.h"
+
 #include <Python.h>
 
 #include <datetime.h>
@@ -7,7 +9,7 @@
 #include <cstring>
 
 #include "py/base/time_objects_internal.h"
-#include "py/result/column_parts_internal.h"
+#include "py/result/column_texts_internal.h"
 
 namespace epe::py {
 

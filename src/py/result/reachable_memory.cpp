@@ -11,7 +11,7 @@
 
 #include "core/error.h"
 #include "py/base/error_internal.h"
-#include "py/base/foreign_memory_internal.h"
+#include "py/base/foreign_memory.h"
 #include "py/base/numpy_internal.h"
 #include "py/result/array_memory_internal.h"
 #include "py/result/column_writer_internal.h"

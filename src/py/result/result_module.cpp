@@ -2,7 +2,7 @@
 #include "py/result/result_module_internal.h"
 
 #include "py/base/error_internal.h"
-#include "py/base/foreign_memory_internal.h"
+#include "py/base/foreign_memory.h"
 #include "py/base/numpy_internal.h"
 #include "py/input/arrow_bridge_internal.h"
 #include "py/result/array_memory_internal.h"

@@ -3,8 +3,9 @@
     /usr/bin/python3 test/py/jobs/storm.py [--seconds 300] [--seed N]
 
 Starts a private server and, until the time is over, sends SIGKILL, SIGTERM, and SIGSTOP (followed
-by SIGCONT or SIGKILL) to engines, zygotes, the supervisor, the gateway, job workers, the launcher,
-the keeper and backends. Meanwhile sessions of two roles call scripts, parallel calls among them,
+by SIGCONT or SIGKILL) to engines, zygotes, the supervisor, the gateway, job workers, the job
+launcher, the engine launcher and backends. Meanwhile sessions of two roles call scripts, parallel
+calls among them,
 others submit jobs, and pgbench runs. Afterwards the oracles are asked:
 
 * A call that was answered was answered right. A call that failed did so because its engine or its
@@ -183,8 +184,8 @@ class Tree:
         if "oml_epe_gateway " in process.command:
             return "gateway"
         for words, name in (
-            ("oml_epe engine launcher", "keeper"),
-            ("oml_epe job launcher", "launcher"),
+            ("oml_epe engine launcher", "engine launcher"),
+            ("oml_epe job launcher", "job launcher"),
             ("oml_epe job worker", "worker"),
             ("postgres: postgres ", "backend"),
             ("postgres: caller ", "backend"),
@@ -395,8 +396,8 @@ class Storm:
             "supervisor": 6,
             "gateway": 2,
             "worker": 3,
-            "launcher": 1,
-            "keeper": 1,
+            "job launcher": 1,
+            "engine launcher": 1,
             "backend": 3,
         }
         last_crash = 0.0
@@ -406,7 +407,7 @@ class Storm:
             kind = chooser.choices(list(weights), list(weights.values()))[0]
             number = chooser.choice((signal.SIGKILL, signal.SIGTERM, signal.SIGSTOP))
             burst = chooser.choice((1, 1, 1, 4)) if kind in ("engine", "supervisor") else 1
-            is_server_process = kind in ("worker", "launcher", "keeper", "backend")
+            is_server_process = kind in ("worker", "job launcher", "engine launcher", "backend")
             if is_server_process and number == signal.SIGKILL:
                 if time.monotonic() - last_crash < 5:
                     number = signal.SIGTERM

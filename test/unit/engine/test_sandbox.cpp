@@ -15,6 +15,7 @@
 #include <thread>
 #include <vector>
 
+#include "engine/sandbox/namespaces.h"
 #include "support/sandbox_support.h"
 
 namespace epe::test {

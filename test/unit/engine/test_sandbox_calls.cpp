@@ -17,6 +17,7 @@
 #include <cstddef>
 #include <ctime>
 
+#include "engine/sandbox/namespaces.h"
 #include "engine/sandbox/sandbox.h"
 #include "support/sandbox_support.h"
 

@@ -16,6 +16,7 @@
 
 #include "core/error.h"
 #include "engine/sandbox/landlock.h"
+#include "engine/sandbox/namespaces.h"
 #include "engine/sandbox/sandbox.h"
 #include "engine/sandbox/seccomp_filter.h"
 

@@ -1,7 +1,7 @@
 // Transactions of a job worker.
 #pragma once
 
-#include "jobs/worker_process_internal.h"
+#include "jobs/worker_process.h"
 
 namespace epe::jobs {
 

@@ -1,16 +1,16 @@
-// The rows of jobs as sessions read and change them.
-#include "jobs/store.h"
+// The rows of jobs as sessions read and change them, in their own transactions.
+#include "jobs/session_store.h"
 
 #include <algorithm>
-#include <cstring>
+#include <utility>
 
 #include "jobs/commit_hooks.h"
+#include "jobs/job_attempt.h"
+#include "jobs/job_rows.h"
+#include "jobs/job_statements.h"
 #include "jobs/owner_sql.h"
 #include "jobs/rights.h"
-#include "jobs/store_rows_internal.h"
-#include "jobs/store_statements_internal.h"
 #include "pg/boundary/boundary.h"
-#include "pg/boundary/encoding.h"
 #include "pg/boundary/subtransaction.h"
 
 extern "C" {
@@ -25,29 +25,8 @@ namespace epe::jobs {
 
 namespace {
 
-std::int64_t number_of(const std::optional<std::string>& text) {
-    return text ? std::stoll(*text) : 0;
-}
-
-std::optional<std::int64_t> optional_number(const std::optional<std::string>& text) {
-    if (!text) return std::nullopt;
-    return std::stoll(*text);
-}
-
 Parameter optional_parameter(const std::optional<std::int64_t>& number) {
     return number ? Parameter(*number) : Parameter(std::nullopt);
-}
-
-ErrorReport read_error(const std::optional<std::string>& text) {
-    ErrorReport report;
-    const std::vector<std::string> fields = array_elements(text.value_or("{}"));
-    if (fields.size() != 5) return report;
-    report.sqlstate = fields[0];
-    report.message = fields[1];
-    report.detail = fields[2];
-    report.hint = fields[3];
-    report.context = fields[4];
-    return report;
 }
 
 /// A job that the role itself submits requires its right to log in; so do jobs submitted by that
@@ -73,50 +52,12 @@ bool lock_soon(const JobId& id) {
     }
 }
 
-void postpone(const JobId& id, const char* state, const std::optional<std::string>& error) {
+void defer_change(const JobId& id, const char* state, const std::optional<std::string>& error) {
     execute_sql(kDeferChange, {id.text, std::nullopt, state, error, std::nullopt, std::nullopt});
-    look_at_commit();
+    maintain_at_commit();
 }
 
 }  // namespace
-
-std::string error_text(const ErrorReport& error) {
-    return array_text({error.sqlstate, pg::storable(error.message), pg::storable(error.detail),
-                       pg::storable(error.hint), pg::storable(error.context)});
-}
-
-JobId job_id(const std::string& text) {
-    JobId id{};
-    std::memcpy(id.text, text.c_str(), std::min(text.size(), sizeof(id.text) - 1));
-    return id;
-}
-
-/// The columns of EPE_REQUEST_COLUMNS.
-ClaimedJob read_job(const Row& row) {
-    ClaimedJob job;
-    job.id = job_id(row[0].value_or(""));
-    job.owner = static_cast<std::uint32_t>(number_of(row[1]));
-    job.attempt = number_of(row[2]);
-    JobRequest& request = job.request;
-    request.retries = number_of(row[3]);
-    request.timeout_seconds = number_of(row[4]);
-    request.settings = array_elements(row[5].value_or("{}"));
-    request.function = static_cast<EvalFunction>(number_of(row[6]));
-    RawArguments& arguments = request.arguments;
-    arguments.input_name = row[7];
-    arguments.parameters = row[8];
-    arguments.row_count = optional_number(row[9]);
-    arguments.group_columns = row[10];
-    arguments.order_columns = row[11];
-    arguments.times = optional_number(row[12]);
-    arguments.script_name = row[13];
-    arguments.script_owner = row[14];
-    arguments.environment = row[15];
-    request.needs_login = row[16] == "t";
-    request.source = row[17];
-    request.is_by_untrusted = row[18] == "t";
-    return job;
-}
 
 JobId parse_job_id(const std::string& text) {
     constexpr std::string_view kResult = "/result";
@@ -139,7 +80,7 @@ JobId parse_job_id(const std::string& text) {
     return job_id(lower);
 }
 
-JobId submit(const JobRequest& request) {
+JobId submit_job(const JobRequest& request) {
     if (!has_shared_state())
         throw Error(sqlstate::kNotInState, "jobs need oml_epe in \"shared_preload_libraries\"",
                     "Add it to the server's configuration and restart the server, or leave out "
@@ -187,7 +128,7 @@ bool delete_job(const JobId& id) {
     (void)find_job(id);
     stop_at_commit(id);
     if (!lock_soon(id)) {
-        postpone(id, "deleted", std::nullopt);
+        defer_change(id, "deleted", std::nullopt);
         return true;
     }
     return !execute_sql(kDeleteJob, {id.text}).empty();
@@ -201,7 +142,7 @@ bool cancel_job(const JobId& id) {
     if (has_ended) return false;
     stop_at_commit(id);
     if (!lock_soon(id)) {
-        postpone(id, "cancelled", error_text(error));
+        defer_change(id, "cancelled", error_text(error));
         return true;
     }
     return !execute_sql(kCancelJob, {id.text, error_text(error)}).empty();

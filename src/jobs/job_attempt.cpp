@@ -1,4 +1,6 @@
 // One attempt at a job in its worker, and its outcome.
+#include "jobs/job_attempt.h"
+
 #include <algorithm>
 #include <memory>
 #include <utility>
@@ -7,10 +9,10 @@
 #include "jobs/queues.h"
 #include "jobs/session_settings.h"
 #include "jobs/shared_state.h"
-#include "jobs/store.h"
-#include "jobs/transaction_internal.h"
-#include "jobs/worker_internal.h"
-#include "jobs/worker_process_internal.h"
+#include "jobs/worker_process.h"
+#include "jobs/worker_slots.h"
+#include "jobs/worker_store.h"
+#include "jobs/worker_transaction.h"
 #include "pg/backend/session.h"
 
 namespace epe::jobs {
@@ -63,48 +65,48 @@ Outcome outcome_of(const ClaimedJob& job, ErrorReport error) {
 
 /// Retries while another session's lock conflicts, until `may_wait` returns false.
 template <typename Attempt, typename MayWait>
-Recorded retry(Attempt attempt, MayWait may_wait) {
+Recorded retry_while_locked(Attempt attempt, MayWait may_wait) {
     while (true) {
         const Recorded recorded = attempt();
         if (recorded != Recorded::kLocked || !may_wait()) return recorded;
     }
 }
 
-/// The job's row is updated soon, or by a later look: the worker does not wait for its lock.
-void record(const ClaimedJob& job, const Outcome& outcome) {
+/// The job's row is updated soon, or by later maintenance: the worker does not wait for its lock.
+void record_failure(const ClaimedJob& job, const Outcome& outcome) {
     const std::uint32_t database = pg::current_database();
     const std::int64_t end = now_nanoseconds() + std::int64_t{kLockMilliseconds} * 1'000'000;
-    const Recorded recorded =
-        retry([&] { return in_own_transaction([&] { return record_outcome(job, outcome); }); },
-              [&] {
-                  (void)wait_for_latch(kNapMilliseconds);
-                  return now_nanoseconds() < end;
-              });
+    const Recorded recorded = retry_while_locked(
+        [&] { return in_own_transaction([&] { return record_outcome(job, outcome); }); },
+        [&] {
+            (void)wait_for_latch(kNapMilliseconds);
+            return now_nanoseconds() < end;
+        });
     if (recorded == Recorded::kYes && outcome.state == "queued") announce(database, job.owner, 1);
     if (recorded != Recorded::kLocked) return;
     (void)in_own_transaction([&] {
         defer_outcome(job, outcome);
         return true;
     });
-    want_look_later(database);
+    request_maintenance_later(database);
 }
 
 /// Marks the row as finished. While a session that has cancelled or deleted the job, and may still
 /// roll back, holds the row's lock, the transaction waits, unless the worker is needed elsewhere.
 /// False: the session has committed.
-bool finish(const ClaimedJob& job, bool is_trusted) {
+bool mark_finished(const ClaimedJob& job, bool is_trusted) {
     const Recorded recorded =
-        retry([&] { return finish_job(job, is_trusted, reported_progress()); },
-              [] {
-                  nap(kNapMilliseconds);
-                  return !is_needed();
-              });
+        retry_while_locked([&] { return finish_job(job, is_trusted, reported_progress()); },
+                           [] {
+                               nap(kNapMilliseconds);
+                               return !is_needed();
+                           });
     if (recorded == Recorded::kLocked) throw RowIsLocked();
     return recorded == Recorded::kYes;
 }
 
 /// Runs the job in one transaction.
-void attempt(const ClaimedJob& job, RunJob run) {
+void attempt_job(const ClaimedJob& job, RunJob run) {
     reported_progress() = JobProgress{};
     (void)in_job_transaction([&] {
         // A stop may have arrived since before the commit of the claim.
@@ -117,7 +119,8 @@ void attempt(const ClaimedJob& job, RunJob run) {
         const bool is_trusted = run(job, sink);
         settle_transaction();
         // False: it has been cancelled or deleted, and nothing of it may remain.
-        if (!finish(job, is_trusted)) throw Error(sqlstate::kQueryCanceled, "job was cancelled");
+        if (!mark_finished(job, is_trusted))
+            throw Error(sqlstate::kQueryCanceled, "job was cancelled");
         return true;
     });
 }
@@ -130,7 +133,7 @@ std::optional<Outcome> try_job(const ClaimedJob& job, RunJob run) {
     constexpr long kRetryMilliseconds = 200;
     for (int tries = kTries;; --tries) {
         try {
-            attempt(job, run);
+            attempt_job(job, run);
             return std::nullopt;
         } catch (const RowIsLocked&) {
             // Its writes are rolled back. If the session rolls back too, the job runs again.
@@ -156,7 +159,7 @@ bool run_job(const ClaimedJob& job, RunJob run) {
         outcome = try_job(job, run);
     }
     end_limits();
-    if (outcome) record(job, *outcome);
+    if (outcome) record_failure(job, *outcome);
     try {
         if (is_session_used())
             (void)in_job_transaction([] {

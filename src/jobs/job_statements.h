@@ -1,4 +1,4 @@
-// The statements of src/jobs/store*.cpp. They run with pg_catalog alone on the path.
+// The statements of session_store, worker_store and maintenance, run with pg_catalog alone on path.
 #pragma once
 
 namespace epe::jobs {
