@@ -24,7 +24,7 @@ import pytest
 from psycopg import sql
 
 ROOT = Path(__file__).resolve().parents[2]
-pytest_plugins = ("gateway_process",)
+pytest_plugins = ("gateway_process", "oml_places")
 
 
 def _load_with_server() -> ModuleType:

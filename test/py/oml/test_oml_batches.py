@@ -6,22 +6,16 @@ import contextlib
 import datetime
 import decimal
 import pickle
-import sys
 import uuid
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy
+import oml
 import pandas
 import psycopg
 import pytest
-
-ROOT = Path(__file__).resolve().parents[3]
-sys.path.insert(0, str(ROOT / "python"))
-
-import oml  # noqa: E402
-from oml import _batches, _client, _session  # noqa: E402
+from oml import _batches, _client, _session
 
 DAY = datetime.timedelta(days=1)
 

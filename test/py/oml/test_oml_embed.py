@@ -10,7 +10,6 @@ import gc
 import io
 import os
 import signal
-import sys
 import threading
 import time
 import warnings
@@ -23,7 +22,6 @@ import psycopg
 import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
-sys.path.insert(0, str(ROOT / "python"))
 
 pytest.importorskip("cloudpickle")
 
