@@ -21,6 +21,7 @@ import environments
 import optional_packages
 import psycopg
 import pytest
+from processes import EngineMonitor
 from psycopg import sql
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -182,6 +183,24 @@ def module_conn(
     """One connection for all tests of a module: starting Python for each would cost too much."""
     with server.connect(database, **engine_place.options()) as connection:
         yield connection
+
+
+@pytest.fixture(scope="module")
+def observer(module_conn: psycopg.Connection[Any]) -> psycopg.Connection[Any]:
+    """The session that watches and stops the other ones; the same as `module_conn`."""
+    return module_conn
+
+
+@pytest.fixture(scope="module")
+def monitor(observer: psycopg.Connection[Any]) -> EngineMonitor:
+    """The engines of all sessions, seen by the observer and in /proc."""
+    return EngineMonitor(observer)
+
+
+@pytest.fixture(scope="module")
+def empty_footprint(monitor: EngineMonitor) -> dict[str, Any]:
+    """The footprint when no session but the observer's has engines."""
+    return monitor.empty_footprint()
 
 
 @pytest.fixture
