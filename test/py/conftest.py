@@ -149,10 +149,17 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture(scope="module")
-def engine_place(request: pytest.FixtureRequest) -> engine_kinds.Place:
-    """Where the scripts of the test run."""
+def engine_place(
+    request: pytest.FixtureRequest, server: Server, database: str
+) -> Iterator[engine_kinds.Place]:
+    """Where the scripts of the test run; skipped if the server does not have the environment."""
     chosen: engine_kinds.Place = getattr(request, "param", engine_kinds.USUAL)
-    return chosen
+    if not chosen.environment:
+        yield chosen
+        return
+    environments.require(chosen.environment)
+    with server.connect(database) as admin, engine_kinds.functions_of(admin, chosen):
+        yield chosen
 
 
 @pytest.fixture

@@ -153,11 +153,13 @@ def grade_rows() -> list[list[Any]]:
 
 
 @pytest.fixture(scope="module")
-def cases(module_conn: Connection[Any]) -> Iterator[Connection[Any]]:
+def cases(
+    module_conn: Connection[Any], engine_place: engine_kinds.Place
+) -> Iterator[Connection[Any]]:
     """A connection in a schema of its own with IRIS, GRADE and the scripts."""
     module_conn.execute(f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE")
     module_conn.execute(f"CREATE SCHEMA {SCHEMA}")
-    module_conn.execute(f"SET search_path = {SCHEMA}, public")
+    module_conn.execute(f"SET search_path = {SCHEMA}, {engine_place.search_path}")
     module_conn.execute(
         'CREATE TABLE "IRIS" ("SEPAL_LENGTH" float8, "SEPAL_WIDTH" float8, "PETAL_LENGTH" float8,'
         ' "PETAL_WIDTH" float8, "SPECIES" text)'
