@@ -21,10 +21,11 @@ import environments
 import optional_packages
 import psycopg
 import pytest
+from processes import EngineMonitor
 from psycopg import sql
 
 ROOT = Path(__file__).resolve().parents[2]
-pytest_plugins = ("gateway_process",)
+pytest_plugins = ("gateway_process", "oml_places")
 
 
 def _load_with_server() -> ModuleType:
@@ -148,10 +149,17 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture(scope="module")
-def engine_place(request: pytest.FixtureRequest) -> engine_kinds.Place:
-    """Where the scripts of the test run."""
+def engine_place(
+    request: pytest.FixtureRequest, server: Server, database: str
+) -> Iterator[engine_kinds.Place]:
+    """Where the scripts of the test run; skipped if the server does not have the environment."""
     chosen: engine_kinds.Place = getattr(request, "param", engine_kinds.USUAL)
-    return chosen
+    if not chosen.environment:
+        yield chosen
+        return
+    environments.require(chosen.environment)
+    with server.connect(database) as admin, engine_kinds.functions_of(admin, chosen):
+        yield chosen
 
 
 @pytest.fixture
@@ -182,6 +190,24 @@ def module_conn(
     """One connection for all tests of a module: starting Python for each would cost too much."""
     with server.connect(database, **engine_place.options()) as connection:
         yield connection
+
+
+@pytest.fixture(scope="module")
+def observer(module_conn: psycopg.Connection[Any]) -> psycopg.Connection[Any]:
+    """The session that watches and stops the other ones; the same as `module_conn`."""
+    return module_conn
+
+
+@pytest.fixture(scope="module")
+def monitor(observer: psycopg.Connection[Any]) -> EngineMonitor:
+    """The engines of all sessions, seen by the observer and in /proc."""
+    return EngineMonitor(observer)
+
+
+@pytest.fixture(scope="module")
+def empty_footprint(monitor: EngineMonitor) -> dict[str, Any]:
+    """The footprint when no session but the observer's has engines."""
+    return monitor.empty_footprint()
 
 
 @pytest.fixture

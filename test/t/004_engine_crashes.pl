@@ -181,9 +181,5 @@ for my $way ('backend killed', 'fast', 'postmaster killed')
 	is($node->safe_psql('postgres', $call), '5', "$way: scripts run");
 	ok(wait_for('no folder', sub { !engine_folders($node) }), 'no folder is left');
 }
-unlike(
-	slurp_file($node->logfile),
-	qr/was terminated by signal (?!9:)|PANIC|TRAP/,
-	'only the killed processes died');
-$node->stop;
+stop_and_check_log($node);
 done_testing();

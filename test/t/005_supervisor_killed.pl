@@ -262,9 +262,5 @@ $node->start;
 ok(wait_until_gone($tree), 'and ends when the next server starts');
 is($node->safe_psql('postgres', $call), '5', 'which runs scripts');
 ok(wait_for('no folder', sub { !engine_folders($node) }), 'no folder is left');
-$node->stop;
-unlike(
-	slurp_file($node->logfile),
-	qr/was terminated by signal (?!9:)|PANIC|TRAP/,
-	'only the killed processes died');
+stop_and_check_log($node);
 done_testing();

@@ -10,7 +10,8 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $node = PostgreSQL::Test::Cluster->new('main');
+# Named so that tools/check expects processes of it to be killed.
+my $node = PostgreSQL::Test::Cluster->new('killed');
 $node->init(allows_streaming => 1);
 $node->append_conf(
 	'postgresql.conf', q{
@@ -340,12 +341,5 @@ CREATE DATABASE bare;
 		'with their results');
 }
 
-# The deaths that we have caused are not for the harness to complain of.
-$node->stop;
-my $log = slurp_file($node->logfile);
-$log =~ s/was terminated by signal 9/was killed by the test/g;
-open my $file, '>', $node->logfile or die;
-print $file $log;
-close $file;
-unlike($log, qr/was terminated by signal|PANIC|TRAP/, 'no other process died');
+stop_and_check_log($node);
 done_testing();

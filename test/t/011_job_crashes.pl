@@ -2,6 +2,10 @@
 use strict;
 use warnings;
 
+use FindBin;
+use lib $FindBin::RealBin;
+
+use Engines;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -11,7 +15,8 @@ my $seed = $ENV{EPE_SEED} || time;
 srand($seed);
 note("EPE_SEED=$seed");
 
-my $node = PostgreSQL::Test::Cluster->new('main');
+# Named so that tools/check expects processes of it to be killed.
+my $node = PostgreSQL::Test::Cluster->new('killed');
 $node->init;
 $node->append_conf(
 	'postgresql.conf', q{
@@ -110,11 +115,5 @@ SELECT count(*) FROM pyqsys.jobs WHERE state = 'failed' AND error[1] NOT IN ('57
 note($node->safe_psql('postgres',
 	q{SELECT state, error[2], attempts, count(*) FROM pyqsys.jobs GROUP BY 1, 2, 3 ORDER BY 1, 2, 3}));
 
-$node->stop;
-my $log = slurp_file($node->logfile);
-$log =~ s/was terminated by signal 9/was killed by the test/g;
-open my $file, '>', $node->logfile or die;
-print $file $log;
-close $file;
-unlike($log, qr/was terminated by signal|PANIC|TRAP/, 'no other process died');
+stop_and_check_log($node);
 done_testing();

@@ -3,6 +3,10 @@
 use strict;
 use warnings;
 
+use FindBin;
+use lib $FindBin::RealBin;
+
+use Engines;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -349,6 +353,5 @@ sub running
 	await_all();
 }
 
-$node->stop;
-unlike(slurp_file($node->logfile), qr/was terminated by signal|PANIC|TRAP/, 'no process died');
+stop_and_check_log($node);
 done_testing();

@@ -3,6 +3,10 @@
 use strict;
 use warnings;
 
+use FindBin;
+use lib $FindBin::RealBin;
+
+use Engines;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -304,6 +308,5 @@ is(at_once('pyq_cancel_job', $node->safe_psql('postgres',
 	'f', 'a finished job is not cancelled');
 
 $lock_session->quit;
-$node->stop;
-unlike(slurp_file($node->logfile), qr/was terminated by signal|PANIC|TRAP/, 'no process died');
+stop_and_check_log($node);
 done_testing();

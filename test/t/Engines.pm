@@ -11,7 +11,8 @@ use Time::HiRes qw(usleep);
 
 our @EXPORT =
   qw(processes tree_of engine_tree named alive wait_for wait_until_gone start_session wait_until_reached
-  store_hangs engine_folders postmaster_pid kill_process wait_for_connections);
+  store_hangs engine_folders postmaster_pid kill_process wait_for_connections
+  stop_and_check_log);
 
 # Waits until the server accepts connections; false if it does not. By pg_isready, which has no input:
 # IPC::Run, and with it the test, dies when a psql that cannot connect exits before it has read its.
@@ -152,6 +153,17 @@ sub postmaster_pid
 	my ($node) = @_;
 	my ($pid) = split /\n/, slurp_file($node->data_dir . '/postmaster.pid');
 	return $pid;
+}
+
+# Stops a server and checks that no process of it died by a signal; where the server is named "killed", by
+# no signal but SIGKILL, which the test sends. tools/check ignores those deaths in its log as well.
+sub stop_and_check_log
+{
+	my ($node) = @_;
+	my $signal = $node->name eq 'killed' ? qr/was terminated by signal (?!9:)/ : qr/was terminated by signal/;
+	$node->stop;
+	unlike(slurp_file($node->logfile), qr/$signal|PANIC|TRAP/, 'no other process died');
+	return;
 }
 
 sub engine_folders { my ($node) = @_; return glob $node->data_dir . '/pgsql_tmp_oml_epe/*/*'; }

@@ -29,16 +29,6 @@ CALL_PATIENT = "SELECT * FROM pyq_eval(NULL, NULL::int, 'patient')"
 CALL_FINE = "SELECT * FROM pyq_eval(NULL, NULL::int, 'fine')"
 
 
-@pytest.fixture(scope="module")
-def observer(module_conn: Connection[Any]) -> Connection[Any]:
-    return module_conn
-
-
-@pytest.fixture(scope="module")
-def monitor(observer: Connection[Any]) -> EngineMonitor:
-    return EngineMonitor(observer)
-
-
 @pytest.fixture
 def store(make_script: Any) -> Any:
     make_script("fine", "def fine(n=1):\n    return n\n")

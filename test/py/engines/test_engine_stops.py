@@ -206,22 +206,6 @@ def hang():
 
 
 @pytest.fixture(scope="module")
-def observer(module_conn: Connection[Any]) -> Connection[Any]:
-    return module_conn
-
-
-@pytest.fixture(scope="module")
-def monitor(observer: Connection[Any]) -> EngineMonitor:
-    return EngineMonitor(observer)
-
-
-@pytest.fixture(scope="module")
-def empty_footprint(monitor: EngineMonitor) -> dict[str, Any]:
-    """The footprint when no session but the observer's has engines."""
-    return monitor.empty_footprint()
-
-
-@pytest.fixture(scope="module")
 def latencies() -> Iterator[dict[str, list[float]]]:
     """Milliseconds from a stop to the end of its statement, by trigger; printed at the end."""
     taken: dict[str, list[float]] = {}

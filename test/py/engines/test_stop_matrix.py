@@ -12,7 +12,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from conftest import with_server
+from conftest import Server, with_server
 from processes import wait_for
 from psycopg import Connection
 from stop_cases import ENDS_SESSION, KINDS, TRIGGERS, Scene, fast_shutdown
@@ -32,12 +32,6 @@ def scene(server: Any, database: str, module_conn: Connection[Any]) -> Iterator[
     yield made
     for name in ("hang", "fine"):
         module_conn.execute("SELECT pyq_script_drop(%s, v_silent => true)", (name,))
-
-
-@pytest.fixture(scope="module")
-def empty_footprint(scene: Scene) -> dict[str, Any]:
-    """The footprint when no session but the observer's has engines."""
-    return scene.monitor.empty_footprint()
 
 
 def test_the_matrix_is_whole():
@@ -84,17 +78,7 @@ def test_fast_shutdown():
         f"max_connections = {MOST_ENGINES + 10}",
     ]
     with with_server.PrivateServer(settings) as private:
-        address = private.environment
-
-        def connect() -> Connection[Any]:
-            return psycopg.connect(
-                host=address["PGHOST"],
-                port=int(address["PGPORT"]),
-                user=address["PGUSER"],
-                dbname=address["PGDATABASE"],
-                autocommit=True,
-            )
-
+        connect = Server(private.environment).connect
         with connect() as admin:
             admin.execute("CREATE EXTENSION oml_epe")
         stopped = fast_shutdown(private, connect, list(KINDS))

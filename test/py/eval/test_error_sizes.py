@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import engine_kinds
@@ -12,6 +13,7 @@ import pytest
 from psycopg import Connection
 
 ENGINE_PLACES = engine_kinds.ENGINES
+ERRORS = Path(__file__).resolve().parents[3] / "src" / "py" / "runtime" / "errors.py"
 CALL = "SELECT * FROM pyq_eval(NULL, NULL, 'script') AS t(a text)"
 FRAME = re.compile(r'^  File "<oml_epe script .*>", line \d+, in \w+$')
 
@@ -219,6 +221,29 @@ def script():
     raise Own("own")
 """)
     assert (len(error.message_detail or ""), len(error.message_hint or "")) == (32768, 32768)
+
+
+LONG_TEXTS = """
+class Long(ValueError):
+    detail = "x" * 100_000
+
+def script():
+    raise Long("y" * 100_000)
+"""
+
+
+def test_python_and_the_library_cut_at_one_length(failure: Failure, conn: Connection[Any]) -> None:
+    """errors.py, which cuts messages, error.cpp, details, and function_call.cpp, all texts."""
+    found = re.search(r"^LONGEST_MESSAGE = (\d+)$", ERRORS.read_text(), re.MULTILINE)
+    assert found is not None
+    longest = int(found.group(1))
+    from_python = failure(LONG_TEXTS)
+    assert len(from_python.message_primary or "") == longest + len(" ...")
+    assert len(from_python.message_detail or "") == longest
+    with pytest.raises(psycopg.Error) as caught:
+        conn.execute("SELECT pyq_eval(NULL, repeat('z', 100000), 'script')")
+    from_library = caught.value.diag.message_primary or ""
+    assert len(from_library) == longest + len(" ...") and "zzz" in from_library
 
 
 def test_huge_source_lines_are_cut(failure: Failure) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 import pytest
 from background import Background
-from processes import PRELUDE, EngineMonitor, wait_for
+from processes import PRELUDE, wait_for
 from psycopg import Connection
 
 CALL = "SELECT count(*) FROM pyq_eval(NULL, NULL::int, 'imports')"
@@ -77,16 +77,6 @@ finally:
     sys.meta_path.remove(Endless)
 """,
 }
-
-
-@pytest.fixture(scope="module")
-def observer(module_conn: Connection[Any]) -> Connection[Any]:
-    return module_conn
-
-
-@pytest.fixture(scope="module")
-def monitor(observer: Connection[Any]) -> EngineMonitor:
-    return EngineMonitor(observer)
 
 
 @pytest.fixture

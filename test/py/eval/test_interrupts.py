@@ -238,12 +238,6 @@ ITERATOR_CALL = (
 
 
 @pytest.fixture(scope="module")
-def observer(module_conn: Connection[Any]) -> Connection[Any]:
-    """Watches and stops the other sessions."""
-    return module_conn
-
-
-@pytest.fixture(scope="module")
 def victim(server: Any, database: str) -> Iterator[Connection[Any]]:
     """The session that is cancelled again and again, and must stay in order."""
     with server.connect(database) as connection:

@@ -6,11 +6,9 @@ bench/flat.py makes 100 000, and prints the figures; its result is in bench/READ
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
-import psycopg
 import pytest
-from conftest import with_server
+from conftest import Server, with_server
 from mixed_calls import Mix
 
 WARM_UP_ROUNDS = 3
@@ -29,17 +27,7 @@ SLACK_KB = {
 def mix() -> Iterator[Mix]:
     """A mix on a server of its own: the supervisor also counts what other sessions have."""
     with with_server.PrivateServer(["shared_preload_libraries = 'oml_epe'"]) as private:
-        address = private.environment
-
-        def connect() -> psycopg.Connection[Any]:
-            return psycopg.connect(
-                host=address["PGHOST"],
-                port=int(address["PGPORT"]),
-                user=address["PGUSER"],
-                dbname=address["PGDATABASE"],
-                autocommit=True,
-            )
-
+        connect = Server(private.environment).connect
         with connect() as admin:
             admin.execute("CREATE EXTENSION oml_epe")
         made = Mix(connect)

@@ -93,10 +93,12 @@ def group(dat, keys):
 
 
 @pytest.fixture(scope="module")
-def results(module_conn: Connection[Any]) -> Iterator[Connection[Any]]:
+def results(
+    module_conn: Connection[Any], engine_place: engine_kinds.Place
+) -> Iterator[Connection[Any]]:
     """A connection with the scripts and a table of groups."""
     module_conn.execute(f"CREATE SCHEMA {SCHEMA}")
-    module_conn.execute(f"SET search_path = {SCHEMA}, public")
+    module_conn.execute(f"SET search_path = {SCHEMA}, {engine_place.search_path}")
     module_conn.execute("SET timezone = 'Asia/Tokyo'")
     for name, source in SCRIPTS.items():
         module_conn.execute("SELECT pyq_script_create(%s, %s)", (name, source))

@@ -19,10 +19,12 @@ ARROW_TYPES = ("pyarrow.Table", "polars.DataFrame")
 
 
 @pytest.fixture(scope="module")
-def types(module_conn: Connection[Any]) -> Iterator[Connection[Any]]:
+def types(
+    module_conn: Connection[Any], engine_place: engine_kinds.Place
+) -> Iterator[Connection[Any]]:
     """A connection to a schema with a table for each case, named like it."""
     module_conn.execute(f"CREATE SCHEMA {SCHEMA}")
-    module_conn.execute(f"SET search_path = {SCHEMA}, public")
+    module_conn.execute(f"SET search_path = {SCHEMA}, {engine_place.search_path}")
     module_conn.execute("SET timezone = 'America/St_Johns'")
     module_conn.execute(PREAMBLE)
     for case in CASES:

@@ -53,10 +53,12 @@ NULL = "NULL"
 
 
 @pytest.fixture(scope="module")
-def seen(module_conn: Connection[Any]) -> Iterator[Connection[Any]]:
+def seen(
+    module_conn: Connection[Any], engine_place: engine_kinds.Place
+) -> Iterator[Connection[Any]]:
     """A connection with the types and scripts."""
     module_conn.execute(f"CREATE SCHEMA {SCHEMA}")
-    module_conn.execute(f"SET search_path = {SCHEMA}, public")
+    module_conn.execute(f"SET search_path = {SCHEMA}, {engine_place.search_path}")
     module_conn.execute("SET timezone = 'Asia/Tokyo'")
     module_conn.execute(PREAMBLE)
     module_conn.execute("SELECT pyq_script_create('types_see', %s)", (SEE,))

@@ -19,7 +19,6 @@ import psycopg
 import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
-sys.path.insert(0, str(ROOT / "python"))
 
 import oml  # noqa: E402
 from oml._db import client as _client  # noqa: E402

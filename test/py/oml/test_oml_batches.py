@@ -6,24 +6,18 @@ import contextlib
 import datetime
 import decimal
 import pickle
-import sys
 import uuid
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy
+import oml
 import pandas
 import psycopg
 import pytest
-
-ROOT = Path(__file__).resolve().parents[3]
-sys.path.insert(0, str(ROOT / "python"))
-
-import oml  # noqa: E402
-from oml._db import client as _client  # noqa: E402
-from oml._db import connection as _session  # noqa: E402
-from oml._transfer import batch_reader as _batches  # noqa: E402
+from oml._db import client as _client
+from oml._db import connection as _session
+from oml._transfer import batch_reader as _batches
 
 DAY = datetime.timedelta(days=1)
 

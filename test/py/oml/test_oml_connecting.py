@@ -20,7 +20,6 @@ import pytest
 from psycopg import conninfo
 
 ROOT = Path(__file__).resolve().parents[3]
-sys.path.insert(0, str(ROOT / "python"))
 
 import oml  # noqa: E402
 from oml._db import connection as _session  # noqa: E402

@@ -10,7 +10,6 @@ import gc
 import io
 import os
 import signal
-import sys
 import threading
 import time
 import warnings
@@ -21,9 +20,9 @@ from typing import Any
 import pandas as pd
 import psycopg
 import pytest
+from worked_values import RANDOM_MEANS
 
 ROOT = Path(__file__).resolve().parents[3]
-sys.path.insert(0, str(ROOT / "python"))
 
 pytest.importorskip("cloudpickle")
 
@@ -65,21 +64,6 @@ def RandomRedDots2(num_dots_1, num_dots_2):
     plt.scatter(range(num_dots_2), np.random.rand(num_dots_2), c="r")
     return pd.DataFrame(d)
 """
-
-RANDOM_MEANS = [
-    7.203244934421581,
-    0.25926231827891333,
-    7.081478226181048,
-    5.4723224917572235,
-    8.707323061773764,
-    3.3197980530117723,
-    7.7991879224011464,
-    9.68540662820932,
-    5.018745921487388,
-    0.207519493594015,
-    0.19475241487624584,
-    7.400496965154048,
-]
 
 DBT_MODEL = """
 def main(action, client_identifier, clientinfo, module):

@@ -4,21 +4,15 @@ from __future__ import annotations
 
 import copy
 import pickle
-import sys
 from collections.abc import Iterator
 from html.parser import HTMLParser
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+import oml
 import pandas as pd
 import psycopg
 import pytest
-
-ROOT = Path(__file__).resolve().parents[3]
-sys.path.insert(0, str(ROOT / "python"))
-
-import oml  # noqa: E402
 
 EVIL = "<script>alert('&')</script>"
 DATA = pd.DataFrame(

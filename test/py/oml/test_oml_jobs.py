@@ -9,21 +9,17 @@ import threading
 import types
 import uuid
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
-ROOT = Path(__file__).resolve().parents[3]
-sys.path.insert(0, str(ROOT / "python"))
-
 pytest.importorskip("cloudpickle")
 
-import oml  # noqa: E402
-from oml._db import connection as _session  # noqa: E402
-from oml.embed import _job_display  # noqa: E402
+import oml
+from oml._db import connection as _session
+from oml.embed import _job_display
 
 SECONDS = 120.0
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"

@@ -1,7 +1,5 @@
 """runtime/figures.py in isolation: figures drawn by a script."""
 
-import importlib.util
-import pathlib
 import subprocess
 import sys
 
@@ -11,19 +9,12 @@ import pytest
 matplotlib.use("Agg")
 
 from matplotlib import pyplot
+from runtime_modules import RUNTIME, load
 
-ROOT = pathlib.Path(__file__).resolve().parents[3]
-PATH = ROOT / "src" / "py" / "runtime" / "figures.py"
-
-
-def load():
-    spec = importlib.util.spec_from_file_location("runtime_figures", PATH)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+PATH = RUNTIME / "figures.py"
 
 
-figures = load()
+figures = load("figures")
 
 
 @pytest.fixture(autouse=True)

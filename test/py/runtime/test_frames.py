@@ -1,15 +1,13 @@
 """runtime/inputs.py, standing alone: the types of a pandas frame's columns."""
 
-import importlib.util
-import pathlib
 import sys
 import types
 
 import numpy as np
 import pandas as pd
 import pytest
+import runtime_modules
 
-ROOT = pathlib.Path(__file__).resolve().parents[3]
 HAS_TEXTS = int(pd.__version__.split(".")[0]) >= 3
 TEXT = "str" if HAS_TEXTS else "object"
 
@@ -18,14 +16,10 @@ def load():
     """Import inputs.py, which takes its exception from the engine's package."""
     errors = types.ModuleType("_oml_epe_runtime.errors")
     errors.EpeError = Exception
-    path = ROOT / "src" / "py" / "runtime" / "inputs.py"
-    spec = importlib.util.spec_from_file_location("runtime_inputs", path)
-    module = importlib.util.module_from_spec(spec)
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(sys.modules, "_oml_epe_runtime", types.ModuleType("_oml_epe_runtime"))
         patch.setitem(sys.modules, "_oml_epe_runtime.errors", errors)
-        spec.loader.exec_module(module)
-    return module
+        return runtime_modules.load("inputs")
 
 
 inputs = load()

@@ -4,10 +4,8 @@ import base64
 import datetime as dt
 import decimal
 import enum
-import importlib.util
 import json
 import math
-import pathlib
 import uuid
 import xml.etree.ElementTree as ElementTree
 from collections import OrderedDict, namedtuple
@@ -17,20 +15,10 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from runtime_modules import load
 
 # Machines that build many things at once are slow now and then.
 properties = settings(deadline=None, max_examples=50)
-
-ROOT = pathlib.Path(__file__).resolve().parents[3]
-
-
-def load(name):
-    path = ROOT / "src" / "py" / "runtime" / f"{name}.py"
-    spec = importlib.util.spec_from_file_location(f"runtime_{name}", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
 
 render = load("render")
 RenderError = render.RenderError

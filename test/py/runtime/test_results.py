@@ -2,8 +2,6 @@
 
 import datetime as dt
 import decimal
-import importlib.util
-import pathlib
 from collections import namedtuple
 
 import numpy as np
@@ -11,20 +9,10 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from runtime_modules import load
 
 # Machines that build many things at once are slow now and then.
 properties = settings(deadline=None, max_examples=50)
-
-ROOT = pathlib.Path(__file__).resolve().parents[3]
-
-
-def load(name):
-    path = ROOT / "src" / "py" / "runtime" / f"{name}.py"
-    spec = importlib.util.spec_from_file_location(f"runtime_{name}", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
 
 results = load("results")
 ResultError = results.ResultError

@@ -1,22 +1,20 @@
 """Where the scripts of a test run: the kind of engine, and the environment.
 
-A module of tests that should hold in several places names them, `ENGINE_PLACES = places.ALL`, and
+A module of tests that should hold in several places names them: `ENGINE_PLACES = engine_kinds.ALL`.
 conftest.py runs its tests in each. Without that they run in the backend, or, to see what differs in
 engine processes, where EPE_TEST_ENGINE says: EPE_TEST_ENGINE=process tools/check pytest.
 """
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
-import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-import environments
 import optional_packages
 import psycopg
-from psycopg import sql
 
 
 class Place(NamedTuple):
@@ -29,14 +27,20 @@ class Place(NamedTuple):
         return self.environment or self.engine
 
     def options(self) -> dict[str, Any]:
-        """Return arguments of psycopg.connect() with which all calls are made here.
-
-        The test is skipped when the server does not have the environment.
-        """
+        """Return arguments of psycopg.connect() with which all calls are made here."""
         if not self.environment:
             return {"options": f"-c oml_epe.engine={self.engine}"}
-        environments.require(self.environment)
-        return {"cursor_factory": _cursor_of(self.environment)}
+        return {"options": f"-c search_path={self.search_path}"}
+
+    @property
+    def search_path(self) -> str:
+        """What a search_path must end with, so that calls are made here."""
+        return f"{self.schema},public" if self.environment else "public"
+
+    @property
+    def schema(self) -> str:
+        """Schema of functions that call scripts in the environment (functions_of())."""
+        return f"in_{self.environment}"
 
     def major_version(self, package: str) -> int:
         """Return the first number of the version of pandas or numpy that scripts have here."""
@@ -59,32 +63,34 @@ ENGINES = (BACKEND, PROCESS)
 USUAL = Place(os.environ.get("EPE_TEST_ENGINE", "backend"))
 
 
-def _cursor_of(environment: str) -> type[psycopg.Cursor[Any]]:
-    class CursorInEnvironment(psycopg.Cursor[Any]):
-        def execute(self, query: Any, *arguments: Any, **options: Any) -> Any:
-            text = query.as_string(self) if isinstance(query, sql.Composable) else query
-            return super().execute(name_environment(text, environment), *arguments, **options)
-
-    return CursorInEnvironment
+_FUNCTIONS = """
+SELECT pg_get_functiondef(oid) FROM pg_proc
+WHERE 'env_name' = ANY (proargnames) AND pronamespace = 'public'::regnamespace
+"""
+_COPIES = "SELECT oid::regprocedure::text FROM pg_proc WHERE pronamespace = %s::regnamespace"
 
 
-_TOKENS = re.compile(r"""'[^']*'|"[^"]*"|\bpyq_(?:\w+_)?eval\(|[()]""")
+@contextlib.contextmanager
+def functions_of(connection: psycopg.Connection[Any], place: Place) -> Iterator[None]:
+    """Make the functions that take env_name once more, in a schema, with the place's as default.
 
-
-def name_environment(query: str, environment: str) -> str:
-    """Return the query with `env_name` passed to every call of a script in it."""
-    return "".join(_pieces(query, f", env_name => '{environment}')"))
-
-
-def _pieces(query: str, ending: str) -> Iterator[str]:
-    is_call: list[bool] = []  # of the parentheses that are open
-    done = 0
-    for token in _TOKENS.finditer(query):
-        text = token.group()
-        if text.endswith("("):
-            is_call.append(text != "(")
-        elif text == ")" and is_call.pop():
-            yield query[done : token.start()]
-            yield ending
-            done = token.end()
-    yield query[done:]
+    Calls of a connection with the schema in its search_path run in the environment. As members
+    of the extension they know its row types.
+    """
+    definitions = [row[0] for row in connection.execute(_FUNCTIONS)]
+    default = f"env_name text DEFAULT '{place.environment}'"
+    connection.execute(f"CREATE SCHEMA {place.schema}")
+    connection.execute(f"GRANT USAGE ON SCHEMA {place.schema} TO PUBLIC")
+    for definition in definitions:
+        made = definition.replace("FUNCTION public.", f"FUNCTION {place.schema}.", 1)
+        made = made.replace("env_name text DEFAULT NULL::text", default)
+        assert place.schema in made and default in made, made
+        connection.execute(made)
+    copies = [row[0] for row in connection.execute(_COPIES, (place.schema,))]
+    assert len(copies) == len(definitions) > 0
+    for copy in copies:
+        connection.execute(f"ALTER EXTENSION oml_epe ADD FUNCTION {copy}")
+    yield
+    for copy in copies:
+        connection.execute(f"ALTER EXTENSION oml_epe DROP FUNCTION {copy}")
+    connection.execute(f"DROP SCHEMA {place.schema} CASCADE")

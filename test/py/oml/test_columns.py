@@ -1,19 +1,22 @@
-"""Further bodies for test_oml_proxies: methods of columns of each class.
+"""Methods of columns of each class, in each place.
 
-The oracles are pandas, numpy and Python. As scripts they are joined with oml_bodies,
-hence the one import.
+The oracles are pandas, numpy and Python.
 """
 
 from __future__ import annotations
 
+import datetime
+import math
+import re
 from typing import Any
 
-from oml_bodies import execute, fails
+import numpy
+import oml
+import pandas
+from proxy_checks import execute, fails
 
 
-def classes_frame(pandas: Any) -> Any:
-    import datetime
-
+def classes_frame() -> Any:
     return pandas.DataFrame(
         {
             "Integer": [3, 1, 2, 1],
@@ -43,10 +46,8 @@ def classes_frame(pandas: Any) -> Any:
     )
 
 
-def every_class(pandas: Any) -> None:
-    import oml
-
-    proxy = oml.push(classes_frame(pandas))
+def test_every_class(place: str) -> None:
+    proxy = oml.push(classes_frame())
     for name in proxy.columns:
         column = proxy[name]
         kind = getattr(oml, name)
@@ -105,10 +106,8 @@ def every_class(pandas: Any) -> None:
     assert sorted(both["Integer"].pull()) == [0.5, 1.0, 1.0, 2.0, 3.0]
 
 
-def filling(pandas: Any) -> None:
-    import oml
-
-    frame = classes_frame(pandas)
+def test_filling(place: str) -> None:
+    frame = classes_frame()
     proxy = oml.push(frame)
     filled = proxy.fillna(0)
     assert filled["Float"].pull() == [0.5, 0.0, -1.5, 0.5] and None in filled["String"]
@@ -127,11 +126,7 @@ def filling(pandas: Any) -> None:
     fails(TypeError, proxy.fillna, {"Float": "x"})
 
 
-def texts(pandas: Any) -> None:
-    import re
-
-    import oml
-
+def test_texts(place: str) -> None:
     values = [
         "paper_towel", "ground_pork", "tofu", "eggs", "pork_loin", "whole_milk", "egg_custard", "",
         None, "Häßlich é€🙂é", "a%b_c\\d", "line one\nline two\nLINE", "it's 'quoted'", "aaa",
@@ -186,12 +181,7 @@ def texts(pandas: Any) -> None:
     assert fails(oml.DatabaseError, column.count_pattern("(").pull).sqlstate == "2201B"
 
 
-def functions_of_numbers(pandas: Any) -> None:
-    import math
-
-    import numpy
-    import oml
-
+def test_functions_of_numbers(place: str) -> None:
     frame = pandas.DataFrame({"f": [1.19, 7.25, -3.96, 0.0, None], "i": [1, -8, 27, 0, 100]})
     proxy = oml.push(frame)
     with numpy.errstate(all="ignore"):
@@ -236,10 +226,7 @@ def functions_of_numbers(pandas: Any) -> None:
     fails(AttributeError, lambda: oml.push(["x"]).exp())
 
 
-def cutting(pandas: Any) -> None:
-    import numpy
-    import oml
-
+def test_cutting(place: str) -> None:
     recorded = oml.push(pandas.DataFrame({"INCOME": [37107.0, 65871, 68747, 59354, 84801, 111605]}))
     binned = recorded["INCOME"].cut(bins=10)
     assert isinstance(binned, oml.String) and binned.columns == ["Bin(INCOME)"]
@@ -288,12 +275,8 @@ def cutting(pandas: Any) -> None:
     fails(ValueError, proxy[proxy["i"] > 99]["f"].cut, 3)
 
 
-def parts_of_times(pandas: Any) -> None:
-    import datetime
-
-    import oml
-
-    frame = classes_frame(pandas)
+def test_parts_of_times(place: str) -> None:
+    frame = classes_frame()
     proxy = oml.push(frame)
     for zone in ("UTC", "Asia/Kathmandu", "America/New_York"):
         execute(f"SET timezone TO '{zone}'")
@@ -365,10 +348,8 @@ def parts_of_times(pandas: Any) -> None:
         fails(TypeError, wrong)
 
 
-def parts_of_spans(pandas: Any) -> None:
-    import oml
-
-    frame = classes_frame(pandas)
+def test_parts_of_spans(place: str) -> None:
+    frame = classes_frame()
     column = oml.push(frame)["Timedelta"]
     spans: list[Any] = [None if pandas.isna(v) else v.to_pytimedelta() for v in frame["Timedelta"]]
     seconds = column.total_seconds()
@@ -387,9 +368,7 @@ def parts_of_spans(pandas: Any) -> None:
 # -------------------------------------------------------------------------------------- graphics
 
 
-def graphics_frame(pandas: Any) -> Any:
-    import numpy
-
+def graphics_frame() -> Any:
     random = numpy.random.default_rng(21)
     frame = pandas.DataFrame(
         {
@@ -402,15 +381,13 @@ def graphics_frame(pandas: Any) -> Any:
     return frame
 
 
-def histograms(pandas: Any) -> None:
+def test_histograms(place: str) -> None:
     import matplotlib
-    import numpy
-    import oml
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as pyplot
 
-    frame = graphics_frame(pandas)
+    frame = graphics_frame()
     proxy = oml.push(frame)
     for column in ("a", "b", "n"):
         local = frame[column].dropna().to_numpy()
@@ -444,15 +421,13 @@ def histograms(pandas: Any) -> None:
     pyplot.close("all")
 
 
-def box_plots(pandas: Any) -> None:
+def test_box_plots(place: str) -> None:
     import matplotlib
-    import numpy
-    import oml
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as pyplot
 
-    frame = graphics_frame(pandas)
+    frame = graphics_frame()
     proxy = oml.push(frame)
     columns = list(frame.columns)
     local = [frame[name].dropna().to_numpy() for name in columns]

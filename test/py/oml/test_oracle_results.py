@@ -1,16 +1,20 @@
-"""Further bodies for test_oml_proxies: results that Oracle's published notebooks show.
-
-As a script they are joined with oml_bodies into one text, hence the one import.
-"""
+"""Results that Oracle's published notebooks show, in each place."""
 
 from __future__ import annotations
 
+import datetime
+import decimal
+import gc
+from collections import OrderedDict
 from typing import Any
 
-from oml_bodies import fails
+import numpy
+import oml
+import pandas
+from proxy_checks import fails
 
 
-def hands_frame(pandas: Any) -> Any:
+def hands_frame() -> Any:
     return pandas.DataFrame(
         {
             "GENDER": ["M", "M", "F", "M", "F", "M", "F", "F", None, "F", "M", "F"],
@@ -29,11 +33,7 @@ def rows_of(proxy: Any) -> list[Any]:
     ]
 
 
-def names_that_are_made(pandas: Any) -> None:
-    from collections import OrderedDict
-
-    import oml
-
+def test_names_that_are_made(place: str) -> None:
     local = {"id": [1, 2], "val": ["a", "b"], "ch": ["p", "q"], "num": [4, 6.5]}
     proxy = oml.push(pandas.DataFrame(local))
     x, y = proxy[["id", "val"]], proxy[["num", "ch"]]
@@ -71,10 +71,8 @@ def names_that_are_made(pandas: Any) -> None:
     assert proxy.columns == list(local)
 
 
-def tables_as_recorded(pandas: Any) -> None:
-    import oml
-
-    proxy = oml.push(hands_frame(pandas))
+def test_tables_as_recorded(place: str) -> None:
+    proxy = oml.push(hands_frame())
     counts = proxy.crosstab("GENDER", "HAND")
     assert sorted(rows_of(counts), key=str) == sorted(
         [
@@ -124,10 +122,7 @@ def tables_as_recorded(pandas: Any) -> None:
     assert rows_of(median) == [("F", 38.55), ("M", 30.4), (None, 46.4)]
 
 
-def tables_as_pandas_has_them(pandas: Any) -> None:
-    import numpy
-    import oml
-
+def test_tables_as_pandas_has_them(place: str) -> None:
     random = numpy.random.default_rng(11)
     frame = pandas.DataFrame(
         {
@@ -206,10 +201,8 @@ def tables_as_pandas_has_them(pandas: Any) -> None:
     fails(TypeError, proxy.crosstab, "a", values="b", aggfunc="mean")
 
 
-def one_hot_encoding(pandas: Any) -> None:
+def test_one_hot_encoding(place: str) -> None:
     """The way of Oracle's notebook on it."""
-    import oml
-
     proxy = oml.push(
         pandas.DataFrame({"ID": ["c1", "c2", "c3"], "CITY": ["NY", "CA", None], "SEX": list("MFM")})
     )
@@ -231,11 +224,7 @@ def one_hot_encoding(pandas: Any) -> None:
     ]
 
 
-def summaries_as_recorded(pandas: Any) -> None:
-    import datetime
-
-    import oml
-
+def test_summaries_as_recorded(place: str) -> None:
     proxy = oml.push(
         pandas.DataFrame(
             {
@@ -293,10 +282,7 @@ def summaries_as_recorded(pandas: Any) -> None:
     fails(ValueError, proxy.describe, include=[oml.Timezone])
 
 
-def correlations(pandas: Any) -> None:
-    import numpy
-    import oml
-
+def test_correlations(place: str) -> None:
     nan = float("nan")
     small = oml.push(pandas.DataFrame({"A": [0, 1, 1.5, 3], "B": [0, None, 4, 6]}), oranumber=False)
     recorded = small.corr()
@@ -344,9 +330,7 @@ def correlations(pandas: Any) -> None:
     assert proxy[["text"]].corr().shape == (0, 0)
 
 
-def duplicates_and_missing_values(pandas: Any) -> None:
-    import oml
-
+def test_duplicates_and_missing_values(place: str) -> None:
     nan = float("nan")
     frame = pandas.DataFrame(
         {
@@ -382,11 +366,7 @@ def duplicates_and_missing_values(pandas: Any) -> None:
     assert len(some.dropna(subset=["numeric"])) == 5
 
 
-def membership_in_columns(pandas: Any) -> None:
-    import gc
-
-    import oml
-
+def test_membership_in_columns(place: str) -> None:
     proxy = oml.push(pandas.DataFrame({"k": [1, 2, 3, 4], "f": [0.5, None, 2.0, float("nan")]}))
     other = oml.push(pandas.DataFrame({"x": [2.0, 4.0, 4.0, 0.5], "y": [None, "b", "c", "d"]}))
     assert proxy["k"].isin(other["x"]).pull() == [False, True, False, True]
@@ -403,10 +383,8 @@ def membership_in_columns(pandas: Any) -> None:
     assert wide.describe().shape == (8, 300) and wide.describe().loc["max", "c299"] == 299.0
 
 
-def replacing_by_other_sorts(pandas: Any) -> None:
-    import oml
-
-    frame = hands_frame(pandas).assign(flag=[True, False, None] * 4, n=range(12))
+def test_replacing_by_other_sorts(place: str) -> None:
+    frame = hands_frame().assign(flag=[True, False, None] * 4, n=range(12))
     proxy = oml.push(frame)
     coded = proxy.replace(old=["M"], new=[1.0], default=0.0, columns=["GENDER"])
     assert isinstance(coded["GENDER"], oml.Float) and coded["GENDER"].sum() == 5
@@ -432,12 +410,7 @@ def replacing_by_other_sorts(pandas: Any) -> None:
     fails(TypeError, proxy.replace, ["M"], [1.0], default="x")
 
 
-def casts(pandas: Any) -> None:
-    import datetime
-    import decimal
-
-    import oml
-
+def test_casts(place: str) -> None:
     frame = pandas.DataFrame(
         {
             "s": ["1", "-2.75", None],

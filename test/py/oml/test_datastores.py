@@ -1,26 +1,21 @@
-"""Datastores and the script repository by package `oml`: the same in an engine and on a client.
-
-Run by test_datastore. The whole text is also stored as a script, whose last function runs the one
-that is named.
-"""
+"""Datastores and the script repository by package `oml`, in each place."""
 
 from __future__ import annotations
 
+import datetime
+import pathlib
+import tempfile
+import threading
+import warnings
 from typing import Any
 
-
-def fails(kind: Any, function: Any, *arguments: Any, **keywords: Any) -> Any:
-    try:
-        function(*arguments, **keywords)
-    except kind as error:
-        return error
-    raise AssertionError(f"no {kind}")
+import numpy
+import oml
+import pandas
+from proxy_checks import fails
 
 
 def flowers(rows: int = 150) -> Any:
-    import numpy
-    import pandas
-
     return pandas.DataFrame(
         {
             "SEPAL_LENGTH": numpy.linspace(4.0, 8.0, rows),
@@ -33,10 +28,8 @@ def flowers(rows: int = 150) -> Any:
 # --------------------------------------------------------------------------------- datastores
 
 
-def round_trip() -> None:
+def test_round_trip(place: str) -> None:
     """Worked case 14."""
-    import oml
-    import pandas
     from sklearn.linear_model import LinearRegression
 
     frame = flowers()
@@ -75,9 +68,7 @@ def round_trip() -> None:
     assert listed["date"].dtype.kind == "M"
 
 
-def measures() -> None:
-    import numpy
-    import oml
+def test_measures(place: str) -> None:
     from sklearn.linear_model import LinearRegression
     from sklearn.utils import Bunch
 
@@ -104,12 +95,8 @@ def measures() -> None:
     assert loaded["none"] is None
 
 
-def modes() -> None:
+def test_modes(place: str) -> None:
     """Worked case 17: errors and replacements of save."""
-    import threading
-
-    import oml
-
     oml.ds.save({"a": 1, "b": 2}, "store", description="first")
     error = fails(oml.DatabaseError, oml.ds.save, {"c": 3}, "store")
     assert error.sqlstate == "42710", error.sqlstate
@@ -135,9 +122,7 @@ def modes() -> None:
     assert "bad" not in oml.ds.dir()["datastore_name"].tolist()
 
 
-def loading() -> None:
-    import oml
-
+def test_loading(place: str) -> None:
     oml.ds.save({"a": 1, "b": 2, "c": 3}, "store")
     fails(ValueError, oml.ds.load, "")
     fails(ValueError, oml.ds.load, "missing")
@@ -156,10 +141,8 @@ def loading() -> None:
     assert oml.ds.dir(odd)["description"].tolist() == [odd]
 
 
-def listing() -> None:
+def test_listing(place: str) -> None:
     """Worked case 16."""
-    import oml
-
     for name, grantable in (("ds_pymodel", True), ("ds_pydata", None), ("Other", False)):
         oml.ds.save({"a": 1}, name, grantable=grantable)
 
@@ -194,9 +177,8 @@ def listing() -> None:
     fails(ValueError, oml.grant, "ds_pymodel", typ="table")
 
 
-def deleting() -> None:
+def test_deleting(place: str) -> None:
     """Worked case 17: delete."""
-    import oml
 
     def fill(*names: str) -> None:
         for name in names:
@@ -233,12 +215,8 @@ def deleting() -> None:
     assert contents() == {"three": ["b"]}
 
 
-def pieces() -> None:
+def test_pieces(place: str) -> None:
     """Objects larger than a piece, in parts of all sizes."""
-    import numpy
-    import oml
-    import oml.ds
-
     random = numpy.random.default_rng(1)
     objects = {
         "arrays": [random.random(n) for n in (0, 1, 9000, 20000, 7)],
@@ -275,13 +253,8 @@ def pieces() -> None:
     assert plain["size"].sum() > 1000000
 
 
-def pushed_proxy() -> None:
+def test_pushed_proxy(place: str) -> None:
     """A proxy of a temporary table takes its rows along."""
-    import datetime
-
-    import oml
-    import pandas
-
     frame = pandas.DataFrame(
         {"n": [1, 2, None], "t": ["a", None, "c"], "d": [datetime.date(2024, 1, 2)] * 3}
     )
@@ -301,10 +274,8 @@ def add(a: int, b: int = 1) -> int:
     return a + b
 
 
-def scripts() -> None:
+def test_scripts(place: str) -> None:
     """Worked cases 1, 11 and 12."""
-    import oml
-
     text = "\nimport math\n\ndef build(r):\n    return math.pi * r\n"
     oml.script.create("TEST", func="def func():return 1 + 1", overwrite=True)
     assert oml.script.load("TEST")() == 2
@@ -352,12 +323,8 @@ def scripts() -> None:
     oml.script.drop("b-global", is_global=True)
 
 
-def script_grants() -> None:
+def test_script_grants(place: str) -> None:
     """Worked case 13."""
-    import warnings
-
-    import oml
-
     oml.script.create("granted", func="def f(): return 1")
     oml.grant(name="granted", typ="pyqscript")
     shown = oml.script.dir(sctype="grant")
@@ -376,12 +343,7 @@ def script_grants() -> None:
     oml.script.drop("granted")
 
 
-def script_files() -> None:
-    import pathlib
-    import tempfile
-
-    import oml
-
+def test_script_files(place: str) -> None:
     first = "def one(x):\n    # comment\n    return x + 1"
     second = "import math\n\ndef two(x):\n    return math.floor(x)\n"
     oml.script.create("file one", func=first, description='it\'s "first"')
@@ -409,8 +371,3 @@ def script_files() -> None:
         fails(ValueError, oml.import_script, "scripts.txt")
     for name in ("file one", "file two", "from_file", "other"):
         oml.script.drop(name)
-
-
-def run(name: str) -> str:
-    globals()[name]()
-    return "done"

@@ -1,19 +1,18 @@
-"""Further bodies for test_oml_proxies: aggregates, replace, round and pivots of proxies.
-
-The oracle is pandas. As scripts they are joined with oml_bodies,
-hence the one import.
-"""
+"""Aggregates, replace, round and pivots of proxies, in each place; the oracle is pandas."""
 
 from __future__ import annotations
 
+import decimal
+from fractions import Fraction
 from typing import Any
 
-from oml_bodies import compare, execute, fails
+import numpy
+import oml
+import pandas
+from proxy_checks import compare, execute, fails
 
 
-def numbers_frame(pandas: Any) -> Any:
-    import numpy
-
+def numbers_frame() -> Any:
     random = numpy.random.default_rng(5)
     frame = pandas.DataFrame(
         {
@@ -36,8 +35,6 @@ def numbers_frame(pandas: Any) -> Any:
 
 def population_shape(values: Any, name: str, skipna: bool) -> float:
     """The third or fourth moment about the mean, of a population: by its definition, exactly."""
-    from fractions import Fraction
-
     present = [Fraction(float(value)) for value in values.dropna()]
     if not present or (len(present) < len(values) and not skipna):
         return float("nan")
@@ -50,10 +47,8 @@ def population_shape(values: Any, name: str, skipna: bool) -> float:
     return float(third) / float(second) ** 1.5 if name == "skew" else float(fourth / second**2 - 3)
 
 
-def shapes(pandas: Any) -> None:
-    import oml
-
-    frame = numbers_frame(pandas)
+def test_shapes(place: str) -> None:
+    frame = numbers_frame()
     types = {"empty": "float8"}
     proxy = oml.push(frame, dbtypes=types)
     numeric = frame.drop(columns=["text", "flag"])
@@ -86,10 +81,8 @@ def shapes(pandas: Any) -> None:
 # ------------------------------------------------------------------------------------ running sums
 
 
-def running_sums(pandas: Any) -> None:
-    import oml
-
-    frame = numbers_frame(pandas)
+def test_running_sums(place: str) -> None:
+    frame = numbers_frame()
     proxy = oml.push(frame.drop(columns="empty"))
     wanted_columns = ["ID", 'a"b', "large", "whole", "same", "flag", "holes"]
     for by, ascending, position in (
@@ -129,11 +122,8 @@ def running_sums(pandas: Any) -> None:
 # ---------------------------------------------------------------------------------- matrix products
 
 
-def products(pandas: Any) -> None:
-    import numpy
-    import oml
-
-    frame = numbers_frame(pandas).drop(columns=["text", "flag", "empty"])
+def test_products(place: str) -> None:
+    frame = numbers_frame().drop(columns=["text", "flag", "empty"])
     proxy = oml.push(frame)
     filled = frame.fillna(0)
     pandas.testing.assert_frame_equal(proxy.t_dot(), filled.T.dot(filled), check_dtype=False)
@@ -157,7 +147,7 @@ def products(pandas: Any) -> None:
     matrix = wide.pull()
     assert numpy.array_equal(wide.t_dot().to_numpy(), matrix.T.dot(matrix).to_numpy())
     assert proxy[proxy["ID"] < 0, left].t_dot().to_numpy().tolist() == [[0, 0], [0, 0]]
-    flags = oml.push(numbers_frame(pandas).drop(columns="empty"))
+    flags = oml.push(numbers_frame().drop(columns="empty"))
     fails(TypeError, flags.t_dot)
     fails(TypeError, proxy.t_dot, 3)
     fails(ValueError, proxy.t_dot, oml.push(frame))
@@ -176,9 +166,7 @@ def flattened(table: Any) -> Any:
     return table.reset_index()
 
 
-def pivots(pandas: Any) -> None:
-    import oml
-
+def test_pivots(place: str) -> None:
     frame = pandas.DataFrame(
         {
             "gender": ["M", "M", "F", "M", "F", "M", "F", "F", None, "F", "M", "F"],
@@ -284,11 +272,7 @@ def pivots(pandas: Any) -> None:
 # -------------------------------------------------------------------------------- replace and round
 
 
-def replacing(pandas: Any) -> None:
-    import decimal
-
-    import oml
-
+def test_replacing(place: str) -> None:
     nan = float("nan")
     frame = pandas.DataFrame(
         {
@@ -307,7 +291,7 @@ def replacing(pandas: Any) -> None:
         got = proxy.replace(old, new, columns=numbers)
         wanted = frame.copy()
         wanted[numbers] = frame[numbers].replace(old, new)
-        compare(pandas, got, wanted)
+        compare(got, wanted)
     got = proxy[["n", "f", 'te"xt']].replace([1, 3], [3, 1])  # all numbers, not one after the other
     assert got["n"].pull() == [3, 2, 1, 3, 2, 1] and got['te"xt'].pull() == proxy['te"xt'].pull()
     assert isinstance(got["n"], oml.Integer) and isinstance(got["f"], oml.Float)
@@ -345,9 +329,7 @@ def replacing(pandas: Any) -> None:
     fails(KeyError, proxy.replace, [1], [2], columns="nothing")
 
 
-def order_by_what_was_sorted(pandas: Any) -> None:
-    import oml
-
+def test_order_by_what_was_sorted(place: str) -> None:
     frame = pandas.DataFrame({"a": [1, 2, 3, 1], "b": [3, 1, 2, 3], "c": [7, 8, 9, 6]})
     proxy = oml.push(frame).sort_values("a")
     swapped = proxy[:, :].rename({"a": "b", "b": "a"})
@@ -362,12 +344,7 @@ def order_by_what_was_sorted(pandas: Any) -> None:
     assert sorted(once.pull(aslist=True)) == [(1, 3, 6), (2, 1, 8), (3, 2, 9)]
 
 
-def rounding(pandas: Any) -> None:
-    import decimal
-
-    import numpy
-    import oml
-
+def test_rounding(place: str) -> None:
     values = [0.5, 1.5, 2.5, -2.5, 0.125, 2.675, 1234567.891, 1e300, 1.7e308, -1e-300, 5e-324, 0.0]
     values += [float("inf"), float("nan"), 15.0, 25.0, 4503599627370497.5, 1 / 3]
     frame = pandas.DataFrame({"i": range(len(values)), "x": values, "s": "text"})

@@ -1,20 +1,17 @@
-"""Further bodies for test_oml_proxies: arguments of Oracle's that change little in PostgreSQL.
-
-As a script they are joined with oml_bodies into one text, hence the one import.
-"""
+"""Arguments of Oracle's interface that change little in PostgreSQL, in each place."""
 
 from __future__ import annotations
 
+import datetime
+import decimal
 from typing import Any
 
-from oml_bodies import execute, fails
+import oml
+import pandas
+from proxy_checks import execute, fails
 
 
-def missing_keys(pandas: Any) -> None:
-    import datetime
-
-    import oml
-
+def test_missing_keys(place: str) -> None:
     nan = float("nan")
     left = pandas.DataFrame(
         {
@@ -85,11 +82,7 @@ def missing_keys(pandas: Any) -> None:
     assert not any("Nested Loop" in line for (line,) in plan), plan
 
 
-def numbers_as_doubles(pandas: Any) -> None:
-    import decimal
-
-    import oml
-
+def test_numbers_as_doubles(place: str) -> None:
     frame = pandas.DataFrame(
         {
             "i": [1, 2],
@@ -119,9 +112,7 @@ def numbers_as_doubles(pandas: Any) -> None:
     oml.drop(table="both_doubles")
 
 
-def views_keep_names(pandas: Any) -> None:
-    import oml
-
+def test_views_keep_names(place: str) -> None:
     proxy = oml.push([(1, "x")]).rename(["A b", "c"])
     for keyword in (True, False):
         assert proxy.create_view(use_colname=keyword).columns == ["A b", "c"]

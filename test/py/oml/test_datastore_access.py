@@ -1,32 +1,17 @@
-"""Package `oml`: datastores and the script repository, on a client and in engines.
+"""Datastores by package `oml`: access by other roles, hostile contents, failures, sessions at once.
 
-Most tests are the functions of datastore_bodies: called here, over a connection of the client, and
-stored as a script and run by pyq_eval, in the backend and in a process of its own.
+What is the same on a client and in engines is tested by test_datastores.py.
 """
 
 from __future__ import annotations
 
-import ast
-import sys
 import threading
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
-import datastore_bodies
 import psycopg
 import pytest
 
-ROOT = Path(__file__).resolve().parents[3]
-sys.path.insert(0, str(ROOT / "python"))
-
-BODIES = Path(datastore_bodies.__file__)
-TESTS = [
-    node.name
-    for node in ast.parse(BODIES.read_text()).body
-    if isinstance(node, ast.FunctionDef) and not node.args.args
-]
-EVAL = "SELECT * FROM pyq_eval(%s, NULL, 'datastore_bodies') AS t(result text)"
 Connect = Callable[..., "psycopg.Connection[Any]"]
 
 
@@ -36,7 +21,7 @@ def _clean(conn: psycopg.Connection[Any]) -> Iterator[None]:
     conn.execute("SET client_min_messages TO warning")
     conn.execute("DELETE FROM pyqsys.datastores")
     conn.execute("DELETE FROM pyqsys.scripts")
-    conn.execute('DROP TABLE IF EXISTS "DS_BOSTON", executed')
+    conn.execute("DROP TABLE IF EXISTS executed")
     left = conn.execute("SELECT count(*) FROM pyqsys.datastore_pieces").fetchone()
     assert left == (0,)
 
@@ -55,23 +40,6 @@ def client(conn: psycopg.Connection[Any]) -> Iterator[Callable[..., Any]]:
 
     yield connect
     oml.disconnect()
-
-
-@pytest.mark.parametrize("place", ["client", "backend", "process"])
-@pytest.mark.parametrize("name", TESTS)
-def test_datastore(
-    name: str, place: str, conn: psycopg.Connection[Any], client: Callable[..., Any]
-) -> None:
-    if place == "client":
-        client()
-        assert datastore_bodies.run(name) == "done"
-        return
-    conn.execute(
-        "SELECT pyq_script_create('datastore_bodies', %s, false, true)", (BODIES.read_text(),)
-    )
-    conn.execute(f"SET oml_epe.engine TO '{place}'")
-    row = conn.execute(EVAL, (f'{{"name": "{name}"}}',)).fetchone()
-    assert row == ("done",)
 
 
 FETCH = """

@@ -1,54 +1,22 @@
-"""Behaviour of package `oml` common to engines and clients: run by test_oml_proxies.
+"""Proxies of package `oml`: cursors, values, queries, tables and grants, in each place.
 
-The whole text is also stored as a script, whose last function runs the one that is named. All
-objects are made in the current transaction or dropped again.
+All objects are made in the current transaction or dropped again.
 """
 
 from __future__ import annotations
 
+import datetime
+import decimal
+import gc
+import operator
+import pickle
+import uuid
 from typing import Any
 
-# ------------------------------------------------------------------------------------------ tools
-
-
-def fails(kind: Any, function: Any, *arguments: Any, **keywords: Any) -> Any:
-    try:
-        function(*arguments, **keywords)
-    except kind as error:
-        return error
-    raise AssertionError(f"no {kind}")
-
-
-def execute(sql: str, *parameters: Any) -> Any:
-    import oml
-
-    with oml.cursor() as cursor:
-        cursor.execute(sql, parameters)
-        return cursor.fetchall() if cursor.description else None
-
-
-def local_frame(pandas: Any) -> Any:
-    return pandas.DataFrame(
-        {
-            "ID": [4, 1, 3, 2, 6, 5],
-            "x": [1.5, None, -2.0, 1e300, float("inf"), 0.1],
-            "Some text": ["a", "it's", 'back\\slash "quoted"', None, "häß€🙂", "$1 %s {0}"],
-            "flag": [True, False, True, True, False, False],
-            "grp": ["u", "v", "u", "v", "u", "v"],
-        }
-    )
-
-
-def sorted_pull(proxy: Any, by: str = "ID") -> Any:
-    return proxy.pull().sort_values(by).reset_index(drop=True)
-
-
-def compare(pandas: Any, proxy: Any, wanted: Any, by: str = "ID") -> None:
-    assert list(proxy.columns) == list(wanted.columns), (proxy.columns, wanted.columns)
-    pandas.testing.assert_frame_equal(
-        sorted_pull(proxy, by), wanted.sort_values(by).reset_index(drop=True), check_dtype=False
-    )
-
+import numpy
+import oml
+import pandas
+from proxy_checks import compare, execute, fails
 
 ODD_NAMES = [
     'a"; DROP TABLE victim; --',
@@ -65,16 +33,23 @@ ODD_NAMES = [
     "count",
 ]
 
+
+def local_frame() -> Any:
+    return pandas.DataFrame(
+        {
+            "ID": [4, 1, 3, 2, 6, 5],
+            "x": [1.5, None, -2.0, 1e300, float("inf"), 0.1],
+            "Some text": ["a", "it's", 'back\\slash "quoted"', None, "häß€🙂", "$1 %s {0}"],
+            "flag": [True, False, True, True, False, False],
+            "grp": ["u", "v", "u", "v", "u", "v"],
+        }
+    )
+
+
 # ----------------------------------------------------------------------------- cursors and values
 
 
-def query_values(pandas: Any) -> None:
-    import datetime
-    import decimal
-    import uuid
-
-    import numpy
-
+def test_query_values(place: str) -> None:
     utc = datetime.timezone.utc
     cases = [
         ("true", True),
@@ -158,14 +133,7 @@ def query_values(pandas: Any) -> None:
     assert numpy.isnan(execute("SELECT 'NaN'::float8")[0][0])
 
 
-def query_parameters(pandas: Any) -> None:
-    import datetime
-    import decimal
-    import uuid
-
-    import numpy
-    import oml
-
+def test_query_parameters(place: str) -> None:
     cases = [
         ("$1::int", 5),
         ("$1", 2**40),
@@ -205,9 +173,7 @@ def query_parameters(pandas: Any) -> None:
         cursor.execute("DROP TABLE both_counted")
 
 
-def query_errors(pandas: Any) -> None:
-    import oml
-
+def test_query_errors(place: str) -> None:
     cases = [
         ("SELECT 1/0", (), "22012"),
         ("SELECT * FROM nowhere", (), "42P01"),
@@ -231,9 +197,7 @@ def query_errors(pandas: Any) -> None:
     assert execute("SELECT 1") == [(1,)]
 
 
-def session(pandas: Any) -> None:
-    import oml
-
+def test_session(place: str) -> None:
     assert oml.isconnected() and oml.check_embed()
     assert oml.__version__ and isinstance(oml.__version__, str)
     assert oml.core.frame.DataFrame is oml.DataFrame
@@ -247,9 +211,7 @@ def session(pandas: Any) -> None:
 # ---------------------------------------------------------------------------------------- pull
 
 
-def pull_types(pandas: Any) -> None:
-    import oml
-
+def test_pull_types(place: str) -> None:
     sql = """
         SELECT i::int2 i2, i i4, i::int8 i8, i::oid o, i::float4 f4, i / 7.0::float8 f8,
             i / 7::numeric n, i % 2 = 0 b, 't' || i % 5 t, decode('00ff27', 'hex') y,
@@ -300,11 +262,7 @@ def pull_types(pandas: Any) -> None:
     execute("DROP TABLE both_typed")
 
 
-def pull_unusual_times(pandas: Any) -> None:
-    import datetime
-
-    import oml
-
+def test_pull_unusual_times(place: str) -> None:
     execute("SET timezone TO 'UTC'")
     values = [
         ("infinity", "-infinity", "infinity", "1 mon 2 days"),
@@ -333,9 +291,7 @@ def pull_unusual_times(pandas: Any) -> None:
     assert frame.astype(object).values.tolist() == [list(row) for row in rows]
 
 
-def pull_many_rows(pandas: Any) -> None:
-    import oml
-
+def test_pull_many_rows(place: str) -> None:
     sql = (
         "SELECT i, i * 0.5::float8 AS x, CASE WHEN i % 100000 > 0 THEN i END AS n, "
         "md5(i::text) AS t, repeat('x', i % 7) AS r FROM generate_series(1, 200000) AS i"
@@ -350,18 +306,16 @@ def pull_many_rows(pandas: Any) -> None:
 # ----------------------------------------------------------------------------- create, push, sync
 
 
-def create_and_append(pandas: Any) -> None:
-    import oml
-
-    frame = local_frame(pandas)
+def test_create_and_append(place: str) -> None:
+    frame = local_frame()
     for name in ('Both "quoted"; DROP TABLE x', "both_plain"):
         proxy = oml.create(frame, table=name)
         kinds = [oml.Integer, oml.Float, oml.String, oml.Boolean, oml.String]
         assert list(proxy.dtypes) == kinds, proxy.dtypes
         assert proxy.shape == (6, 5)
-        compare(pandas, proxy, frame)
+        compare(proxy, frame)
         assert fails(oml.DatabaseError, oml.create, frame, table=name).sqlstate == "42P07"
-        compare(pandas, oml.create(frame, table=name, append=True).drop_duplicates(), frame)
+        compare(oml.create(frame, table=name, append=True).drop_duplicates(), frame)
         assert oml.sync(table=name).shape == (12, 5)
         # Columns count by name.
         oml.create(frame[["grp", "ID"]].head(2), table=name, append=True)
@@ -375,13 +329,7 @@ def create_and_append(pandas: Any) -> None:
     assert error.sqlstate == "42P01"
 
 
-def create_types(pandas: Any) -> None:
-    import datetime
-    import decimal
-    import uuid
-
-    import oml
-
+def test_create_types(place: str) -> None:
     utc = datetime.timezone.utc
     values = {
         "i": [1, None, -(2**40)],
@@ -452,16 +400,12 @@ def create_types(pandas: Any) -> None:
 
 
 def execute_types(proxy: Any) -> Any:
-    import oml
-
     with oml.cursor() as cursor:
         cursor.execute(proxy._sql)
         return [item[:2] for item in cursor.description]
 
 
-def create_refusals(pandas: Any) -> None:
-    import oml
-
+def test_create_refusals(place: str) -> None:
     def fail(values: Any, **keywords: Any) -> Any:
         return fails(
             ValueError, oml.push, pandas.DataFrame({"c": values}, dtype=object), **keywords
@@ -501,9 +445,7 @@ def create_refusals(pandas: Any) -> None:
     assert empty.shape == (0, 2)
 
 
-def odd_names_and_values(pandas: Any) -> None:
-    import oml
-
+def test_odd_names_and_values(place: str) -> None:
     execute("CREATE TABLE victim (x int)")
     frame = pandas.DataFrame(
         {name: [name, f"{name}{name}", "x'); DROP TABLE victim; --"] for name in ODD_NAMES}
@@ -511,8 +453,8 @@ def odd_names_and_values(pandas: Any) -> None:
     frame.insert(0, "ID", [1, 2, 3])
     for name in ODD_NAMES[:9]:
         proxy = oml.create(frame, table=name)
-        compare(pandas, proxy, frame)
-        compare(pandas, oml.sync(table=name).sort_values(ODD_NAMES), frame)
+        compare(proxy, frame)
+        compare(oml.sync(table=name).sort_values(ODD_NAMES), frame)
         oml.drop(table=name)
     proxy = oml.push(frame)
     for name in ODD_NAMES:
@@ -530,8 +472,8 @@ def odd_names_and_values(pandas: Any) -> None:
     assert sum(map(len, parts)) == 3
     assert proxy.dropna().drop_duplicates(ODD_NAMES).shape == (3, 13)
     view = proxy.create_view()
-    compare(pandas, view, frame)
-    compare(pandas, proxy.materialize(), frame)
+    compare(view, frame)
+    compare(proxy.materialize(), frame)
     assert execute("SELECT count(*) FROM victim") == [(0,)]
     execute("DROP TABLE victim")
     fails(ValueError, lambda: proxy["it's"] == "a\0b")
@@ -539,9 +481,7 @@ def odd_names_and_values(pandas: Any) -> None:
     fails(TypeError, lambda: proxy["it's"] == object())
 
 
-def sync_forms(pandas: Any) -> None:
-    import oml
-
+def test_sync_forms(place: str) -> None:
     execute("CREATE SCHEMA both_schema")
     execute('CREATE TABLE both_schema."T1" (a int)')
     execute("CREATE TABLE both_schema.t2 (b text)")
@@ -578,11 +518,7 @@ def sync_forms(pandas: Any) -> None:
     assert error.sqlstate == "42P01"
 
 
-def push_lives_with_its_proxies(pandas: Any) -> None:
-    import gc
-
-    import oml
-
+def test_push_lives_with_its_proxies(place: str) -> None:
     def tables() -> int:
         sql = (
             "SELECT count(*) FROM pg_class WHERE relpersistence = 't' AND relkind IN ('r', 'v') "
@@ -618,9 +554,7 @@ def push_lives_with_its_proxies(pandas: Any) -> None:
     assert column.pull() == [1.5, None] and oml.push([1, 2]).pull() == [1, 2]
 
 
-def proxies_in_the_workspace(pandas: Any) -> None:
-    import oml
-
+def test_proxies_in_the_workspace(place: str) -> None:
     globals()["both_a"] = oml.push([(1,)])
     globals()["both_b"] = globals()["both_a"]["COL1"]
     exec("import oml; both_names = oml.dir()", globals())
@@ -629,12 +563,8 @@ def proxies_in_the_workspace(pandas: Any) -> None:
     del globals()["both_a"], globals()["both_b"]
 
 
-def proxies_are_pickled(pandas: Any) -> None:
-    import pickle
-
-    import oml
-
-    proxy = oml.push(local_frame(pandas))
+def test_proxies_are_pickled(place: str) -> None:
+    proxy = oml.push(local_frame())
     small = proxy[proxy["ID"] > 2, ["ID", "Some text"]]
     again = pickle.loads(pickle.dumps(small))
     assert isinstance(again, oml.DataFrame) and again._sql != ""
@@ -647,28 +577,26 @@ def proxies_are_pickled(pandas: Any) -> None:
 # -------------------------------------------------------------------------------------- proxies
 
 
-def indexing(pandas: Any) -> None:
-    import oml
-
-    frame = local_frame(pandas)
+def test_indexing(place: str) -> None:
+    frame = local_frame()
     proxy = oml.push(frame)
     assert isinstance(proxy["ID"], oml.Integer) and proxy["ID"].columns == ["ID"]
-    compare(pandas, proxy[["x", "ID"]], frame[["x", "ID"]])
-    compare(pandas, proxy[:, ["x", "ID"]], frame[["x", "ID"]])
-    compare(pandas, proxy[:, :], frame)
-    compare(pandas, proxy[:, 0:2], frame.iloc[:, 0:2])
-    compare(pandas, proxy[:, [1, 0]], frame.iloc[:, [1, 0]])
-    compare(pandas, proxy[:, -5:-2], frame.iloc[:, -5:-2])
+    compare(proxy[["x", "ID"]], frame[["x", "ID"]])
+    compare(proxy[:, ["x", "ID"]], frame[["x", "ID"]])
+    compare(proxy[:, :], frame)
+    compare(proxy[:, 0:2], frame.iloc[:, 0:2])
+    compare(proxy[:, [1, 0]], frame.iloc[:, [1, 0]])
+    compare(proxy[:, -5:-2], frame.iloc[:, -5:-2])
     assert isinstance(proxy[:, 0], oml.Integer) and isinstance(proxy[:, "x"], oml.Float)
     assert isinstance(proxy[:, ["grp"]], oml.String) and isinstance(proxy[["grp"]], oml.DataFrame)
     condition = (proxy["ID"] > 2) & ~proxy["flag"]
     assert isinstance(condition, oml.Boolean)
     kept = frame[(frame["ID"] > 2) & ~frame["flag"]]
-    compare(pandas, proxy[condition], kept)
-    compare(pandas, proxy[condition, ["ID", "x"]], kept[["ID", "x"]])
-    compare(pandas, proxy[proxy["ID"] > 1, :][:, 0:1:1]._frame(), frame[frame.ID > 1][["ID"]])
+    compare(proxy[condition], kept)
+    compare(proxy[condition, ["ID", "x"]], kept[["ID", "x"]])
+    compare(proxy[proxy["ID"] > 1, :][:, 0:1:1]._frame(), frame[frame.ID > 1][["ID"]])
     # A condition on columns that are not chosen.
-    compare(pandas, proxy[["ID", "x"]][proxy["grp"] == "u"], frame[frame.grp == "u"][["ID", "x"]])
+    compare(proxy[["ID", "x"]][proxy["grp"] == "u"], frame[frame.grp == "u"][["ID", "x"]])
     assert sorted(proxy["ID"][proxy["flag"]].pull()) == [2, 3, 4]
     assert (len(proxy), proxy.shape, "x" in proxy, list(proxy)) == (6, (6, 5), True, proxy.columns)
     key: Any
@@ -687,10 +615,8 @@ def indexing(pandas: Any) -> None:
     fails(TypeError, lambda: proxy["flag"] & proxy["ID"])
 
 
-def order_head_tail(pandas: Any) -> None:
-    import oml
-
-    frame = local_frame(pandas)
+def test_order_head_tail(place: str) -> None:
+    frame = local_frame()
     proxy = oml.push(frame)
     for by, ascending in (
         ("ID", True),
@@ -721,26 +647,24 @@ def order_head_tail(pandas: Any) -> None:
     fails(ValueError, proxy.sort_values, "ID", na_position="middle")
 
 
-def columns_of_frames(pandas: Any) -> None:
-    import oml
-
-    frame = local_frame(pandas)
+def test_columns_of_frames(place: str) -> None:
+    frame = local_frame()
     proxy = oml.push(frame)
-    compare(pandas, proxy.drop("x"), frame.drop(columns="x"))
-    compare(pandas, proxy.drop(["x", "grp"]), frame.drop(columns=["x", "grp"]))
+    compare(proxy.drop("x"), frame.drop(columns="x"))
+    compare(proxy.drop(["x", "grp"]), frame.drop(columns=["x", "grp"]))
     other = oml.DataFrame(proxy)
     renamed = other.rename({"x": "y", "grp": "x"})
     for both in (other, renamed):  # in place, and returned
-        compare(pandas, both, frame.rename(columns={"x": "y", "grp": "x"}))
+        compare(both, frame.rename(columns={"x": "y", "grp": "x"}))
     renamed.rename(list("abcde"))
     assert renamed.columns == list("abcde") and other.columns[1] == "y"
-    compare(pandas, proxy, frame)
+    compare(proxy, frame)
     swapped = oml.DataFrame(proxy).rename({"ID": "x", "x": "ID"}).rename({"ID": "x", "x": "ID"})
-    compare(pandas, swapped, frame)
+    compare(swapped, frame)
     assert proxy.select_types(include=[oml.Float, oml.Integer]).columns == ["ID", "x"]
     assert proxy.select_types(exclude=["String"]).columns == ["ID", "x", "flag"]
     more = proxy.concat({"twice": proxy["ID"] * 2, "text": proxy["grp"] + "!"})
-    compare(pandas, more, frame.assign(twice=frame.ID * 2, text=frame.grp + "!"))
+    compare(more, frame.assign(twice=frame.ID * 2, text=frame.grp + "!"))
     assert proxy[["ID"]].concat([proxy["x"], proxy[["grp"]]]).columns == ["ID", "x", "grp"]
     assert proxy.concat(proxy["ID"] + 1, auto_name=True).columns[-1] == "ID6"
     fails(ValueError, proxy.concat, proxy["ID"])
@@ -753,14 +677,12 @@ def columns_of_frames(pandas: Any) -> None:
     single = oml.DataFrame(proxy["grp"])
     assert single.columns == ["grp"] and isinstance(single, oml.DataFrame)
     assert oml.DataFrame({"a": proxy["ID"], "b": proxy["x"] / 2}).columns == ["a", "b"]
-    compare(pandas, oml.DataFrame(proxy), frame)
+    compare(oml.DataFrame(proxy), frame)
     fails(TypeError, oml.DataFrame, {"a": [1]})
     fails(ValueError, oml.DataFrame, {})
 
 
-def missing_and_duplicates(pandas: Any) -> None:
-    import oml
-
+def test_missing_and_duplicates(place: str) -> None:
     nan = float("nan")
     frame = pandas.DataFrame(
         {"ID": range(5), "a": [1.0, nan, nan, 4, 1], "b": ["x", None, "y", None, "x"]}
@@ -771,9 +693,9 @@ def missing_and_duplicates(pandas: Any) -> None:
         {"how": "all", "subset": ["a", "b"]},
         {"subset": ["a"]},
     ):
-        compare(pandas, proxy.dropna(**keywords), frame.dropna(**keywords))
+        compare(proxy.dropna(**keywords), frame.dropna(**keywords))
     for missing in (1, 2, 3):  # Oracle counts missing values, pandas the others
-        compare(pandas, proxy.dropna(thresh=missing), frame.dropna(thresh=4 - missing))
+        compare(proxy.dropna(thresh=missing), frame.dropna(thresh=4 - missing))
     fails(ValueError, proxy.dropna, how="some")
     floats = oml.sync(
         query="SELECT x, row_number() OVER () i FROM unnest('{1,NaN,NULL}'::float8[]) x"
@@ -787,12 +709,7 @@ def missing_and_duplicates(pandas: Any) -> None:
     assert sorted(map(str, proxy["b"].drop_duplicates().pull())) == ["None", "x", "y"]
 
 
-def operators(pandas: Any) -> None:
-    import datetime
-    import operator
-
-    import oml
-
+def test_operators(place: str) -> None:
     frame = pandas.DataFrame(
         {
             "i": [7, -7, 0, 3],
@@ -864,14 +781,7 @@ def operators(pandas: Any) -> None:
         fails(TypeError, wrong)
 
 
-def constants(pandas: Any) -> None:
-    import datetime
-    import decimal
-    import uuid
-
-    import numpy
-    import oml
-
+def test_constants(place: str) -> None:
     utc = datetime.timezone.utc
     values: list[tuple[str, Any]] = [
         ("text", "it's"),
@@ -906,10 +816,8 @@ def constants(pandas: Any) -> None:
             execute("DROP TABLE both_constant")
 
 
-def aggregates(pandas: Any) -> None:
-    import oml
-
-    frame = local_frame(pandas).replace({float("inf"): 7.0, 1e300: 3.0})
+def test_aggregates(place: str) -> None:
+    frame = local_frame().replace({float("inf"): 7.0, 1e300: 3.0})
     proxy = oml.push(frame)
     numbers, flags = ["ID", "x"], ["ID", "x", "flag"]
     for name, columns in (
@@ -953,9 +861,7 @@ def aggregates(pandas: Any) -> None:
     assert pandas.isna(nothing["x"].mean()) and nothing["grp"].nunique() == 0
 
 
-def merging(pandas: Any) -> None:
-    import oml
-
+def test_merging(place: str) -> None:
     left = pandas.DataFrame({"k": [1, 2, 3, 3], "v": ["a", "b", "c", "d"], "l": [1, 2, 3, 4]})
     right = pandas.DataFrame({"k": [3, 2, 5], "v": ["x", "y", "z"], "r": [30, 20, 50]})
     a, b = oml.push(left), oml.push(right)
@@ -1013,9 +919,7 @@ def merging(pandas: Any) -> None:
     fails(ValueError, a.append, a[["k", "v"]])
 
 
-def splitting(pandas: Any) -> None:
-    import oml
-
+def test_splitting(place: str) -> None:
     count = 3000
     frame = pandas.DataFrame(
         {"ID": range(count), "s": [f"s{i % 3}" for i in range(count)], "x": [0.5] * count}
@@ -1062,19 +966,17 @@ def splitting(pandas: Any) -> None:
     fails(ValueError, proxy.KFold, 1)
 
 
-def keeping(pandas: Any) -> None:
-    import oml
-
-    frame = local_frame(pandas)
+def test_keeping(place: str) -> None:
+    frame = local_frame()
     base = oml.create(frame, table="both_base")
     some = base[base["ID"] > 2, ["ID", "x", "Some text"]]
     wanted = frame[frame.ID > 2][["ID", "x", "Some text"]]
-    compare(pandas, some.materialize(table='Both "kept"'), wanted)
-    compare(pandas, oml.sync(table='Both "kept"'), wanted)
+    compare(some.materialize(table='Both "kept"'), wanted)
+    compare(oml.sync(table='Both "kept"'), wanted)
     error = fails(oml.DatabaseError, some.materialize, table='Both "kept"')
     assert error.sqlstate == "42P07"
-    compare(pandas, some.create_view(view="both view"), wanted)
-    compare(pandas, oml.sync(view="both view"), wanted)
+    compare(some.create_view(view="both view"), wanted)
+    compare(oml.sync(view="both view"), wanted)
     temporary = some.materialize()
     execute('DELETE FROM "both_base"')
     assert len(oml.sync(view="both view")) == 0 and len(temporary) == 4 and len(some) == 0
@@ -1088,9 +990,7 @@ def keeping(pandas: Any) -> None:
     fails(ValueError, oml.drop)
 
 
-def printing(pandas: Any) -> None:
-    import oml
-
+def test_printing(place: str) -> None:
     proxy = oml.push([(i, f"<{i}>") for i in range(30)])
     few = proxy.head(2)
     assert repr(few) == repr(few.pull())
@@ -1098,20 +998,3 @@ def printing(pandas: Any) -> None:
     assert "<table" in few._repr_html_() and "&lt;1&gt;" in few._repr_html_()
     assert repr(proxy["COL1"].head(2)) == "[0, 1]" and repr(proxy["COL1"]).endswith("19, ...]")
     assert "oml.core.integer.Integer" in str(proxy.dtypes["COL1"])
-
-
-def nothing_is_left(pandas: Any) -> None:
-    sql = (
-        "SELECT relname::text FROM pg_class WHERE relname ILIKE 'both%' OR relname = 'victim' "
-        "UNION ALL SELECT nspname::text FROM pg_namespace WHERE nspname LIKE 'both%'"
-    )
-    left = {name for (name,) in execute(sql)} - {"both_ways"}
-    assert not left, left
-
-
-def run(name: str) -> str:
-    """Run one body."""
-    import pandas
-
-    globals()[name](pandas)
-    return "done"

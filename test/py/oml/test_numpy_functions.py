@@ -1,17 +1,22 @@
-"""Further bodies for test_oml_proxies: operators and functions of numpy and pandas on columns.
+"""Operators and functions of numpy and pandas on columns, in each place.
 
-The oracles are numpy and pandas. As scripts they are joined with oml_bodies,
-hence the one import.
+The oracles are numpy and pandas.
 """
 
 from __future__ import annotations
 
+import datetime
+import itertools
+import operator
 from typing import Any
 
-from oml_bodies import execute, fails
+import numpy
+import oml
+import pandas
+from proxy_checks import execute, fails
 
 
-def signed_frame(pandas: Any) -> Any:
+def signed_frame() -> Any:
     inf = float("inf")
     return pandas.DataFrame(
         {
@@ -25,8 +30,6 @@ def signed_frame(pandas: Any) -> Any:
 
 def same_values(got: Any, wanted: Any, what: Any) -> None:
     """Whether a list from a column has numpy's values, None standing for NaN in whole numbers."""
-    import numpy
-
     values = [float("nan") if value is None else float(value) for value in got]
     numpy.testing.assert_allclose(
         values,
@@ -40,13 +43,8 @@ def same_values(got: Any, wanted: Any, what: Any) -> None:
 # ------------------------------------------------------------------------------------- operators
 
 
-def reflected_operators(pandas: Any) -> None:
-    import operator
-
-    import numpy
-    import oml
-
-    frame = signed_frame(pandas)
+def test_reflected_operators(place: str) -> None:
+    frame = signed_frame()
     proxy = oml.push(frame)
     whole = ("floordiv", "mod")
     names = ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow")
@@ -112,11 +110,6 @@ def reflected_operators(pandas: Any) -> None:
 
 def numpy_of(function: Any, left: Any, right: Any) -> Any:
     """numpy's result for floats, with -0.0 treated as zero in divisions, as in PostgreSQL."""
-    import operator
-
-    import numpy
-    import pandas
-
     index = left.index if isinstance(left, pandas.Series) else right.index
     one, other = (numpy.asarray(each, "float64") + 0.0 for each in (left, right))
     if function is operator.pow:  # numpy takes x ** 0.5 for a square root, but not with arrays
@@ -129,12 +122,7 @@ def numpy_of(function: Any, left: Any, right: Any) -> Any:
     return pandas.Series(found, index=index)
 
 
-def powers_at_the_edges(pandas: Any) -> None:
-    import itertools
-
-    import numpy
-    import oml
-
+def test_powers_at_the_edges(place: str) -> None:
     inf, nan = float("inf"), float("nan")
     values = [0.0, 1.0, -1.0, 0.5, -0.5, 2.0, -2.0, 3.0, -3.0, 0.1, 1e10, -1e10, 1e300, -1e300]
     values += [1e-300, -1e-300, 5e-324, 1.7976931348623157e308, inf, -inf, nan, 1023.0, -1074.0]
@@ -177,13 +165,7 @@ def powers_at_the_edges(pandas: Any) -> None:
     assert sorted(grouped["count"].pull()) == [1, 2]
 
 
-def comparisons_from_the_left(pandas: Any) -> None:
-    import datetime
-    import operator
-
-    import numpy
-    import oml
-
+def test_comparisons_from_the_left(place: str) -> None:
     frame = pandas.DataFrame(
         {
             "f": [1.0, None, -2.0, 3.5],
@@ -246,12 +228,7 @@ def comparisons_from_the_left(pandas: Any) -> None:
     execute("DROP TABLE both_indexed")
 
 
-def times_from_the_left(pandas: Any) -> None:
-    import datetime
-
-    import numpy
-    import oml
-
+def test_times_from_the_left(place: str) -> None:
     point = datetime.datetime(2023, 5, 31, 12)
     frame = pandas.DataFrame(
         {
@@ -305,11 +282,7 @@ def times_from_the_left(pandas: Any) -> None:
         fails(TypeError, wrong)
 
 
-def interval_fields(pandas: Any) -> None:
-    import datetime
-
-    import oml
-
+def test_interval_fields(place: str) -> None:
     fields = (
         "day to second", "day to minute", "day to hour", "day", "hour to second", "hour", "minute",
         "minute to second", "second", "second(3)", "day to second(3)",
@@ -337,10 +310,7 @@ def interval_fields(pandas: Any) -> None:
 # ---------------------------------------------------------------------------- numpy's functions
 
 
-def universal_functions(pandas: Any) -> None:
-    import numpy
-    import oml
-
+def test_universal_functions(place: str) -> None:
     frame = pandas.DataFrame(
         {"f": [0.3, -0.4, 1.0, 2.0, -8.0, 0.0, None], "i": [1, -2, 3, 0, 5, -6, 7]}
     )
@@ -398,10 +368,7 @@ def universal_functions(pandas: Any) -> None:
         fails(TypeError, wrong)
 
 
-def conversions(pandas: Any) -> None:
-    import numpy
-    import oml
-
+def test_conversions(place: str) -> None:
     frame = pandas.DataFrame(
         {
             "a": [1, 2, 3],
