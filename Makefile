@@ -21,6 +21,10 @@ EXTENSION = oml_epe
 MODULE_big = oml_epe
 # The folder of the sources, also when make runs in another one (make -f DIR/Makefile).
 ROOT := $(patsubst %/,%,$(dir $(firstword $(MAKEFILE_LIST))))
+# PGXS sets VPATH itself only if PostgreSQL was built out of its tree.
+ifneq ($(abspath $(ROOT)),$(CURDIR))
+VPATH ?= $(abspath $(ROOT))
+endif
 
 EXTENSION_VERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" $(ROOT)/$(EXTENSION).control)
 

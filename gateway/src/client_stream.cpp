@@ -170,7 +170,7 @@ short ClientStream::events_after(int result) const {
 
 // ------------------------------------------------------------------------------------- writing
 
-bool ClientStream::is_writable() const {
+bool ClientStream::wait_writable() const {
     // httplib asks before each piece of a streamed response, whose head must be sent before the
     // first piece is available.
     // NOLINTNEXTLINE(cppcoreguidelines-pro-type-const-cast): the interface is const

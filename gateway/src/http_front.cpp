@@ -344,7 +344,7 @@ void HttpFront::add_headers(const httplib::Request&, httplib::Response& response
                                           {"X-Content-Type-Options", "nosniff"},
                                           {"Content-Security-Policy", "frame-ancestors 'none'"}};
     for (const auto& each : kAlways)
-        if (!response.headers.contains(each.first)) response.headers.insert(each);
+        if (!response.has_header(each.first)) response.headers.insert(each);
     const auto add = [&](const char* name, const std::string& value) {
         if (!value.empty() && !response.has_header(name)) response.set_header(name, value);
     };

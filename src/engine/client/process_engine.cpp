@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "core/pipeline/call_context.h"
-#include "engine/client/process_engine_state.h"
+#include "engine/client/engine_dialogue.h"
 #include "engine/common/parameter_batch.h"
 
 namespace epe::engine {

@@ -6,7 +6,7 @@
 #include <cerrno>
 #include <utility>
 
-#include "engine/client/process_engine_state.h"
+#include "engine/client/engine_dialogue.h"
 
 namespace epe::engine {
 

@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "core/pipeline/call_context.h"
-#include "engine/client/process_engine_state.h"
+#include "engine/client/engine_dialogue.h"
 
 namespace epe::engine {
 

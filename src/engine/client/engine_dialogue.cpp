@@ -10,7 +10,7 @@
 
 #include "core/pipeline/call_context.h"
 #include "core/utf8.h"
-#include "engine/client/process_engine_state.h"
+#include "engine/client/engine_dialogue.h"
 #include "engine/common/parameter_batch.h"
 
 namespace epe::engine {
