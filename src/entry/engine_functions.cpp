@@ -18,8 +18,8 @@
 namespace {
 
 using Json = nlohmann::ordered_json;
+using epe::engine::EnginePool;
 using epe::engine::EngineRow;
-using epe::engine::EngineSession;
 
 epe::CallStats last_call;
 bool has_last_call = false;
@@ -63,7 +63,7 @@ void remember_call(const CallStats& stats) noexcept {
 EPE_FUNCTION(epe_engines) {
     const auto waiter = epe::pg::make_waiter();
     Json rows = Json::array();
-    for (const EngineRow& row : EngineSession::current().list(epe::engine_options({}), *waiter))
+    for (const EngineRow& row : EnginePool::current().list(epe::engine_options({}), *waiter))
         rows.push_back(to_json(row));
     call.return_json(to_text(rows));
 }
@@ -77,7 +77,7 @@ EPE_FUNCTION(epe_engine_stack) {
     }
     const auto waiter = epe::pg::make_waiter();
     const epe::engine::EngineOptions options = epe::engine_options({});
-    EngineSession& session = EngineSession::current();
+    EnginePool& session = EnginePool::current();
     for (const EngineRow& row : session.list(options, *waiter)) {
         if (row.pid != *pid || row.pid == 0) continue;
         if (!epe::pg::may_see_role(row.role))
