@@ -67,7 +67,7 @@ engine::EngineOptions engine_options(const std::string& environment) {
     options.most_engines_of_role = settings.most_engines_of_role;
     options.database = pg::current_database();
     // The supervisor checks this too, unless it has died meanwhile.
-    pg::at_process_end([]() noexcept { engine::EngineSession::current().end_engines(); });
+    pg::at_process_end([]() noexcept { engine::EnginePool::current().end_engines(); });
     return options;
 }
 

@@ -18,8 +18,8 @@
 namespace {
 
 using Json = nlohmann::ordered_json;
+using epe::engine::EnginePool;
 using epe::engine::EngineRow;
-using epe::engine::EngineSession;
 
 std::string to_text(const Json& json) {
     return json.dump(-1, ' ', false, Json::error_handler_t::replace);
@@ -51,7 +51,7 @@ double milliseconds(std::int64_t nanoseconds) { return static_cast<double>(nanos
 EPE_FUNCTION(epe_engines) {
     const auto waiter = epe::pg::make_waiter();
     Json rows = Json::array();
-    for (const EngineRow& row : EngineSession::current().list(epe::engine_options({}), *waiter))
+    for (const EngineRow& row : EnginePool::current().list(epe::engine_options({}), *waiter))
         rows.push_back(to_json(row));
     call.return_json(to_text(rows));
 }
@@ -65,7 +65,7 @@ EPE_FUNCTION(epe_engine_stack) {
     }
     const auto waiter = epe::pg::make_waiter();
     const epe::engine::EngineOptions options = epe::engine_options({});
-    EngineSession& session = EngineSession::current();
+    EnginePool& session = EnginePool::current();
     for (const EngineRow& row : session.list(options, *waiter)) {
         if (row.pid != *pid || row.pid == 0) continue;
         if (!epe::pg::may_see_role(row.role))

@@ -31,7 +31,7 @@ Descriptor make_memory(std::uint8_t form) {
 }
 
 /// An engine's processing of the rows after a message.
-void take_rows(EngineLink& link, const Message& message) {
+void take_rows(BackendLink& link, const Message& message) {
     try {
         WireReader from(message.body);
         (void)link.take_rows(from);
@@ -44,7 +44,7 @@ void run(std::string_view input) {
     epe::fuzz::Bytes bytes(input);
     const Descriptor memory = make_memory(bytes.byte());
     auto [ours, theirs] = make_socket_pair();
-    EngineLink link(std::move(ours));
+    BackendLink link(std::move(ours));
     Channel backend(std::move(theirs), Receives::kNoDescriptors);
     try {
         for (int i = 0; i < kMostMessages && !bytes.is_empty(); ++i) {

@@ -25,11 +25,11 @@ namespace epe::fuzz {
 using namespace engine;
 
 struct SessionSupervisor {
-    using Type = Channel EngineSession::*;
+    using Type = Channel EnginePool::*;
     friend Type member(SessionSupervisor);
 };
 
-template struct PrivateMember<SessionSupervisor, &EngineSession::supervisor_>;
+template struct PrivateMember<SessionSupervisor, &EnginePool::supervisor_>;
 
 }  // namespace epe::fuzz
 
@@ -43,7 +43,7 @@ class Peers final : public epe::Waiter {
    public:
     explicit Peers(std::string_view input) : input_(input) {
         auto [ours, theirs] = make_socket_pair();
-        EngineSession::current().*member(epe::fuzz::SessionSupervisor()) =
+        EnginePool::current().*member(epe::fuzz::SessionSupervisor()) =
             Channel(std::move(ours), Receives::kDescriptors);
         supervisor_ = Channel(std::move(theirs), Receives::kDescriptors);
     }
@@ -51,7 +51,7 @@ class Peers final : public epe::Waiter {
     Peers& operator=(const Peers&) = delete;
     ~Peers() override {
         supervisor_.close();
-        EngineSession::current().receive();
+        EnginePool::current().receive();
     }
 
     void wait_readable(int descriptor, std::int64_t) override {

@@ -76,7 +76,7 @@ void dispatch(std::uint8_t choice, std::string_view body) {
         case 3:
             return round_trip(body, [](WireReader& from) { return read_schema(from); });
         case 4:
-            return round_trip(body, [](WireReader& from) { return read_call(from); });
+            return round_trip(body, [](WireReader& from) { return read_run(from); });
         case 5:
             return check_report(body);
         case 6:

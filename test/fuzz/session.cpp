@@ -16,16 +16,16 @@ namespace epe::fuzz {
 using namespace engine;
 
 struct SupervisorMember {
-    using Type = Channel EngineSession::*;
+    using Type = Channel EnginePool::*;
     friend Type member(SupervisorMember);
 };
 struct EnginesMember {
-    using Type = std::list<EngineProcess> EngineSession::*;
+    using Type = std::list<EngineConnection> EnginePool::*;
     friend Type member(EnginesMember);
 };
 
-template struct PrivateMember<SupervisorMember, &EngineSession::supervisor_>;
-template struct PrivateMember<EnginesMember, &EngineSession::engines_>;
+template struct PrivateMember<SupervisorMember, &EnginePool::supervisor_>;
+template struct PrivateMember<EnginesMember, &EnginePool::engines_>;
 
 }  // namespace epe::fuzz
 
@@ -37,10 +37,10 @@ using epe::fuzz::require;
 void run(std::string_view input) {
     constexpr std::uint64_t kEngines = 2;
     auto [ours, theirs] = make_socket_pair();
-    EngineSession session;
+    EnginePool session;
     session.*member(epe::fuzz::SupervisorMember()) =
         Channel(std::move(ours), Receives::kDescriptors);
-    std::list<EngineProcess>& engines = session.*member(epe::fuzz::EnginesMember());
+    std::list<EngineConnection>& engines = session.*member(epe::fuzz::EnginesMember());
     for (std::uint64_t id = 1; id <= kEngines; ++id) engines.emplace_back(id, "", EngineOptions());
     Channel supervisor(std::move(theirs), Receives::kDescriptors);
     const Descriptor process(eventfd(0, EFD_CLOEXEC));  // signals to it have no effect
@@ -53,7 +53,7 @@ void run(std::string_view input) {
         }
     } catch (const ProtocolError&) {  // NOLINT(bugprone-empty-catch): the usual fate
     }
-    for (const EngineProcess& engine : engines)
+    for (const EngineConnection& engine : engines)
         if (engine.exit) {
             (void)describe_exit(engine.exit);
             // A script can write there; the text is passed to PostgreSQL.

@@ -23,8 +23,6 @@ namespace epe::engine {
 
 namespace {
 
-/// Smaller rows are sent inside the message.
-constexpr std::size_t kInlineBytes = std::size_t{32} << 10;
 /// Maximum shared memory of an idle engine; a quarter of its memory limit if that is less.
 constexpr std::uint64_t kMostKeptBytes = std::uint64_t{512} << 20;
 /// Maximum for an engine without a memory limit.
@@ -46,7 +44,7 @@ Descriptor make_page() {
 
 }  // namespace
 
-EngineProcess::EngineProcess(std::uint64_t id, std::string key, const EngineOptions& options)
+EngineConnection::EngineConnection(std::uint64_t id, std::string key, const EngineOptions& options)
     : request_{.id = id,
                .environment = options.environment,
                .has_network = !options.sandbox.tcp_ports.empty(),
@@ -74,11 +72,11 @@ EngineProcess::EngineProcess(std::uint64_t id, std::string key, const EngineOpti
     page_->state = EngineState::kBusy;
 }
 
-EngineProcess::~EngineProcess() {
+EngineConnection::~EngineConnection() {
     if (page_ != nullptr) munmap(page_, kStatusPageSize);
 }
 
-EngineProcess::FarEnds EngineProcess::make_far_ends() {
+EngineConnection::FarEnds EngineConnection::make_far_ends() {
     auto [ours, theirs] = make_socket_pair();
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) != 0)
@@ -97,7 +95,7 @@ EngineProcess::FarEnds EngineProcess::make_far_ends() {
 
 /// An arena counts against the engine's memory limit, as its mapping does in the engine; else an
 /// engine could make this process allocate any amount.
-Arena EngineProcess::make_arena(std::size_t size) {
+Arena EngineConnection::make_arena(std::size_t size) {
     if (size > most_arena_bytes_ || arena_size(size) > most_arena_bytes_ - arena_bytes_) {
         ErrorReport report;
         report.sqlstate = sqlstate::kOutOfMemory;
@@ -110,71 +108,52 @@ Arena EngineProcess::make_arena(std::size_t size) {
     return made;
 }
 
-bool EngineProcess::is_light() const noexcept {
+bool EngineConnection::is_light() const noexcept {
     return arena_bytes_ <= std::min(kMostKeptBytes, most_arena_bytes_ / 4);
 }
 
-void EngineProcess::take_question() const {
+void EngineConnection::take_question() const {
     if (channel_.sent_bytes() < answer_end_) WireReader::fail("question before an answer");
 }
 
-EngineProcess::Input& EngineProcess::input_of(std::size_t size) {
-    Input* best = nullptr;
-    for (Input& input : inputs_)
-        if (input.is_free && input.arena.size() >= size &&
-            (best == nullptr || input.arena.size() < best->arena.size()))
-            best = &input;
-    if (best != nullptr) return *best;
-    inputs_.push_back({make_arena(size), true});
-    Input& made = inputs_.back();
-    WireWriter body;
-    body.number(made.arena.id());
-    channel_.put(ToEngine::kArena, body, {made.arena.descriptor()});
-    return made;
+/// Reserves an arena for rows to the engine, until it sends ArenaFree.
+ReservedArena EngineConnection::reserve_input(std::size_t size) {
+    Input* input = find_free_arena(inputs_, size);
+    if (input == nullptr) {
+        input = &inputs_.emplace_back(make_arena(size), true);
+        WireWriter body;
+        body.number(input->arena.id());
+        channel_.put(ToEngine::kArena, body, {input->arena.descriptor()});
+    }
+    input->is_free = false;
+    return {input->arena.id(), input->arena.data()};
 }
 
-void EngineProcess::put_rows(ToEngine type, WireWriter head, const Batch& batch,
-                             std::int64_t first_row, std::int64_t row_count) {
-    const BatchEncoder encoder(batch, first_row, row_count);
-    DataPlace place{0, encoder.data_size()};
-    if (place.size > kInlineBytes) {
-        Input& input = input_of(place.size);
-        input.is_free = false;
-        place.arena = input.arena.id();
-        encoder.write_data(input.arena.data());
-    }
-    write(head, place);
-    encoder.describe(head);
-    if (place.arena == 0) {
-        const std::size_t start = head.bytes().size();
-        head.bytes().resize(start + place.size);
-        encoder.write_data(reinterpret_cast<std::byte*>(head.bytes().data() + start));
-    }
+void EngineConnection::put_rows(ToEngine type, WireWriter head, const Batch& batch,
+                                std::int64_t first_row, std::int64_t row_count) {
+    append_rows(head, batch, first_row, row_count,
+                [this](std::size_t size) { return reserve_input(size); });
     channel_.put(type, head);
 }
 
-Batch EngineProcess::take_rows(WireReader& from) {
+Batch EngineConnection::take_rows(WireReader& from) {
     const DataPlace place = read_place(from);
     if (place.arena == 0) {
         const std::string_view data = from.take_tail(place.size);
         return decode_copied(from, std::as_bytes(std::span(data)));
     }
-    for (const Arena& arena : outputs_) {
-        if (arena.id() != place.arena) continue;
-        if (place.size > arena.size()) WireReader::fail("arena");
-        Batch batch = decode_copied(from, {arena.data(), place.size});
-        return_output(arena.id());
-        return batch;
-    }
-    WireReader::fail("arena");
+    const Arena& arena = find_arena(outputs_, place);
+    Batch batch = decode_copied(from, {arena.data(), place.size});
+    return_output(arena.id());
+    return batch;
 }
 
-void EngineProcess::skip_rows(WireReader& from) {
+void EngineConnection::skip_rows(WireReader& from) {
     const DataPlace place = read_place(from);
     if (place.arena != 0) return_output(place.arena);
 }
 
-void EngineProcess::return_output(std::uint32_t arena) {
+void EngineConnection::return_output(std::uint32_t arena) {
     constexpr std::size_t kMostUnread = 10000;
     if (channel_.sent_bytes() >= return_end_) unread_returns_ = 0;
     if (++unread_returns_ > kMostUnread) WireReader::fail("result: answers are not read");
@@ -184,7 +163,7 @@ void EngineProcess::return_output(std::uint32_t arena) {
     return_end_ = channel_.put_bytes();
 }
 
-bool EngineProcess::handle_arena(ToBackend type, WireReader& from) {
+bool EngineConnection::handle_arena(ToBackend type, WireReader& from) {
     if (type == ToBackend::kArenaFree) {
         const auto id = from.number<std::uint32_t>();
         for (Input& input : inputs_)
@@ -204,20 +183,20 @@ bool EngineProcess::handle_arena(ToBackend type, WireReader& from) {
 
 // --------------------------------------------------------------------------------------- process
 
-void EngineProcess::signal(int number) const noexcept {
+void EngineConnection::signal(int number) const noexcept {
     if (process) (void)syscall(SYS_pidfd_send_signal, process.get(), number, nullptr, 0);
 }
 
-void EngineProcess::kill() const noexcept { signal(SIGKILL); }
+void EngineConnection::kill() const noexcept { signal(SIGKILL); }
 
 /// Checks both: the exit report of the supervisor may be late, and a child of the engine may hold
 /// the connection open.
-bool EngineProcess::is_gone() const noexcept {
+bool EngineConnection::is_gone() const noexcept {
     pollfd ends[] = {{process.get(), POLLIN, 0}, {channel_.descriptor(), 0, 0}};
     return poll(ends, 2, 0) > 0;
 }
 
-void EngineProcess::describe(const EngineOptions& options, const std::string& script) noexcept {
+void EngineConnection::describe(const EngineOptions& options, const std::string& script) noexcept {
     page_->sequence.fetch_add(1);
     page_->role = options.role;
     page_->database = options.database;
@@ -228,7 +207,7 @@ void EngineProcess::describe(const EngineOptions& options, const std::string& sc
     page_->sequence.fetch_add(1);
 }
 
-bool EngineProcess::take(const EngineOptions& options, const std::string& script) noexcept {
+bool EngineConnection::take(const EngineOptions& options, const std::string& script) noexcept {
     EngineState expected = EngineState::kIdle;
     if (!page_->state.compare_exchange_strong(expected, EngineState::kBusy) &&
         expected == EngineState::kRetired)
@@ -239,7 +218,7 @@ bool EngineProcess::take(const EngineOptions& options, const std::string& script
     return true;
 }
 
-void EngineProcess::give_back() noexcept {
+void EngineConnection::give_back() noexcept {
     page_->sequence.fetch_add(1);
     page_->since = microseconds_now();
     page_->script[0] = '\0';
@@ -247,7 +226,7 @@ void EngineProcess::give_back() noexcept {
     page_->state = EngineState::kIdle;
 }
 
-void EngineProcess::count_rows(std::int64_t in, std::int64_t out) noexcept {
+void EngineConnection::count_rows(std::int64_t in, std::int64_t out) noexcept {
     page_->rows_in.fetch_add(in, std::memory_order_relaxed);
     page_->rows_out.fetch_add(out, std::memory_order_relaxed);
 }

@@ -14,6 +14,7 @@
 #include "engine/common/channel.h"
 #include "engine/common/engine_messages.h"
 #include "engine/common/engine_options.h"
+#include "engine/common/row_transport.h"
 #include "engine/common/status_page.h"
 
 namespace epe::engine {
@@ -26,19 +27,19 @@ struct EngineExit {
 
 /// The backend's side of a connection, its arenas and its status page. Values are sent by put();
 /// nothing blocks. Messages of the engine are untrusted; they are read by
-/// process_engine_messages.cpp.
+/// EngineDialogue.
 ///
 /// Before the supervisor has reported the start of the engine, only the greeting is sent, so that
 /// the engine can confine itself meanwhile. If the supervisor dies before that report, an engine
 /// that it may have started has no knowledge of the request, and the next supervisor is asked for
 /// the request.
-class EngineProcess final : public Requester {
+class EngineConnection final : public Requester {
    public:
     /// The engine does not exist yet; make_far_ends() connects it.
-    EngineProcess(std::uint64_t id, std::string key, const EngineOptions& options);
-    EngineProcess(const EngineProcess&) = delete;
-    EngineProcess& operator=(const EngineProcess&) = delete;
-    ~EngineProcess();
+    EngineConnection(std::uint64_t id, std::string key, const EngineOptions& options);
+    EngineConnection(const EngineConnection&) = delete;
+    EngineConnection& operator=(const EngineConnection&) = delete;
+    ~EngineConnection();
 
     std::uint64_t id() const noexcept { return request_.id; }
     const std::string& key() const noexcept { return key_; }
@@ -95,13 +96,15 @@ class EngineProcess final : public Requester {
     void count_rows(std::int64_t in, std::int64_t out) noexcept;
 
    private:
+    /// An arena for rows to the engine.
     struct Input {
         Arena arena;
         bool is_free;
+        std::size_t size() const noexcept { return arena.size(); }
     };
 
     Arena make_arena(std::size_t size);
-    Input& input_of(std::size_t size);
+    ReservedArena reserve_input(std::size_t size);
     void return_output(std::uint32_t arena);
     void describe(const EngineOptions& options, const std::string& script) noexcept;
 

@@ -1,35 +1,32 @@
-// Messages from engine processes to the backend. An engine runs untrusted code: every message is
-// checked before use, and an engine that breaks the protocol is killed.
+#include "engine/client/engine_dialogue.h"
+
 #include <poll.h>
 #include <signal.h>
+#include <sys/epoll.h>
 
 #include <algorithm>
-#include <limits>
 #include <typeinfo>
 #include <utility>
 
 #include "core/pipeline/call_context.h"
 #include "core/utf8.h"
-#include "engine/client/engine_dialogue.h"
+#include "engine/client/message_drain.h"
 #include "engine/common/parameter_batch.h"
 
 namespace epe::engine {
 
 namespace {
 
-/// Time for engines to end an abandoned request; then they are killed.
-constexpr std::int64_t kGraceNanoseconds = 50'000'000;
-/// Maximum for all times of a request: an engine may report any.
-constexpr std::int64_t kLongestTime = std::int64_t{1} << 60;
-
 /// While it lives, PostgreSQL works for an engine, and the work is useless once that engine has
 /// died.
-class Watched {
+class WatchedRequester {
    public:
-    Watched(Host& host, const Requester& requester) : host_(host) { host.watch(requester); }
-    ~Watched() { host_.unwatch(); }
-    Watched(const Watched&) = delete;
-    Watched& operator=(const Watched&) = delete;
+    WatchedRequester(Host& host, const Requester& requester) : host_(host) {
+        host.watch(requester);
+    }
+    ~WatchedRequester() { host_.unwatch(); }
+    WatchedRequester(const WatchedRequester&) = delete;
+    WatchedRequester& operator=(const WatchedRequester&) = delete;
 
    private:
     Host& host_;
@@ -37,76 +34,148 @@ class Watched {
 
 }  // namespace
 
-void ProcessEngine::receive_from(Worker& worker) {
-    const bool is_alive = worker.process->channel().receive();
+EngineLoad EngineDialogue::load() const noexcept {
+    return {slices_.size(), engine_.pid != 0, !is_gone_ && !has_failed_};
+}
+
+// ------------------------------------------------------------------------------ to the engine
+
+void EngineDialogue::send_begin() {
+    const CallPlan& plan = *request_.plan;
+    WireWriter body;
+    write_request(body, plan, plan.input);
+    body.boolean(!plan.pickled.empty());
+    if (plan.pickled.empty()) {
+        engine_.channel().put(ToEngine::kBegin, body);
+        return;
+    }
+    // As rows, which go through an arena when they are large.
+    HostParameter pickled;
+    pickled.bytes = plan.pickled;
+    engine_.put_rows(ToEngine::kBegin, std::move(body), batch_of_bytes({pickled}), 0, 1);
+}
+
+void EngineDialogue::send_check(const Script& script) {
+    WireWriter body;
+    body.text(script.name);
+    body.text(script.source);
+    engine_.channel().put(ToEngine::kCheckScript, body);
+    is_end_sent_ = true;
+}
+
+void EngineDialogue::send_slice(Slice& slice, const Work& work) {
+    slices_.push_back(&slice);
+    const bool has_rows = work.stream == nullptr && work.batch.schema != nullptr;
+    const std::int64_t first_row = slice.calls.front().first_row;
+    RunMessage message{.calls = slice.calls};
+    for (Call& call : message.calls) call.first_row -= first_row;
+    if (work.stream != nullptr) message.input = RunInput::kStream;
+    if (has_rows) message.input = RunInput::kRows;
+    WireWriter body;
+    write(body, message);
+    if (!has_rows) {
+        engine_.channel().put(ToEngine::kRun, body);
+        return;
+    }
+    const Call& last = slice.calls.back();
+    const std::int64_t rows = last.first_row + last.row_count - first_row;
+    engine_.count_rows(rows, 0);
+    engine_.put_rows(ToEngine::kRun, std::move(body), work.batch, first_row, rows);
+}
+
+void EngineDialogue::send_end() {
+    engine_.channel().put(ToEngine::kEnd, WireWriter());
+    is_end_sent_ = true;
+}
+
+/// When too many results wait, only the engine of the first slice is read from; the others stop by
+/// themselves once their sockets are full.
+void EngineDialogue::watch(EventWait& events) {
+    if (!engine_.has_started()) return;
+    if (is_gone_) {
+        if (watched_.is_watched) events.unwatch(engine_.channel().descriptor(), watched_);
+        return;
+    }
+    (void)engine_.channel().flush();
+    const bool is_first = !slices_.empty() && request_.delivery.is_first(*slices_.front());
+    const bool is_paused = request_.delivery.is_full() && !is_first;
+    const std::uint32_t in = is_paused ? 0U : EPOLLIN;
+    const std::uint32_t out = engine_.channel().has_output() ? EPOLLOUT : 0U;
+    events.watch(engine_.channel().descriptor(), watched_, in | out);
+}
+
+// ---------------------------------------------------------------------------- from the engine
+
+void EngineDialogue::receive_messages() {
+    const bool is_alive = engine_.channel().receive();
     Frame frame;
     try {
-        while (worker.process->channel().next(frame)) handle(worker, frame);
+        while (engine_.channel().next(frame)) handle_frame(frame);
     } catch (ProtocolError& error) {
-        worker.process->kill();
+        engine_.kill();
         error.report().detail = "The engine has been ended.";
-        if (plan_ != nullptr) error.report().context = place_of(*plan_, nullptr);
+        if (request_.plan != nullptr) error.report().context = place_of(*request_.plan, nullptr);
         throw;
     }
     if (is_alive) return;
-    if (!worker.is_ended) throw_death(worker);
-    worker.is_gone = true;  // it has completed its work
-    unwatch(worker);
+    if (!is_ended_) throw_death();
+    is_gone_ = true;  // it has completed its work
 }
 
-void ProcessEngine::handle(Worker& worker, const Frame& frame) {
+void EngineDialogue::receive_last_messages() {
+    pollfd socket{engine_.channel().descriptor(), POLLIN, 0};
+    while (!is_ended_ && poll(&socket, 1, 0) > 0) {
+        request_.waiter.check();
+        receive_messages();
+    }
+    if (!is_ended_) throw_death();
+}
+
+void EngineDialogue::handle_frame(const Frame& frame) {
     WireReader from(frame.body);
     const auto type = static_cast<ToBackend>(frame.type);
-    if (worker.process->ready.has_value() == (type == ToBackend::kReady))
-        WireReader::fail("greeting");
+    if (engine_.ready.has_value() == (type == ToBackend::kReady)) WireReader::fail("greeting");
     // It may still find an arena free.
-    if (worker.is_ended && type != ToBackend::kArenaFree) WireReader::fail("message after the end");
-    handle_body(worker, type, from);
+    if (is_ended_ && type != ToBackend::kArenaFree) WireReader::fail("message after the end");
+    switch (type) {
+        case ToBackend::kReady:
+            handle_ready(from);
+            break;
+        case ToBackend::kResult:
+            handle_result(from);
+            break;
+        case ToBackend::kRunDone:
+            handle_slice_end(from);
+            break;
+        case ToBackend::kFailed:
+            handle_failure(from);
+            break;
+        case ToBackend::kEnded:
+            if (!is_end_sent_ || !slices_.empty()) WireReader::fail("end");
+            is_ended_ = true;
+            break;
+        case ToBackend::kNotice:
+        case ToBackend::kWarning:
+            handle_line(from, type == ToBackend::kWarning);
+            break;
+        case ToBackend::kExecute:
+            answer_execute(from);
+            break;
+        case ToBackend::kNextBatch:
+            answer_next_batch();
+            break;
+        default:
+            if (!engine_.handle_arena(type, from)) WireReader::fail("type");
+    }
     from.expect_end();
 }
 
-void ProcessEngine::handle_body(Worker& worker, ToBackend type, WireReader& from) {
-    switch (type) {
-        case ToBackend::kReady:
-            worker.process->ready = read_ready(from);
-            check_ready(worker);
-            return;
-        case ToBackend::kResult:
-            take_result(worker, from);
-            return;
-        case ToBackend::kRunDone:
-            finish_slice(worker, from);
-            return;
-        case ToBackend::kFailed:
-            take_failure(worker, from);
-            return;
-        case ToBackend::kEnded:
-            if (!worker.has_end || !worker.slices.empty()) WireReader::fail("end");
-            worker.is_ended = true;
-            return;
-        case ToBackend::kNotice:
-        case ToBackend::kWarning: {
-            Line line{type == ToBackend::kWarning, read_clean_text(from)};
-            const std::size_t size = line.text.size();
-            take_event(worker, std::move(line), size);
-            return;
-        }
-        case ToBackend::kExecute:
-            execute(worker, from);
-            return;
-        case ToBackend::kNextBatch:
-            give_batch(worker);
-            return;
-        default:
-            if (!worker.process->handle_arena(type, from)) WireReader::fail("type");
-    }
-}
-
 /// Without a complete sandbox, only scripts that the server trusts anyway may run.
-void ProcessEngine::check_ready(const Worker& worker) const {
-    const Ready& ready = *worker.process->ready;
+void EngineDialogue::handle_ready(WireReader& from) {
+    engine_.ready = read_ready(from);
+    const Ready& ready = *engine_.ready;
     if (ready.version != kProtocolVersion) WireReader::fail("version");
-    if (!options_.requires_sandbox || ready.report.is_complete()) return;
+    if (!request_.options.requires_sandbox || ready.report.is_complete()) return;
     ErrorReport report;
     report.sqlstate = sqlstate::kInsufficientPrivilege;
     report.message = "the sandbox that this script needs is not available";
@@ -116,30 +185,9 @@ void ProcessEngine::check_ready(const Worker& worker) const {
     throw Error(std::move(report));
 }
 
-void ProcessEngine::take_event(Worker& worker, std::variant<CallResult, Line> event,
-                               std::size_t bytes) {
-    if (worker.slices.empty()) {  // while a script is loaded, or at the end
-        if (auto* const line = std::get_if<Line>(&event)) {
-            Slice none;
-            deliver_event(none, std::move(*line));
-            return;
-        }
-        WireReader::fail("result");
-    }
-    bytes += sizeof(event);  // a line may be empty
-    Slice& slice = *worker.slices.front();
-    if (&slice == &slices_.front() && slice.events.empty() && sink_ != nullptr) {
-        deliver_event(slice, std::move(event));
-        return;
-    }
-    slice.events.push_back(std::move(event));
-    slice.waiting_bytes += bytes;
-    waiting_bytes_ += bytes;
-}
-
-void ProcessEngine::take_result(Worker& worker, WireReader& from) {
-    if (worker.slices.empty()) WireReader::fail("result");
-    Slice& slice = *worker.slices.front();
+void EngineDialogue::handle_result(WireReader& from) {
+    if (slices_.empty()) WireReader::fail("result");
+    Slice& slice = *slices_.front();
     CallResult result;
     result.call_number = from.number<std::int64_t>();
     (void)from.optional_text();  // the name: the backend knows it
@@ -152,231 +200,159 @@ void ProcessEngine::take_result(Worker& worker, WireReader& from) {
         WireReader::fail("call number");
     slice.last_result = result.call_number;
     result.call_name = slice.calls[static_cast<std::size_t>(result.call_number - first)].name;
-    result.batch = worker.process->take_rows(from);
-    if (result.batch.columns.size() != plan_->shape->columns.size())
-        WireReader::fail("number of columns");
-    result.batch.schema = &plan_->shape->columns;
-    worker.process->count_rows(0, result.batch.length);
+    result.batch = engine_.take_rows(from);
+    const Schema& columns = request_.plan->shape->columns;
+    if (result.batch.columns.size() != columns.size()) WireReader::fail("number of columns");
+    result.batch.schema = &columns;
+    engine_.count_rows(0, result.batch.length);
     const std::size_t bytes = size + memory_size(result.batch);
-    take_event(worker, std::move(result), bytes);
+    request_.delivery.add_event(slice, std::move(result), bytes);
 }
 
-void ProcessEngine::finish_slice(Worker& worker, WireReader& from) {
-    if (worker.slices.empty() || worker.has_failed) WireReader::fail("end of a slice");
-    const EngineTimes times = read_times(from);
-    times_.convert = std::min(times_.convert + times.convert, kLongestTime);
-    times_.python = std::min(times_.python + times.python, kLongestTime);
-    Slice& slice = *worker.slices.front();
-    calls_done_ += static_cast<std::int64_t>(slice.calls.size());
-    slice.is_done = true;
-    if (&slice != &slices_.front()) {  // kept until the earlier slices are delivered
-        const std::size_t bytes = slice.calls.size() * sizeof(Call);
-        slice.waiting_bytes += bytes;
-        waiting_bytes_ += bytes;
-    }
-    worker.slices.pop_front();
+void EngineDialogue::handle_line(WireReader& from, bool is_warning) {
+    Line line{is_warning, read_clean_text(from)};
+    const std::size_t size = line.text.size();
+    if (slices_.empty())  // while a script is loaded, or at the end
+        request_.delivery.print_line(line);
+    else
+        request_.delivery.add_event(*slices_.front(), std::move(line), size);
+}
+
+void EngineDialogue::handle_slice_end(WireReader& from) {
+    if (slices_.empty() || has_failed_) WireReader::fail("end of a slice");
+    Slice& slice = *slices_.front();
+    request_.scheduler.count_calls(slice.calls.size(), read_times(from));
+    request_.delivery.complete_slice(slice);
+    slices_.pop_front();
 }
 
 /// The slices after the failed one are never run: they are later in call order as well.
-void ProcessEngine::take_failure(Worker& worker, WireReader& from) {
+void EngineDialogue::handle_failure(WireReader& from) {
     ErrorReport report = read_report(from);
-    if (std::exchange(worker.has_failed, true)) WireReader::fail("failure");
-    if (worker.slices.empty())
-        worker.failure = std::move(report);
-    else
-        worker.slices.front()->failure = std::move(report);
-    worker.slices.clear();
+    if (std::exchange(has_failed_, true)) WireReader::fail("failure");
+    const std::uint64_t memory = request_.options.sandbox.memory_bytes;
+    if (report.sqlstate == sqlstate::kOutOfMemory && report.detail.empty() && memory > 0)
+        report.detail = memory_limit_detail(memory);
+    std::optional<ErrorReport>& failure = slices_.empty() ? failure_ : slices_.front()->failure;
+    failure = std::move(report);
+    slices_.clear();
 }
 
-// ------------------------------------------------------------------------- what scripts ask for
+// ------------------------------------------------------------------------------ its questions
 
-void ProcessEngine::execute(Worker& worker, WireReader& from) {
-    EngineProcess& process = *worker.process;
-    process.take_question();
+void EngineDialogue::answer_execute(WireReader& from) {
+    engine_.take_question();
     // A copy: while it runs, nested scripts may use this connection's memory.
     const std::string sql = from.text();
     std::vector<std::string> types;
     std::vector<HostParameter> parameters = read_parameters(from, types);
     Batch bytes;  // owns the bytes that the parameters point to
     if (has_bytes(parameters)) {
-        bytes = process.take_rows(from);
+        bytes = engine_.take_rows(from);
         set_bytes(parameters, bytes);
     }
     try {
         if (!is_clean_utf8(sql)) throw Error("22021", "SQL must be UTF-8 without null characters");
-        const Watched watched(host_, process);
-        send_result(process, host_.execute(sql, parameters));
+        const WatchedRequester watched(request_.host, engine_);
+        send_host_result(request_.host.execute(sql, parameters));
     } catch (const Error& error) {
-        if (process.is_gone()) throw_death(worker);
+        if (engine_.is_gone()) throw_death();
         // PostgreSQL's own error, which ends the statement
         if (typeid(error) != typeid(Error)) throw;
         WireWriter reply;
         reply.number(ReplyStatus::kError);
         write(reply, error.report());
-        process.channel().put(ToEngine::kReply, reply);
+        engine_.channel().put(ToEngine::kReply, reply);
     }
-    process.note_answer();
+    engine_.note_answer();
 }
 
-void ProcessEngine::send_result(EngineProcess& process, const HostResult& result) {
+void EngineDialogue::send_host_result(const HostResult& result) {
     WireWriter reply;
     reply.number(ReplyStatus::kDone);
     reply.number(result.row_count);
     write(reply, result.schema);
     if (result.schema.empty())
-        process.channel().put(ToEngine::kReply, reply);
+        engine_.channel().put(ToEngine::kReply, reply);
     else
-        process.put_rows(ToEngine::kReply, std::move(reply), result.batch, 0, result.batch.length);
+        engine_.put_rows(ToEngine::kReply, std::move(reply), result.batch, 0, result.batch.length);
 }
 
-bool ProcessEngine::next_batch(Worker& worker, Batch& batch) {
+void EngineDialogue::answer_next_batch() {
+    if (request_.stream == nullptr || slices_.empty()) WireReader::fail("question");
+    engine_.take_question();
+    Batch batch;
+    const bool has_batch = read_stream(batch);
+    WireWriter reply;
+    reply.boolean(has_batch);
+    engine_.count_rows(batch.length, 0);
+    if (has_batch)
+        engine_.put_rows(ToEngine::kStreamBatch, std::move(reply), batch, 0, batch.length);
+    else
+        engine_.channel().put(ToEngine::kStreamBatch, reply);
+    engine_.note_answer();
+}
+
+bool EngineDialogue::read_stream(Batch& batch) {
     try {
-        const Watched watched(host_, *worker.process);
-        return stream_->next(batch);
+        const WatchedRequester watched(request_.host, engine_);
+        return request_.stream->next(batch);
     } catch (const Error&) {
-        if (worker.process->is_gone()) throw_death(worker);
+        if (engine_.is_gone()) throw_death();
         throw;
     }
 }
 
-void ProcessEngine::give_batch(Worker& worker) {
-    EngineProcess& process = *worker.process;
-    if (stream_ == nullptr || worker.slices.empty()) WireReader::fail("question");
-    process.take_question();
-    Batch batch;
-    const bool has_batch = next_batch(worker, batch);
-    WireWriter reply;
-    reply.boolean(has_batch);
-    process.count_rows(batch.length, 0);
-    if (has_batch)
-        process.put_rows(ToEngine::kStreamBatch, std::move(reply), batch, 0, batch.length);
-    else
-        process.channel().put(ToEngine::kStreamBatch, reply);
-    process.note_answer();
-}
+// ------------------------------------------------------------------------------------ failures
 
-// -------------------------------------------------------------------------------------- failures
-
-void ProcessEngine::throw_refused(const Worker& worker) const {
-    Error error(*worker.process->refusal);
+void EngineDialogue::throw_refused() const {
+    Error error(*engine_.refusal);
     error.report().engine_failure = EngineFailure::kNotStarted;
     throw error;
 }
 
 /// A failure of or in the engine: only an error of the statement. It may replace an error of
 /// PostgreSQL that has ended work for the engine; it causes the rollback which that error requires.
-void ProcessEngine::throw_death(Worker& worker) {
-    session_.wait_for_exit(*worker.process, waiter_);
-    if (worker.process->refusal) throw_refused(worker);
+void EngineDialogue::throw_death() {
+    request_.pool.wait_for_exit(engine_, request_.waiter);
+    if (engine_.refusal) throw_refused();
     ErrorReport report;
     report.sqlstate = sqlstate::kScriptFailed;
-    report.message = "Python engine " + describe_exit(worker.process->exit);
-    report.hint = hint_at_killer(worker.process->exit);
+    report.message = "Python engine " + describe_exit(engine_.exit);
+    report.hint = hint_at_killer(engine_.exit);
     report.engine_failure = EngineFailure::kDied;
-    if (!worker.slices.empty()) {
+    if (!slices_.empty()) {
         // The call after the one with the last result, or one whose predecessors' results have died
         // with it.
-        const std::vector<Call>& calls = worker.slices.front()->calls;
-        const std::int64_t reached = std::clamp(worker.slices.front()->last_result + 1,
-                                                calls.front().number, calls.back().number);
-        report.context =
-            place_of(*plan_, &calls[static_cast<std::size_t>(reached - calls.front().number)]);
+        const std::vector<Call>& calls = slices_.front()->calls;
+        const std::int64_t reached =
+            std::clamp(slices_.front()->last_result + 1, calls.front().number, calls.back().number);
+        report.context = place_of(*request_.plan,
+                                  &calls[static_cast<std::size_t>(reached - calls.front().number)]);
         if (reached < calls.back().number)
             report.context +=
                 " or one of the " + std::to_string(calls.back().number - reached) + " after it";
-    } else if (plan_ != nullptr) {
-        report.context = place_of(*plan_, nullptr);
+    } else if (request_.plan != nullptr) {
+        report.context = place_of(*request_.plan, nullptr);
     }
-    if (worker.process->exit) {
-        const std::string stack = readable_stack(worker.process->exit->stack);
+    if (engine_.exit) {
+        const std::string stack = readable_stack(engine_.exit->stack);
         if (!stack.empty()) report.context += "\n" + stack;
     }
     throw Error(std::move(report));
 }
 
-void ProcessEngine::throw_failure(ErrorReport report) const {
-    if (report.sqlstate == sqlstate::kOutOfMemory && report.detail.empty() &&
-        options_.sandbox.memory_bytes > 0)
-        report.detail = memory_limit_detail(options_.sandbox.memory_bytes);
-    throw Error(std::move(report));
+// ----------------------------------------------------------------------------------- early end
+
+void EngineDialogue::cancel() {
+    if (engine_.pid == 0 || is_ended_) return;
+    if (!has_failed_) engine_.signal(SIGINT);
+    if (!is_end_sent_) send_end();
+    (void)engine_.channel().flush();
 }
 
-// ------------------------------------------------------------------------------------ giving up
-
-/// Ends the running calls: engines that answer in time stay warm, the others are killed.
-void ProcessEngine::abandon() noexcept {
-    if (workers_.empty()) return;
-    try {
-        for (Worker& worker : workers_) {
-            if (worker.process->pid == 0 || worker.is_ended) continue;
-            if (!worker.has_failed) worker.process->signal(SIGINT);
-            if (!worker.has_end) worker.process->channel().put(ToEngine::kEnd, WireWriter());
-            worker.has_end = true;
-            (void)worker.process->channel().flush();
-        }
-        const std::int64_t deadline = now_nanoseconds() + kGraceNanoseconds;
-        for (Worker& worker : workers_)
-            if (worker.process->pid != 0) drain(*worker.process, worker.is_ended, deadline);
-    } catch (const std::exception&) {
-        // Out of memory, or a broken engine: those that have not ended are killed.
-    }
-    for (const Worker& worker : workers_)
-        // The Ready message of an engine whose greeting was dropped has not been checked.
-        session_.release(*worker.process,
-                         worker.is_ended && !worker.is_gone && worker.process->ready);
-    workers_.clear();
-}
-
-/// Reads the remaining messages of an engine, up to Ended. Not interruptible.
-void ProcessEngine::drain(EngineProcess& process, bool& is_ended, std::int64_t deadline) {
-    Channel& channel = process.channel();
-    Frame frame;
-    while (!is_ended) {
-        while (!is_ended && channel.next(frame)) {
-            WireReader from(frame.body);
-            drop_message(process, static_cast<ToBackend>(frame.type), from);
-            is_ended = static_cast<ToBackend>(frame.type) == ToBackend::kEnded;
-        }
-        const bool is_sent = channel.flush();
-        if (is_ended) return;
-        const std::int64_t left = (deadline - now_nanoseconds()) / 1'000'000;
-        if (left <= 0) return;
-        pollfd socket{channel.descriptor(), static_cast<short>(is_sent ? POLLIN : POLLIN | POLLOUT),
-                      0};
-        (void)poll(&socket, 1, static_cast<int>(left));
-        if (!channel.receive()) return;
-    }
-}
-
-/// A message of an abandoned request. Questions are answered, so that the engine does not wait
-/// forever.
-void ProcessEngine::drop_message(EngineProcess& process, ToBackend type, WireReader& from) {
-    WireWriter reply;
-    switch (type) {
-        case ToBackend::kResult:
-            (void)from.number<std::int64_t>();
-            (void)from.optional_text();
-            (void)from.number<std::int64_t>();
-            (void)from.boolean();
-            process.skip_rows(from);
-            return;
-        case ToBackend::kExecute: {
-            std::vector<std::string> types;
-            (void)from.text_view();
-            if (has_bytes(read_parameters(from, types))) process.skip_rows(from);
-            reply.number(ReplyStatus::kFatal);
-            process.channel().put(ToEngine::kReply, reply);
-            return;
-        }
-        case ToBackend::kNextBatch:
-            reply.boolean(false);
-            process.channel().put(ToEngine::kStreamBatch, reply);
-            return;
-        case ToBackend::kArenaRequest:
-            return;  // it takes time; a waiting engine is interrupted, or killed
-        default:
-            (void)process.handle_arena(type, from);
-    }
+void EngineDialogue::drain(std::int64_t deadline) {
+    if (engine_.pid != 0 && !is_ended_) is_ended_ = drain_messages(engine_, deadline);
 }
 
 }  // namespace epe::engine

@@ -39,19 +39,19 @@ std::string key_of(const EngineOptions& options, const Script& script) {
 
 }  // namespace
 
-EngineSession& EngineSession::current() {
-    static EngineSession* session = std::make_unique<EngineSession>().release();
+EnginePool& EnginePool::current() {
+    static EnginePool* session = std::make_unique<EnginePool>().release();
     return *session;
 }
 
 // ----------------------------------------------------------------------------------- supervisor
 
-bool EngineSession::is_asking() const noexcept {
+bool EnginePool::is_asking() const noexcept {
     return std::any_of(engines_.begin(), engines_.end(),
-                       [](const EngineProcess& engine) { return engine.is_unanswered(); });
+                       [](const EngineConnection& engine) { return engine.is_unanswered(); });
 }
 
-Found EngineSession::find_supervisor(const EngineOptions& options) {
+Found EnginePool::find_supervisor(const EngineOptions& options) {
     // It may have died, which is known once all its messages have been read.
     pollfd socket{supervisor_.descriptor(), POLLIN, 0};
     while (supervisor_.is_open() && poll(&socket, 1, 0) > 0) receive();
@@ -79,7 +79,7 @@ Found EngineSession::find_supervisor(const EngineOptions& options) {
     }
 }
 
-void EngineSession::report_to_next(const EngineOptions& options) {
+void EnginePool::report_to_next(const EngineOptions& options) {
     if (supervisor_.is_open() || options.socket.empty()) return;
     const std::int64_t now = now_nanoseconds();
     if (now - last_report_ < kSearchMilliseconds * kMillisecond) return;
@@ -93,12 +93,12 @@ void EngineSession::report_to_next(const EngineOptions& options) {
 }
 
 /// Sends a supervisor all engines and requests of this session.
-void EngineSession::connect(Channel supervisor) {
+void EnginePool::connect(Channel supervisor) {
     supervisor_ = std::move(supervisor);
     ++connection_;
     has_answer_ = false;
     lost_since_ = 0;
-    for (EngineProcess& engine : engines_) {  // oldest first
+    for (EngineConnection& engine : engines_) {  // oldest first
         if (engine.is_unanswered())
             put_request(engine);
         else if (engine.has_started() && !engine.exit)
@@ -107,7 +107,7 @@ void EngineSession::connect(Channel supervisor) {
     (void)supervisor_.flush();
 }
 
-void EngineSession::launch(const EngineOptions& options) {
+void EnginePool::launch(const EngineOptions& options) {
     constexpr int kMostSilentEnds = 3;
     if (silent_ends_ >= kMostSilentEnds)
         throw Error(sqlstate::kInsufficientResources,
@@ -120,12 +120,12 @@ void EngineSession::launch(const EngineOptions& options) {
     connect(std::move(supervisor));
 }
 
-void EngineSession::refuse(EngineProcess& engine, const ErrorReport& why) {
+void EnginePool::refuse(EngineConnection& engine, const ErrorReport& why) {
     engine.refusal = not_started(why.sqlstate.c_str(), why.message);
 }
 
-void EngineSession::refuse_all(const ErrorReport& why) {
-    for (EngineProcess& engine : engines_)
+void EnginePool::refuse_all(const ErrorReport& why) {
+    for (EngineConnection& engine : engines_)
         if (engine.is_unanswered()) refuse(engine, why);
     no_start_ = why;
     silent_ends_ = 0;
@@ -134,7 +134,7 @@ void EngineSession::refuse_all(const ErrorReport& why) {
 
 /// The supervisor is gone. Running engines continue; requests not answered are sent to the next
 /// one.
-void EngineSession::forget_supervisor() {
+void EnginePool::forget_supervisor() {
     supervisor_.close();
     lost_since_ = now_nanoseconds();
     const pid_t ours = std::exchange(supervisor_pid_, 0);
@@ -145,7 +145,7 @@ void EngineSession::forget_supervisor() {
     silent_ends_ = could_start ? 0 : silent_ends_ + 1;
 }
 
-void EngineSession::receive() {
+void EnginePool::receive() {
     if (!supervisor_.is_open()) return;
     const bool is_alive = supervisor_.receive();
     Frame frame;
@@ -153,14 +153,14 @@ void EngineSession::receive() {
     if (!is_alive) forget_supervisor();
 }
 
-void EngineSession::handle(Frame& frame) {
+void EnginePool::handle(Frame& frame) {
     WireReader from(frame.body);
     ++heard_;
     has_answer_ = true;
     switch (static_cast<FromSupervisor>(frame.type)) {
         case FromSupervisor::kStarted: {
             const EngineStart start = read_engine_start(from);
-            EngineProcess* const engine = find(start.id);
+            EngineConnection* const engine = find(start.id);
             if (engine == nullptr || frame.descriptors.empty()) break;
             engine->pid = start.pid;
             engine->process = std::move(frame.descriptors.front());
@@ -168,13 +168,13 @@ void EngineSession::handle(Frame& frame) {
         }
         case FromSupervisor::kRefused: {
             EngineRefusal refusal = read_engine_refusal(from);
-            EngineProcess* const engine = find(refusal.id);
+            EngineConnection* const engine = find(refusal.id);
             if (engine != nullptr) engine->refusal = std::move(refusal.report);
             break;
         }
         case FromSupervisor::kExited: {
             EngineEnd end = read_engine_end(from);
-            if (EngineProcess* const engine = find(end.id))
+            if (EngineConnection* const engine = find(end.id))
                 engine->exit = EngineExit{end.status, std::move(end.stack)};
             break;
         }
@@ -197,17 +197,17 @@ void EngineSession::handle(Frame& frame) {
 
 // --------------------------------------------------------------------------------------- engines
 
-EngineProcess* EngineSession::find(std::uint64_t id) noexcept {
-    for (EngineProcess& engine : engines_)
+EngineConnection* EnginePool::find(std::uint64_t id) noexcept {
+    for (EngineConnection& engine : engines_)
         if (engine.id() == id) return &engine;
     return nullptr;
 }
 
 /// Idle engines that the supervisor has retired: their remains take memory.
-void EngineSession::drop_ended() {
+void EnginePool::drop_ended() {
     receive();
     for (auto each = idle_.begin(); each != idle_.end();) {
-        EngineProcess& engine = **each;
+        EngineConnection& engine = **each;
         each = engine.exit ? idle_.erase(each) : std::next(each);
         if (engine.exit) release(engine, /* is_clean */ false);
     }
@@ -215,7 +215,7 @@ void EngineSession::drop_ended() {
 
 /// Reads the messages of an idle engine. False when it is gone, or sent anything except freed
 /// arenas: its earlier scripts may have left a thread that wants to answer for the next one.
-bool EngineSession::is_quiet(EngineProcess& engine) {
+bool EnginePool::is_quiet(EngineConnection& engine) {
     try {
         const bool is_alive = engine.channel().receive();
         Frame frame;
@@ -231,9 +231,9 @@ bool EngineSession::is_quiet(EngineProcess& engine) {
 }
 
 /// A warm engine that is still alive. The supervisor may have retired it meanwhile.
-EngineProcess* EngineSession::find_idle(const std::string& key) {
+EngineConnection* EnginePool::find_idle(const std::string& key) {
     for (auto each = idle_.begin(); each != idle_.end();) {
-        EngineProcess& engine = **each;
+        EngineConnection& engine = **each;
         if (engine.key() != key) {
             ++each;
             continue;
@@ -245,16 +245,16 @@ EngineProcess* EngineSession::find_idle(const std::string& key) {
     return nullptr;
 }
 
-EngineProcess& EngineSession::acquire(const EngineOptions& options, const Script& script) {
+EngineConnection& EnginePool::acquire(const EngineOptions& options, const Script& script) {
     std::string key = key_of(options, script);
     const std::string label = script.owner + "." + script.name;
     drop_ended();
-    while (EngineProcess* const warm = find_idle(key)) {
+    while (EngineConnection* const warm = find_idle(key)) {
         if (warm->take(options, label)) return *warm;
         release(*warm, /* is_clean */ false);
     }
     const Found found = find_supervisor(options);
-    EngineProcess& engine = engines_.emplace_back(++last_id_, std::move(key), options);
+    EngineConnection& engine = engines_.emplace_back(++last_id_, std::move(key), options);
     try {
         (void)engine.take(options, label);
         if (found == Found::kNone) refuse(engine, *no_start_);
@@ -267,22 +267,22 @@ EngineProcess& EngineSession::acquire(const EngineOptions& options, const Script
     return engine;
 }
 
-void EngineSession::put_request(EngineProcess& engine) {
-    const EngineProcess::FarEnds ends = engine.make_far_ends();
+void EnginePool::put_request(EngineConnection& engine) {
+    const EngineConnection::FarEnds ends = engine.make_far_ends();
     supervisor_.put(ToSupervisor::kAcquire, body_of(engine.request()),
                     {ends.socket.get(), engine.page_descriptor(), ends.lifeline.get()});
 }
 
-void EngineSession::put_adoption(const EngineProcess& engine) {
+void EnginePool::put_adoption(const EngineConnection& engine) {
     supervisor_.put(ToSupervisor::kAdopt, body_of(EngineAdoption{engine.request(), engine.pid}),
                     {engine.page_descriptor(), engine.process.get()});
 }
 
-void EngineSession::end_engines() noexcept {
-    for (const EngineProcess& engine : engines_) engine.kill();
+void EnginePool::end_engines() noexcept {
+    for (const EngineConnection& engine : engines_) engine.kill();
 }
 
-void EngineSession::release(EngineProcess& engine, bool is_clean) noexcept {
+void EnginePool::release(EngineConnection& engine, bool is_clean) noexcept {
     try {
         if (is_clean && engine.is_light()) {
             idle_.push_front(&engine);  // most recently used first
@@ -297,10 +297,10 @@ void EngineSession::release(EngineProcess& engine, bool is_clean) noexcept {
     } catch (const std::exception&) {
         // Out of memory: the engine ends by itself, since its connection is closed below.
     }
-    engines_.remove_if([&](const EngineProcess& each) { return &each == &engine; });
+    engines_.remove_if([&](const EngineConnection& each) { return &each == &engine; });
 }
 
-void EngineSession::wait_for_exit(EngineProcess& engine, Waiter& waiter) {
+void EnginePool::wait_for_exit(EngineConnection& engine, Waiter& waiter) {
     const std::int64_t deadline = now_nanoseconds() + 1000 * kMillisecond;
     while (!engine.exit && !engine.refusal && supervisor_.is_open()) {
         const std::int64_t left = (deadline - now_nanoseconds()) / kMillisecond;
@@ -312,8 +312,8 @@ void EngineSession::wait_for_exit(EngineProcess& engine, Waiter& waiter) {
 
 /// Sends a question, again to the next supervisor if one ends before it has answered.
 template <typename Condition>
-void EngineSession::ask(ToSupervisor question, const WireWriter& body, const Condition& has_come,
-                        const EngineOptions& options, Waiter& waiter) {
+void EnginePool::ask(ToSupervisor question, const WireWriter& body, const Condition& has_come,
+                     const EngineOptions& options, Waiter& waiter) {
     const std::int64_t deadline = now_nanoseconds() + kAnswerMilliseconds * kMillisecond;
     std::uint64_t asked = 0;  // the connection that the question was sent on
     no_start_.reset();
@@ -335,7 +335,7 @@ void EngineSession::ask(ToSupervisor question, const WireWriter& body, const Con
     }
 }
 
-std::vector<EngineRow> EngineSession::list(const EngineOptions& options, Waiter& waiter) {
+std::vector<EngineRow> EnginePool::list(const EngineOptions& options, Waiter& waiter) {
     if (options.socket.empty() && !supervisor_.is_open()) return {};
     rows_.reset();
     ask(
@@ -343,8 +343,8 @@ std::vector<EngineRow> EngineSession::list(const EngineOptions& options, Waiter&
     return std::exchange(rows_, std::nullopt).value_or(std::vector<EngineRow>());
 }
 
-std::optional<std::string> EngineSession::stack_of(pid_t pid, const EngineOptions& options,
-                                                   Waiter& waiter) {
+std::optional<std::string> EnginePool::stack_of(pid_t pid, const EngineOptions& options,
+                                                Waiter& waiter) {
     if (options.socket.empty() && !supervisor_.is_open()) return std::nullopt;
     stack_.reset();
     stack_pid_ = pid;

@@ -28,15 +28,15 @@ enum class Found : std::uint8_t {
 ///
 /// When the supervisor dies, running engines continue. Requests without an answer wait for the next
 /// supervisor and are sent again, oldest first. Callers that wait for them call find_supervisor().
-class EngineSession {
+class EnginePool {
    public:
-    static EngineSession& current();
+    static EnginePool& current();
 
     /// An engine for `script`: one that ran scripts of the same owner for the same role under the
     /// same limits, or a new one that has not started and may have to wait for its turn.
-    EngineProcess& acquire(const EngineOptions& options, const Script& script);
+    EngineConnection& acquire(const EngineOptions& options, const Script& script);
     /// Returns an engine: to the pool when it has answered everything, else it is killed.
-    void release(EngineProcess& engine, bool is_clean) noexcept;
+    void release(EngineConnection& engine, bool is_clean) noexcept;
 
     /// Descriptor of the connection to the supervisor.
     int descriptor() const noexcept { return supervisor_.descriptor(); }
@@ -58,7 +58,7 @@ class EngineSession {
     /// that need no answer; usually only checks for a connection.
     void report_to_next(const EngineOptions& options);
     /// Waits up to a second for the supervisor's report of how an engine ended.
-    void wait_for_exit(EngineProcess& engine, Waiter& waiter);
+    void wait_for_exit(EngineConnection& engine, Waiter& waiter);
     /// Kills all engines: this process is about to end. Async-signal-safe.
     void end_engines() noexcept;
 
@@ -66,8 +66,6 @@ class EngineSession {
     std::vector<EngineRow> list(const EngineOptions& options, Waiter& waiter);
     /// The Python stack of an engine; none when it is unknown or does not answer.
     std::optional<std::string> stack_of(pid_t pid, const EngineOptions& options, Waiter& waiter);
-    /// True when engines of other sessions are visible.
-    bool is_shared() const noexcept { return supervisor_pid_ == 0; }
 
    private:
     template <typename Condition>
@@ -75,16 +73,16 @@ class EngineSession {
              const EngineOptions& options, Waiter& waiter);
     void connect(Channel supervisor);
     void launch(const EngineOptions& options);
-    static void refuse(EngineProcess& engine, const ErrorReport& why);
+    static void refuse(EngineConnection& engine, const ErrorReport& why);
     void refuse_all(const ErrorReport& why);
-    void put_request(EngineProcess& engine);
-    void put_adoption(const EngineProcess& engine);
+    void put_request(EngineConnection& engine);
+    void put_adoption(const EngineConnection& engine);
     void forget_supervisor();
     void drop_ended();
-    EngineProcess* find_idle(const std::string& key);
-    EngineProcess* find(std::uint64_t id) noexcept;
+    EngineConnection* find_idle(const std::string& key);
+    EngineConnection* find(std::uint64_t id) noexcept;
     void handle(Frame& frame);
-    static bool is_quiet(EngineProcess& engine);
+    static bool is_quiet(EngineConnection& engine);
 
     Channel supervisor_{};
     pid_t supervisor_pid_ = 0;  // of a supervisor of this backend's own
@@ -99,8 +97,8 @@ class EngineSession {
     // why no supervisor could be started; until the next attempt
     std::optional<ErrorReport> no_start_{};
     std::uint64_t last_id_ = 0;
-    std::list<EngineProcess> engines_{};
-    std::list<EngineProcess*> idle_{};
+    std::list<EngineConnection> engines_{};
+    std::list<EngineConnection*> idle_{};
     std::optional<std::vector<EngineRow>> rows_{};
     std::optional<std::pair<bool, std::string>> stack_{};
     pid_t stack_pid_ = 0;  // the engine of the stack

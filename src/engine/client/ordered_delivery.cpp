@@ -1,116 +1,65 @@
-// Distributes calls to engine processes, and delivers their results in order.
-#include <algorithm>
+#include "engine/client/ordered_delivery.h"
+
 #include <utility>
 
 #include "core/pipeline/call_context.h"
-#include "engine/client/engine_dialogue.h"
 
 namespace epe::engine {
 
 namespace {
 
-/// The running slice, and one in advance, so that the engine need not wait for the next.
-constexpr std::size_t kSlicesAtOnce = 2;
-/// Target duration of a slice when there are several engines.
-constexpr std::int64_t kSliceNanoseconds = 10'000'000;
+/// Limit of results that wait for those of earlier calls; beyond it only earlier ones are read.
+constexpr std::size_t kMostWaitingBytes = std::size_t{64} << 20;
 
 }  // namespace
 
-// ------------------------------------------------------------------------------------- giving out
-
-/// With several engines, slices are sent in advance only while slices are short, as far as known: a
-/// slice queued behind a long one could run in another engine.
-std::size_t ProcessEngine::slices_at_once() const noexcept {
-    const bool is_alone = options_.most_engines <= 1;
-    const bool are_short =
-        calls_done_ > 0 && (times_.convert + times_.python) / calls_done_ <= kSliceNanoseconds;
-    return is_alone || are_short ? kSlicesAtOnce : 1;
-}
-
-/// The engine with the fewest slices among those that accept one; null when none does.
-Worker* ProcessEngine::free_worker() {
-    const bool is_alone = options_.most_engines <= 1;
-    const std::size_t most_slices = slices_at_once();
-    Worker* best = nullptr;
-    for (Worker& worker : workers_) {
-        const bool has_started = &worker == &workers_.front() || worker.process->pid != 0;
-        if (!has_started || worker.is_gone || worker.has_failed ||
-            worker.slices.size() >= most_slices)
-            continue;
-        if (best == nullptr || worker.slices.size() < best->slices.size()) best = &worker;
-    }
-    if (is_alone) return best;
-    if (waiting_bytes_ > kMostWaitingBytes) return nullptr;  // earlier calls first
-    const bool all_work = best == nullptr || !best->slices.empty();
-    const bool all_started = std::all_of(workers_.begin(), workers_.end(),
-                                         [](const Worker& each) { return each.process->pid != 0; });
-    if (all_work && all_started &&
-        workers_.size() < static_cast<std::size_t>(options_.most_engines)) {
-        Worker& added = add_worker(*plan_->script);
-        send_begin(added);
-        if (added.process->pid != 0) return &added;  // a warm one
-    }
-    return best;
-}
-
-/// As many calls as take about a slice's time, estimated from earlier calls; fewer towards the end
-/// of the input, so that all engines end together.
-std::size_t ProcessEngine::slice_size(std::size_t left) const noexcept {
-    if (options_.most_engines <= 1) return left;
-    if (calls_done_ == 0) return 1;
-    const std::int64_t each =
-        std::max<std::int64_t>((times_.convert + times_.python) / calls_done_, 1);
-    const auto wanted = static_cast<std::size_t>(kSliceNanoseconds / each);
-    const std::size_t share =
-        left / (kSlicesAtOnce * static_cast<std::size_t>(options_.most_engines));
-    return std::clamp<std::size_t>(wanted, 1, std::max<std::size_t>(share, 1));
-}
-
-void ProcessEngine::assign(Worker& worker, const Work& work, std::size_t first, std::size_t count) {
-    enum class Input : std::uint8_t { kNone, kRows, kStream };
+Slice& OrderedDelivery::append_slice(std::vector<Call> calls) {
     Slice& slice = slices_.emplace_back();
-    slice.calls.assign(work.calls.begin() + static_cast<std::ptrdiff_t>(first),
-                       work.calls.begin() + static_cast<std::ptrdiff_t>(first + count));
-    worker.slices.push_back(&slice);
-    const std::int64_t first_row = slice.calls.front().first_row;
-    WireWriter body;
-    body.number(static_cast<std::int64_t>(count));
-    for (Call call : slice.calls) {
-        call.first_row -= first_row;
-        write(body, call);
+    slice.calls = std::move(calls);
+    return slice;
+}
+
+bool OrderedDelivery::is_full() const noexcept { return waiting_bytes_ > kMostWaitingBytes; }
+
+void OrderedDelivery::add_waiting_bytes(Slice& slice, std::size_t bytes) noexcept {
+    slice.waiting_bytes += bytes;
+    waiting_bytes_ += bytes;
+}
+
+void OrderedDelivery::add_event(Slice& slice, SliceEvent event, std::size_t bytes) {
+    if (is_first(slice) && slice.events.empty() && sink_ != nullptr) {
+        deliver_event(slice, std::move(event));
+        return;
     }
-    if (work.stream != nullptr) {
-        body.number(Input::kStream);
-        worker.process->channel().put(ToEngine::kRun, body);
-    } else if (work.batch.schema == nullptr) {
-        body.number(Input::kNone);
-        worker.process->channel().put(ToEngine::kRun, body);
-    } else {
-        body.number(Input::kRows);
-        const Call& last = slice.calls.back();
-        const std::int64_t rows = last.first_row + last.row_count - first_row;
-        worker.process->count_rows(rows, 0);
-        worker.process->put_rows(ToEngine::kRun, std::move(body), work.batch, first_row, rows);
+    add_waiting_bytes(slice, bytes + sizeof(event));  // a line may be empty
+    slice.events.push_back(std::move(event));
+}
+
+void OrderedDelivery::complete_slice(Slice& slice) {
+    slice.is_done = true;
+    // Its calls are kept until the earlier slices are delivered.
+    if (!is_first(slice)) add_waiting_bytes(slice, slice.calls.size() * sizeof(Call));
+}
+
+void OrderedDelivery::deliver_ready() {
+    if (sink_ == nullptr) return;
+    while (!slices_.empty()) {
+        Slice& first = slices_.front();
+        while (!first.events.empty()) {
+            SliceEvent event = std::move(first.events.front());
+            first.events.pop_front();
+            deliver_event(first, std::move(event));
+        }
+        waiting_bytes_ -= std::exchange(first.waiting_bytes, 0);
+        if (first.failure) throw Error(*first.failure);
+        if (!first.is_done) return;
+        slices_.pop_front();
     }
 }
 
-// ----------------------------------------------------------------------------------- in call order
-
-/// Each engine sends its own warnings. This many are remembered; later ones may be repeated.
-bool ProcessEngine::is_new_warning(const std::string& text) {
-    constexpr std::size_t kMostWarnings = 1000;
-    constexpr std::size_t kLongest = 10000;
-    if (warned_.contains(text)) return false;
-    if (warned_.size() < kMostWarnings && text.size() < kLongest) warned_.insert(text);
-    return true;
-}
-
-void ProcessEngine::deliver_event(Slice& slice, std::variant<CallResult, Line> event) {
-    if (auto* const line = std::get_if<Line>(&event)) {
-        if (!line->is_warning)
-            host_.notice(line->text);
-        else if (is_new_warning(line->text))
-            host_.warning(line->text);
+void OrderedDelivery::deliver_event(const Slice& slice, SliceEvent event) {
+    if (const auto* const line = std::get_if<Line>(&event)) {
+        print_line(*line);
         return;
     }
     auto& result = std::get<CallResult>(event);
@@ -126,20 +75,20 @@ void ProcessEngine::deliver_event(Slice& slice, std::variant<CallResult, Line> e
     }
 }
 
-/// Delivers everything that does not wait for an earlier slice.
-void ProcessEngine::deliver() {
-    while (!slices_.empty()) {
-        Slice& head = slices_.front();
-        while (!head.events.empty()) {
-            auto event = std::move(head.events.front());
-            head.events.pop_front();
-            deliver_event(head, std::move(event));
-        }
-        waiting_bytes_ -= std::exchange(head.waiting_bytes, 0);
-        if (head.failure) throw_failure(*head.failure);
-        if (!head.is_done) return;
-        slices_.pop_front();
-    }
+void OrderedDelivery::print_line(const Line& line) {
+    if (!line.is_warning)
+        host_.notice(line.text);
+    else if (is_new_warning(line.text))
+        host_.warning(line.text);
+}
+
+/// Each engine sends its own warnings. This many are remembered; later ones may be repeated.
+bool OrderedDelivery::is_new_warning(const std::string& text) {
+    constexpr std::size_t kMostWarnings = 1000;
+    constexpr std::size_t kLongest = 10000;
+    if (warned_.contains(text)) return false;
+    if (warned_.size() < kMostWarnings && text.size() < kLongest) warned_.insert(text);
+    return true;
 }
 
 }  // namespace epe::engine

@@ -1,161 +1,335 @@
-// Requests in engine processes: start and end.
 #include "engine/client/process_engine.h"
 
 #include <sys/epoll.h>
 
 #include <algorithm>
+#include <list>
 #include <utility>
+#include <vector>
 
-#include "core/pipeline/call_context.h"
 #include "engine/client/engine_dialogue.h"
-#include "engine/common/parameter_batch.h"
 
 namespace epe::engine {
 
-ProcessEngine::ProcessEngine(EngineOptions options, Host& host, Waiter& waiter)
-    : options_(std::move(options)), host_(host), waiter_(waiter),
-      session_(EngineSession::current()), poller_(epoll_create1(EPOLL_CLOEXEC)) {
-    if (!poller_)
-        throw_system_error(sqlstate::kInsufficientResources, "could not wait for an engine");
-}
+namespace {
 
-ProcessEngine::~ProcessEngine() { abandon(); }
+/// Time for engines to end an abandoned request; then they are killed.
+constexpr std::int64_t kGraceNanoseconds = 50'000'000;
+
+class ProcessEngine final : public Engine {
+   public:
+    ProcessEngine(EngineOptions options, Host& host, Waiter& waiter)
+        : options_(std::move(options)), host_(host), pool_(EnginePool::current()), events_(waiter),
+          delivery_(host), scheduler_(options_.most_engines), request_{.options = options_,
+                                                                       .host = host,
+                                                                       .waiter = waiter,
+                                                                       .pool = pool_,
+                                                                       .delivery = delivery_,
+                                                                       .scheduler = scheduler_} {}
+    ~ProcessEngine() override { abandon(); }
+
+    void begin(const CallPlan& plan) override;
+    void run(Work work, ResultSink& sink) override;
+    void finish(ResultSink& sink) override;
+    void report(CallStats& stats) const override;
+
+    // Alternatives to the functions above:
+    void check(const Script& script);
+    SandboxReport probe();
+
+   private:
+    EngineDialogue& add_engine(const Script& script);
+    EngineDialogue* choose_engine();
+    std::vector<EngineLoad> loads() const;
+    void run_stream(const Work& work);
+    void throw_if_all_failed() const;
+    void end_engines();
+    void process_events(bool may_wait);
+    void watch_all();
+    std::int64_t wait_limit() const;
+    [[noreturn]] void throw_wait_timeout() const;
+    void process_news();
+    void drop_refused();
+    void notice_exits();
+    void abandon() noexcept;
+
+    EngineOptions options_;
+    Host& host_;
+    EnginePool& pool_;
+    EventWait events_;
+    OrderedDelivery delivery_;
+    SliceScheduler scheduler_;
+    RequestContext request_;
+    std::list<EngineDialogue> engines_{};
+    WatchedEvents supervisor_events_{};
+    std::uint64_t watched_supervisor_ = 0;  // value of connection() of the pool when watched
+    std::uint64_t heard_ = 0;               // value of heard() of the pool when last read
+    std::int64_t start_deadline_ = 0;       // for the first engine
+    std::size_t engines_used_ = 0;
+};
 
 // ------------------------------------------------------------------------------------ the request
 
-Worker& ProcessEngine::add_worker(const Script& script) {
-    std::list<Worker> added(1);
-    options_.is_first = workers_.empty();
-    EngineProcess& process = session_.acquire(options_, script);
-    added.front().process = &process;
-    workers_.splice(workers_.end(), added);  // from here on abandon() releases it
-    Worker& worker = workers_.back();
-    if (!process.has_started() && workers_.size() == 1)
+EngineDialogue& ProcessEngine::add_engine(const Script& script) {
+    options_.is_first = engines_.empty();
+    EngineConnection& engine = pool_.acquire(options_, script);
+    try {
+        engines_.emplace_back(request_, engine);  // from here on abandon() releases it
+    } catch (...) {
+        pool_.release(engine, /* is_clean */ false);
+        throw;
+    }
+    if (!engine.has_started() && engines_.size() == 1)
         start_deadline_ = now_nanoseconds() + options_.wait_milliseconds * 1'000'000;
     ++engines_used_;
-    return worker;
+    return engines_.back();
 }
 
 void ProcessEngine::begin(const CallPlan& plan) {
     for (const std::string& name : plan.controls.unknown)
         host_.warning("control argument \"" + name + "\" is unknown and ignored");
-    plan_ = &plan;
-    send_begin(add_worker(*plan.script));
-}
-
-void ProcessEngine::send_begin(Worker& worker) {
-    WireWriter body;
-    write_request(body, *plan_, plan_->input);
-    body.boolean(!plan_->pickled.empty());
-    if (plan_->pickled.empty()) {
-        worker.process->channel().put(ToEngine::kBegin, body);
-        return;
-    }
-    // As rows, which go through an arena when they are large.
-    HostParameter pickled;
-    pickled.bytes = plan_->pickled;
-    worker.process->put_rows(ToEngine::kBegin, std::move(body), batch_of_bytes({pickled}), 0, 1);
+    request_.plan = &plan;
+    delivery_.set_plan(plan);
+    add_engine(*plan.script).send_begin();
 }
 
 void ProcessEngine::check(const Script& script) {
-    Worker& worker = add_worker(script);
-    WireWriter body;
-    body.text(script.name);
-    body.text(script.source);
-    worker.process->channel().put(ToEngine::kCheckScript, body);
-    worker.has_end = true;
-    while (!worker.is_ended) pump(/* may_wait */ true);
-    if (worker.failure) throw Error(*worker.failure);
-    session_.release(*worker.process, !worker.is_gone);
-    workers_.clear();
+    EngineDialogue& dialogue = add_engine(script);
+    dialogue.send_check(script);
+    while (!dialogue.is_ended()) process_events(/* may_wait */ true);
+    if (dialogue.failure()) throw Error(*dialogue.failure());
+    pool_.release(dialogue.engine(), dialogue.is_reusable());
+    engines_.clear();
 }
 
 SandboxReport ProcessEngine::probe() {
-    Worker& worker = add_worker(Script());
-    while (!worker.process->ready) pump(/* may_wait */ true);
-    SandboxReport report = worker.process->ready->report;
-    session_.release(*worker.process, /* is_clean */ false);  // the engine is not reusable
-    workers_.clear();
+    EngineConnection& engine = add_engine(Script()).engine();
+    while (!engine.ready) process_events(/* may_wait */ true);
+    SandboxReport report = engine.ready->report;
+    pool_.release(engine, /* is_clean */ false);  // the engine is not reusable
+    engines_.clear();
     return report;
 }
 
 void ProcessEngine::run(Work work, ResultSink& sink) {
-    sink_ = &sink;
+    delivery_.set_sink(sink);
     if (work.stream != nullptr) {
         run_stream(work);
         return;
     }
-    std::size_t next = 0;
-    while (next < work.calls.size()) {
-        Worker* const worker = free_worker();
-        if (worker == nullptr) {
+    auto next = work.calls.begin();
+    while (next != work.calls.end()) {
+        EngineDialogue* const engine = choose_engine();
+        if (engine == nullptr) {
             throw_if_all_failed();
-            pump(/* may_wait */ true);
+            process_events(/* may_wait */ true);
             continue;
         }
-        const std::size_t count = slice_size(work.calls.size() - next);
-        assign(*worker, work, next, count);
-        next += count;
+        const auto left = static_cast<std::size_t>(work.calls.end() - next);
+        const auto end = next + static_cast<std::ptrdiff_t>(scheduler_.slice_size(left));
+        engine->send_slice(delivery_.append_slice({next, end}), work);
+        next = end;
     }
     // A single call is sent together with the end of the request.
-    const bool is_lone =
-        plan_->function == EvalFunction::kEval || plan_->function == EvalFunction::kTable;
-    if (!is_lone) pump(/* may_wait */ false);
+    const EvalFunction function = request_.plan->function;
+    const bool is_lone = function == EvalFunction::kEval || function == EvalFunction::kTable;
+    if (!is_lone) process_events(/* may_wait */ false);
+}
+
+std::vector<EngineLoad> ProcessEngine::loads() const {
+    std::vector<EngineLoad> loads;
+    loads.reserve(engines_.size());
+    for (const EngineDialogue& each : engines_) loads.push_back(each.load());
+    return loads;
+}
+
+/// The engine for the next slice, which may be another one; null when none accepts it.
+EngineDialogue* ProcessEngine::choose_engine() {
+    if (options_.most_engines > 1 && delivery_.is_full()) return nullptr;  // earlier calls first
+    const std::vector<EngineLoad> known = loads();
+    if (scheduler_.needs_engine(known)) {
+        EngineDialogue& added = add_engine(*request_.plan->script);
+        added.send_begin();
+        if (added.load().has_started) return &added;  // a warm one
+    }
+    const std::optional<std::size_t> chosen = scheduler_.choose_engine(known);
+    return chosen ? &*std::next(engines_.begin(), static_cast<std::ptrdiff_t>(*chosen)) : nullptr;
 }
 
 /// A script may fail in every engine before any of them has a slice; no further message follows
 /// then.
 void ProcessEngine::throw_if_all_failed() const {
-    if (!slices_.empty()) return;
-    for (const Worker& worker : workers_)
-        if (!worker.has_failed) return;
-    for (const Worker& worker : workers_)
-        if (worker.failure) throw_failure(*worker.failure);
+    if (!delivery_.is_empty()) return;
+    for (const EngineDialogue& each : engines_)
+        if (!each.has_failed()) return;
+    for (const EngineDialogue& each : engines_)
+        if (each.failure()) throw Error(*each.failure());
 }
 
 /// The engine fetches the batches itself, so wait for it.
-void ProcessEngine::run_stream(Work& work) {
-    stream_ = work.stream;
-    assign(workers_.front(), work, 0, work.calls.size());
-    while (!slices_.empty()) pump(/* may_wait */ true);
-    stream_ = nullptr;
+void ProcessEngine::run_stream(const Work& work) {
+    request_.stream = work.stream;
+    engines_.front().send_slice(delivery_.append_slice(work.calls), work);
+    while (!delivery_.is_empty()) process_events(/* may_wait */ true);
+    request_.stream = nullptr;
 }
 
 void ProcessEngine::finish(ResultSink& sink) {
-    sink_ = &sink;
-    end_workers();
+    delivery_.set_sink(sink);
+    end_engines();
     const auto is_over = [&] {
-        return slices_.empty() && std::all_of(workers_.begin(), workers_.end(),
-                                              [](const Worker& each) { return each.is_ended; });
+        return delivery_.is_empty() &&
+               std::all_of(engines_.begin(), engines_.end(),
+                           [](const EngineDialogue& each) { return each.is_ended(); });
     };
-    while (!is_over()) pump(/* may_wait */ true);
-    for (const Worker& worker : workers_)
-        if (worker.failure) throw_failure(*worker.failure);
-    for (const Worker& worker : workers_) session_.release(*worker.process, !worker.is_gone);
-    workers_.clear();
+    while (!is_over()) process_events(/* may_wait */ true);
+    for (const EngineDialogue& each : engines_)
+        if (each.failure()) throw Error(*each.failure());
+    for (const EngineDialogue& each : engines_) pool_.release(each.engine(), each.is_reusable());
+    engines_.clear();
 }
 
-void ProcessEngine::end_workers() {
-    for (auto each = workers_.begin(); each != workers_.end();) {
-        const auto worker = each++;
+void ProcessEngine::end_engines() {
+    for (auto each = engines_.begin(); each != engines_.end();) {
+        const auto engine = each++;
         // An engine that has not even started is not waited for.
-        if (worker != workers_.begin() && worker->process->pid == 0) {
-            session_.release(*worker->process, /* is_clean */ false);
-            workers_.erase(worker);
+        if (engine != engines_.begin() && !engine->load().has_started) {
+            pool_.release(engine->engine(), /* is_clean */ false);
+            engines_.erase(engine);
             --engines_used_;
             continue;
         }
-        worker->process->channel().put(ToEngine::kEnd, WireWriter());
-        worker->has_end = true;
+        engine->send_end();
     }
 }
 
 void ProcessEngine::report(CallStats& stats) const {
-    stats.engine.convert += times_.convert;
-    stats.engine.python += times_.python;
-    stats.wait += wait_;
+    stats.engine.convert += scheduler_.times().convert;
+    stats.engine.python += scheduler_.times().python;
+    stats.wait += events_.waited();
     stats.engines += static_cast<std::int64_t>(engines_used_);
 }
+
+/// Ends the running calls: engines that answer in time stay warm, the others are killed.
+void ProcessEngine::abandon() noexcept {
+    if (engines_.empty()) return;
+    try {
+        for (EngineDialogue& each : engines_) each.cancel();
+        const std::int64_t deadline = now_nanoseconds() + kGraceNanoseconds;
+        for (EngineDialogue& each : engines_) each.drain(deadline);
+    } catch (const std::exception&) {
+        // Out of memory, or a broken engine: those that have not ended are killed.
+    }
+    for (const EngineDialogue& each : engines_)
+        // The Ready message of an engine whose greeting was dropped has not been checked.
+        pool_.release(each.engine(), each.is_reusable() && each.engine().ready);
+    engines_.clear();
+}
+
+// ----------------------------------------------------------------------------------------- events
+
+/// Sends, waits if allowed and nothing has arrived, processes what has arrived, and delivers.
+void ProcessEngine::process_events(bool may_wait) {
+    if (pool_.is_asking())
+        (void)pool_.find_supervisor(options_);
+    else
+        pool_.report_to_next(options_);
+    process_news();
+    watch_all();
+    std::span<const int> ready = events_.ready_descriptors();
+    if (ready.empty() && may_wait) {
+        events_.wait(wait_limit());
+        ready = events_.ready_descriptors();
+    }
+    for (const int descriptor : ready) {
+        if (descriptor == pool_.descriptor()) {
+            pool_.receive();
+            process_news();
+            continue;
+        }
+        for (EngineDialogue& each : engines_)
+            if (each.engine().channel().descriptor() == descriptor) each.receive_messages();
+    }
+    delivery_.deliver_ready();
+}
+
+/// The supervisor reports whether an engine starts, and how it ends. After one supervisor has ended
+/// and another was found, perhaps by a nested call, the new connection is watched; closing the
+/// former one has unwatched it.
+void ProcessEngine::watch_all() {
+    if (pool_.descriptor() >= 0 && watched_supervisor_ != pool_.connection()) {
+        supervisor_events_ = {};
+        events_.watch(pool_.descriptor(), supervisor_events_, EPOLLIN);
+        watched_supervisor_ = pool_.connection();
+    }
+    for (EngineDialogue& each : engines_) each.watch(events_);
+}
+
+/// Milliseconds until the first engine must have started or the next supervisor is searched for; -1
+/// for no time limit.
+std::int64_t ProcessEngine::wait_limit() const {
+    const std::int64_t search = pool_.is_searching() ? kSearchMilliseconds : -1;
+    if (!engines_.front().engine().is_unanswered()) return search;
+    const std::int64_t left = (start_deadline_ - now_nanoseconds()) / 1'000'000;
+    if (left <= 0) throw_wait_timeout();
+    return search < 0 ? left : std::min(left, search);
+}
+
+void ProcessEngine::throw_wait_timeout() const {
+    ErrorReport report;
+    report.sqlstate = sqlstate::kTooManyEngines;
+    if (!pool_.has_answer()) {
+        report.sqlstate = sqlstate::kInsufficientResources;
+        report.message = "the supervisor of the Python engines has not answered within " +
+                         std::to_string(options_.wait_milliseconds) + " ms";
+        report.hint = "See the server log for details.";
+        report.engine_failure = EngineFailure::kNotStarted;
+        throw Error(std::move(report));
+    }
+    report.message =
+        "no Python engine became free within " + std::to_string(options_.wait_milliseconds) + " ms";
+    report.detail = "The server runs as many engines as \"oml_epe.max_engines\" allows.";
+    report.hint = "Try again later, raise \"oml_epe.max_engines\", or wait longer with "
+                  "\"oml_epe.engine_wait_timeout\".";
+    if (options_.most_engines_of_role > 0) {
+        report.detail =
+            "The server runs as many engines as \"oml_epe.max_engines\" allows, or as many for the "
+            "role of this session as \"oml_epe.max_engines_per_role\" (" +
+            std::to_string(options_.most_engines_of_role) + ") allows.";
+        report.hint = "Try again later, end other calls of the role, or wait longer with "
+                      "\"oml_epe.engine_wait_timeout\". A superuser can raise the limits.";
+    }
+    throw Error(std::move(report));
+}
+
+/// Processes the messages of the supervisor, also those for an enclosing call.
+void ProcessEngine::process_news() {
+    if (heard_ == pool_.heard()) return;
+    heard_ = pool_.heard();
+    drop_refused();
+    notice_exits();
+}
+
+/// Drops engines that were refused; only the first is mandatory.
+void ProcessEngine::drop_refused() {
+    for (auto each = engines_.begin(); each != engines_.end();) {
+        const auto dialogue = each++;
+        if (!dialogue->engine().refusal) continue;
+        if (dialogue == engines_.begin()) dialogue->throw_refused();
+        pool_.release(dialogue->engine(), /* is_clean */ false);
+        engines_.erase(dialogue);
+        --engines_used_;
+        options_.most_engines = static_cast<int>(engines_.size());
+        scheduler_.set_most_engines(options_.most_engines);
+    }
+}
+
+void ProcessEngine::notice_exits() {
+    for (EngineDialogue& each : engines_)
+        if (each.engine().exit && !each.is_ended()) each.receive_last_messages();
+}
+
+}  // namespace
 
 std::unique_ptr<Engine> make_process_engine(EngineOptions options, Host& host, Waiter& waiter) {
     return std::make_unique<ProcessEngine>(std::move(options), host, waiter);

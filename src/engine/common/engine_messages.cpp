@@ -191,22 +191,33 @@ void read_request(WireReader& from, RequestMessage& message) {
     message.plan.shape = &message.shape;
 }
 
-void write(WireWriter& to, const Call& call) {
-    to.number(call.number);
-    to.optional_text(call.name);
-    to.number(call.first_row);
-    to.number(call.row_count);
-    to.number(call.input_row);
+void write(WireWriter& to, const RunMessage& message) {
+    to.number(static_cast<std::int64_t>(message.calls.size()));
+    for (const Call& call : message.calls) {
+        to.number(call.number);
+        to.optional_text(call.name);
+        to.number(call.first_row);
+        to.number(call.row_count);
+        to.number(call.input_row);
+    }
+    to.number(message.input);
 }
 
-Call read_call(WireReader& from) {
-    Call call;
-    call.number = from.count(kMostRows);
-    call.name = from.optional_text();
-    call.first_row = from.count(kMostRows);
-    call.row_count = from.count(kMostRows);
-    call.input_row = from.count(kMostRows);
-    return call;
+RunMessage read_run(WireReader& from) {
+    constexpr std::int64_t kMostCalls = 1 << 24;
+    RunMessage message;
+    const auto count = static_cast<std::size_t>(from.count(kMostCalls));
+    message.calls.reserve(count);
+    for (std::size_t i = 0; i < count; ++i) {
+        Call& call = message.calls.emplace_back();
+        call.number = from.count(kMostRows);
+        call.name = from.optional_text();
+        call.first_row = from.count(kMostRows);
+        call.row_count = from.count(kMostRows);
+        call.input_row = from.count(kMostRows);
+    }
+    message.input = from.enumerator(RunInput::kStream);
+    return message;
 }
 
 ErrorReport not_started(const char* sqlstate, const std::string& why) {

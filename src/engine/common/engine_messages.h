@@ -91,6 +91,19 @@ struct RequestMessage {
     Schema input{};
 };
 
+/// The input of the calls of a Run.
+enum class RunInput : std::uint8_t {
+    kNone,
+    kRows,    ///< rows follow (row_transport.h)
+    kStream,  ///< the engine asks by NextBatch
+};
+
+/// A Run without its rows, which follow. The calls number them from 0.
+struct RunMessage {
+    std::vector<Call> calls{};
+    RunInput input = RunInput::kNone;
+};
+
 /// Outcome of Execute.
 enum class ReplyStatus : std::uint8_t {
     kDone,
@@ -114,8 +127,8 @@ void write_request(WireWriter& to, const CallPlan& plan, const Schema* input);
 void read_request(WireReader& from, RequestMessage& message);
 void write(WireWriter& to, const Schema& schema);
 Schema read_schema(WireReader& from);
-void write(WireWriter& to, const Call& call);
-Call read_call(WireReader& from);
+void write(WireWriter& to, const RunMessage& message);
+RunMessage read_run(WireReader& from);
 /// The error of a call for which no engine could be started.
 ErrorReport not_started(const char* sqlstate, const std::string& why);
 /// Texts are truncated to a megabyte each.

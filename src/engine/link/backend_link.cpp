@@ -17,8 +17,6 @@ namespace epe::engine {
 
 namespace {
 
-/// Smaller rows are sent in the frame.
-constexpr std::size_t kInlineBytes = std::size_t{32} << 10;
 /// Output is flushed above the first size; above the second, the engine waits for it to be sent.
 constexpr std::size_t kFlushBytes = std::size_t{64} << 10;
 constexpr std::size_t kMostQueuedBytes = std::size_t{4} << 20;
@@ -52,12 +50,13 @@ InterruptFlags cancel_flags() noexcept {
 void clear_cancel() noexcept { is_cancelled = 0; }
 
 /// An arena of the backend's rows; free once nothing borrows from it.
-class EngineLink::Input final : public Lease {
+class BackendLink::Input final : public Lease {
    public:
     Input(std::uint32_t id, Mapping mapping) : id_(id), mapping_(std::move(mapping)) {}
 
     std::uint32_t id() const noexcept { return id_; }
-    std::span<std::byte> data() const noexcept { return {mapping_.data(), mapping_.size()}; }
+    std::size_t size() const noexcept { return mapping_.size(); }
+    std::byte* data() const noexcept { return mapping_.data(); }
     /// Returns true once after it has become free. Its memory may change from then on.
     bool take_free() noexcept { return is_free_.exchange(false); }
 
@@ -70,10 +69,11 @@ class EngineLink::Input final : public Lease {
 };
 
 /// An arena that the backend granted for results.
-struct EngineLink::Output {
+struct BackendLink::Output {
     std::uint32_t id;
     Mapping mapping;
     bool is_free = true;
+    std::size_t size() const noexcept { return mapping.size(); }
 };
 
 namespace {
@@ -106,11 +106,11 @@ Batch borrow_rows(WireReader& from, std::span<std::byte> data, Lease& lease) {
 
 }  // namespace
 
-EngineLink::EngineLink(Descriptor socket) : channel_(std::move(socket), Receives::kDescriptors) {}
+BackendLink::BackendLink(Descriptor socket) : channel_(std::move(socket), Receives::kDescriptors) {}
 
-EngineLink::~EngineLink() = default;
+BackendLink::~BackendLink() = default;
 
-void EngineLink::poll_socket(short events, Patience patience) {
+void BackendLink::poll_socket(short events, Patience patience) {
     pollfd socket{channel_.descriptor(), events, 0};
     const bool may_end = patience == Patience::kUntilCancelled;
     if (may_end && is_cancelled != 0)
@@ -119,22 +119,22 @@ void EngineLink::poll_socket(short events, Patience patience) {
     if (poll(&socket, 1, -1) < 0 && errno != EINTR) leave();
 }
 
-void EngineLink::put(ToBackend type, const WireWriter& body) {
+void BackendLink::put(ToBackend type, const WireWriter& body) {
     channel_.put(type, body);
     if (channel_.output_size() > kFlushBytes) (void)channel_.flush();
 }
 
-void EngineLink::flush(Patience patience) {
+void BackendLink::flush(Patience patience) {
     while (!channel_.flush()) poll_socket(POLLOUT, patience);
 }
 
 /// Receives the next message; messages that are not about arenas go to waiting_.
-void EngineLink::receive_more(Patience patience) {
+void BackendLink::receive_more(Patience patience) {
     poll_socket(POLLIN, patience);
     take_arrived();
 }
 
-void EngineLink::take_arrived() {
+void BackendLink::take_arrived() {
     if (!channel_.receive()) leave();
     Frame frame;
     while (channel_.next(frame))
@@ -142,7 +142,7 @@ void EngineLink::take_arrived() {
             waiting_.push_back({static_cast<ToEngine>(frame.type), std::string(frame.body)});
 }
 
-Message EngineLink::wait() {
+Message BackendLink::wait() {
     report_free_inputs();
     flush(Patience::kAlways);
     while (waiting_.empty()) receive_more(Patience::kAlways);
@@ -151,7 +151,7 @@ Message EngineLink::wait() {
     return message;
 }
 
-Message EngineLink::ask(ToBackend question, const WireWriter& body, ToEngine answer) {
+Message BackendLink::ask(ToBackend question, const WireWriter& body, ToEngine answer) {
     // Before the question, so that the answer may use one of these arenas. A call with many
     // questions would otherwise make the backend create an arena for each.
     report_free_inputs();
@@ -159,14 +159,14 @@ Message EngineLink::ask(ToBackend question, const WireWriter& body, ToEngine ans
     return wait_for(answer);
 }
 
-Message EngineLink::ask(ToBackend question, WireWriter head, const Batch& rows, ToEngine answer) {
+Message BackendLink::ask(ToBackend question, WireWriter head, const Batch& rows, ToEngine answer) {
     report_free_inputs();
     put_rows(question, std::move(head), rows);
     return wait_for(answer);
 }
 
 /// The answer to a question; earlier messages of the backend are kept for wait().
-Message EngineLink::wait_for(ToEngine answer) {
+Message BackendLink::wait_for(ToEngine answer) {
     flush(Patience::kUntilCancelled);
     while (true) {
         for (auto each = waiting_.begin(); each != waiting_.end(); ++each) {
@@ -179,7 +179,7 @@ Message EngineLink::wait_for(ToEngine answer) {
     }
 }
 
-bool EngineLink::handle_arena(Frame& frame) {
+bool BackendLink::handle_arena(Frame& frame) {
     WireReader body(frame.body);
     switch (static_cast<ToEngine>(frame.type)) {
         case ToEngine::kArena:
@@ -188,15 +188,15 @@ bool EngineLink::handle_arena(Frame& frame) {
             if (frame.descriptors.size() != 1) WireReader::fail("arena");
             Mapping mapping = map_arena(frame.descriptors.front().release());
             if (static_cast<ToEngine>(frame.type) == ToEngine::kArena)
-                inputs_.push_back(std::make_unique<Input>(id, std::move(mapping)));
+                inputs_.emplace_back(id, std::move(mapping));
             else
-                outputs_.push_back(std::make_unique<Output>(Output{id, std::move(mapping)}));
+                outputs_.push_back({id, std::move(mapping)});
             return true;
         }
         case ToEngine::kArenaReturn: {
             const auto id = body.number<std::uint32_t>();
-            for (const auto& output : outputs_)
-                if (output->id == id) output->is_free = true;
+            for (Output& output : outputs_)
+                if (output.id == id) output.is_free = true;
             return true;
         }
         default:
@@ -204,30 +204,31 @@ bool EngineLink::handle_arena(Frame& frame) {
     }
 }
 
-void EngineLink::report_free_inputs() {
-    for (const auto& input : inputs_) {
-        if (!input->take_free()) continue;
+void BackendLink::report_free_inputs() {
+    for (Input& input : inputs_) {
+        if (!input.take_free()) continue;
         WireWriter body;
-        body.number(input->id());
+        body.number(input.id());
         channel_.put(ToBackend::kArenaFree, body);
     }
 }
 
-EngineLink::Output& EngineLink::output_of(std::size_t size) {
-    const auto find = [&]() -> Output* {
-        Output* best = nullptr;
-        for (const auto& output : outputs_)
-            if (output->is_free && output->mapping.size() >= size &&
-                (best == nullptr || output->mapping.size() < best->mapping.size()))
-                best = output.get();
-        return best;
-    };
-    if (Output* const known = find()) return *known;
-    take_arrived();
-    if (Output* const returned = find()) return *returned;
-    const auto fitting = std::count_if(outputs_.begin(), outputs_.end(), [&](const auto& output) {
-        return output->mapping.size() >= size;
-    });
+/// Reserves an arena for a result, until the backend sends ArenaReturn.
+ReservedArena BackendLink::reserve_output(std::size_t size) {
+    Output* known = find_free_arena(outputs_, size);
+    if (known == nullptr) {
+        take_arrived();
+        known = find_free_arena(outputs_, size);
+    }
+    Output& output = known != nullptr ? *known : wait_for_output(size);
+    output.is_free = false;
+    return {output.id, output.mapping.data()};
+}
+
+/// Requests an arena unless enough of that size are in flight; then one of them returns.
+BackendLink::Output& BackendLink::wait_for_output(std::size_t size) {
+    const auto fitting = std::count_if(outputs_.begin(), outputs_.end(),
+                                       [&](const Output& each) { return each.size() >= size; });
     if (fitting < kMostOutputs) {
         WireWriter request;
         request.number(static_cast<std::uint64_t>(size));
@@ -235,48 +236,29 @@ EngineLink::Output& EngineLink::output_of(std::size_t size) {
     }
     flush(Patience::kUntilCancelled);
     while (true) {
-        if (Output* const granted = find()) return *granted;
+        if (Output* const granted = find_free_arena(outputs_, size)) return *granted;
         receive_more(Patience::kUntilCancelled);
     }
 }
 
-void EngineLink::put_rows(ToBackend type, WireWriter head, const Batch& batch) {
-    const BatchEncoder encoder(batch, 0, batch.length);
-    DataPlace place{0, encoder.data_size()};
-    std::byte* data = nullptr;
-    if (place.size > kInlineBytes) {
-        Output& output = output_of(place.size);
-        output.is_free = false;
-        place.arena = output.id;
-        data = output.mapping.data();
-    }
-    write(head, place);
-    encoder.describe(head);
-    if (data == nullptr) {
-        const std::size_t start = head.bytes().size();
-        head.bytes().resize(start + place.size);
-        data = reinterpret_cast<std::byte*>(head.bytes().data() + start);
-    }
-    encoder.write_data(data);
+void BackendLink::put_rows(ToBackend type, WireWriter head, const Batch& batch) {
+    append_rows(head, batch, 0, batch.length,
+                [this](std::size_t size) { return reserve_output(size); });
     put(type, head);
     // A slow backend must not make results pile up here.
     if (channel_.output_size() > kMostQueuedBytes) flush(Patience::kUntilCancelled);
 }
 
-Batch EngineLink::take_rows(WireReader& from) {
+Batch BackendLink::take_rows(WireReader& from) {
     const DataPlace place = read_place(from);
     if (place.arena == 0) {
         std::span<std::byte> data;
         Lease& lease = InlineRows::hold(from.take_tail(place.size), data);
         return borrow_rows(from, data, lease);
     }
-    for (const auto& input : inputs_) {
-        if (input->id() != place.arena) continue;
-        if (place.size > input->data().size()) WireReader::fail("arena");
-        input->add();
-        return borrow_rows(from, input->data().first(place.size), *input);
-    }
-    WireReader::fail("arena");
+    Input& input = find_arena(inputs_, place);
+    input.add();
+    return borrow_rows(from, {input.data(), place.size}, input);
 }
 
 }  // namespace epe::engine

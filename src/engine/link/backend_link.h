@@ -2,14 +2,14 @@
 #pragma once
 
 #include <deque>
-#include <memory>
+#include <list>
 #include <string>
-#include <vector>
 
 #include "core/pipeline/ports.h"
 #include "engine/common/arena.h"
 #include "engine/common/channel.h"
 #include "engine/common/engine_messages.h"
+#include "engine/common/row_transport.h"
 
 namespace epe::engine {
 
@@ -26,12 +26,12 @@ struct Message {
     std::string body{};
 };
 
-class EngineLink {
+class BackendLink {
    public:
-    explicit EngineLink(Descriptor socket);
-    EngineLink(const EngineLink&) = delete;
-    EngineLink& operator=(const EngineLink&) = delete;
-    ~EngineLink();
+    explicit BackendLink(Descriptor socket);
+    BackendLink(const BackendLink&) = delete;
+    BackendLink& operator=(const BackendLink&) = delete;
+    ~BackendLink();
 
     int descriptor() const noexcept { return channel_.descriptor(); }
     /// Queues a frame; flushes when enough is queued.
@@ -57,15 +57,16 @@ class EngineLink {
     Message wait_for(ToEngine answer);
     void receive_more(Patience patience);
     bool handle_arena(Frame& frame);
-    Output& output_of(std::size_t size);
+    ReservedArena reserve_output(std::size_t size);
+    Output& wait_for_output(std::size_t size);
     void report_free_inputs();
     void take_arrived();
     void poll_socket(short events, Patience patience);
 
     Channel channel_;
     std::deque<Message> waiting_{};
-    std::vector<std::unique_ptr<Input>> inputs_{};
-    std::vector<std::unique_ptr<Output>> outputs_{};
+    std::list<Input> inputs_;
+    std::list<Output> outputs_;
 };
 
 }  // namespace epe::engine

@@ -9,7 +9,7 @@ namespace epe::engine {
 /// Errors that the script may not handle become Error 57014: the statement must end.
 class RemoteHost final : public Host {
    public:
-    explicit RemoteHost(EngineLink& link) noexcept : link_(link) {}
+    explicit RemoteHost(BackendLink& link) noexcept : link_(link) {}
 
     void notice(std::string_view text) override { say(ToBackend::kNotice, text); }
     void warning(std::string_view text) override { say(ToBackend::kWarning, text); }
@@ -20,17 +20,17 @@ class RemoteHost final : public Host {
    private:
     void say(ToBackend type, std::string_view text);
 
-    EngineLink& link_;
+    BackendLink& link_;
 };
 
 /// The batches of an iterator, fetched from the backend one at a time.
 class RemoteStream final : public BatchStream {
    public:
-    RemoteStream(EngineLink& link, const Schema& schema) noexcept : link_(link), schema_(schema) {}
+    RemoteStream(BackendLink& link, const Schema& schema) noexcept : link_(link), schema_(schema) {}
     bool next(Batch& batch) override;
 
    private:
-    EngineLink& link_;
+    BackendLink& link_;
     const Schema& schema_;
 };
 

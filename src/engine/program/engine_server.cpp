@@ -70,7 +70,7 @@ class EngineServer final : private ResultSink {
     void attempt(Step&& step);
     void fail(const ErrorReport& report);
 
-    EngineLink link_;
+    BackendLink link_;
     RemoteHost host_;
     py::EnginePlace place_ = py::EnginePlace::kProcess;
     bool has_failed_ = false;
@@ -176,22 +176,19 @@ void EngineServer::begin(WireReader& from) {
 }
 
 void EngineServer::run(WireReader& from) {
-    constexpr std::int64_t kMostCalls = 1 << 24;
-    enum class Input : std::uint8_t { kNone, kRows, kStream };
+    RunMessage message = read_run(from);
     Work work;
     work.function = request_->plan.function;
-    const auto calls = static_cast<std::size_t>(from.count(kMostCalls));
-    work.calls.reserve(calls);
-    for (std::size_t i = 0; i < calls; ++i) work.calls.push_back(read_call(from));
+    work.calls = std::move(message.calls);
     const std::int64_t start = now_nanoseconds();
-    switch (from.enumerator(Input::kStream)) {
-        case Input::kNone:
+    switch (message.input) {
+        case RunInput::kNone:
             break;
-        case Input::kRows:
+        case RunInput::kRows:
             work.batch = link_.take_rows(from);
             work.batch.schema = &request_->input;
             break;
-        case Input::kStream:
+        case RunInput::kStream:
             stream_.emplace(link_, request_->input);
             work.stream = &*stream_;
             break;

@@ -55,19 +55,19 @@ struct Ends {
         return process.take_rows(from);
     }
 
-    EngineProcess process;
+    EngineConnection process;
     Channel channel{};
     std::vector<Mapping> arenas{};
 };
 
 using Types = std::vector<ToEngine>;
 
-TEST(EngineProcess, GreetsFirst) {
+TEST(EngineConnection, GreetsFirst) {
     Ends ends;
     EXPECT_EQ(ends.sent(), Types{ToEngine::kGreeting});
 }
 
-TEST(EngineProcess, SendsFewRowsInTheFrameAndManyInAnArena) {
+TEST(EngineConnection, SendsFewRowsInTheFrameAndManyInAnArena) {
     Ends ends;
     ends.sent();
     std::string body;
@@ -87,7 +87,7 @@ TEST(EngineProcess, SendsFewRowsInTheFrameAndManyInAnArena) {
     EXPECT_EQ(batch.columns[0].values.as<std::int32_t>()[kInlineRows], kInlineRows + 1);
 }
 
-TEST(EngineProcess, UsesAnArenaAgainOnceItIsFree) {
+TEST(EngineConnection, UsesAnArenaAgainOnceItIsFree) {
     Ends ends;
     ends.sent();
     const Batch rows = numbers(1, 2 * kInlineRows);
@@ -108,7 +108,7 @@ TEST(EngineProcess, UsesAnArenaAgainOnceItIsFree) {
     EXPECT_EQ(ends.sent(), (Types{ToEngine::kArena, ToEngine::kRun}));
 }
 
-TEST(EngineProcess, GrantsArenasForResults) {
+TEST(EngineConnection, GrantsArenasForResults) {
     Ends ends;
     ends.sent();
     EXPECT_FALSE(ends.take(ToBackend::kNotice, 0));
@@ -128,7 +128,7 @@ TEST(EngineProcess, GrantsArenasForResults) {
     EXPECT_EQ(taken.columns[0].values.as<std::int32_t>()[19999], 20004);
 }
 
-TEST(EngineProcess, RefusesForgedPlaces) {
+TEST(EngineConnection, RefusesForgedPlaces) {
     Ends ends;
     EXPECT_TRUE(ends.take(ToBackend::kArenaRequest, 100000));
     ends.put(numbers(1, 2 * kInlineRows));  // arena 2 is one of the backend's own
@@ -148,7 +148,7 @@ TEST(EngineProcess, RefusesForgedPlaces) {
     EXPECT_EQ(ends.take_rows(1, size, rows).length, 10);
 }
 
-TEST(EngineProcess, GrantsNoMoreThanTheMemoryLimit) {
+TEST(EngineConnection, GrantsNoMoreThanTheMemoryLimit) {
     EngineOptions options;
     options.sandbox.memory_bytes = 10 << 20;
     Ends ends(options);
@@ -168,7 +168,7 @@ TEST(EngineProcess, GrantsNoMoreThanTheMemoryLimit) {
     EXPECT_FALSE(ends.process.is_light());
 }
 
-TEST(EngineProcess, GrantsNoMoreThanSoManyArenas) {
+TEST(EngineConnection, GrantsNoMoreThanSoManyArenas) {
     Ends ends;
     int granted = 0;
     EXPECT_THROW(
@@ -180,7 +180,7 @@ TEST(EngineProcess, GrantsNoMoreThanSoManyArenas) {
     EXPECT_TRUE(ends.process.is_light());
 }
 
-TEST(EngineProcess, TakesOneQuestionAtATime) {
+TEST(EngineConnection, TakesOneQuestionAtATime) {
     Ends ends;
     ends.sent();
     ends.process.take_question();
@@ -194,11 +194,11 @@ TEST(EngineProcess, TakesOneQuestionAtATime) {
     EXPECT_NO_THROW(ends.process.take_question());
 }
 
-TEST(EngineProcess, BelongsToOneOfItsSessionAndTheSupervisor) {
+TEST(EngineConnection, BelongsToOneOfItsSessionAndTheSupervisor) {
     EngineOptions options;
     options.role = 10;
     options.database = 5;
-    EngineProcess process(1, "key", options);
+    EngineConnection process(1, "key", options);
     auto* const page =
         static_cast<StatusPage*>(mmap(nullptr, kStatusPageSize, PROT_READ | PROT_WRITE, MAP_SHARED,
                                       process.page_descriptor(), 0));
@@ -224,7 +224,7 @@ TEST(EngineProcess, BelongsToOneOfItsSessionAndTheSupervisor) {
     munmap(page, kStatusPageSize);
 }
 
-TEST(EngineProcess, DescribesHowItEnded) {
+TEST(EngineConnection, DescribesHowItEnded) {
     EXPECT_EQ(describe_exit(std::nullopt), "ended unexpectedly");
     EXPECT_EQ(describe_exit(EngineExit{-1, ""}), "ended unexpectedly");
     EXPECT_EQ(describe_exit(EngineExit{3 << 8, ""}), "exited with status 3");

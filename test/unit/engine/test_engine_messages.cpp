@@ -73,7 +73,7 @@ struct SomeRequest {
     CallPlan plan{};
 };
 
-Call some_call() { return {7, "seven", 1, 2, 3}; }
+RunMessage some_run() { return {{{7, "seven", 1, 2, 3}}, RunInput::kRows}; }
 
 ErrorReport some_report() {
     ErrorReport report;
@@ -116,8 +116,8 @@ std::vector<Sample> samples() {
             read_request(from, message);
         });
     add(
-        "call", [](WireWriter& to) { write(to, some_call()); },
-        [](WireReader& from) { read_call(from); });
+        "run", [](WireWriter& to) { write(to, some_run()); },
+        [](WireReader& from) { read_run(from); });
     add(
         "report", [](WireWriter& to) { write(to, some_report()); },
         [](WireReader& from) { read_report(from); });
@@ -204,13 +204,16 @@ TEST(Protocol, BringsRequestsBack) {
 
 TEST(Protocol, BringsTheRestBack) {
     WireWriter to;
-    write(to, some_call());
+    write(to, some_run());
     write(to, some_report());
     write(to, std::vector<HostParameter>{{"1", "int4"}, {std::nullopt, ""}});
     write(to, EngineTimes{1, 2});
     write(to, DataPlace{3, 4});
     WireReader from(to.bytes());
-    const Call call = read_call(from);
+    const RunMessage run = read_run(from);
+    EXPECT_EQ(run.input, RunInput::kRows);
+    ASSERT_EQ(run.calls.size(), 1U);
+    const Call& call = run.calls.front();
     EXPECT_EQ(call.number, 7);
     EXPECT_EQ(call.name, "seven");
     EXPECT_EQ(call.first_row, 1);

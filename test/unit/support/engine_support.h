@@ -178,9 +178,9 @@ class FakeEngine {
     Slice read_slice(const Message& message) {
         Slice slice;
         engine::WireReader from(message.body);
-        slice.calls.resize(static_cast<std::size_t>(from.count(1 << 20)));
-        for (Call& call : slice.calls) call = engine::read_call(from);
-        if (from.number<std::uint8_t>() != 1) return slice;
+        engine::RunMessage run = engine::read_run(from);
+        slice.calls = std::move(run.calls);
+        if (run.input != engine::RunInput::kRows) return slice;
         const Batch batch = read_rows(from);
         const auto* const values = batch.columns.at(0).values.as<std::int32_t>();
         slice.rows.assign(values, values + batch.length);
