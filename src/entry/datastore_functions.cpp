@@ -8,13 +8,6 @@ namespace {
 
 using epe::Error;
 
-std::string required_text(const epe::pg::FunctionCall& call, int argument, const char* name) {
-    auto text = call.text(argument);
-    if (!text)
-        throw Error(epe::sqlstate::kInvalidArgument, std::string(name) + " must not be null");
-    return *std::move(text);
-}
-
 std::string ascii_lower(std::string text) {
     for (char& c : text)
         if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
@@ -23,7 +16,7 @@ std::string ascii_lower(std::string text) {
 
 /// V_TYPE of pyq_grant and pyq_revoke (compatibility.md, SQL-66): a datastore or a script.
 bool is_datastore(const epe::pg::FunctionCall& call) {
-    const std::string type = required_text(call, 1, "v_type");
+    const std::string type = call.required_text(1, "v_type");
     const std::string folded = ascii_lower(type);
     if (folded == "datastore") return true;
     if (folded == "pyqscript") return false;
@@ -36,13 +29,13 @@ bool is_datastore(const epe::pg::FunctionCall& call) {
 // (v_name text, v_type text, v_user text)
 EPE_FUNCTION(epe_grant) {
     const auto grant = is_datastore(call) ? epe::pg::grant_datastore : epe::pg::grant_script;
-    grant(required_text(call, 0, "v_name"), call.text(2));
+    grant(call.required_text(0, "v_name"), call.text(2));
 }
 
 // (v_name text, v_type text, v_user text)
 EPE_FUNCTION(epe_revoke) {
     const auto revoke = is_datastore(call) ? epe::pg::revoke_datastore : epe::pg::revoke_script;
-    revoke(required_text(call, 0, "v_name"), call.text(2));
+    revoke(call.required_text(0, "v_name"), call.text(2));
 }
 
 // (object uuid, number int, data bytea), strict

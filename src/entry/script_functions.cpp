@@ -17,13 +17,6 @@ namespace {
 
 using epe::Error;
 
-std::string required_text(const epe::pg::FunctionCall& call, int argument, const char* name) {
-    auto text = call.text(argument);
-    if (!text)
-        throw Error(epe::sqlstate::kInvalidArgument, std::string(name) + " must not be null");
-    return *std::move(text);
-}
-
 void check_in_process(const std::string& name, const std::string& source, epe::Host& host) {
     epe::Script script;
     script.owner = epe::pg::role_name(epe::pg::current_role());  // whose engine will run it too
@@ -40,8 +33,8 @@ void check_in_process(const std::string& name, const std::string& source, epe::H
 
 // (v_name text, v_script text, v_global boolean, v_overwrite boolean, v_description text)
 EPE_FUNCTION(epe_script_create) {
-    const std::string name = required_text(call, 0, "v_name");
-    const std::string source = required_text(call, 1, "v_script");
+    const std::string name = call.required_text(0, "v_name");
+    const std::string source = call.required_text(1, "v_script");
     epe::pg::NewScript script{name, source};
     script.is_global = call.boolean(2).value_or(false);
     script.may_replace = call.boolean(3).value_or(false);
@@ -60,7 +53,7 @@ EPE_FUNCTION(epe_script_create) {
 
 // (v_name text, v_global boolean, v_silent boolean)
 EPE_FUNCTION(epe_script_drop) {
-    epe::pg::drop_script(required_text(call, 0, "v_name"), call.boolean(1).value_or(false),
+    epe::pg::drop_script(call.required_text(0, "v_name"), call.boolean(1).value_or(false),
                          call.boolean(2).value_or(false));
 }
 

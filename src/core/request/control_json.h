@@ -1,6 +1,7 @@
 // Reads the members of a JSON object from the text of an SQL argument.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -17,11 +18,27 @@ struct JsonMember {
     bool boolean = false;
     double number = 0;
     std::string text{};  ///< of a string, with escapes resolved
+    /// With MemberUse::kBoth: its text in SplitJson::others.
+    std::size_t text_start = 0;
+    std::size_t text_end = 0;
 };
 
-/// The members whose key begins with `prefix`, in their order; repeated keys are all returned.
-/// Throws Error 22023, naming the SQL argument, when the text is not valid JSON or not an object.
-std::vector<JsonMember> read_json_object(const std::string& text, const char* argument,
-                                         std::string_view prefix = {});
+/// What a member of the outermost object becomes.
+enum class MemberUse : std::uint8_t { kValue, kText, kBoth };
+
+/// The members of a JSON object, read in one pass.
+struct SplitJson {
+    std::vector<JsonMember> values{};  ///< in their order; repeated keys are all returned
+    /// The others, each as `"key":value,` with the comma. Numbers keep their digits.
+    std::string others{};
+};
+
+/// Splits an object. Throws Error 22023, naming the SQL argument, when the text is not valid JSON
+/// or not an object.
+SplitJson split_json_object(const std::string& text, const char* argument,
+                            MemberUse (*use_of)(std::string_view key) noexcept);
+
+/// All members as values.
+std::vector<JsonMember> read_json_object(const std::string& text, const char* argument);
 
 }  // namespace epe

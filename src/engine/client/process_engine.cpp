@@ -37,8 +37,6 @@ Worker& ProcessEngine::add_worker(const Script& script) {
 }
 
 void ProcessEngine::begin(const CallPlan& plan) {
-    for (const std::string& name : plan.controls.unknown)
-        host_.warning("control argument \"" + name + "\" is unknown and ignored");
     plan_ = &plan;
     send_begin(add_worker(*plan.script));
 }

@@ -142,6 +142,12 @@ std::optional<std::string> FunctionCall::text(int argument) const {
     return utf8_of_datum(info_->args[argument].value);
 }
 
+std::string FunctionCall::required_text(int argument, const char* name) const {
+    auto given = text(argument);
+    if (!given) throw Error(sqlstate::kInvalidArgument, std::string(name) + " must not be null");
+    return *std::move(given);
+}
+
 std::optional<std::string> FunctionCall::text_or_jsonb(int argument) const {
     if (is_null(argument)) return std::nullopt;
     const bool is_jsonb = guarded([this, argument]() noexcept {

@@ -18,6 +18,8 @@ class FunctionCall {
     bool is_null(int argument) const noexcept;
     /// text, varchar or name.
     std::optional<std::string> text(int argument) const;
+    /// The same, which must not be NULL: Error 22023 with the argument's name.
+    std::string required_text(int argument, const char* name) const;
     /// text, or jsonb as its text, depending on the declared type of the argument.
     std::optional<std::string> text_or_jsonb(int argument) const;
     /// bytea.
