@@ -101,7 +101,9 @@ class JsonWriter {
 /// Listens to the parser and splits the members of the outermost object.
 class MemberCollector final : public nlohmann::json_sax<nlohmann::json> {
    public:
-    explicit MemberCollector(MemberUse (*use_of)(std::string_view) noexcept) : use_of_(use_of) {}
+    MemberCollector(MemberUse (*use_of)(std::string_view) noexcept, std::size_t most_depth,
+                    JsonFault& fault)
+        : use_of_(use_of), most_depth_(most_depth), fault_(fault) {}
 
     bool null() override {
         if (is_text()) writer_.write("null");
@@ -139,14 +141,17 @@ class MemberCollector final : public nlohmann::json_sax<nlohmann::json> {
         if (depth_ == 1) key_ = std::move(value);
         return true;
     }
-    bool parse_error(std::size_t /* position */, const std::string& /* last_token */,
+    bool parse_error(std::size_t position, const std::string& /* last_token */,
                      const nlohmann::detail::exception& error) override {
-        problem_ = error.what();
+        constexpr int kNumberOutOfRange = 406;
+        fault_.kind =
+            error.id == kNumberOutOfRange ? JsonFault::Kind::kNumber : JsonFault::Kind::kSyntax;
+        fault_.message = error.what();
+        fault_.byte = position;
         return false;
     }
 
     JsonKind outermost() const noexcept { return outermost_; }
-    const std::string& problem() const noexcept { return problem_; }
     SplitJson release() noexcept { return {std::move(values_), std::move(writer_.text)}; }
 
    private:
@@ -175,6 +180,10 @@ class MemberCollector final : public nlohmann::json_sax<nlohmann::json> {
         return add_value({.kind = JsonKind::kNumber, .number = value});
     }
     bool open(JsonKind kind, char bracket) {
+        if (most_depth_ > 0 && depth_ >= most_depth_) {
+            fault_.kind = JsonFault::Kind::kDepth;
+            return false;
+        }
         if (is_text()) writer_.open(bracket);
         add_value({.kind = kind});
         ++depth_;
@@ -189,10 +198,11 @@ class MemberCollector final : public nlohmann::json_sax<nlohmann::json> {
     }
 
     MemberUse (*use_of_)(std::string_view) noexcept;
+    std::size_t most_depth_;
+    JsonFault& fault_;
     std::vector<JsonMember> values_{};
     JsonWriter writer_{};
     std::string key_{};
-    std::string problem_{};
     std::size_t depth_ = 0;
     std::size_t start_ = 0;  ///< of the member's text
     JsonKind outermost_ = JsonKind::kNull;
@@ -201,24 +211,30 @@ class MemberCollector final : public nlohmann::json_sax<nlohmann::json> {
 
 }  // namespace
 
+std::optional<SplitJson> split_json_text(std::string_view text,
+                                         MemberUse (*use_of)(std::string_view key) noexcept,
+                                         std::size_t most_depth, JsonFault& fault) {
+    MemberCollector collector(use_of, most_depth, fault);
+    if (!nlohmann::json::sax_parse(text, &collector)) return std::nullopt;
+    if (collector.outermost() == JsonKind::kObject) return collector.release();
+    fault.kind = JsonFault::Kind::kNoObject;
+    fault.outermost = collector.outermost();
+    return std::nullopt;
+}
+
 SplitJson split_json_object(const std::string& text, const char* argument,
                             MemberUse (*use_of)(std::string_view key) noexcept) {
-    MemberCollector collector(use_of);
-    if (!nlohmann::json::sax_parse(text, &collector)) {
-        ErrorReport report;
-        report.sqlstate = sqlstate::kInvalidArgument;
-        report.message = "invalid JSON in argument \"" + std::string(argument) + "\"";
-        report.detail = describe_parse_error(collector.problem());
-        throw Error(std::move(report));
-    }
-    if (collector.outermost() != JsonKind::kObject) {
-        ErrorReport report;
-        report.sqlstate = sqlstate::kInvalidArgument;
-        report.message = "argument \"" + std::string(argument) + "\" must be a JSON object";
-        report.detail = "It is " + std::string(describe_kind(collector.outermost())) + ".";
-        throw Error(std::move(report));
-    }
-    return collector.release();
+    JsonFault fault;
+    std::optional<SplitJson> split = split_json_text(text, use_of, 0, fault);
+    if (split) return *std::move(split);
+    const bool is_json = fault.kind == JsonFault::Kind::kNoObject;
+    ErrorReport report;
+    report.sqlstate = sqlstate::kInvalidArgument;
+    report.message = is_json ? "argument \"" + std::string(argument) + "\" must be a JSON object"
+                             : "invalid JSON in argument \"" + std::string(argument) + "\"";
+    report.detail = is_json ? "It is " + std::string(describe_kind(fault.outermost)) + "."
+                            : describe_parse_error(std::move(fault.message));
+    throw Error(std::move(report));
 }
 
 std::vector<JsonMember> read_json_object(const std::string& text, const char* argument) {

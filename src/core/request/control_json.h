@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -37,6 +38,21 @@ struct SplitJson {
 /// or not an object.
 SplitJson split_json_object(const std::string& text, const char* argument,
                             MemberUse (*use_of)(std::string_view key) noexcept);
+
+/// Why a text is not such an object.
+struct JsonFault {
+    enum class Kind : std::uint8_t { kSyntax, kNumber, kDepth, kNoObject };
+    Kind kind = Kind::kSyntax;
+    std::string message{};                 ///< the parser's
+    std::size_t byte = 0;                  ///< from 1, of a syntax error
+    JsonKind outermost = JsonKind::kNull;  ///< of kNoObject
+};
+
+/// The same without an Error: nullopt with `fault` for other texts, and for an object with more
+/// than `most_depth` levels (0: no limit).
+std::optional<SplitJson> split_json_text(std::string_view text,
+                                         MemberUse (*use_of)(std::string_view key) noexcept,
+                                         std::size_t most_depth, JsonFault& fault);
 
 /// All members as values.
 std::vector<JsonMember> read_json_object(const std::string& text, const char* argument);
