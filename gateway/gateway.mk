@@ -1,7 +1,7 @@
 # The REST gateway, a separate program: links libpq, but nothing of the PostgreSQL server.
 GATEWAY_PROGRAM = oml_epe_gateway
 # Plain C++ sources shared with the extension.
-GATEWAY_CORE := src/core/utf8.cpp
+GATEWAY_CORE := src/core/utf8.cpp src/core/request/control_json.cpp
 GATEWAY_FOLDERS := gateway/src
 GATEWAY_SOURCES := $(sort $(patsubst $(ROOT)/%,%,$(foreach folder,$(GATEWAY_FOLDERS),$(wildcard $(ROOT)/$(folder)/*.cpp))))
 GATEWAY_OBJS := $(patsubst %.cpp,build/gateway/%.o,$(patsubst gateway/src/%,%,$(GATEWAY_SOURCES)) $(GATEWAY_CORE))

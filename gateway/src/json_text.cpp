@@ -7,6 +7,20 @@
 
 namespace epe::gateway {
 
+void throw_invalid_json(const std::string& what, std::size_t byte) {
+    throw ApiError(400,
+                   what + " is not valid JSON in UTF-8: error at byte " + std::to_string(byte));
+}
+
+void throw_deep_json(const std::string& what) {
+    throw ApiError(400, what + " has more than " + std::to_string(kDeepestJson) +
+                            " levels of arrays and objects");
+}
+
+void throw_large_number(const std::string& what) {
+    throw ApiError(400, what + " contains a number that is too large");
+}
+
 Json parse_json(std::string_view text, const std::string& what) {
     // The parser looks up each key linearly among the keys of its object so far.
     constexpr std::size_t kMostLooks = 100'000'000;
@@ -24,23 +38,19 @@ Json parse_json(std::string_view text, const std::string& what) {
         }
         const bool opens =
             event == Json::parse_event_t::object_start || event == Json::parse_event_t::array_start;
-        if (opens && depth >= kDeepestJson)
-            throw ApiError(400, what + " has more than " + std::to_string(kDeepestJson) +
-                                    " levels of arrays and objects");
+        if (opens && depth >= kDeepestJson) throw_deep_json(what);
         return true;
     };
     // The parser treats a zero byte as the end of the text.
     if (const std::size_t zero = text.find('\0'); zero != std::string_view::npos)
-        throw ApiError(400, what + " is not valid JSON in UTF-8: error at byte " +
-                                std::to_string(zero + 1));
+        throw_invalid_json(what, zero + 1);
     try {
         return Json::parse(text, check);
     } catch (const Json::parse_error& error) {
         // The parser's message quotes input bytes, which may not be valid UTF-8.
-        throw ApiError(400, what + " is not valid JSON in UTF-8: error at byte " +
-                                std::to_string(error.byte));
+        throw_invalid_json(what, error.byte);
     } catch (const Json::out_of_range&) {
-        throw ApiError(400, what + " contains a number that is too large");
+        throw_large_number(what);
     }
 }
 

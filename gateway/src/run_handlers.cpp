@@ -28,7 +28,7 @@ void submit(Exchange& exchange, Lease& lease, const SqlCall& call, ApiVersion ve
 }  // namespace
 
 void run_script(Exchange& exchange, RunKind kind, ApiVersion version) {
-    const RunRequest request = read_run_request(exchange.request.body, kind, version);
+    const RunRequest request = parse_run_body(exchange.request.body, kind, version);
     const ScriptName script = script_in_path(exchange);
     ResultQuery query;
     query.kind = kind;

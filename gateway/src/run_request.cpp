@@ -7,6 +7,7 @@
 #include <variant>
 
 #include "api_error.h"
+#include "core/request/control_json.h"
 
 namespace epe::gateway {
 namespace {
@@ -16,12 +17,13 @@ namespace {
 using Flag = std::optional<bool> RunRequest::*;
 using Count = std::optional<std::int32_t> RunRequest::*;
 using Text = std::optional<std::string> RunRequest::*;
+using Members = std::optional<Parameters> RunRequest::*;
 
 enum class Form : std::uint8_t {
     kPlain,
     kService,  // one of kServices
     kObject,   // a JSON object, or a string that holds the text of one
-    kFormat,   // as kObject, or the name of a table or type
+    kFormat,   // the same, or the name of a table or type
 };
 
 constexpr unsigned bit(RunKind kind) { return 1U << static_cast<unsigned>(kind); }
@@ -32,7 +34,7 @@ constexpr unsigned kInput = bit(RunKind::kTable) | bit(RunKind::kRow) | bit(RunK
 
 struct Field {
     const char* name;
-    std::variant<Flag, Count, Text> member;
+    std::variant<Flag, Count, Text, Members> member;
     Form form;
     unsigned taken_by;     // kinds that accept it; other kinds ignore it like an unknown key
     unsigned required_by;  // kinds that require it
@@ -91,6 +93,7 @@ bool takes(const Field& field, RunKind kind, ApiVersion version) {
 std::string in_field(const Field& field) { return "field \"" + std::string(field.name) + "\""; }
 
 constexpr const char* kAlways = "always";
+constexpr const char* kObjectExpected = "a JSON object, or a string that contains one";
 
 bool holds_zero(std::string_view text) { return text.find('\0') != std::string_view::npos; }
 
@@ -98,19 +101,75 @@ bool is_blank(std::string_view text) {
     return text.find_first_not_of(" \t\r\n") == std::string_view::npos;
 }
 
-/// The text of a JSON object that a field contains directly or as a string.
-std::string object_text(const Field& field, const Json& value) {
-    if (value.is_object()) return to_text(value);
-    if (!value.is_string()) refuse(field, "a JSON object, or a string that contains one");
-    auto text = value.get<std::string>();
-    if (is_blank(text)) return "{}";
-    if (!parse_json(text, in_field(field)).is_object())
-        refuse(field, "a JSON object, or a string that contains one");
-    return text;
+constexpr std::string_view kTimeout = "timeout";
+
+/// A control argument, or `timeout`, which is one of jobs.
+bool is_control(std::string_view key) noexcept {
+    return key.starts_with("oml_") || key == kTimeout;
+}
+
+Json value_of(const JsonMember& member) {
+    switch (member.kind) {
+        case JsonKind::kBool:
+            return member.boolean;
+        case JsonKind::kNumber:
+            return member.number;
+        case JsonKind::kString:
+            return member.text;
+        default:
+            return nullptr;
+    }
+}
+
+[[noreturn]] void refuse_text(const Field& field, const JsonFault& fault) {
+    switch (fault.kind) {
+        case JsonFault::Kind::kSyntax:
+            throw_invalid_json(in_field(field), fault.byte);
+        case JsonFault::Kind::kNumber:
+            throw_large_number(in_field(field));
+        case JsonFault::Kind::kDepth:
+            throw_deep_json(in_field(field));
+        default:
+            refuse(field, kObjectExpected);
+    }
+}
+
+/// The members of an object in a string, in one pass.
+Parameters split_text(const Field& field, const std::string& text) {
+    Parameters parameters;
+    if (is_blank(text)) return parameters;
+    // The parser treats a zero byte as the end of the text.
+    if (const std::size_t zero = text.find('\0'); zero != std::string::npos)
+        throw_invalid_json(in_field(field), zero + 1);
+    const auto use_of = [](std::string_view key) noexcept {
+        return is_control(key) ? MemberUse::kBoth : MemberUse::kText;
+    };
+    JsonFault fault;
+    std::optional<SplitJson> split = split_json_text(text, use_of, kDeepestJson, fault);
+    if (!split) refuse_text(field, fault);
+    parameters.members = std::move(split->others);
+    for (const JsonMember& member : split->values)
+        parameters.controls[member.key] = value_of(member);
+    return parameters;
+}
+
+void append_member(std::string& members, const std::string& key, const Json& value) {
+    ((members += to_text(key)) += ':') += to_text(value);
+    members += ',';
+}
+
+Parameters read_parameters(const Field& field, const Json& value) {
+    if (value.is_string()) return split_text(field, value.get_ref<const std::string&>());
+    if (!value.is_object()) refuse(field, kObjectExpected);
+    Parameters parameters;
+    for (const auto& [key, member] : value.items()) {
+        append_member(parameters.members, key, member);
+        if (is_control(key)) parameters.controls[key] = member;
+    }
+    return parameters;
 }
 
 std::string read_text(const Field& field, const Json& value) {
-    if (field.form == Form::kObject) return object_text(field, value);
     if (field.form == Form::kFormat && value.is_object()) return to_text(value);
     if (!value.is_string()) refuse(field, "a string");
     auto text = value.get<std::string>();
@@ -139,6 +198,8 @@ void read_field(const Field& field, const Json& value, RunRequest& request) {
         request.** flag = value.get<bool>();
     } else if (const auto* count = std::get_if<Count>(&field.member)) {
         request.** count = read_count(field, value);
+    } else if (const auto* members = std::get_if<Members>(&field.member)) {
+        request.** members = read_parameters(field, value);
     } else {
         request.*std::get<Text>(field.member) = read_text(field, value);
     }
@@ -157,13 +218,13 @@ void read_fields(const Json& body, ApiVersion version, RunRequest& request) {
 
 /// Checks that involve several fields.
 void check_together(RunRequest& request) {
-    const Json parameters = parse_json(request.parameters.value_or("{}"), "field \"parameters\"");
-    request.is_async = request.async_flag.value_or(is_control_set(parameters, "oml_async_flag"));
-    request.wants_graphics = request.graphics_flag.value_or(asks_for_figures(parameters));
+    const Json controls = request.parameters.value_or(Parameters()).controls;
+    request.is_async = request.async_flag.value_or(is_control_set(controls, "oml_async_flag"));
+    request.wants_graphics = request.graphics_flag.value_or(asks_for_figures(controls));
     if (request.timeout && !request.is_async)
         throw ApiError(400, "field \"timeout\" requires asyncFlag");
     // SQL would take it as the job's time limit and not pass it to the function.
-    if (request.is_async && parameters.contains("timeout"))
+    if (request.is_async && controls.contains(kTimeout))
         throw ApiError(400, "field \"parameters\" must not contain \"timeout\" with asyncFlag: "
                             "use the field \"timeout\" for the time limit of the job");
     if (request.is_async && request.output_format)
@@ -201,7 +262,7 @@ bool asks_for_figures(const Json& parameters) {
            (found != parameters.end() && *found == Json(kAlways));
 }
 
-RunRequest read_run_request(std::string_view body, RunKind kind, ApiVersion version) {
+RunRequest parse_run_body(std::string_view body, RunKind kind, ApiVersion version) {
     const Json parsed = is_blank(body) ? Json::object() : parse_json(body, "the request body");
     if (!parsed.is_object()) throw ApiError(400, "the request body must be a JSON object");
     RunRequest request;
@@ -226,13 +287,11 @@ std::string RunRequest::par_lst(std::optional<std::int32_t> engines) const {
     if (is_async && comments) controls["oml_comments"] = *comments;
     if (timeout) controls["timeout"] = *timeout;
 
-    // Appended as text, so that the client's numbers reach the script unchanged. If a key is
-    // repeated, the last one wins.
-    std::string text = parameters.value_or("{}");
-    if (controls.empty()) return text;
-    text.erase(text.find_last_of('}'));
-    const bool is_empty = is_blank(std::string_view(text).substr(text.find('{') + 1));
-    return text + (is_empty ? "" : ",") + to_text(controls).substr(1);
+    // If a key is repeated, the last one wins.
+    std::string members = parameters ? parameters->members : std::string();
+    for (const auto& [key, value] : controls.items()) append_member(members, key, value);
+    if (!members.empty()) members.pop_back();  // the last comma
+    return "{" + members + "}";
 }
 
 nlohmann::json run_request_schema(RunKind kind) {

@@ -13,6 +13,12 @@ namespace epe::gateway {
 enum class ApiVersion : std::uint8_t { kV1, kV2 };
 enum class RunKind : std::uint8_t { kEval, kTable, kRow, kGroup, kIndex };
 
+/// The field "parameters": a JSON object.
+struct Parameters {
+    std::string members{};  ///< each as `"key":value,` with the comma; numbers keep their digits
+    Json controls = Json::object();  ///< those among them that are control arguments, or may be
+};
+
 /// The fields of a run request; absent if the client omitted them or sent null.
 struct RunRequest {
     RunKind kind = RunKind::kEval;
@@ -29,7 +35,7 @@ struct RunRequest {
     std::optional<std::string> group_by{};
     std::optional<std::string> order_by{};
     std::optional<std::string> comments{};
-    std::optional<std::string> parameters{};     ///< JSON object as text
+    std::optional<Parameters> parameters{};
     std::optional<std::string> output_format{};  ///< JSON object as text, or a name
 
     /// async_flag and graphics_flag, or else the corresponding control arguments in `parameters`.
@@ -42,7 +48,7 @@ struct RunRequest {
 };
 
 /// Parses and validates a body. Throws ApiError 400.
-RunRequest read_run_request(std::string_view body, RunKind kind, ApiVersion version);
+RunRequest parse_run_body(std::string_view body, RunKind kind, ApiVersion version);
 
 /// The JSON schema of the body, generated from the table of fields.
 nlohmann::json run_request_schema(RunKind kind);

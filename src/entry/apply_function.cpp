@@ -87,9 +87,9 @@ EPE_FUNCTION(epe_apply) {
                          "pyq_index_eval with \"oml_async_flag\".");
     auto target = epe::pg::ResultTarget::from_row_type(call, kOutputRow);
     target.match_by_position();
-    epe::run_request(request, target,
-                     {call.boolean(kApplyFirst + kOnlyTrusted).value_or(false),
-                      call.boolean(kApplyFirst + kProgress).value_or(false)});
+    epe::run_call(request, target,
+                  {call.boolean(kApplyFirst + kOnlyTrusted).value_or(false),
+                   call.boolean(kApplyFirst + kProgress).value_or(false)});
 }
 
 EPE_FUNCTION(epe_submit) {

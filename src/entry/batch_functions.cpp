@@ -52,7 +52,7 @@ class QueryBatches final : public epe::pg::ByteSeries {
 std::unique_ptr<epe::pg::ByteSeries> make_query_batches(const FunctionCall& call) {
     epe::Request request;
     request.function = epe::EvalFunction::kTable;
-    request.input_name = call.text(0).value_or("");
+    request.input = epe::parse_input(call.text(0).value_or(""));
     request.controls.use_decimal = call.boolean(1).value_or(false);
     return std::make_unique<QueryBatches>(request);
 }

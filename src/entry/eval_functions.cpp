@@ -57,7 +57,7 @@ void eval_by_format(const FunctionCall& call, const ArgumentOrder& order) {
         epe::submit_job(call, request, raw);
         return;
     }
-    epe::run_request(request, ResultTarget::from_format(call, format), {});
+    epe::run_call(request, ResultTarget::from_format(call, format), {});
 }
 
 /// out_row anyelement.
@@ -68,7 +68,7 @@ void eval_by_row_type(const FunctionCall& call, const ArgumentOrder& order) {
         epe::submit_job(call, request, raw);
         return;
     }
-    epe::run_request(request, ResultTarget::from_row_type(call, order.output), {});
+    epe::run_call(request, ResultTarget::from_row_type(call, order.output), {});
 }
 
 }  // namespace

@@ -13,11 +13,9 @@
 #include <string>
 #include <vector>
 
-#include "core/pipeline/pipeline.h"
-#include "entry/engine_choice.h"
+#include "entry/run_request.h"
 #include "pg/backend/host.h"
 #include "pg/backend/session.h"
-#include "pg/backend/waiter.h"
 #include "pg/catalog/script_writer.h"
 #include "pg/input/query_source.h"
 #include "pg/output/result_target.h"
@@ -96,10 +94,11 @@ bool shows_figures(OutputFormat::Form form, const Controls& controls) {
            (form == OutputFormat::Form::kXml && controls.capture_graphics);
 }
 
+/// The groups of its rows are the stored calls; see StoredCut.
 Request replay_request(const jobs::JobRecord& job, const Request& original) {
     Request request;
-    request.function = EvalFunction::kTable;
-    request.input_name =
+    request.function = EvalFunction::kGroup;
+    request.input.emplace().query =
         std::string(
             "SELECT d.data FROM pyqsys.job_data AS d WHERE d.job OPERATOR(pg_catalog.=) '") +
         job.id.text + "'::pg_catalog.uuid ORDER BY d.call, d.piece";
@@ -108,6 +107,7 @@ Request replay_request(const jobs::JobRecord& job, const Request& original) {
     request.controls.is_iterator = request.controls.is_parallel = false;
     request.controls.is_async = request.controls.omit_incomplete = false;
     request.controls.engines = 0;
+    request.controls.unknown.clear();  // the submission has warned
     request.environment = original.environment;
     return request;
 }
@@ -118,8 +118,10 @@ void replay_result(const jobs::JobRecord& job, const pg::ResultTarget& target,
                    bool always_gives_row) {
     const Request original = make_request(job.request.function, job.request.arguments);
     Request request = replay_request(job, original);
-    request.controls.unknown.clear();
     if (always_gives_row) request.controls.always_gives_row = true;
+    request.arguments_json = shows_figures(target.shape().form, request.controls)
+                                 ? R"({"figures":true})"
+                                 : R"({"figures":false})";
     const bool is_trusted = job.is_trusted && pg::is_trusted_owner(job.owner);
     Script script;
     script.owner = original.script_owner.value_or(pg::role_name(job.owner));
@@ -134,23 +136,16 @@ void replay_result(const jobs::JobRecord& job, const pg::ResultTarget& target,
     StoredCut cut(*source, jobs::stored_calls(job.id));
     const std::unique_ptr<Host> callers_host = pg::make_host();
     LoadingHost host(*callers_host);
-    const std::unique_ptr<Waiter> waiter = pg::make_waiter();
-    const auto engine = choose_engine(
-        request, {.is_trusted = is_trusted, .is_job = false, .is_apart = true}, host, *waiter);
-    CallPlan plan;
-    plan.script = &script;
-    plan.function = EvalFunction::kGroup;
-    plan.joined_as = original.function;
-    plan.controls = request.controls;
-    plan.arguments_json = shows_figures(target.shape().form, request.controls)
-                              ? R"({"figures":true})"
-                              : R"({"figures":false})";
-    plan.is_trusted = is_trusted;
-    plan.shape = &target.shape();
-    plan.input = &source->schema();
     pg::TuplestoreSink rows(target);
-    (void)run_pipeline(cut, *engine, plan, rows);
-    source->close();
+    (void)run_calls({request,
+                     script,
+                     target.shape(),
+                     source.get(),
+                     cut,
+                     host,
+                     {.is_trusted = is_trusted, .is_job = false, .is_apart = true},
+                     original.function},
+                    rows);
     rows.close();
 }
 

@@ -64,7 +64,7 @@ std::string job_url(const char* id) {
 }
 
 std::string submit_request(const Request& request, const RawArguments& raw) {
-    if (!request.input_name.empty() && pg::reads_temporary_tables(request))
+    if (request.input && pg::reads_temporary_tables(request))
         throw Error(sqlstate::kUnsupported, "a job cannot read temporary tables of this session",
                     "Store the rows in a table, with oml.create() for example.");
     return submit(request, raw).text;

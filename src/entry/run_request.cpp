@@ -7,9 +7,7 @@
 #include <utility>
 
 #include "core/error.h"
-#include "core/pipeline/pipeline.h"
 #include "engine/common/environments.h"
-#include "entry/engine_choice.h"
 #include "entry/last_call.h"
 #include "pg/backend/host.h"
 #include "pg/backend/settings.h"
@@ -115,49 +113,54 @@ class ProgressSink final : public ResultSink {
     std::int64_t next_ = now_nanoseconds() + kPeriodNanoseconds;
 };
 
+void warn_of_unknown(const Controls& controls) {
+    for (const std::string& text : unknown_control_warnings(controls)) pg::warning(text);
+}
+
 }  // namespace
+
+CallStats run_calls(const PreparedCalls& calls, ResultSink& sink) {
+    const std::unique_ptr<Waiter> waiter = pg::make_waiter();
+    const auto engine = choose_engine(calls.request, calls.rules, calls.host, *waiter);
+    CallPlan plan = make_call_plan(calls.request, calls.script, calls.shape,
+                                   calls.source == nullptr ? nullptr : &calls.source->schema(),
+                                   calls.rules.is_trusted);
+    plan.joined_as = calls.joined_as;
+    warn_of_unknown(calls.request.controls);
+    const CallStats stats = run_pipeline(calls.cut, *engine, plan, sink);
+    if (calls.source != nullptr) calls.source->close();
+    return stats;
+}
 
 bool run_request(const Request& request, const OutputShape& shape, ResultSink& sink,
                  const RunRules& rules) {
     const UntrustedRun submitter(rules.is_by_untrusted);
-    const FoundScript found(request);
-    const Script& script = *found;
-    const bool is_trusted = is_all_trusted(request, script);
-    if (rules.only_trusted && !is_trusted) throw_untrusted(script);
+    const FoundScript script(request);
+    const bool is_trusted = is_all_trusted(request, *script);
+    if (rules.only_trusted && !is_trusted) throw_untrusted(*script);
     std::unique_ptr<InputSource> source;
-    if (!request.input_name.empty()) source = pg::open_query_source(request);
+    if (request.input) source = pg::open_query_source(request);
     const std::unique_ptr<Cut> cut = make_cut(request, source.get());
     const std::unique_ptr<Host> host = pg::make_host();
-    const std::unique_ptr<Waiter> waiter = pg::make_waiter();
-    const auto engine =
-        choose_engine(request, {.is_trusted = is_trusted, .is_job = rules.is_job}, *host, *waiter);
-
-    CallPlan plan;
-    plan.script = &script;
-    plan.function = request.function;
-    plan.controls = request.controls;
-    plan.arguments_json = request.arguments_json;
-    plan.pickled = request.pickled;
-    plan.is_trusted = is_trusted;
-    plan.shape = &shape;
-    if (source) plan.input = &source->schema();
+    const PreparedCalls calls{request,
+                              *script,
+                              shape,
+                              source.get(),
+                              *cut,
+                              *host,
+                              {.is_trusted = is_trusted, .is_job = rules.is_job}};
     ProgressSink progress(sink);
     const UntrustedRun run(!is_trusted);
-    ResultSink& results = rules.shows_progress ? static_cast<ResultSink&>(progress) : sink;
-    const CallStats stats = [&] {
-        try {
-            return run_pipeline(*cut, *engine, plan, results);
-        } catch (Error& error) {
-            explain_missing_module(error.report(), request.environment);
-            throw;
-        }
-    }();
-    if (source) source->close();
-    remember_call(stats);
+    try {
+        remember_call(run_calls(calls, rules.shows_progress ? progress : sink));
+    } catch (Error& error) {
+        explain_missing_module(error.report(), request.environment);
+        throw;
+    }
     return is_trusted;
 }
 
-void run_request(const Request& request, const pg::ResultTarget& target, const RunRules& rules) {
+void run_call(const Request& request, const pg::ResultTarget& target, const RunRules& rules) {
     pg::TuplestoreSink rows(target);
     (void)run_request(request, target.shape(), rows, rules);
     rows.close();
@@ -167,10 +170,9 @@ bool is_in_untrusted_run() noexcept { return untrusted_depth > 0; }
 
 void check_request(const Request& request) {
     const FoundScript found(request);
-    if (!request.input_name.empty()) pg::open_query_source(request)->close();
+    if (request.input) pg::open_query_source(request)->close();
     (void)engine_options(request.environment);
-    for (const std::string& name : request.controls.unknown)
-        pg::warning("control argument \"" + name + "\" is unknown and ignored");
+    warn_of_unknown(request.controls);
 }
 
 }  // namespace epe

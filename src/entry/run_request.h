@@ -1,7 +1,8 @@
 // Runs a request from its script to its last result row.
 #pragma once
 
-#include "core/pipeline/ports.h"
+#include "core/pipeline/pipeline.h"
+#include "entry/engine_choice.h"
 
 namespace epe::pg {
 class ResultTarget;
@@ -24,8 +25,25 @@ struct RunRules {
 bool run_request(const Request& request, const OutputShape& shape, ResultSink& sink,
                  const RunRules& rules);
 
-/// Finds the script, reads the input, runs the calls and fills `target`.
-void run_request(const Request& request, const pg::ResultTarget& target, const RunRules& rules);
+/// The same for the SQL call whose result `target` describes. The casts of the result are looked up
+/// first: their errors come before those of the script.
+void run_call(const Request& request, const pg::ResultTarget& target, const RunRules& rules);
+
+/// A script and its calls; everything is borrowed.
+struct PreparedCalls {
+    const Request& request;
+    const Script& script;
+    const OutputShape& shape;
+    InputSource* source;  ///< null for kEval and kIndex
+    Cut& cut;
+    Host& host;
+    EngineRules rules{};
+    std::optional<EvalFunction> joined_as{};  ///< as in CallPlan
+};
+
+/// Runs the calls in the engine that the rules allow, passes their results to the sink, and closes
+/// the source. Warns of unknown control arguments.
+CallStats run_calls(const PreparedCalls& calls, ResultSink& sink);
 
 /// Whether the current call was made by a running untrusted script.
 bool is_in_untrusted_run() noexcept;

@@ -18,7 +18,7 @@ using epe::fuzz::require;
 /// The values passed to SQL must be the values parsed here.
 void check_request(const std::string& text, RunKind kind, ApiVersion version) {
     attempt([&] {
-        const RunRequest request = read_run_request(text, kind, version);
+        const RunRequest request = parse_run_body(text, kind, version);
         const Json par_lst = Json::parse(request.par_lst(2));
         require(par_lst.is_object(), "PAR_LST is no object");
         require(is_control_set(par_lst, "oml_async_flag") == request.is_async, "async flag");

@@ -75,7 +75,7 @@ void run(std::string_view input) {
             // A frame's text is an array of records; an engine may set the flag for any text.
             result.add(result_of(++number, flags, text));
         } while (!bytes.is_empty() && !has_one_call);
-        const epe::CallResult whole = result.finish();
+        const epe::CallResult whole = result.release_rows();
         const std::string text = joined(whole);
         require(!all_are_json || Json::accept(text), "JSON is joined to something else");
         const epe::Column& column = whole.batch.columns.at(1);

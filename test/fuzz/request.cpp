@@ -3,6 +3,8 @@
 #include <string>
 #include <string_view>
 
+#include <nlohmann/json.hpp>
+
 #include "attempt.h"
 #include "core/request/oracle_type_names.h"
 #include "core/request/request.h"
@@ -24,7 +26,10 @@ void check_request(const std::string& text, epe::EvalFunction function) {
     raw.parameters = text;
     attempt([&] {
         const epe::Request request = epe::make_request(function, raw);
-        require(!request.arguments_json.empty(), "arguments are never empty");
+        const auto arguments = nlohmann::json::parse(request.arguments_json);
+        require(arguments.is_object(), "arguments are no object");
+        for (const auto& [key, value] : arguments.items())
+            require(!key.starts_with("oml_"), "a control argument is left");
         for (const std::string& key : request.controls.unknown)
             require(key.starts_with("oml_"), "unknown key without prefix");
     });

@@ -9,7 +9,7 @@ namespace {
 
 RunRequest read(const std::string& body, RunKind kind = RunKind::kEval,
                 ApiVersion version = ApiVersion::kV2) {
-    return read_run_request(body, kind, version);
+    return parse_run_body(body, kind, version);
 }
 
 std::string refusal(const std::string& body, RunKind kind = RunKind::kEval) {
@@ -28,17 +28,26 @@ TEST(RunRequest, TakesAnEmptyBody) {
     EXPECT_FALSE(read("{}").is_async);
 }
 
-TEST(RunRequest, KeepsTheTextOfParameters) {
+TEST(RunRequest, KeepsTheNumbersOfParameters) {
     const RunRequest request = read(
         R"({"parameters":"{\"x\": 123456789012345678901234567890, \"y\": 1.0 }","service":"high"})");
     EXPECT_EQ(request.par_lst(3),
-              R"({"x": 123456789012345678901234567890, "y": 1.0 ,"oml_service_level":"HIGH",)"
+              R"({"x":123456789012345678901234567890,"y":1.0,"oml_service_level":"HIGH",)"
               R"("oml_parallel":3,"oml_async_flag":false,"oml_graphics_flag":false})");
 }
 
 TEST(RunRequest, TakesParametersAsAnObject) {
-    EXPECT_EQ(read(R"({"parameters":{"b":1,"a":[2]}})").parameters, R"({"b":1,"a":[2]})");
-    EXPECT_EQ(read(R"({"parameters":""})").parameters, "{}");
+    const std::string flags = R"("oml_async_flag":false,"oml_graphics_flag":false})";
+    EXPECT_EQ(read(R"({"parameters":{"b":1,"a":[2]}})").par_lst(std::nullopt),
+              R"({"b":1,"a":[2],)" + flags);
+    for (const char* empty :
+         {R"({"parameters":""})", R"({"parameters":" \n{ }"})", R"({"parameters":{}})"})
+        EXPECT_EQ(read(empty).par_lst(std::nullopt), "{" + flags);
+}
+
+TEST(RunRequest, KeepsBracesInParameters) {
+    EXPECT_EQ(read(R"({"parameters":"{\"a\": {}, \"b\": \"}\"} "})").par_lst(std::nullopt),
+              R"({"a":{},"b":"}","oml_async_flag":false,"oml_graphics_flag":false})");
 }
 
 TEST(RunRequest, IgnoresUnknownKeysAndNull) {
@@ -75,6 +84,10 @@ TEST(RunRequest, RefusesWhatIsNoObject) {
               "field \"parameters\" must be a JSON object, or a string that contains one");
     EXPECT_EQ(refusal(R"({"parameters":"{"})"),
               "field \"parameters\" is not valid JSON in UTF-8: error at byte 2");
+    EXPECT_EQ(refusal(R"({"parameters":"{\"x\":1e999}"})"),
+              "field \"parameters\" contains a number that is too large");
+    EXPECT_EQ(refusal(R"({"parameters":"{}\u0000"})"),
+              "field \"parameters\" is not valid JSON in UTF-8: error at byte 3");
     EXPECT_EQ(refusal("{\"a\":\"\xff\"}"),
               "the request body is not valid JSON in UTF-8: error at byte 7");
 }
@@ -106,6 +119,7 @@ TEST(RunRequest, KnowsItsTimeout) {
 
 TEST(RunRequest, ReadsFlagsInParametersUnlessAFieldSaysOtherwise) {
     EXPECT_TRUE(read(R"({"parameters":"{\"oml_async_flag\":true}"})").is_async);
+    EXPECT_TRUE(read(R"({"parameters":"{\"oml_graphics_flag\":1.0}"})").wants_graphics);
     EXPECT_TRUE(read(R"({"parameters":{"oml_graphics_flag":1}})").wants_graphics);
     EXPECT_TRUE(read(R"({"parameters":{"oml_graphics_flag":"always"}})").wants_graphics);
     EXPECT_EQ(read(R"({"graphicsFlag":true})").par_lst({}), R"({"oml_graphics_flag":"always"})");

@@ -31,7 +31,7 @@ class Check {
         : node_(node), column_(column), rows_(node.offset + node.length),
           format_(*parse_arrow_format(node.format)) {}
 
-    void run();
+    void check_node();
 
    private:
     void require(bool is_kept, const char* what) const {
@@ -64,7 +64,7 @@ class Check {
     ArrowFormat format_;
 };
 
-void Check::run() {
+void Check::check_node() {
     switch (format_.layout) {
         case ArrowLayout::kFixed:
             if (!node_.dictionary.empty()) check_dictionary();
@@ -237,6 +237,8 @@ void Check::check_dictionary() {
 
 }  // namespace
 
-void check_arrow_values(ArrowNode& node, const std::string& column) { Check(node, column).run(); }
+void check_arrow_values(ArrowNode& node, const std::string& column) {
+    Check(node, column).check_node();
+}
 
 }  // namespace epe

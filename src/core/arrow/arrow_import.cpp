@@ -81,7 +81,7 @@ std::string Importer::read_text(const char* from, std::size_t longest, const cha
 /// A count, and for each key and value their lengths and bytes.
 std::string Importer::read_metadata(const char* from) {
     std::string metadata;
-    const auto take = [&](std::size_t size) {
+    const auto take_bytes = [&](std::size_t size) {
         require(size <= kLongestMetadata - metadata.size(), "metadata");
         const std::size_t before = metadata.size();
         metadata.resize(before + size);
@@ -90,13 +90,13 @@ std::string Importer::read_metadata(const char* from) {
     };
     const auto take_number = [&] {
         std::int32_t number = 0;
-        const std::size_t at = take(sizeof(number));
+        const std::size_t at = take_bytes(sizeof(number));
         std::memcpy(&number, metadata.data() + at, sizeof(number));
         require(number >= 0, "metadata");
         return number;
     };
     const std::int64_t texts = std::int64_t{2} * take_number();
-    for (std::int64_t i = 0; i < texts; ++i) take(static_cast<std::size_t>(take_number()));
+    for (std::int64_t i = 0; i < texts; ++i) take_bytes(static_cast<std::size_t>(take_number()));
     return metadata;
 }
 

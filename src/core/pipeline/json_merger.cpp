@@ -138,7 +138,7 @@ void JsonResult::add(CallResult result) {
     has_value_ = true;
 }
 
-CallResult JsonResult::finish() {
+CallResult JsonResult::release_rows() {
     const Frame frame = frame_of(function_);
     if (!has_value_ && frame.opening.empty()) append("null");  // the single call had no result
     append(frame.closing);

@@ -27,7 +27,7 @@ class JsonResult final : public ResultSink {
     void add(CallResult result) override;
     /// NAME NULL, VALUE the joined text, which is moved out of this object: one row, or consecutive
     /// rows of at most piece_bytes, each of them valid UTF-8.
-    CallResult finish();
+    CallResult release_rows();
 
    private:
     void append(std::string_view text);

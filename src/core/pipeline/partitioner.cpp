@@ -27,6 +27,24 @@ class StepSize {
     std::int64_t rows_ = 8;
 };
 
+/// Reads an input step by step into a builder.
+class StepReader {
+   public:
+    StepReader(InputSource& source, BatchBuilder& builder) : source_(source), builder_(builder) {}
+    bool is_at_end() const noexcept { return is_at_end_; }
+    /// Appends the rows of one step, at most that many.
+    void read_step(std::int64_t most_rows = kStepRows) {
+        is_at_end_ = source_.read(builder_, std::min(step_.rows(), most_rows)) == 0;
+        step_.learn(builder_.bytes(), builder_.rows());
+    }
+
+   private:
+    InputSource& source_;
+    BatchBuilder& builder_;
+    StepSize step_{};
+    bool is_at_end_ = false;
+};
+
 /// Numbers the calls, and the input rows that they cover, in the order of their creation.
 class CallCounter {
    public:
@@ -99,15 +117,12 @@ class WholeCut final : public Cut {
 class RowCut final : public Cut {
    public:
     RowCut(InputSource& source, BuildOptions options, std::int64_t rows)
-        : source_(source), builder_(source.schema(), options), rows_(rows) {}
+        : builder_(source.schema(), options), reader_(source, builder_), rows_(rows) {}
 
     bool next(Work& work) override {
         const std::int64_t wanted = rows_ * chunks_;
-        while (!is_at_end_ && builder_.rows() < wanted) {
-            const std::int64_t step = std::min(step_.rows(), wanted - builder_.rows());
-            is_at_end_ = source_.read(builder_, step) == 0;
-            step_.learn(builder_.bytes(), builder_.rows());
-        }
+        while (!reader_.is_at_end() && builder_.rows() < wanted)
+            reader_.read_step(wanted - builder_.rows());
         if (builder_.rows() == 0) return false;
         if (builder_.bytes() < kStreamBytes / 2 && wanted <= kStepRows / 2) chunks_ *= 2;
         work = Work{};
@@ -122,30 +137,25 @@ class RowCut final : public Cut {
     }
 
    private:
-    InputSource& source_;
     BatchBuilder builder_;
-    StepSize step_{};
+    StepReader reader_;
     std::int64_t rows_;
     std::int64_t chunks_ = 1;
     CallCounter counter_{};
-    bool is_at_end_ = false;
 };
 
 /// All complete groups of the rows read so far; the last group waits for the rest of its rows.
 class GroupCut final : public Cut {
    public:
     GroupCut(InputSource& source, BuildOptions options)
-        : source_(source), builder_(source.schema(), options) {}
+        : builder_(source.schema(), options), reader_(source, builder_) {}
 
     bool next(Work& work) override {
-        while (!is_at_end_ && builder_.group_count() < 2) {
-            is_at_end_ = source_.read(builder_, step_.rows()) == 0;
-            step_.learn(builder_.bytes(), builder_.rows());
-        }
+        while (!reader_.is_at_end() && builder_.group_count() < 2) reader_.read_step();
         if (builder_.rows() == 0) return false;
         work = Work{};
         work.function = EvalFunction::kGroup;
-        work.batch = is_at_end_
+        work.batch = reader_.is_at_end()
                          ? builder_.finish()
                          : builder_.finish_before(builder_.group_start(builder_.group_count() - 1));
         const Batch& batch = work.batch;
@@ -162,11 +172,9 @@ class GroupCut final : public Cut {
     }
 
    private:
-    InputSource& source_;
     BatchBuilder builder_;
-    StepSize step_{};
+    StepReader reader_;
     CallCounter counter_{};
-    bool is_at_end_ = false;
 };
 
 /// Calls over a stream of batches: one call over everything, or one call per group. The partitioner
@@ -174,7 +182,7 @@ class GroupCut final : public Cut {
 class StreamCut final : public Cut, private BatchStream {
    public:
     StreamCut(InputSource& source, BuildOptions options, EvalFunction function)
-        : source_(source), builder_(source.schema(), options), function_(function) {}
+        : builder_(source.schema(), options), reader_(source, builder_), function_(function) {}
 
     bool next(Work& work) override {
         if (is_grouped() ? !start_group() : calls_ > 0) return false;
@@ -196,12 +204,11 @@ class StreamCut final : public Cut, private BatchStream {
         if (is_group_read_) return false;
         // The builder may begin with the start of the group being read.
         std::int64_t boundary = next_boundary();
-        while (!is_at_end_ && boundary < 0 && builder_.bytes() < kStreamBytes) {
-            is_at_end_ = source_.read(builder_, step_.rows()) == 0;
-            step_.learn(builder_.bytes(), builder_.rows());
+        while (!reader_.is_at_end() && boundary < 0 && builder_.bytes() < kStreamBytes) {
+            reader_.read_step();
             boundary = next_boundary();
         }
-        is_group_read_ = boundary >= 0 || is_at_end_;
+        is_group_read_ = boundary >= 0 || reader_.is_at_end();
         batch = boundary >= 0 ? builder_.finish_before(boundary) : builder_.finish();
         has_own_start_ = false;
         rows_done_ += batch.length;
@@ -222,8 +229,7 @@ class StreamCut final : public Cut, private BatchStream {
     bool start_group() {
         Batch skipped;
         while (calls_ > 0 && !is_group_read_) (void)next(skipped);
-        while (!is_at_end_ && builder_.group_count() == 0)
-            is_at_end_ = source_.read(builder_, step_.rows()) == 0;
+        while (!reader_.is_at_end() && builder_.group_count() == 0) reader_.read_step();
         if (builder_.group_count() == 0) return false;
         group_name_ = builder_.group_name(0);
         is_group_read_ = false;
@@ -232,14 +238,12 @@ class StreamCut final : public Cut, private BatchStream {
         return true;
     }
 
-    InputSource& source_;
     BatchBuilder builder_;
+    StepReader reader_;
     EvalFunction function_;
-    StepSize step_{};
     std::string group_name_{};
     std::int64_t calls_ = 0;
     std::int64_t rows_done_ = 0;
-    bool is_at_end_ = false;
     bool is_group_read_ = false;
     bool has_own_start_ = false;
     bool has_given_ = false;

@@ -1,7 +1,9 @@
 #include "core/pipeline/pipeline.h"
 
 #include <algorithm>
+#include <optional>
 #include <string>
+#include <utility>
 
 #include "core/error.h"
 #include "core/pipeline/json_merger.h"
@@ -103,13 +105,27 @@ void count_work(const Work& work, CallStats& stats) {
 
 }  // namespace
 
+CallPlan make_call_plan(const Request& request, const Script& script, const OutputShape& shape,
+                        const Schema* input, bool is_trusted) {
+    CallPlan plan;
+    plan.script = &script;
+    plan.function = request.function;
+    plan.controls = request.controls;
+    plan.arguments_json = request.arguments_json;
+    plan.pickled = request.pickled;
+    plan.is_trusted = is_trusted;
+    plan.shape = &shape;
+    plan.input = input;
+    return plan;
+}
+
 CallStats run_pipeline(Cut& cut, Engine& engine, const CallPlan& plan, ResultSink& sink) {
-    const bool joins_results = plan.shape->form == OutputFormat::Form::kJson;
     CallStats stats;
     TimedSink timed(sink, stats);
-    JsonResult joined(plan.joined_as.value_or(plan.function), *plan.shape);
     ResultSink* target = &timed;
-    if (joins_results) target = &joined;
+    std::optional<JsonResult> joined;
+    if (plan.shape->form == OutputFormat::Form::kJson)
+        target = &joined.emplace(plan.joined_as.value_or(plan.function), *plan.shape);
     LimitedSink limited(*target, *plan.shape);
     if (LimitedSink::limits(*plan.shape)) target = &limited;
     const std::int64_t start = now_nanoseconds();
@@ -124,7 +140,7 @@ CallStats run_pipeline(Cut& cut, Engine& engine, const CallPlan& plan, ResultSin
         engine.run(std::move(work), *target);
     }
     engine.finish(*target);
-    if (joins_results) timed.add(joined.finish());
+    if (joined) timed.add(joined->release_rows());
     stats.total = now_nanoseconds() - start;
     engine.report(stats);
     // Apart from the function, the backend's own engine only converts.

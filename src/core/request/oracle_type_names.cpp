@@ -37,7 +37,7 @@ class TypeReader {
     bool sees(std::string_view token) const noexcept {
         return !at_end() && tokens_[next_] == token;
     }
-    bool take(std::string_view token) noexcept {
+    bool take_token(std::string_view token) noexcept {
         const bool found = sees(token);
         next_ += found ? 1 : 0;
         return found;
@@ -47,15 +47,15 @@ class TypeReader {
     /// The comma-separated arguments in parentheses; empty when there are none.
     std::vector<std::string> take_arguments() {
         std::vector<std::string> arguments;
-        if (!take("(")) return arguments;
+        if (!take_token("(")) return arguments;
         arguments.emplace_back();
         while (!at_end() && !sees(")")) {
-            if (take(","))
+            if (take_token(","))
                 arguments.emplace_back();
             else
                 arguments.back() += take_any() + ' ';
         }
-        if (!take(")")) is_malformed_ = true;
+        if (!take_token(")")) is_malformed_ = true;
         for (std::string& argument : arguments) argument = trim(argument);
         return arguments;
     }
@@ -93,20 +93,21 @@ std::string character_type(const char* name, std::vector<std::string> arguments)
 }
 
 std::optional<std::string> interval_type(TypeReader& reader) {
-    if (reader.take("day")) {
+    if (reader.take_token("day")) {
         reader.take_arguments();  // precision of the days: PostgreSQL has no limit
-        if (reader.take("to") && reader.take("second"))
+        if (reader.take_token("to") && reader.take_token("second"))
             return with_arguments("interval day to second", reader.take_arguments());
-    } else if (reader.take("year")) {
+    } else if (reader.take_token("year")) {
         reader.take_arguments();
-        if (reader.take("to") && reader.take("month")) return "interval year to month";
+        if (reader.take_token("to") && reader.take_token("month")) return "interval year to month";
     }
     return std::nullopt;
 }
 
 std::optional<std::string> timestamp_type(TypeReader& reader) {
     const std::vector<std::string> precision = reader.take_arguments();
-    if (reader.take("with") && reader.take("local") && reader.take("time") && reader.take("zone"))
+    if (reader.take_token("with") && reader.take_token("local") && reader.take_token("time") &&
+        reader.take_token("zone"))
         return with_arguments("timestamptz", precision);
     return std::nullopt;
 }
@@ -136,20 +137,21 @@ std::optional<std::string> oracle_type(TypeReader& reader) {
         {"xmltype", "xml"},
     }};
     for (const auto& [oracle, postgres] : kPlain)
-        if (reader.take(oracle)) return postgres;
-    if (reader.take("number")) return numeric_type(reader.take_arguments());
-    if (reader.take("varchar2") || reader.take("nvarchar2") || reader.take("varchar"))
+        if (reader.take_token(oracle)) return postgres;
+    if (reader.take_token("number")) return numeric_type(reader.take_arguments());
+    if (reader.take_token("varchar2") || reader.take_token("nvarchar2") ||
+        reader.take_token("varchar"))
         return character_type("varchar", reader.take_arguments());
-    if (reader.take("char") || reader.take("nchar"))
+    if (reader.take_token("char") || reader.take_token("nchar"))
         return character_type("char", reader.take_arguments());
-    if (reader.take("raw")) {
+    if (reader.take_token("raw")) {
         reader.take_arguments();  // bytea has no length
         return "bytea";
     }
-    if (reader.take("long")) return reader.take("raw") ? "bytea" : "text";
-    if (reader.take("timestamp")) return timestamp_type(reader);
-    if (reader.take("interval")) return interval_type(reader);
-    if (reader.take("float")) return float_type(reader.take_arguments());
+    if (reader.take_token("long")) return reader.take_token("raw") ? "bytea" : "text";
+    if (reader.take_token("timestamp")) return timestamp_type(reader);
+    if (reader.take_token("interval")) return interval_type(reader);
+    if (reader.take_token("float")) return float_type(reader.take_arguments());
     return std::nullopt;
 }
 

@@ -200,31 +200,52 @@ bool is_known_control(std::string_view key) {
 }
 
 /// `timeout` is a control argument of jobs only, else an ordinary argument.
-void read_timeout(const std::string& parameters, Controls& controls) {
-    for (const JsonMember& member : read_json_object(parameters, kParameters, kTimeout)) {
-        if (member.key != kTimeout) continue;
-        controls.timeout.reset();
-        if (member.kind != JsonKind::kNull) controls.timeout = read_number(member, 1);
-    }
+MemberUse use_of_parameter(std::string_view key) noexcept {
+    if (key.starts_with(kControlPrefix)) return MemberUse::kValue;
+    return key == kTimeout ? MemberUse::kBoth : MemberUse::kText;
 }
 
 /// If a key is repeated, the last one wins, as in jsonb and in Python. null means the default.
-Controls read_controls(const std::string& parameters, EvalFunction function) {
-    const std::vector<JsonMember> members =
-        read_json_object(parameters, kParameters, kControlPrefix);
+Controls read_controls(const std::vector<JsonMember>& members, EvalFunction function) {
     Controls controls;
     for (auto member = members.begin(); member != members.end(); ++member) {
         const bool comes_again =
             std::any_of(std::next(member), members.end(),
                         [&](const JsonMember& other) { return other.key == member->key; });
-        if (comes_again) continue;
+        if (comes_again || member->key == kTimeout) continue;
         if (!is_known_control(member->key))
             controls.unknown.push_back(member->key);
         else if (member->kind != JsonKind::kNull)
             read_control(*member, function, controls);
     }
-    if (controls.is_async) read_timeout(parameters, controls);
     return controls;
+}
+
+/// The time limit of a job; takes its members out of the arguments.
+void read_timeout(const std::vector<JsonMember>& members, Controls& controls,
+                  std::string& arguments) {
+    for (const JsonMember& member : members) {
+        if (member.key != kTimeout) continue;
+        controls.timeout.reset();
+        if (member.kind != JsonKind::kNull) controls.timeout = read_number(member, 1);
+    }
+    for (auto member = members.rbegin(); member != members.rend(); ++member)
+        if (member->key == kTimeout)
+            arguments.erase(member->text_start, member->text_end - member->text_start);
+}
+
+/// PAR_LST: control arguments, and the arguments of the script's function.
+void read_parameters(const std::optional<std::string>& parameters, Request& request) {
+    constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+    if (is_blank(parameters)) return;
+    const bool has_mark = parameters->starts_with(kByteOrderMark);
+    SplitJson split = has_mark ? split_json_object(parameters->substr(kByteOrderMark.size()),
+                                                   kParameters, use_of_parameter)
+                               : split_json_object(*parameters, kParameters, use_of_parameter);
+    request.controls = read_controls(split.values, request.function);
+    if (request.controls.is_async) read_timeout(split.values, request.controls, split.others);
+    if (!split.others.empty()) split.others.pop_back();  // the last comma
+    request.arguments_json = "{" + split.others + "}";
 }
 
 // ------------------------------------------------------------------------ plain arguments
@@ -246,29 +267,16 @@ std::int64_t require_count(std::optional<std::int64_t> value, std::int64_t least
     return *value;
 }
 
-/// A name is split again at its lookup; here it is only checked.
-void check_input_name(const std::string& name) {
-    if (looks_like_query(name)) return;
-    try {
-        split_qualified_name(name, kInputName);
-    } catch (Error& error) {
-        error.report().hint = "Give the name of a table or view, or a query that begins with "
-                              "SELECT, WITH, VALUES or TABLE.";
-        throw;
-    }
-}
-
 bool takes_input(EvalFunction function) {
     return function == EvalFunction::kTable || function == EvalFunction::kRow ||
            function == EvalFunction::kGroup;
 }
 
 void read_group_arguments(const RawArguments& raw, Request& request) {
-    request.group_columns = require_text(raw.group_columns, kGroupColumns);
-    split_column_list(request.group_columns, kGroupColumns);
-    if (is_blank(raw.order_columns)) return;
-    request.order_columns = *raw.order_columns;
-    split_order_list(request.order_columns, kOrderColumns);
+    request.group_columns =
+        split_column_list(require_text(raw.group_columns, kGroupColumns), kGroupColumns);
+    if (!is_blank(raw.order_columns))
+        request.order_columns = split_order_list(*raw.order_columns, kOrderColumns);
 }
 
 std::vector<std::pair<std::string, std::string>> read_column_map(const std::string& text) {
@@ -302,22 +310,38 @@ Request make_request(EvalFunction function, const RawArguments& raw) {
     request.function = function;
     request.script_name = require_text(raw.script_name, kScriptName);
     if (!is_blank(raw.script_owner)) request.script_owner = *raw.script_owner;
-    if (takes_input(function)) {
-        request.input_name = require_text(raw.input_name, kInputName);
-        check_input_name(request.input_name);
-    }
+    if (takes_input(function))
+        request.input = parse_input(require_text(raw.input_name, kInputName));
     if (function == EvalFunction::kRow)
         request.row_count = require_count(raw.row_count, 1, kRowCount);
     if (function == EvalFunction::kGroup) read_group_arguments(raw, request);
     if (function == EvalFunction::kIndex) request.times = require_count(raw.times, 0, kTimes);
     if (!is_blank(raw.environment)) request.environment = *raw.environment;
-
-    constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
-    request.arguments_json = is_blank(raw.parameters) ? "{}" : *raw.parameters;
-    if (request.arguments_json.starts_with(kByteOrderMark))
-        request.arguments_json.erase(0, kByteOrderMark.size());  // Python's parser rejects it
-    request.controls = read_controls(request.arguments_json, function);
+    read_parameters(raw.parameters, request);
     return request;
+}
+
+Input parse_input(const std::string& text) {
+    Input input;
+    if (looks_like_query(text)) {
+        input.query = text;
+        return input;
+    }
+    try {
+        input.relation = split_qualified_name(text, kInputName);
+    } catch (Error& error) {
+        error.report().hint = "Give the name of a table or view, or a query that begins with "
+                              "SELECT, WITH, VALUES or TABLE.";
+        throw;
+    }
+    return input;
+}
+
+std::vector<std::string> unknown_control_warnings(const Controls& controls) {
+    std::vector<std::string> warnings;
+    for (const std::string& name : controls.unknown)
+        warnings.push_back("control argument " + in_quotes(name) + " is unknown and ignored");
+    return warnings;
 }
 
 OutputFormat parse_output_format(const std::optional<std::string>& text) {
@@ -343,12 +367,11 @@ OutputFormat parse_output_format(const std::optional<std::string>& text) {
         return format;
     }
     try {
-        split_qualified_name(trimmed, kOutputFormat);
+        format.prototype = split_qualified_name(trimmed, kOutputFormat);
     } catch (Error& error) {
         error.report().hint = kHint;
         throw;
     }
-    format.prototype = trimmed;
     return format;
 }
 

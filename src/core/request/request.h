@@ -1,4 +1,4 @@
-// A Request: the arguments of one call of an eval function, validated once.
+// A Request: the arguments of one call of an eval function, parsed and validated once.
 #pragma once
 
 #include <cstdint>
@@ -6,6 +6,8 @@
 #include <string>
 #include <utility>
 #include <vector>
+
+#include "core/request/identifiers.h"
 
 namespace epe {
 
@@ -25,7 +27,7 @@ enum class InputType : std::uint8_t {
 /// Maximum number of engines of a parallel call (oml_service_level; compatibility.md, SQL-51).
 enum class ServiceLevel : std::uint8_t { kLow, kMedium, kHigh };
 
-/// The `oml_*` keys of PAR_LST.
+/// The control arguments in PAR_LST: its `oml_*` keys, and `timeout` of a job.
 struct Controls {
     InputType input_type = InputType::kDefault;
     bool is_iterator = false;  ///< "iterator" or "iterator[TYPE]": frames one at a time
@@ -43,7 +45,7 @@ struct Controls {
     std::int64_t retries = 0;  ///< oml_retries, of a job
     /// timeout of a job, in seconds; an ordinary key otherwise
     std::optional<std::int64_t> timeout{};
-    std::vector<std::string> unknown{};  ///< unknown oml_* keys: one WARNING each
+    std::vector<std::string> unknown{};  ///< unknown oml_* keys: unknown_control_warnings()
 };
 
 /// The requested result format (OUT_FMT).
@@ -54,18 +56,25 @@ struct OutputFormat {
     std::vector<std::pair<std::string, std::string>> column_map{};
     /// ... or the name of a table, view or composite type as prototype. Both empty: only the AS
     /// list.
-    std::string prototype{};
+    std::vector<NamePart> prototype{};
+};
+
+/// INP_NAM: a query, or the name of a table or view.
+struct Input {
+    std::string query{};               ///< empty: `relation` is given
+    std::vector<NamePart> relation{};  ///< database, schema and name, of which the last is required
 };
 
 struct Request {
     EvalFunction function = EvalFunction::kEval;
-    std::string input_name{};  ///< INP_NAM: a table's name or a query
+    std::optional<Input> input{};  ///< none for kEval and kIndex
     Controls controls{};
-    std::string arguments_json{};  ///< PAR_LST as given (never empty: "{}"); oml_* keys included
-    std::int64_t row_count = 0;    ///< ROW_NUM
-    std::string group_columns{};   ///< GRP_COL
-    std::string order_columns{};   ///< ORD_COL
-    std::int64_t times = 0;        ///< TIMES_NUM
+    /// The arguments of the script's function: PAR_LST without the control arguments.
+    std::string arguments_json = "{}";
+    std::int64_t row_count = 0;                ///< ROW_NUM
+    std::vector<NamePart> group_columns{};     ///< GRP_COL
+    std::vector<OrderColumn> order_columns{};  ///< ORD_COL
+    std::int64_t times = 0;                    ///< TIMES_NUM
     std::string script_name{};
     std::optional<std::string> script_owner{};
     std::optional<std::string> source{};  ///< of a script that is not stored
@@ -86,9 +95,15 @@ struct RawArguments {
     std::optional<std::string> environment{};
 };
 
-/// Validates everything that does not depend on the database. Throws Error 22023 for a bad
-/// argument.
+/// Parses and validates everything that does not depend on the database. Throws Error 22023 for a
+/// bad argument.
 Request make_request(EvalFunction function, const RawArguments& raw);
+
+/// INP_NAM alone. Throws Error 22023 for a bad name.
+Input parse_input(const std::string& text);
+
+/// The text of a warning for each unknown control argument.
+std::vector<std::string> unknown_control_warnings(const Controls& controls);
 
 /// Reads OUT_FMT. nullopt means a relational format without columns. Throws Error 22023.
 OutputFormat parse_output_format(const std::optional<std::string>& text);

@@ -19,7 +19,7 @@ constexpr std::int64_t kGraceNanoseconds = 50'000'000;
 class ProcessEngine final : public Engine {
    public:
     ProcessEngine(EngineOptions options, Host& host, Waiter& waiter)
-        : options_(std::move(options)), host_(host), pool_(EnginePool::current()), events_(waiter),
+        : options_(std::move(options)), pool_(EnginePool::current()), events_(waiter),
           delivery_(host), scheduler_(options_.most_engines), request_{.options = options_,
                                                                        .host = host,
                                                                        .waiter = waiter,
@@ -54,7 +54,6 @@ class ProcessEngine final : public Engine {
     void abandon() noexcept;
 
     EngineOptions options_;
-    Host& host_;
     EnginePool& pool_;
     EventWait events_;
     OrderedDelivery delivery_;
@@ -86,8 +85,6 @@ EngineDialogue& ProcessEngine::add_engine(const Script& script) {
 }
 
 void ProcessEngine::begin(const CallPlan& plan) {
-    for (const std::string& name : plan.controls.unknown)
-        host_.warning("control argument \"" + name + "\" is unknown and ignored");
     request_.plan = &plan;
     delivery_.set_plan(plan);
     add_engine(*plan.script).send_begin();

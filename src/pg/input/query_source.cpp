@@ -303,13 +303,12 @@ std::unique_ptr<InputSource> open_grouped(const Request& request, const std::str
     plain.close();
     std::vector<int> keys;
     std::string order;
-    for (const NamePart& name : split_column_list(request.group_columns, "grp_col")) {
+    for (const NamePart& name : request.group_columns) {
         keys.push_back(require_column(schema, name, "the input"));
         order += (order.empty() ? "" : ", ") + std::to_string(keys.back() + 1);
     }
-    if (!request.order_columns.empty())
-        for (const OrderColumn& column : split_order_list(request.order_columns, "ord_col"))
-            order += ", " + order_item(require_column(schema, column.name, "the input"), column);
+    for (const OrderColumn& column : request.order_columns)
+        order += ", " + order_item(require_column(schema, column.name, "the input"), column);
     auto source = std::make_unique<QuerySource>(
         "SELECT * FROM (\n" + statement + "\n) AS input ORDER BY " + order, use_decimal, false);
     source->group_by(keys);
@@ -317,15 +316,16 @@ std::unique_ptr<InputSource> open_grouped(const Request& request, const std::str
 }
 
 std::string query_of(const Request& request) {
-    if (looks_like_query(request.input_name)) return request.input_name;
-    return "SELECT * FROM " + find_relation(request.input_name, "inp_nam", false).qualified_name;
+    const Input& input = request.input.value();
+    if (!input.query.empty()) return input.query;
+    return "SELECT * FROM " + find_relation(input.relation, "inp_nam", false).qualified_name;
 }
 
 }  // namespace
 
 std::unique_ptr<InputSource> open_query_source(const Request& request, bool may_spool) {
     const std::string query = query_of(request);
-    if (request.function == EvalFunction::kGroup) return open_grouped(request, query);
+    if (!request.group_columns.empty()) return open_grouped(request, query);
     return std::make_unique<QuerySource>(query, request.controls.use_decimal, may_spool);
 }
 

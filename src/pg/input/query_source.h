@@ -7,8 +7,9 @@
 
 namespace epe::pg {
 
-/// The input of a request: INP_NAM with the caller's rights, sorted by group and order columns for
-/// kGroup. Needs an active snapshot: it reads the same rows as the calling statement.
+/// The input of a request: INP_NAM with the caller's rights, sorted by the group and order columns
+/// if there are any. The request has an input. Needs an active snapshot: it reads the same rows as
+/// the calling statement.
 ///
 /// The query is analysed immediately. It starts with the first read(), in the memory context of
 /// that call, which must live until close(). A builder with `most_bytes` ends a read early. Throws

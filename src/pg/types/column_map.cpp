@@ -125,7 +125,7 @@ void require_readable(Oid relation) noexcept {
         aclcheck_error(right, get_relkind_objtype(kind), get_rel_name(relation));
 }
 
-Schema prototype_columns(const std::string& name) {
+Schema prototype_columns(const std::vector<NamePart>& name) {
     FoundRelation relation;
     try {
         relation = find_relation(name, "out_fmt", /* allows_composite */ true);

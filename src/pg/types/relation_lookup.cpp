@@ -2,9 +2,7 @@
 #include "pg/types/relation_lookup.h"
 
 #include <algorithm>
-#include <vector>
 
-#include "core/request/identifiers.h"
 #include "pg/boundary/boundary.h"
 #include "pg/boundary/encoding_internal.h"
 
@@ -173,8 +171,8 @@ bool has_unquoted_space(const std::vector<NamePart>& parts) {
 
 }  // namespace
 
-FoundRelation find_relation(const std::string& text, const char* argument, bool allows_composite) {
-    const std::vector<NamePart> parts = split_qualified_name(text, argument);
+FoundRelation find_relation(const std::vector<NamePart>& parts, const char* argument,
+                            bool allows_composite) {
     if (parts.size() > 2) require_current_database(parts[0], argument);
     const NamePart& name = parts.back();
     const NamePart* schema = parts.size() >= 2 ? &parts[parts.size() - 2] : nullptr;

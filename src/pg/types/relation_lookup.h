@@ -2,6 +2,9 @@
 #pragma once
 
 #include <string>
+#include <vector>
+
+#include "core/request/identifiers.h"
 
 namespace epe::pg {
 
@@ -10,11 +13,12 @@ struct FoundRelation {
     std::string qualified_name{};  ///< schema and name in quotes, UTF-8
 };
 
-/// Finds `text` (`name` or `schema.name`, each part in double quotes or not) along the search path:
-/// as written, then folded to lower case, then a unique match ignoring case; quoted parts only as
-/// written. `argument` is the SQL argument, for messages. Composite types match only with
-/// `allows_composite`. Checks no privilege. Throws Error 22023 (bad name), 42P01 listing
+/// Finds a relation by its name, schema and name, or database, schema and name along the search
+/// path: as written, then folded to lower case, then a unique match ignoring case; quoted parts
+/// only as written. `argument` is the SQL argument, for messages. Composite types match only with
+/// `allows_composite`. Checks no privilege. Throws Error 22023 (another database), 42P01 listing
 /// candidates.
-FoundRelation find_relation(const std::string& text, const char* argument, bool allows_composite);
+FoundRelation find_relation(const std::vector<NamePart>& parts, const char* argument,
+                            bool allows_composite);
 
 }  // namespace epe::pg

@@ -8,10 +8,6 @@ namespace epe::py {
 
 namespace {
 
-constexpr std::string_view kControlPrefix = "oml_";
-// a job's control argument; else the function's own
-constexpr std::string_view kTimeout = "timeout";
-
 bool is_empty_object(std::string_view json) noexcept {
     return json.find_first_not_of(" \t\r\n{}") == std::string_view::npos;
 }
@@ -52,8 +48,6 @@ void Arguments::parse() {
     PyObject* value = nullptr;
     Py_ssize_t position = 0;
     while (PyDict_Next(all.get(), &position, &name, &value) != 0) {
-        if (utf8(name).starts_with(kControlPrefix)) continue;
-        if (plan_.controls.is_async && utf8(name) == kTimeout) continue;
         if (PyList_Check(value) || PyDict_Check(value)) is_shareable_ = false;
         checked(PyDict_SetItem(values_.get(), name, value));
     }

@@ -6,7 +6,7 @@
 
 namespace epe::py {
 
-/// PAR_LST as keyword arguments, without the control arguments, and the pickled arguments.
+/// The arguments in PAR_LST as keyword arguments, and the pickled arguments.
 class Arguments {
    public:
     explicit Arguments(const CallPlan& plan);

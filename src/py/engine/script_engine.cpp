@@ -129,8 +129,6 @@ void ScriptEngine::begin(const CallPlan& plan) {
         throw Error(sqlstate::kInternal, "script \"" + plan.script->owner + "." +
                                              plan.script->name +
                                              "\" may not run in the server's process");
-    for (const std::string& name : plan.controls.unknown)
-        host_.warning("control argument \"" + name + "\" is unknown and ignored");
     require_interpreter();
     plan_ = &plan;
     // Untrusted code gains nothing by unpickling, and inside the sandbox any pickle is safe.

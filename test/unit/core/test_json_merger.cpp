@@ -41,7 +41,7 @@ class JsonResultTest : public testing::Test {
     }
 
     std::string text_of(JsonResult& joined) {
-        const CallResult result = joined.finish();
+        const CallResult result = joined.release_rows();
         const Batch& batch = result.batch;
         EXPECT_EQ(batch.schema, &shape_.columns);
         EXPECT_EQ(batch.length, 1);
@@ -154,7 +154,7 @@ TEST_F(JsonResultTest, HasALimit) {
     JsonResult over(EvalFunction::kIndex, shape_, 11);
     over.add(result("1", "1234"));
     over.add(result("2", "12345"));
-    const ErrorReport report = error_of("54000", [&] { over.finish(); });
+    const ErrorReport report = error_of("54000", [&] { over.release_rows(); });
     EXPECT_NE(report.hint, "");
     error_of("54000", [&] { over.add(result("3", "1")); });
     EXPECT_LE(JsonResult::kMostBytes, 0x3fffffffU - 4);
@@ -166,7 +166,7 @@ TEST_F(JsonResultTest, ComesInPieces) {
         shape_.piece_bytes = most;
         JsonResult joined(EvalFunction::kEval, shape_);
         joined.add(result("1", text));
-        const CallResult result = joined.finish();
+        const CallResult result = joined.release_rows();
         const Column& pieces = result.batch.columns[1];
         EXPECT_EQ(result.batch.length, pieces.length);
         EXPECT_EQ(result.batch.columns[0].length, pieces.length);

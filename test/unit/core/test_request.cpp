@@ -25,6 +25,22 @@ RawArguments all_arguments() {
     return raw;
 }
 
+/// The names between bars; quoted ones with quotes.
+std::string names_of(const std::vector<NamePart>& parts) {
+    std::string names;
+    for (const NamePart& part : parts) {
+        const std::string quote = part.was_quoted ? "\"" : "";
+        names += (names.empty() ? "" : "|") + quote + part.text + quote;
+    }
+    return names;
+}
+
+std::string arguments_of(const std::string& parameters) {
+    RawArguments raw = all_arguments();
+    raw.parameters = parameters;
+    return make_request(EvalFunction::kTable, raw).arguments_json;
+}
+
 Controls controls_of(const std::string& parameters, EvalFunction function = EvalFunction::kTable) {
     RawArguments raw = all_arguments();
     raw.parameters = parameters;
@@ -50,16 +66,50 @@ TEST(Request, KeepsTheArgumentsOfEachFunction) {
 
     const Request group = make_request(EvalFunction::kGroup, raw);
     EXPECT_EQ(group.function, EvalFunction::kGroup);
-    EXPECT_EQ(group.input_name, "iris");
-    EXPECT_EQ(group.arguments_json, R"( {"n": 3} )");
-    EXPECT_EQ(group.group_columns, "species");
-    EXPECT_EQ(group.order_columns, "petal_width DESC");
+    EXPECT_EQ(names_of(group.input.value().relation), "iris");
+    EXPECT_EQ(group.arguments_json, R"({"n":3})");
+    EXPECT_EQ(names_of(group.group_columns), "species");
+    ASSERT_EQ(group.order_columns.size(), 1U);
+    EXPECT_EQ(group.order_columns[0].name.text, "petal_width");
+    EXPECT_TRUE(group.order_columns[0].is_descending);
     EXPECT_EQ(group.script_name, "count_rows");
     EXPECT_EQ(group.script_owner, "alice");
     EXPECT_EQ(group.row_count, 0);
     EXPECT_EQ(make_request(EvalFunction::kRow, raw).row_count, 50);
     EXPECT_EQ(make_request(EvalFunction::kIndex, raw).times, 3);
-    EXPECT_EQ(make_request(EvalFunction::kEval, raw).input_name, "");
+    EXPECT_FALSE(make_request(EvalFunction::kEval, raw).input);
+    EXPECT_FALSE(make_request(EvalFunction::kIndex, raw).input);
+}
+
+TEST(Request, ParsesTheInputOnce) {
+    RawArguments raw = all_arguments();
+    raw.input_name = R"( mine . "The ""Table""" )";
+    const Input name = make_request(EvalFunction::kTable, raw).input.value();
+    EXPECT_EQ(names_of(name.relation), R"(mine|"The "Table"")");
+    EXPECT_EQ(name.query, "");
+    for (const char* text : {"SELECT 1", " with a as (select 1) table a", "(values (1))"}) {
+        raw.input_name = text;
+        const Input query = make_request(EvalFunction::kRow, raw).input.value();
+        EXPECT_EQ(query.query, text);
+        EXPECT_TRUE(query.relation.empty());
+    }
+}
+
+TEST(Request, ParsesGroupAndOrderColumnsOnce) {
+    RawArguments raw = all_arguments();
+    raw.group_columns = R"(a , "b,c",d e)";
+    raw.order_columns = R"("x" desc nulls last, y ASC, z nulls first)";
+    const Request request = make_request(EvalFunction::kGroup, raw);
+    EXPECT_EQ(names_of(request.group_columns), R"(a|"b,c"|d e)");
+    std::vector<NamePart> names;
+    for (const OrderColumn& column : request.order_columns) names.push_back(column.name);
+    EXPECT_EQ(names_of(names), R"("x"|y|z)");
+    EXPECT_TRUE(request.order_columns[0].is_descending);
+    EXPECT_EQ(request.order_columns[0].nulls, OrderColumn::Nulls::kLast);
+    EXPECT_FALSE(request.order_columns[1].is_descending);
+    EXPECT_EQ(request.order_columns[1].nulls, OrderColumn::Nulls::kDefault);
+    EXPECT_EQ(request.order_columns[2].nulls, OrderColumn::Nulls::kFirst);
+    EXPECT_TRUE(make_request(EvalFunction::kTable, raw).group_columns.empty());
 }
 
 TEST(Request, TakesNoParametersInManySpellings) {
@@ -133,7 +183,7 @@ TEST(Request, ChecksNamesAndColumnLists) {
     EXPECT_EQ(refuse_arguments(EvalFunction::kGroup, raw).detail, "A double quote is not closed.");
     raw.group_columns = "a";
     raw.order_columns = "  ";
-    EXPECT_EQ(make_request(EvalFunction::kGroup, raw).order_columns, "");
+    EXPECT_TRUE(make_request(EvalFunction::kGroup, raw).order_columns.empty());
     raw.order_columns = "\"b\" upwards";
     EXPECT_EQ(refuse_arguments(EvalFunction::kGroup, raw).message,
               "invalid name in argument \"ord_col\": \"\"b\" upwards\"");
@@ -181,8 +231,50 @@ TEST(Parameters, KeepErrorsShortAndInAscii) {
 
 TEST(Parameters, MayBeNestedDeeply) {
     const std::size_t depth = 100000;
-    const std::string text = "{\"a\": " + std::string(depth, '[') + std::string(depth, ']') + "}";
+    const std::string text = "{\"a\":" + std::string(depth, '[') + std::string(depth, ']') + "}";
     EXPECT_EQ(make_request(EvalFunction::kTable, table_arguments(text)).arguments_json, text);
+}
+
+TEST(Parameters, AreArgumentsWithoutTheControlArguments) {
+    const std::pair<const char*, const char*> cases[] = {
+        {R"({})", R"({})"},
+        {R"( { "oml_nan" : "keep" } )", R"({})"},
+        {R"({"oml_x": {"a": [1, {"oml_y": 2}]}, "b": 1, "oml_connect": true})", R"({"b":1})"},
+        {R"({"b": 1, "oml_nan": "null", "a": null, "b": true})", R"({"b":1,"a":null,"b":true})"},
+        {R"({"a": {"oml_nan": [], "": {}}, "OML_B": "x", "": [ ]})",
+         R"({"a":{"oml_nan":[],"":{}},"OML_B":"x","":[]})"},
+        {R"({"\u006fml_nan": "keep", "a": "\u00e9\ud83d\ude00\/\u0000\n\"\\"})",
+         "{\"a\":\"\xC3\xA9\xF0\x9F\x98\x80/\\u0000\\n\\\"\\\\\"}"},
+        {R"({"a\"b\\": ["{\"oml_x\": 1}", false]})", R"({"a\"b\\":["{\"oml_x\": 1}",false]})"},
+    };
+    for (const auto& [text, arguments] : cases) {
+        SCOPED_TRACE(text);
+        EXPECT_EQ(arguments_of(text), arguments);
+        EXPECT_EQ(arguments_of(arguments), arguments);
+    }
+}
+
+TEST(Parameters, KeepTheDigitsOfNumbers) {
+    for (const char* number : {"0", "-1", "-0.0", "1.10", "1E5", "2.5e-3", "1e+2",
+                               "0.1000000000000000055511151231257827", "18446744073709551615",
+                               "-9223372036854775808", "123456789012345678901234567890",
+                               "-123456789012345678901234567890", "1e308", "4.9e-324"}) {
+        const std::string text = R"({"a":[)" + std::string(number) + R"(]})";
+        EXPECT_EQ(arguments_of(text), text);
+    }
+}
+
+TEST(Parameters, HoldTheTimeoutOfAJobOrAnArgument) {
+    EXPECT_EQ(arguments_of(R"({"timeout": 5, "a": 1})"), R"({"timeout":5,"a":1})");
+    EXPECT_EQ(arguments_of(R"({"timeout": {"b": [5]}, "Timeout": 1})"),
+              R"({"timeout":{"b":[5]},"Timeout":1})");
+    EXPECT_EQ(arguments_of(R"({"timeout": 5, "a": 1, "oml_async_flag": true})"), R"({"a":1})");
+    EXPECT_EQ(arguments_of(R"({"oml_async_flag": true, "a": 1, "timeout": 5})"), R"({"a":1})");
+    EXPECT_EQ(
+        arguments_of(
+            R"({"timeout": 1800, "a": {"timeout": 1}, "timeout": null, "oml_async_flag": 1})"),
+        R"({"a":{"timeout":1}})");
+    EXPECT_EQ(arguments_of(R"({"oml_async_flag": true, "timeout": 1800})"), "{}");
 }
 
 TEST(Controls, ReadTheInputType) {
@@ -296,6 +388,14 @@ TEST(Controls, CollectUnknownKeysOfTheirPrefix) {
     EXPECT_EQ(controls.unknown, (std::vector<std::string>{"oml_a", "oml_", "oml_b"}));
 }
 
+TEST(Controls, WarnOfEachUnknownKey) {
+    const std::string text = R"({"oml_a":1,"oml_nan":"keep","oml_b":2,"timeout":3})";
+    EXPECT_EQ(unknown_control_warnings(controls_of(text)),
+              (std::vector<std::string>{"control argument \"oml_a\" is unknown and ignored",
+                                        "control argument \"oml_b\" is unknown and ignored"}));
+    EXPECT_TRUE(unknown_control_warnings(controls_of("{}")).empty());
+}
+
 TEST(Controls, TakeTheLastOfTwo) {
     EXPECT_FALSE(controls_of(R"({"oml_async_flag":true,"oml_async_flag":false})").connect);
     EXPECT_TRUE(controls_of(R"({"oml_connect":0,"oml_connect":1})").connect);
@@ -347,9 +447,12 @@ TEST(OutputFormat, RefusesBrokenColumnMaps) {
 }
 
 TEST(OutputFormat, TakesTheNameOfAPrototype) {
-    EXPECT_EQ(parse_output_format(" public.\"Iris Count\" ").prototype, "public.\"Iris Count\"");
-    EXPECT_EQ(parse_output_format("\"JSON\"").prototype, "\"JSON\"");
-    EXPECT_EQ(parse_output_format("jsons").prototype, "jsons");
+    const auto prototype_of = [](const char* text) {
+        return names_of(parse_output_format(text).prototype);
+    };
+    EXPECT_EQ(prototype_of(" public.\"Iris Count\" "), "public|\"Iris Count\"");
+    EXPECT_EQ(prototype_of("\"JSON\""), "\"JSON\"");
+    EXPECT_EQ(prototype_of("jsons"), "jsons");
 }
 
 }  // namespace
