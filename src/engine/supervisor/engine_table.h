@@ -1,4 +1,4 @@
-// The engines of the supervisor and the requests for engines, and what their clients are told.
+// The engines of the supervisor, the requests for engines, and the messages to their clients.
 #pragma once
 
 #include <poll.h>
