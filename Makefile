@@ -8,6 +8,7 @@
 #   make isolation   isolation tests of test/isolation against the same server
 #   make lint        every static check            make tidy    clang-tidy alone
 #   make format      clang-format and ruff format, in place
+#   make dist        the source distribution of the last commit as a zip file in build/, for PGXN
 #   make clean       remove what was built         make distclean  also build/ with its tool environments
 #
 # Variables: PG_CONFIG, PYTHON_CONFIG (the Python to embed), WERROR=1 (warnings are errors), V=1,
@@ -26,7 +27,8 @@ ifneq ($(abspath $(ROOT)),$(CURDIR))
 VPATH ?= $(abspath $(ROOT))
 endif
 
-EXTENSION_VERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" $(ROOT)/$(EXTENSION).control)
+# The one place of the version; test/py/project/test_version.py compares all others with it.
+EXTENSION_VERSION := $(shell cat $(ROOT)/VERSION)
 
 # ------------------------------------------------------------------------------------- sources
 # The programs are lists of folders below src/.
@@ -85,10 +87,13 @@ PYTHON_LDFLAGS := $(shell $(PYTHON_CONFIG_PATH) --ldflags --embed) \
 	$(if $(filter /usr,$(PYTHON_PREFIX)),,-Wl$(comma)-rpath$(comma)$(PYTHON_PREFIX)/lib)
 comma := ,
 
+# Where the server finds the gateway; a package may install the gateway elsewhere.
+GATEWAY_PATH ?= $(shell $(PG_CONFIG) --bindir)/oml_epe_gateway
+
 WARNINGS = -Wall -Wextra -Wshadow -Wno-register $(if $(filter 1,$(WERROR)),-Werror)
 DEFINES = -DEPE_PYTHON_EXECUTABLE='"$(PYTHON_EXECUTABLE)"' \
 	-DEPE_ENGINE_PROGRAM='"$(shell $(PG_CONFIG) --bindir)/oml_epe_engine"' \
-	-DEPE_GATEWAY_PROGRAM='"$(shell $(PG_CONFIG) --bindir)/oml_epe_gateway"' \
+	-DEPE_GATEWAY_PROGRAM='"$(GATEWAY_PATH)"' \
 	-DEPE_SITE_FOLDERS='"$(shell $(PYTHON_EXECUTABLE) -c 'import site; print(*site.getsitepackages(), sep=":")')"'
 
 PG_CPPFLAGS = -I$(ROOT)/src -Ibuild/generated
@@ -104,6 +109,9 @@ include $(PGXS)
 # warnings are ignored, and drop -I. so that no file of this folder is used as a header.
 override CPPFLAGS := $(filter-out -I. -I./,$(subst -I$(includedir_server),-isystem $(includedir_server),$(subst -I$(includedir_internal),-isystem $(includedir_internal),$(CPPFLAGS)))) \
 	$(PYTHON_INCLUDES) $(DEFINES)
+
+# Of the programs; the library is linked with the server's LDFLAGS.
+LINK_HARDENING = -Wl,-z,relro,-z,now
 
 # V=1 shows the commands.
 quietly = $(if $(V),,@)
@@ -131,7 +139,7 @@ $(shlib): $(ROOT)/src/entry/exports.map
 all: $(ENGINE_PROGRAM)
 $(ENGINE_PROGRAM): $(PROGRAM_OBJS)
 	@echo "$(CXX) $@"
-	$(quietly)$(CXX) $(CXXFLAGS) -o $@ $^ -Wl,--export-dynamic $(PYTHON_LDFLAGS) -lseccomp -lpthread
+	$(quietly)$(CXX) $(CXXFLAGS) -o $@ $^ -Wl,--export-dynamic $(LINK_HARDENING) $(PYTHON_LDFLAGS) -lseccomp -lpthread
 
 install: install-program
 install-program: $(ENGINE_PROGRAM)
@@ -160,6 +168,13 @@ $(EMBEDDED_INC): FORCE
 	if cmp -s $@.$$$$ $@; then rm $@.$$$$; else mv $@.$$$$ $@; fi
 
 build/library/py/engine/embedded_sources.o: $(EMBEDDED_INC)
+
+# The version as a C++ literal, for the engine program.
+VERSION_INC = build/generated/version.inc
+$(VERSION_INC): $(ROOT)/VERSION
+	@mkdir -p $(@D)
+	@echo '"$(EXTENSION_VERSION)"' > $@
+build/program/engine/program/main.o: $(VERSION_INC)
 
 # The parts of the extension script, in the order of their numbers.
 SQL_PARTS := $(sort $(wildcard $(ROOT)/sql/[0-9][0-9]_*.sql))
@@ -228,7 +243,7 @@ define run_tidy
 @rm -f $@.err && touch $@
 endef
 
-build/tidy/%.ok: $(ROOT)/src/%.cpp $(ROOT)/.clang-tidy build/tidy-flags | $(EMBEDDED_INC)
+build/tidy/%.ok: $(ROOT)/src/%.cpp $(ROOT)/.clang-tidy build/tidy-flags | $(EMBEDDED_INC) $(VERSION_INC)
 	$(call run_tidy,$(TIDY_FLAGS))
 
 build/tidy-flags: FORCE
@@ -246,6 +261,14 @@ format:
 
 distclean:
 	rm -rf build
+
+# .gitattributes names the files that are left out.
+DIST = $(EXTENSION)-$(EXTENSION_VERSION)
+.PHONY: dist
+dist:
+	@mkdir -p build
+	git -C $(ROOT) archive --format=zip --prefix=$(DIST)/ -o $(CURDIR)/build/$(DIST).zip HEAD
+	@echo build/$(DIST).zip
 
 # Last: they add to the targets above.
 include $(ROOT)/gateway/gateway.mk

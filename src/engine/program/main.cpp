@@ -1,6 +1,7 @@
 // The engine program: runs scripts outside the server's processes.
 //
 //   oml_epe_engine supervise FOLDER OWNER [LISTENER]
+//   oml_epe_engine --version
 //
 // FOLDER is for temporary folders, OWNER and LISTENER are inherited descriptors (see supervisor.h).
 #include <sys/stat.h>
@@ -18,6 +19,10 @@
 
 namespace {
 
+constexpr const char* kVersion =
+#include "version.inc"
+    ;
+
 int usage() {
     std::fputs("oml_epe_engine is started by the PostgreSQL extension oml_epe\n", stderr);
     return 2;
@@ -27,6 +32,8 @@ int usage() {
 
 int main(int count, char** values) {
     const std::span<char*> arguments(values, static_cast<std::size_t>(count));
+    if (arguments.size() == 2 && std::strcmp(arguments[1], "--version") == 0)
+        return std::printf("oml_epe_engine %s\n", kVersion) < 0 ? 1 : 0;
     if (arguments.size() < 4 || std::strcmp(arguments[1], "supervise") != 0) return usage();
     epe::engine::SupervisorBirth birth;
     birth.folder = arguments[2];
