@@ -134,8 +134,52 @@ CATALOG = {
                extrelocatable, extversion, obj_description(oid))
         FROM pg_extension WHERE extname = 'oml_epe'
     """,
+    # What pg_dump compares privileges with; without a row that is the default ACL.
+    "initial privilege": """
+        SELECT concat_ws(' ', pg_describe_object(o.classid, o.objid, coalesce(o.part, 0)),
+                         a.grantee::regrole, a.privilege_type),
+               concat_ws(' ', a.grantor::regrole, a.is_grantable)
+        FROM (
+            SELECT m.classid, m.objid, i.objsubid AS part, coalesce(i.initprivs,
+                CASE m.classid
+                    WHEN 'pg_proc'::regclass THEN acldefault('f', p.proowner)
+                    WHEN 'pg_type'::regclass THEN acldefault('T', t.typowner)
+                    WHEN 'pg_namespace'::regclass THEN acldefault('n', n.nspowner)
+                    ELSE acldefault(CASE c.relkind WHEN 'S' THEN 's' ELSE 'r' END::"char",
+                                    c.relowner)
+                END) AS acl
+            FROM members AS m
+                LEFT JOIN pg_init_privs AS i ON i.classoid = m.classid AND i.objoid = m.objid
+                LEFT JOIN pg_proc AS p ON m.classid = 'pg_proc'::regclass AND p.oid = m.objid
+                LEFT JOIN pg_type AS t ON m.classid = 'pg_type'::regclass AND t.oid = m.objid
+                LEFT JOIN pg_namespace AS n
+                    ON m.classid = 'pg_namespace'::regclass AND n.oid = m.objid
+                LEFT JOIN pg_class AS c ON m.classid = 'pg_class'::regclass AND c.oid = m.objid
+        ) AS o, aclexplode(o.acl) AS a
+    """,
+    "description": """
+        SELECT pg_describe_object(d.classoid, d.objoid, d.objsubid), d.description
+        FROM pg_description AS d JOIN members AS m ON m.classid = d.classoid AND m.objid = d.objoid
+    """,
+    # Of members, and between their parts (a view and its columns): pg_dump and DROP follow them.
+    "dependency": """
+        SELECT concat_ws(' -> ', pg_describe_object(d.classid, d.objid, d.objsubid),
+                         pg_describe_object(d.refclassid, d.refobjid, d.refobjsubid)),
+               string_agg(d.deptype::text, ' ' ORDER BY d.deptype)
+        FROM pg_depend AS d JOIN members AS m ON m.classid = d.classid AND m.objid = d.objid
+        GROUP BY 1
+    """,
+    "role": """
+        SELECT rolname, concat_ws(' ', rolsuper, rolinherit, rolcreaterole, rolcreatedb, rolcanlogin,
+               rolreplication, rolbypassrls, rolconnlimit)
+        FROM pg_roles WHERE rolname LIKE 'pyq%'
+    """,
     "policy": "SELECT polrelid::regclass || '.' || polname, '' FROM pg_policy",
 }
+
+
+# The catalogs whose rows the queries above describe; a member of another one needs a query.
+DESCRIBED = {"pg_class", "pg_namespace", "pg_proc", "pg_type"}
 
 
 def catalog(connection: psycopg.Connection[Any]) -> dict[tuple[str, str], str]:
@@ -200,6 +244,11 @@ def test_an_updated_catalog_is_that_of_a_new_installation(server, make_database,
         after_update = catalog(updated)
     with server.connect(make_database(VERSION, schema=schema)) as new:
         fresh = catalog(new)
+        kinds = new.execute(
+            f"SELECT DISTINCT classid::regclass::text FROM ({MEMBERS}) AS m"
+        ).fetchall()
+    assert {kind for (kind,) in kinds} == DESCRIBED
+    assert {kind for kind, _ in fresh} == CATALOG.keys() - {"policy"}
     assert ("extension", "oml_epe") in fresh
     assert len(fresh) > 500  # the queries find the objects
     differing = {
