@@ -28,7 +28,7 @@ RUN --mount=type=bind,from=build,source=/packages,target=/packages \
     && echo "create_main_cluster = false" > /etc/postgresql-common/createcluster.d/image.conf \
     && apt-get update \
     && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
-        /packages/*.deb python3-matplotlib python3-sklearn \
+        /packages/*.deb python3-matplotlib \
     && rm -rf /var/lib/apt/lists/*
 COPY container/entrypoint /usr/local/bin/oml_epe-entrypoint
 ENV PGDATA=/var/lib/postgresql/data

@@ -117,10 +117,16 @@ LINK_HARDENING = -Wl,-z,relro,-z,now
 quietly = $(if $(V),,@)
 COMPILE_OBJECT = $(CXX) $(CXXFLAGS) $(CPPFLAGS) -MMD -MP -c
 
-build/library/%.o build/program/%.o: $(ROOT)/src/%.cpp build/compile-flags
-	@mkdir -p $(@D)
-	@echo "$(CXX) $<"
-	$(quietly)$(COMPILE_OBJECT) -o $@ $<
+define compile_object
+@mkdir -p $(@D)
+@echo "$(CXX) $<"
+$(quietly)$(COMPILE_OBJECT) -o $@ $<
+endef
+# Two rules: a pattern rule with two targets would promise to make both.
+build/library/%.o: $(ROOT)/src/%.cpp build/compile-flags
+	$(compile_object)
+build/program/%.o: $(ROOT)/src/%.cpp build/compile-flags
+	$(compile_object)
 
 # Objects are rebuilt when the compiler's command line changes (another PostgreSQL, -O0, ...), except
 # for WERROR: switching between `make` and tools/check must not compile everything twice.
