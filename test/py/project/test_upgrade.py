@@ -170,8 +170,8 @@ CATALOG = {
         GROUP BY 1
     """,
     "role": """
-        SELECT rolname, concat_ws(' ', rolsuper, rolinherit, rolcreaterole, rolcreatedb, rolcanlogin,
-               rolreplication, rolbypassrls, rolconnlimit)
+        SELECT rolname, concat_ws(' ', rolsuper, rolinherit, rolcreaterole, rolcreatedb,
+               rolcanlogin, rolreplication, rolbypassrls, rolconnlimit)
         FROM pg_roles WHERE rolname LIKE 'pyq%'
     """,
     "policy": "SELECT polrelid::regclass || '.' || polname, '' FROM pg_policy",
