@@ -9,6 +9,8 @@ The functions named rebuild_* are part of the format: pickles name them. The for
 of a numpy scalar names numpy's public classes only.
 """
 
+# check_sizes: writer and reader of one format, which change together.
+
 from __future__ import annotations
 
 import contextlib

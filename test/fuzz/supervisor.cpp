@@ -70,7 +70,7 @@ const std::string& folder() {
 }
 
 /// Both ends of the supervisor's connections.
-struct House {
+struct Fixture {
     Channel client{};
     Channel zygote{};
     int client_descriptor = -1;
@@ -78,7 +78,7 @@ struct House {
     int owner_descriptor = -1;
     Supervisor supervisor;
 
-    explicit House(Descriptor owner)
+    explicit Fixture(Descriptor owner)
         : owner_descriptor(owner.get()), supervisor(birth_of(std::move(owner))) {
         auto [client_end, client_far] = make_socket_pair();
         client_descriptor = clients().add_client(std::move(client_end), kClientPid);
@@ -107,37 +107,37 @@ struct House {
 };
 
 /// The owner's messages are not sent: a supervisor whose owner breaks the protocol ends.
-void tell_as_owner(House& house, const RawMessage& message) {
+void tell_as_owner(Fixture& fixture, const RawMessage& message) {
     Frame frame;
     frame.type = message.type;
     frame.body = message.body;
-    member(epe::fuzz::HandleMessage())(house.owner_descriptor, true, frame, house.supervisor);
+    member(epe::fuzz::HandleMessage())(fixture.owner_descriptor, true, frame, fixture.supervisor);
 }
 
 void run(std::string_view input) {
     const Descriptor descriptor(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     const int number = descriptor.get();
     auto [owner_end, owner_far] = make_socket_pair();
-    House house(std::move(owner_end));
+    Fixture fixture(std::move(owner_end));
     epe::fuzz::Bytes bytes(input);
     try {
-        while (!bytes.is_empty() && house.has_client()) {
+        while (!bytes.is_empty() && fixture.has_client()) {
             const std::uint8_t speaker = bytes.byte() % 4;
             const RawMessage message = epe::fuzz::next_message(bytes);
             if (speaker == 0) {
-                tell_as_owner(house, message);
+                tell_as_owner(fixture, message);
             } else if (speaker == 1) {
-                epe::fuzz::send_message(house.zygote, message, {number, number, number, number});
+                epe::fuzz::send_message(fixture.zygote, message, {number, number, number, number});
                 const epe::fuzz::QuietLog quiet;
-                house.handle_event(house.zygote_descriptor);
+                fixture.handle_event(fixture.zygote_descriptor);
             } else {
-                epe::fuzz::send_message(house.client, message, {number, number, number, number});
+                epe::fuzz::send_message(fixture.client, message, {number, number, number, number});
                 const epe::fuzz::QuietLog quiet;
-                house.handle_event(house.client_descriptor);
+                fixture.handle_event(fixture.client_descriptor);
             }
             // Its answers are read, so that its queue does not grow.
-            (void)house.client.receive();
-            for (Frame frame; house.client.next(frame);) frame.descriptors.clear();
+            (void)fixture.client.receive();
+            for (Frame frame; fixture.client.next(frame);) frame.descriptors.clear();
         }
     } catch (const ProtocolError&) {  // NOLINT(bugprone-empty-catch): the supervisor ends with it
     }

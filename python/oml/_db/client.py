@@ -4,6 +4,8 @@ Statements are sent through psycopg's libpq wrapper with the parameter texts tha
 send, and results are read by the same rules, so that code behaves the same in both places.
 """
 
+# check_sizes: one class, which has the whole interface of an engine's connection.
+
 from __future__ import annotations
 
 import collections

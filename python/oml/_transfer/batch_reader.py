@@ -5,6 +5,8 @@ of 64 bytes; src/engine/common/packed_batch.h and batch_codec.h define it. Buffe
 layout, except that booleans take one byte each.
 """
 
+# check_sizes: one format, read whole and in pieces.
+
 from __future__ import annotations
 
 import json

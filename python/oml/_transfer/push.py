@@ -1,5 +1,7 @@
 """Writes local data to tables."""
 
+# check_sizes: types, texts and binary forms are those of the same kinds of columns.
+
 from __future__ import annotations
 
 import datetime

@@ -1,5 +1,7 @@
 """Common base of the columns of proxies, and conditions."""
 
+# check_sizes: comparisons of a Series return a Boolean, which is a Series itself.
+
 from __future__ import annotations
 
 import datetime

@@ -137,9 +137,9 @@ CallStats run_pipeline(Cut& cut, Engine& engine, const CallPlan& plan, ResultSin
         stats.scan += now_nanoseconds() - before;
         if (!has_work) break;
         count_work(work, stats);
-        engine.run(std::move(work), *target);
+        engine.run_calls(std::move(work), *target);
     }
-    engine.finish(*target);
+    engine.finish_request(*target);
     if (joined) timed.add(joined->release_rows());
     stats.total = now_nanoseconds() - start;
     engine.report(stats);

@@ -103,15 +103,15 @@ struct CallPlan {
     std::optional<EvalFunction> joined_as{};
 };
 
-/// Runs Python. Results reach the sink in call order, at the latest in finish(): an engine may run
-/// ahead of its results.
+/// Runs Python. Results reach the sink in call order, at the latest in finish_request(): an engine
+/// may run ahead of its results.
 class Engine {
    public:
     virtual ~Engine() = default;
     virtual void begin(const CallPlan& plan) = 0;
-    virtual void run(Work work, ResultSink& sink) = 0;
-    virtual void finish(ResultSink& sink) = 0;
-    /// Adds the times it has measured for the request to `stats`; called after finish().
+    virtual void run_calls(Work work, ResultSink& sink) = 0;
+    virtual void finish_request(ResultSink& sink) = 0;
+    /// Adds the times it has measured for the request to `stats`; called after finish_request().
     virtual void report(CallStats& stats) const = 0;
 };
 

@@ -29,8 +29,8 @@ class ProcessEngine final : public Engine {
     ~ProcessEngine() override { abandon(); }
 
     void begin(const CallPlan& plan) override;
-    void run(Work work, ResultSink& sink) override;
-    void finish(ResultSink& sink) override;
+    void run_calls(Work work, ResultSink& sink) override;
+    void finish_request(ResultSink& sink) override;
     void report(CallStats& stats) const override;
 
     // Alternatives to the functions above:
@@ -108,7 +108,7 @@ SandboxReport ProcessEngine::probe() {
     return report;
 }
 
-void ProcessEngine::run(Work work, ResultSink& sink) {
+void ProcessEngine::run_calls(Work work, ResultSink& sink) {
     delivery_.set_sink(sink);
     if (work.stream != nullptr) {
         run_stream(work);
@@ -171,7 +171,7 @@ void ProcessEngine::run_stream(const Work& work) {
     request_.stream = nullptr;
 }
 
-void ProcessEngine::finish(ResultSink& sink) {
+void ProcessEngine::finish_request(ResultSink& sink) {
     delivery_.set_sink(sink);
     end_engines();
     const auto is_over = [&] {

@@ -33,8 +33,7 @@ void write_controls(WireWriter& to, const Controls& controls) {
     to.number(controls.input_type);
     for (const bool flag :
          {controls.is_iterator, controls.omit_incomplete, controls.capture_graphics,
-          controls.always_gives_row, controls.use_decimal, controls.keep_nan, controls.is_async,
-          controls.nullable})
+          controls.always_gives_row, controls.use_decimal, controls.keep_nan, controls.nullable})
         to.boolean(flag);
 }
 
@@ -43,7 +42,7 @@ Controls read_controls(WireReader& from) {
     controls.input_type = from.enumerator(InputType::kPolars);
     for (bool* flag : {&controls.is_iterator, &controls.omit_incomplete, &controls.capture_graphics,
                        &controls.always_gives_row, &controls.use_decimal, &controls.keep_nan,
-                       &controls.is_async, &controls.nullable})
+                       &controls.nullable})
         *flag = from.boolean();
     return controls;
 }

@@ -62,7 +62,7 @@ class EngineServer final : private ResultSink {
     void add(CallResult result) override;
     void handle(const Message& message);
     void begin(WireReader& from);
-    void run(WireReader& from);
+    void run_work(WireReader& from);
     void end();
     void check(WireReader& from);
     /// Runs a step of a request; an exception is reported, and the rest of the request skipped.
@@ -145,7 +145,7 @@ void EngineServer::handle(const Message& message) {
             attempt([&] { begin(from); });
             break;
         case ToEngine::kRun:
-            if (!has_failed_) attempt([&] { run(from); });
+            if (!has_failed_) attempt([&] { run_work(from); });
             break;
         case ToEngine::kEnd:
             end();
@@ -175,7 +175,7 @@ void EngineServer::begin(WireReader& from) {
     engine_->begin(request_->plan);
 }
 
-void EngineServer::run(WireReader& from) {
+void EngineServer::run_work(WireReader& from) {
     RunMessage message = read_run(from);
     Work work;
     work.function = request_->plan.function;
@@ -196,7 +196,7 @@ void EngineServer::run(WireReader& from) {
     sink_time_ = 0;
     CallStats before;
     engine_->report(before);
-    engine_->run(std::move(work), *this);
+    engine_->run_calls(std::move(work), *this);
     CallStats after;
     engine_->report(after);
     EngineTimes times;
@@ -208,7 +208,7 @@ void EngineServer::run(WireReader& from) {
 }
 
 void EngineServer::end() {
-    if (!has_failed_ && engine_) attempt([&] { engine_->finish(*this); });
+    if (!has_failed_ && engine_) attempt([&] { engine_->finish_request(*this); });
     engine_.reset();
     stream_.reset();
     request_.reset();

@@ -73,8 +73,8 @@ void run_once() {
     Call call;
     call.row_count = work.batch.length;
     work.calls.push_back(call);
-    engine->run(std::move(work), sink);
-    engine->finish(sink);
+    engine->run_calls(std::move(work), sink);
+    engine->finish_request(sink);
 }
 
 }  // namespace

@@ -27,34 +27,37 @@ namespace epe::pg {
 
 namespace {
 
-// Written by PostgreSQL, which owns the texts.
-int engine_choice = 0;
-int sandbox_choice = 0;
-char* engine_program = nullptr;
-char* preload = nullptr;
-char* environments_dir = nullptr;
-char* sandbox_read_paths = nullptr;
-char* sandbox_tcp_ports = nullptr;
-int low_engines = 0;
-int medium_engines = 0;
-int high_engines = 0;
-int max_engines = 0;
-int max_engines_per_role = 0;
-int engine_idle_timeout = 0;
-int engine_wait_timeout = 0;
-int engine_memory_limit = 0;
-int engine_temp_limit = 0;
-int engine_nice = 0;
-int max_jobs = 0;
-int max_jobs_per_role = 0;
-int job_retention = 0;
-int job_timeout = 0;
-int job_timeout_min = 0;
-int job_timeout_max = 0;
-int most_output_items = 0;
-int most_output_bytes = 0;
-int output_piece_bytes = 0;
-char* gateway_url = nullptr;
+/// The values of the settings as PostgreSQL stores them. It owns the texts.
+struct StoredSettings {
+    int engine_choice = 0;
+    int sandbox_choice = 0;
+    char* engine_program = nullptr;
+    char* preload = nullptr;
+    char* environments_dir = nullptr;
+    char* sandbox_read_paths = nullptr;
+    char* sandbox_tcp_ports = nullptr;
+    int low_engines = 0;
+    int medium_engines = 0;
+    int high_engines = 0;
+    int max_engines = 0;
+    int max_engines_per_role = 0;
+    int engine_idle_timeout = 0;
+    int engine_wait_timeout = 0;
+    int engine_memory_limit = 0;
+    int engine_temp_limit = 0;
+    int engine_nice = 0;
+    int max_jobs = 0;
+    int max_jobs_per_role = 0;
+    int job_retention = 0;
+    int job_timeout = 0;
+    int job_timeout_min = 0;
+    int job_timeout_max = 0;
+    int most_output_items = 0;
+    int most_output_bytes = 0;
+    int output_piece_bytes = 0;
+    char* gateway_url = nullptr;
+};
+StoredSettings stored;
 
 const config_enum_entry kEngineChoices[] = {
     {"backend", static_cast<int>(EngineChoice::kBackend), false},
@@ -140,18 +143,18 @@ void define_engine_settings() noexcept {
     DefineCustomEnumVariable(
         "oml_epe.engine", "Selects where scripts of trusted roles run in calls with one engine.",
         "Parallel calls, other environments and scripts of other roles always use processes.",
-        &engine_choice, static_cast<int>(EngineChoice::kBackend), kEngineChoices, PGC_USERSET, 0,
-        nullptr, nullptr, nullptr);
+        &stored.engine_choice, static_cast<int>(EngineChoice::kBackend), kEngineChoices,
+        PGC_USERSET, 0, nullptr, nullptr, nullptr);
     DefineCustomStringVariable("oml_epe.engine_program", "Sets the path of the engine program.",
-                               nullptr, &engine_program, EPE_ENGINE_PROGRAM, PGC_SIGHUP, 0, nullptr,
-                               nullptr, nullptr);
+                               nullptr, &stored.engine_program, EPE_ENGINE_PROGRAM, PGC_SIGHUP, 0,
+                               nullptr, nullptr, nullptr);
     DefineCustomStringVariable(
         "oml_epe.preload",
         "Lists the modules that are imported before an engine process is requested.", nullptr,
-        &preload, "numpy,pandas", PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+        &stored.preload, "numpy,pandas", PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
     DefineCustomStringVariable(
         "oml_epe.environments_dir", "Sets the folder of the virtual environments for env_name.",
-        nullptr, &environments_dir, "", PGC_SIGHUP, 0, check_folder, nullptr, nullptr);
+        nullptr, &stored.environments_dir, "", PGC_SIGHUP, 0, check_folder, nullptr, nullptr);
 }
 
 struct IntegerSetting {
@@ -174,61 +177,61 @@ void define_integers() noexcept {
     const IntegerSetting settings[] = {
         {"oml_epe.low_engines",
          "Sets the maximum number of engines of a parallel call of service level LOW.",
-         &low_engines, 2, 1, kMostEngines, PGC_SUSET, 0},
+         &stored.low_engines, 2, 1, kMostEngines, PGC_SUSET, 0},
         {"oml_epe.medium_engines",
          "Sets the maximum number of engines of a parallel call of service level MEDIUM.",
-         &medium_engines, 4, 1, kMostEngines, PGC_SUSET, 0},
+         &stored.medium_engines, 4, 1, kMostEngines, PGC_SUSET, 0},
         {"oml_epe.high_engines",
          "Sets the maximum number of engines of a parallel call of service level HIGH, and of "
          "oml_parallel.",
-         &high_engines, 8, 1, kMostEngines, PGC_SUSET, 0},
+         &stored.high_engines, 8, 1, kMostEngines, PGC_SUSET, 0},
         {"oml_epe.max_engines", "Sets the maximum number of engine processes of the server.",
-         &max_engines, 16, 1, kMostEngines, PGC_SIGHUP, 0},
+         &stored.max_engines, 16, 1, kMostEngines, PGC_SIGHUP, 0},
         {"oml_epe.max_engines_per_role",
          "Sets the maximum number of engine processes of one role; 0 disables the limit.",
-         &max_engines_per_role, 0, 0, kMostEngines, PGC_SUSET, 0},
+         &stored.max_engines_per_role, 0, 0, kMostEngines, PGC_SUSET, 0},
         {"oml_epe.engine_idle_timeout",
          "Sets the time that a session keeps an idle engine process; 0 keeps it until the session "
          "ends.",
-         &engine_idle_timeout, 300, 0, kMost / 1000, PGC_SIGHUP, GUC_UNIT_S},
+         &stored.engine_idle_timeout, 300, 0, kMost / 1000, PGC_SIGHUP, GUC_UNIT_S},
         {"oml_epe.engine_wait_timeout",
-         "Sets the maximum time that a call waits for a free engine process.", &engine_wait_timeout,
-         60000, 1, kMost, PGC_USERSET, GUC_UNIT_MS},
+         "Sets the maximum time that a call waits for a free engine process.",
+         &stored.engine_wait_timeout, 60000, 1, kMost, PGC_USERSET, GUC_UNIT_MS},
         {"oml_epe.engine_memory_limit",
          "Sets the maximum memory of an engine process in addition to its initial memory; 0 "
          "disables the limit.",
-         &engine_memory_limit, 4096, 0, kMost, PGC_SUSET, GUC_UNIT_MB},
+         &stored.engine_memory_limit, 4096, 0, kMost, PGC_SUSET, GUC_UNIT_MB},
         {"oml_epe.engine_temp_limit",
-         "Sets the maximum size of the temporary folder of an engine process.", &engine_temp_limit,
-         1024, 1, kMost, PGC_SUSET, GUC_UNIT_MB},
-        {"oml_epe.engine_nice", "Sets the nice value of engine processes.", &engine_nice, 10, 0, 19,
-         PGC_SUSET, 0},
+         "Sets the maximum size of the temporary folder of an engine process.",
+         &stored.engine_temp_limit, 1024, 1, kMost, PGC_SUSET, GUC_UNIT_MB},
+        {"oml_epe.engine_nice", "Sets the nice value of engine processes.", &stored.engine_nice, 10,
+         0, 19, PGC_SUSET, 0},
         {"oml_epe.max_jobs",
-         "Sets the maximum number of concurrent jobs of the server; 0 starts no jobs.", &max_jobs,
-         4, 0, kMostJobs, PGC_SIGHUP, 0},
+         "Sets the maximum number of concurrent jobs of the server; 0 starts no jobs.",
+         &stored.max_jobs, 4, 0, kMostJobs, PGC_SIGHUP, 0},
         {"oml_epe.max_jobs_per_role",
          "Sets the maximum number of concurrent jobs of a role in all databases; 0 disables the "
          "limit.",
-         &max_jobs_per_role, 0, 0, kMostJobs, PGC_SUSET, 0},
+         &stored.max_jobs_per_role, 0, 0, kMostJobs, PGC_SUSET, 0},
         {"oml_epe.job_retention",
          "Sets the time that ended jobs and their results are kept; 0 keeps them forever.",
-         &job_retention, kHalfYear, 0, kMost, PGC_SIGHUP, GUC_UNIT_S},
-        {"oml_epe.job_timeout", "Sets the default \"timeout\" of a job.", &job_timeout, kHalfHour,
-         1, kMost / 1000, PGC_SUSET, GUC_UNIT_S},
-        {"oml_epe.job_timeout_min", "Sets the minimum \"timeout\" of a job.", &job_timeout_min,
+         &stored.job_retention, kHalfYear, 0, kMost, PGC_SIGHUP, GUC_UNIT_S},
+        {"oml_epe.job_timeout", "Sets the default \"timeout\" of a job.", &stored.job_timeout,
          kHalfHour, 1, kMost / 1000, PGC_SUSET, GUC_UNIT_S},
-        {"oml_epe.job_timeout_max", "Sets the maximum \"timeout\" of a job.", &job_timeout_max,
-         kHalfDay, 1, kMost / 1000, PGC_SUSET, GUC_UNIT_S},
+        {"oml_epe.job_timeout_min", "Sets the minimum \"timeout\" of a job.",
+         &stored.job_timeout_min, kHalfHour, 1, kMost / 1000, PGC_SUSET, GUC_UNIT_S},
+        {"oml_epe.job_timeout_max", "Sets the maximum \"timeout\" of a job.",
+         &stored.job_timeout_max, kHalfDay, 1, kMost / 1000, PGC_SUSET, GUC_UNIT_S},
         {"oml_epe.output_limit",
          "Sets the maximum number of rows or items of a JSON, XML or PNG result; 0 disables the "
          "limit.",
-         &most_output_items, 0, 0, kMost, PGC_USERSET, 0},
+         &stored.most_output_items, 0, 0, kMost, PGC_USERSET, 0},
         {"oml_epe.output_bytes",
          "Sets the maximum size of a JSON, XML or PNG result; 0 disables the limit.",
-         &most_output_bytes, 0, 0, kMost, PGC_USERSET, GUC_UNIT_BYTE},
+         &stored.most_output_bytes, 0, 0, kMost, PGC_USERSET, GUC_UNIT_BYTE},
         {"oml_epe.output_piece",
-         "Sets the maximum size of a row of a JSON result; 0 returns one row.", &output_piece_bytes,
-         0, 0, kMost, PGC_USERSET, GUC_UNIT_BYTE},
+         "Sets the maximum size of a row of a JSON result; 0 returns one row.",
+         &stored.output_piece_bytes, 0, 0, kMost, PGC_USERSET, GUC_UNIT_BYTE},
     };
     for (const IntegerSetting& each : settings)
         DefineCustomIntVariable(each.name, each.text, nullptr, each.value, each.standard,
@@ -240,18 +243,18 @@ void define_sandbox_settings() noexcept {
     DefineCustomEnumVariable(
         "oml_epe.sandbox",
         "Selects whether scripts of untrusted roles may run without a complete sandbox.",
-        "With \"required\", they are refused on a machine that cannot enforce it.", &sandbox_choice,
-        static_cast<int>(SandboxChoice::kRequired), kSandboxChoices, PGC_SUSET, 0, nullptr, nullptr,
-        nullptr);
+        "With \"required\", they are refused on a machine that cannot enforce it.",
+        &stored.sandbox_choice, static_cast<int>(SandboxChoice::kRequired), kSandboxChoices,
+        PGC_SUSET, 0, nullptr, nullptr, nullptr);
     DefineCustomStringVariable("oml_epe.sandbox_read_paths",
                                "Further files and folders that scripts in engine processes may "
                                "read.",
-                               nullptr, &sandbox_read_paths, "", PGC_SUSET, 0, check_paths, nullptr,
-                               nullptr);
+                               nullptr, &stored.sandbox_read_paths, "", PGC_SUSET, 0, check_paths,
+                               nullptr, nullptr);
     DefineCustomStringVariable(
         "oml_epe.sandbox_tcp_ports",
         "Lists the TCP ports that scripts in engine processes may connect to.", nullptr,
-        &sandbox_tcp_ports, "", PGC_SUSET, 0, check_ports, nullptr, nullptr);
+        &stored.sandbox_tcp_ports, "", PGC_SUSET, 0, check_ports, nullptr, nullptr);
 }
 
 /// The settings that every role may set.
@@ -307,7 +310,7 @@ void define_settings() noexcept {
     define_gateway_settings();
     DefineCustomStringVariable("oml_epe.gateway_url",
                                "Sets the prefix of the path in the URLs of jobs.", nullptr,
-                               &gateway_url, "", PGC_USERSET, 0, nullptr, nullptr, nullptr);
+                               &stored.gateway_url, "", PGC_USERSET, 0, nullptr, nullptr, nullptr);
     // From here on, an unknown oml_epe.something is refused instead of kept silently.
 #if PG_VERSION_NUM >= 150000
     MarkGUCPrefixReserved("oml_epe");
@@ -318,35 +321,36 @@ void define_settings() noexcept {
 
 EngineSettings engine_settings() {
     EngineSettings settings;
-    settings.engine = static_cast<EngineChoice>(engine_choice);
-    settings.sandbox = static_cast<SandboxChoice>(sandbox_choice);
-    settings.program = engine_program;
-    settings.preload = split_list(preload);
-    settings.environments_folder = environments_dir;
-    settings.read_paths = split_list(sandbox_read_paths);
-    for (const std::string& port : split_list(sandbox_tcp_ports))
+    settings.engine = static_cast<EngineChoice>(stored.engine_choice);
+    settings.sandbox = static_cast<SandboxChoice>(stored.sandbox_choice);
+    settings.program = stored.engine_program;
+    settings.preload = split_list(stored.preload);
+    settings.environments_folder = stored.environments_dir;
+    settings.read_paths = split_list(stored.sandbox_read_paths);
+    for (const std::string& port : split_list(stored.sandbox_tcp_ports))
         settings.tcp_ports.push_back(static_cast<std::uint16_t>(std::stoi(port)));
-    settings.low_engines = low_engines;
-    settings.medium_engines = medium_engines;
-    settings.high_engines = high_engines;
-    settings.most_engines = max_engines;
-    settings.most_engines_of_role = max_engines_per_role;
-    settings.idle_seconds = engine_idle_timeout;
-    settings.wait_milliseconds = engine_wait_timeout;
-    settings.memory_bytes = std::int64_t{engine_memory_limit} << 20;
-    settings.temp_bytes = std::int64_t{engine_temp_limit} << 20;
-    settings.niceness = engine_nice;
+    settings.low_engines = stored.low_engines;
+    settings.medium_engines = stored.medium_engines;
+    settings.high_engines = stored.high_engines;
+    settings.most_engines = stored.max_engines;
+    settings.most_engines_of_role = stored.max_engines_per_role;
+    settings.idle_seconds = stored.engine_idle_timeout;
+    settings.wait_milliseconds = stored.engine_wait_timeout;
+    settings.memory_bytes = std::int64_t{stored.engine_memory_limit} << 20;
+    settings.temp_bytes = std::int64_t{stored.engine_temp_limit} << 20;
+    settings.niceness = stored.engine_nice;
     return settings;
 }
 
 JobSettings job_settings() {
-    return {max_jobs,        max_jobs_per_role, job_retention, job_timeout,
-            job_timeout_min, job_timeout_max,   gateway_url};
+    return {stored.max_jobs,    stored.max_jobs_per_role, stored.job_retention,
+            stored.job_timeout, stored.job_timeout_min,   stored.job_timeout_max,
+            stored.gateway_url};
 }
 
-std::int64_t output_limit() { return most_output_items; }
-std::int64_t output_bytes() { return most_output_bytes; }
-std::int64_t output_piece() { return output_piece_bytes; }
+std::int64_t output_limit() { return stored.most_output_items; }
+std::int64_t output_bytes() { return stored.most_output_bytes; }
+std::int64_t output_piece() { return stored.output_piece_bytes; }
 
 std::string engine_folder() { return std::string(DataDir) + "/pgsql_tmp_oml_epe"; }
 

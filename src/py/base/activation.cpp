@@ -74,7 +74,7 @@ Activation::Activation(const RequestLink& link) try
 
 Activation::~Activation() {
     innermost = outer_;
-    set_doomed(outer_ != nullptr && outer_->kept_ != nullptr);
+    set_doomed(outer_ != nullptr && outer_->failure_.is_kept());
     if (outer_ != nullptr) PyErr_SetExcInfo(handled_[0], handled_[1], handled_[2]);
     restore_streams();
 }
@@ -92,17 +92,17 @@ void Activation::restore_streams() noexcept {
     if (PyDict_SetItem(slots.system, slots.stderr_name, stderr_.get()) < 0) PyErr_Clear();
 }
 
-Activation* Activation::current() noexcept { return is_forked_child() ? nullptr : innermost; }
+Activation* current_activation() noexcept { return is_forked_child() ? nullptr : innermost; }
 
-void Activation::end_forked_child() noexcept {
+void end_forked_child() noexcept {
     if (!is_forked_child()) return;
     // Not exit(): PostgreSQL's atexit callbacks belong to the parent.
     _exit(PyErr_Occurred() == nullptr ? 0 : report_last_exception());
 }
 
-bool Activation::is_engine_thread() noexcept { return is_guarded_thread(); }
+bool is_engine_thread() noexcept { return is_guarded_thread(); }
 
-Host& Activation::host() {
+Host& current_host() {
     if (innermost == nullptr || !is_engine_thread()) {
         PyErr_SetString(PyExc_RuntimeError,
                         is_forked_child()
@@ -115,20 +115,17 @@ Host& Activation::host() {
         PyErr_SetString(exception_types.host_error, "the statement has failed and must end");
         throw ScriptError();
     }
-    return *innermost->link_.host;
+    return innermost->host();
 }
 
 void Activation::keep(std::exception_ptr exception) noexcept {
-    if (kept_ != nullptr) return;
-    kept_ = std::move(exception);
-    set_doomed(true);
+    if (failure_.keep(std::move(exception))) set_doomed(true);
 }
 
 void Activation::settle() {
-    if (kept_ != nullptr) {
-        is_host_closed_ = true;
+    if (failure_.is_kept()) {
         set_doomed(false);
-        std::rethrow_exception(std::exchange(kept_, nullptr));
+        failure_.rethrow();
     }
     if (link_.flags.is_pending()) link_.host->check_interrupts();
 }

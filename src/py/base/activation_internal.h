@@ -1,8 +1,10 @@
-// Activations: the request that currently runs Python, and a C++ exception kept until it ends.
+// Activations: the requests that currently run Python in this process, innermost first, and the
+// failures that end them.
 #pragma once
 
 #include <exception>
 #include <string>
+#include <utility>
 
 #include "core/pipeline/ports.h"
 #include "py/base/captured_output_internal.h"
@@ -22,9 +24,35 @@ struct RequestLink {
     bool must_trust = true;
 };
 
-/// An object on the C++ stack while Python may run for a request: directs sys.stdout and sys.stderr
-/// to it, makes Python interruptible and keeps the exceptions of its Host. Activations nest when a
-/// script's SQL runs another script; the innermost one is current.
+/// A failure that ends the request, as one of its activations sees it. At first the Host is open. A
+/// C++ exception that Python frames must not see is kept, which closes the Host, until it is
+/// thrown; then, as after any other exception that leaves the Host, the Host remains closed.
+class HostFailure {
+   public:
+    /// False if one is kept already.
+    bool keep(std::exception_ptr exception) noexcept {
+        if (is_kept()) return false;
+        kept_ = std::move(exception);
+        return true;
+    }
+    bool is_kept() const noexcept { return kept_ != nullptr; }
+    bool closes_host() const noexcept { return is_kept() || is_host_closed_; }
+    void close_host() noexcept { is_host_closed_ = true; }
+    /// Throws the kept exception.
+    [[noreturn]] void rethrow() {
+        is_host_closed_ = true;
+        std::rethrow_exception(std::exchange(kept_, nullptr));
+    }
+
+   private:
+    std::exception_ptr kept_{};
+    bool is_host_closed_ = false;
+};
+
+/// One frame of the stack of activations: an object on the C++ stack while Python may run for a
+/// request: directs sys.stdout and sys.stderr to it, makes Python interruptible and keeps the
+/// exceptions of its Host. Activations nest when a script's SQL runs another script; the innermost
+/// one is current.
 ///
 /// settle() must be called after every call of Python, failed or not.
 class Activation {
@@ -36,25 +64,16 @@ class Activation {
 
     /// True when it was started by the SQL of another script.
     bool is_nested() const noexcept { return outer_ != nullptr; }
-    /// The innermost activation; null when no script runs, and in a process that a script has
-    /// forked.
-    static Activation* current() noexcept;
-    /// To be called after every return from Python. A process that the script has forked ends here,
-    /// with the exit status of a program: the session belongs to the parent.
-    static void end_forked_child() noexcept;
-    /// True on the thread that runs the current activation: only that thread may use the Host.
-    static bool is_engine_thread() noexcept;
-    /// The Host of the current activation. Sets a Python exception and throws ScriptError when no
-    /// script runs, on a foreign thread, and when a kept exception is in flight.
-    static Host& host();
-
     /// Keeps a C++ exception until settle(); the first one wins. The script is interrupted
     /// repeatedly until it ends.
     void keep(std::exception_ptr exception) noexcept;
-    bool is_doomed() const noexcept { return kept_ != nullptr || is_host_closed_; }
+    /// The script must end and may not use the Host: an exception is kept or in flight.
+    bool is_doomed() const noexcept { return failure_.closes_host(); }
     /// From now on, the script may not use the Host: an exception is in flight.
-    void close_host() noexcept { is_host_closed_ = true; }
+    void close_host() noexcept { failure_.close_host(); }
 
+    /// The Host of the request; Python code calls it through current_host().
+    Host& host() const noexcept { return *link_.host; }
     EnginePlace place() const noexcept { return link_.place; }
     const InterruptFlags& flags() const noexcept { return link_.flags; }
     Output& output() noexcept { return *link_.output; }
@@ -71,11 +90,23 @@ class Activation {
     RequestLink link_;
     Activation* outer_;
     InterruptGuard guard_;
-    std::exception_ptr kept_{};
-    bool is_host_closed_ = false;
+    HostFailure failure_{};
     Ref stdout_{};
     Ref stderr_{};
     PyObject* handled_[3] = {nullptr, nullptr, nullptr};  // the outer script's `except` state
 };
+
+// The stack of this process.
+
+/// The innermost activation; null when no script runs, and in a process that a script has forked.
+Activation* current_activation() noexcept;
+/// The Host of the innermost activation. Sets a Python exception and throws ScriptError when no
+/// script runs, on a foreign thread, and when the activation is doomed.
+Host& current_host();
+/// True on the thread that runs the current activation: only that thread may use the Host.
+bool is_engine_thread() noexcept;
+/// To be called after every return from Python. A process that the script has forked ends here,
+/// with the exit status of a program: the session belongs to the parent.
+void end_forked_child() noexcept;
 
 }  // namespace epe::py

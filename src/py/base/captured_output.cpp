@@ -121,7 +121,7 @@ PyObject* write_output(PyObject*, PyObject* const* arguments, Py_ssize_t count) 
             PyErr_SetString(PyExc_TypeError, "write() argument must be str");
             throw ScriptError();
         }
-        Activation* const active = Activation::current();
+        Activation* const active = current_activation();
         if (active == nullptr) return Ref::borrow(Py_False);
         const auto stream = arguments[0] == Py_True ? Output::kStderr : Output::kStdout;
         Ref encoded;
@@ -134,7 +134,7 @@ PyObject* write_output(PyObject*, PyObject* const* arguments, Py_ssize_t count) 
             text = {PyBytes_AS_STRING(encoded.get()),
                     static_cast<std::size_t>(PyBytes_GET_SIZE(encoded.get()))};
         }
-        if (Activation::is_engine_thread() && !active->is_doomed())
+        if (is_engine_thread() && !active->is_doomed())
             active->output().write(stream, text);
         else
             active->output().write_later(stream, text);
@@ -146,8 +146,8 @@ PyObject* write_output(PyObject*, PyObject* const* arguments, Py_ssize_t count) 
 PyObject* show_warning(PyObject*, PyObject* const* arguments, Py_ssize_t count) noexcept {
     return callback([&] {
         if (count != 2) throw Error(sqlstate::kInternal, "show_warning takes two texts");
-        Activation* const active = Activation::current();
-        if (active == nullptr || !Activation::is_engine_thread() || active->is_doomed())
+        Activation* const active = current_activation();
+        if (active == nullptr || !is_engine_thread() || active->is_doomed())
             return Ref::borrow(Py_False);
         has_shown_warning = true;
         active->output().warn(std::string(utf8(arguments[0])), std::string(utf8(arguments[1])));

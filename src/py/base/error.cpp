@@ -151,7 +151,7 @@ void set_from_current_exception() noexcept {
         }
     } catch (...) {  // any other exception must not get lost
     }
-    if (Activation* const active = Activation::current()) active->keep(in_flight);
+    if (Activation* const active = current_activation()) active->keep(in_flight);
     PyErr_SetString(exception_types.host_error, "the statement has failed and must end");
 }
 

@@ -297,7 +297,7 @@ void set_doomed(bool is_doomed) noexcept {
 }
 
 void check_cancel() {
-    Activation* const active = Activation::current();
+    Activation* const active = current_activation();
     if (active == nullptr || !is_guarded_thread()) return;
     const InterruptFlags& flags = active->flags();
     if (active->is_doomed()) {
@@ -311,7 +311,7 @@ void check_cancel() {
 
 PyObject* on_python_signal(PyObject*, PyObject*) noexcept {
     return callback([] {
-        Activation* const active = Activation::current();
+        Activation* const active = current_activation();
         // A leftover trip would be noticed by the next Python code, of any script.
         if (active == nullptr || !is_guarded_thread()) return Ref::none();
         const InterruptFlags& flags = active->flags();
@@ -325,7 +325,7 @@ PyObject* on_python_signal(PyObject*, PyObject*) noexcept {
         state.raised = 0;
         state.delayed_since = 0;
         if (!flags.is_pending()) return Ref::none();
-        Activation::host().check_interrupts();
+        current_host().check_interrupts();
         return Ref::none();
     });
 }

@@ -104,7 +104,7 @@ HostResult run_statement(PyObject* arguments) {
     PyObject* sql = nullptr;
     PyObject* list = nullptr;
     if (PyArg_ParseTuple(arguments, "UO!", &sql, &PyList_Type, &list) == 0) throw ScriptError();
-    Host& host = Activation::host();
+    Host& host = current_host();
     BufferViews views;
     return host.execute(std::string(utf8(sql)), parameters_from(list, views));
 }
@@ -135,23 +135,23 @@ PyObject* fetch_bytes(PyObject*, PyObject* arguments) noexcept {
 
 /// False only in a separate process, where untrusted code must not run.
 PyObject* is_backend(PyObject*, PyObject*) noexcept {
-    const Activation* const current = Activation::current();
+    const Activation* const current = current_activation();
     return PyBool_FromLong(current == nullptr || current->place() == EnginePlace::kBackend ? 1 : 0);
 }
 
 /// True only in a completely confined process, where untrusted code may run.
 PyObject* is_sandboxed(PyObject*, PyObject*) noexcept {
-    const Activation* const current = Activation::current();
+    const Activation* const current = current_activation();
     return PyBool_FromLong(current != nullptr && current->place() == EnginePlace::kSandbox ? 1 : 0);
 }
 
 PyObject* is_connected(PyObject*, PyObject*) noexcept {
-    return PyBool_FromLong(Activation::current() != nullptr ? 1 : 0);
+    return PyBool_FromLong(current_activation() != nullptr ? 1 : 0);
 }
 
 /// must_trust(): whether the running script may unpickle only objects made by trusted roles.
 PyObject* must_trust(PyObject*, PyObject*) noexcept {
-    const Activation* const active = Activation::current();
+    const Activation* const active = current_activation();
     return PyBool_FromLong(active == nullptr || active->must_trust() ? 1 : 0);
 }
 

@@ -28,8 +28,8 @@ class ScriptEngine final : public Engine {
         : host_(host), place_(place), output_(host), link_{&host, flags, &output_, place} {}
 
     void begin(const CallPlan& plan) override;
-    void run(Work work, ResultSink& sink) override;
-    void finish(ResultSink& sink) override;
+    void run_calls(Work work, ResultSink& sink) override;
+    void finish_request(ResultSink& sink) override;
     void report(CallStats& stats) const override { stats.engine.python += python_; }
 
    private:
@@ -64,10 +64,10 @@ void run_python(Body&& body) {
     try {
         std::forward<Body>(body)();
     } catch (...) {
-        Activation::end_forked_child();
+        end_forked_child();
         throw;
     }
-    Activation::end_forked_child();
+    end_forked_child();
 }
 
 /// Runs a piece of Python. A failure becomes an Error with its location; afterwards, a kept
@@ -158,7 +158,7 @@ void ScriptEngine::begin(const CallPlan& plan) {
     });
 }
 
-void ScriptEngine::run(Work work, ResultSink& sink) {
+void ScriptEngine::run_calls(Work work, ResultSink& sink) {
     Activation active(link_);
     std::optional<OwnFigures> figures;
     python_step(active, nullptr, [&] { figures.emplace(active.is_nested()); });
@@ -219,7 +219,7 @@ Ref ScriptEngine::argument_of(const Work& work, const Call& call) {
     }
 }
 
-void ScriptEngine::finish(ResultSink&) { output_.end_request(); }
+void ScriptEngine::finish_request(ResultSink&) { output_.end_request(); }
 
 }  // namespace
 

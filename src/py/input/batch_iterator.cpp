@@ -32,12 +32,12 @@ PyObject* next(PyObject* self) noexcept {
     bool is_at_end = false;
     PyObject* const frame = callback([&] {
         const IteratorObject* const iterator = as_iterator(self);
-        if (iterator->stream == nullptr || iterator->activation != Activation::current()) {
+        if (iterator->stream == nullptr || iterator->activation != current_activation()) {
             PyErr_SetString(PyExc_RuntimeError,
                             "the input can be read only while the call that got it runs");
             throw ScriptError();
         }
-        Activation::host();  // throws when PostgreSQL may not be called now
+        current_host();  // throws when PostgreSQL may not be called now
         Batch batch;
         if (!iterator->stream->next(batch)) {
             is_at_end = true;
@@ -75,7 +75,7 @@ BatchIterator::BatchIterator(BatchStream& stream, InputBuilder& inputs) {
     if (made == nullptr) throw ScriptError();
     made->stream = &stream;
     made->inputs = &inputs;
-    made->activation = Activation::current();
+    made->activation = current_activation();
     object_ = Ref::steal(reinterpret_cast<PyObject*>(made));
 }
 

@@ -93,7 +93,7 @@ Handling handling_of(PyTypeObject* type) noexcept {
 
 class Visit {
    public:
-    void run(PyObject* root);
+    void visit_all(PyObject* root);
 
    private:
     struct Entry {
@@ -188,7 +188,7 @@ void Visit::look_at(Entry entry) {
     for (const Ref& child : std::exchange(children_, {})) push(child.get(), 1);
 }
 
-void Visit::run(PyObject* root) {
+void Visit::visit_all(PyObject* root) {
     push(root, 0);
     for (std::int64_t count = 0; !open_.empty(); ++count) {
         check_now_and_then(count);
@@ -205,7 +205,7 @@ void Visit::run(PyObject* root) {
 
 void check_reachable_memory(PyObject* value) {
     find_known_types();
-    Visit().run(value);
+    Visit().visit_all(value);
 }
 
 void check_exported_memory(PyObject* exporter, const void* start, std::size_t size) {

@@ -26,6 +26,8 @@ Items hold typed elements like the root does. Any other scalar is text in an ele
 name. Characters that XML cannot hold become U+FFFD.
 """
 
+# check_sizes: JSON and XML share the rules of scalars, frames and limits.
+
 from __future__ import annotations
 
 import base64

@@ -18,6 +18,8 @@ Names match exactly, else case-insensitively if that is unique. A label that is 
 by its ``str()``, the tuple of a MultiIndex by its parts joined with ``_``.
 """
 
+# check_sizes: one dispatch by the type of a result, whose handlers share the rules of names.
+
 from __future__ import annotations
 
 import datetime

@@ -1,5 +1,7 @@
 """Limits and fairness: how many engines there are, who gets them, what they may take; the views."""
 
+# check_sizes: all cases need the same server settings and engine monitor.
+
 from __future__ import annotations
 
 import json

@@ -1,5 +1,7 @@
 """Scripts in virtual environments: `env_name` and pyq_list_envs()."""
 
+# check_sizes: all cases share the environments, which take long to build.
+
 from __future__ import annotations
 
 import json

@@ -1,5 +1,7 @@
 """The report of a failed script: the error, its context, its output, and their order."""
 
+# check_sizes: a list of short cases of one subject: what a caller sees of an error.
+
 from __future__ import annotations
 
 import json

@@ -1,5 +1,7 @@
 """Results that lie about their memory: an error of the statement, never the end of the server."""
 
+# check_sizes: mostly the sources of hostile scripts, which are data.
+
 from __future__ import annotations
 
 import functools

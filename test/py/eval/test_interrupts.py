@@ -1,5 +1,7 @@
 """Cancel, timeout, terminate and disconnect against Python that does not want to stop."""
 
+# check_sizes: mostly the sources of interrupted scripts, which are data.
+
 from __future__ import annotations
 
 import os

@@ -16,8 +16,8 @@ def test_parameters(user, store):
     assert run("do-eval", "gw_args", parameters=text).result == {"a": 1, "b": [True, None]}
     # An object is equivalent to its text; an absent field means no arguments.
     assert run("do-eval", "gw_args", parameters={"a": {"b": "é"}}).result == {"a": {"b": "é"}}
-    for nothing in ("", "{}", None, {}):
-        assert run("do-eval", "gw_args", parameters=nothing).result == {}
+    for empty in ("", "{}", None, {}):
+        assert run("do-eval", "gw_args", parameters=empty).result == {}
     assert user.request("POST", f"{API}/v1/do-eval/gw_args", b"").status in (200, 400)
     for bad in ("[1]", "1", '"x"', "{", '{"a": }', "nonsense", "null x"):
         run("do-eval", "gw_args", parameters=bad).refused(400)

@@ -21,6 +21,8 @@ what was done and found; the exit status is 1 when an oracle disagrees. Times of
 which process a signal hits when, so a seed repeats the sequence of attacks, not each coincidence.
 """
 
+# check_sizes: one program: its load, its signals and its findings.
+
 from __future__ import annotations
 
 import argparse

@@ -12,6 +12,7 @@ from proxy_checks import execute, fails
 
 
 def test_missing_keys(place: str) -> None:
+    # check_sizes: every kind of join on the same two frames.
     nan = float("nan")
     left = pandas.DataFrame(
         {

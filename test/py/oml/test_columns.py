@@ -276,6 +276,7 @@ def test_cutting(place: str) -> None:
 
 
 def test_parts_of_times(place: str) -> None:
+    # check_sizes: each part of times on the same proxy.
     frame = classes_frame()
     proxy = oml.push(frame)
     for zone in ("UTC", "Asia/Kathmandu", "America/New_York"):

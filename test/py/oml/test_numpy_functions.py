@@ -44,6 +44,7 @@ def same_values(got: Any, wanted: Any, what: Any) -> None:
 
 
 def test_reflected_operators(place: str) -> None:
+    # check_sizes: each operator on the same proxy.
     frame = signed_frame()
     proxy = oml.push(frame)
     whole = ("floordiv", "mod")
@@ -166,6 +167,7 @@ def test_powers_at_the_edges(place: str) -> None:
 
 
 def test_comparisons_from_the_left(place: str) -> None:
+    # check_sizes: each comparison on the same proxy.
     frame = pandas.DataFrame(
         {
             "f": [1.0, None, -2.0, 3.5],

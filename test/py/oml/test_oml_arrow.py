@@ -260,6 +260,7 @@ def test_inside_engines(
 
 def test_tables_of_arrow_data(pyarrow: Any, conn: psycopg.Connection[Any]) -> None:
     """Values and types as psycopg sees them, NaN and NULL apart."""
+    # check_sizes: a table of types and values.
     pa = pyarrow
     given: dict[str, tuple[Any, str, list[Any]]] = {
         "i1": (pa.array([-128, None], pa.int8()), "smallint", [-128, None]),

@@ -3,6 +3,8 @@
 A case is a function that is run in each place: here, and as the argument of oml.do_eval().
 """
 
+# check_sizes: all cases share the scripts and connections of the places.
+
 from __future__ import annotations
 
 import csv

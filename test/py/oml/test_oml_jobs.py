@@ -1,5 +1,7 @@
 """Jobs from Python: oml.submit(), calls with oml_async_flag, Job, oml.job() and oml.jobs()."""
 
+# check_sizes: all cases share the scripts and connections of one module.
+
 from __future__ import annotations
 
 import asyncio

@@ -123,6 +123,7 @@ def test_tables_as_recorded(place: str) -> None:
 
 
 def test_tables_as_pandas_has_them(place: str) -> None:
+    # check_sizes: each option on the same frame.
     random = numpy.random.default_rng(11)
     frame = pandas.DataFrame(
         {

@@ -3,6 +3,8 @@
 All objects are made in the current transaction or dropped again.
 """
 
+# check_sizes: each case runs in each place; the module is shipped to engines as one.
+
 from __future__ import annotations
 
 import datetime
@@ -50,6 +52,7 @@ def local_frame() -> Any:
 
 
 def test_query_values(place: str) -> None:
+    # check_sizes: a table of expressions and values.
     utc = datetime.timezone.utc
     cases = [
         ("true", True),
@@ -330,6 +333,7 @@ def test_create_and_append(place: str) -> None:
 
 
 def test_create_types(place: str) -> None:
+    # check_sizes: a table of columns, values and types.
     utc = datetime.timezone.utc
     values = {
         "i": [1, None, -(2**40)],
@@ -710,6 +714,7 @@ def test_missing_and_duplicates(place: str) -> None:
 
 
 def test_operators(place: str) -> None:
+    # check_sizes: each operator on the same frame.
     frame = pandas.DataFrame(
         {
             "i": [7, -7, 0, 3],
@@ -856,9 +861,9 @@ def test_aggregates(place: str) -> None:
     assert proxy["flag"].any() and not proxy["flag"].all()
     counts = dict(proxy.crosstab("grp").pull(aslist=True))
     assert counts == {"u": 3, "v": 3}
-    nothing = proxy[proxy["ID"] > 99]
-    assert nothing["ID"].sum() == 0 and nothing["ID"].min() is None
-    assert pandas.isna(nothing["x"].mean()) and nothing["grp"].nunique() == 0
+    empty = proxy[proxy["ID"] > 99]
+    assert empty["ID"].sum() == 0 and empty["ID"].min() is None
+    assert pandas.isna(empty["x"].mean()) and empty["grp"].nunique() == 0
 
 
 def test_merging(place: str) -> None:

@@ -167,6 +167,7 @@ def flattened(table: Any) -> Any:
 
 
 def test_pivots(place: str) -> None:
+    # check_sizes: each option on the same frame.
     frame = pandas.DataFrame(
         {
             "gender": ["M", "M", "F", "M", "F", "M", "F", "F", None, "F", "M", "F"],

@@ -1,5 +1,7 @@
 """Privileges on the extension's objects, for any default privileges and roles."""
 
+# check_sizes: a third is the list of the privileges of all objects.
+
 from __future__ import annotations
 
 import os

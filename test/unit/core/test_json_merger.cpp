@@ -74,8 +74,8 @@ TEST_F(JsonResultTest, OneCallGivesItsValue) {
         joined.add(std::move(one));
         EXPECT_EQ(text_of(joined), R"([{"a":1}])");
     }
-    JsonResult nothing(EvalFunction::kEval, shape_);
-    EXPECT_EQ(text_of(nothing), "null");
+    JsonResult no_results(EvalFunction::kEval, shape_);
+    EXPECT_EQ(text_of(no_results), "null");
 }
 
 TEST_F(JsonResultTest, RowsFlattenFrames) {

@@ -14,7 +14,7 @@ namespace {
 class EchoEngine final : public Engine {
    public:
     void begin(const CallPlan& plan) override { plan_ = &plan; }
-    void run(Work work, ResultSink& sink) override {
+    void run_calls(Work work, ResultSink& sink) override {
         for (const Call& call : work.calls) {
             BatchBuilder builder(plan_->shape->columns, BuildOptions{.share_text = false});
             for (std::size_t i = 0; i < plan_->shape->columns.size(); ++i)
@@ -28,7 +28,7 @@ class EchoEngine final : public Engine {
             sink.add(std::move(result));
         }
     }
-    void finish(ResultSink&) override {}
+    void finish_request(ResultSink&) override {}
     void report(CallStats& stats) const override { stats.engines = 1; }
 
    private:

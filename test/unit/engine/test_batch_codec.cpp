@@ -184,8 +184,8 @@ TEST(BatchCodec, CarriesMatrices) {
     test::error_of("08P01", [&] { decode_copied(encoded); });
 
     const Batch empty = builder.finish();
-    Encoded nothing = encode(empty);
-    EXPECT_TRUE(decode_borrowed(nothing, lease).is_matrix);
+    Encoded no_rows = encode(empty);
+    EXPECT_TRUE(decode_borrowed(no_rows, lease).is_matrix);
 }
 
 TEST(BatchCodec, CarriesBatchesWithoutColumns) {

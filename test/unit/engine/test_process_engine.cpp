@@ -46,8 +46,8 @@ struct Backend {
     }
     void run(std::int64_t calls, std::int64_t rows = 1) {
         start();
-        engine->run(request.work(1, calls, rows), sink);
-        engine->finish(sink);
+        engine->run_calls(request.work(1, calls, rows), sink);
+        engine->finish_request(sink);
         engine.reset();
     }
     ErrorReport fail(const char* state, std::int64_t calls = 3) {
@@ -179,8 +179,8 @@ TEST(ProcessEngine, FeedsAnIterator) {
     Work work = backend.request.work(1, 1);
     work.batch = Batch();
     work.stream = &stream;
-    backend.engine->run(std::move(work), backend.sink);
-    backend.engine->finish(backend.sink);
+    backend.engine->run_calls(std::move(work), backend.sink);
+    backend.engine->finish_request(backend.sink);
     EXPECT_EQ(stream.given, 3);
     EXPECT_EQ(backend.sink.call_numbers(), counted(1));
 }
@@ -239,8 +239,8 @@ TEST(ProcessEngine, DeliversInCallOrderAtEveryDegree) {
         Backend backend(supervisor.options(engines));
         backend.start();
         for (int batch = 0; batch < 4; ++batch)
-            backend.engine->run(backend.request.work(batch * 100 + 1, 100), backend.sink);
-        backend.engine->finish(backend.sink);
+            backend.engine->run_calls(backend.request.work(batch * 100 + 1, 100), backend.sink);
+        backend.engine->finish_request(backend.sink);
         EXPECT_EQ(backend.sink.call_numbers(), counted(400));
         EXPECT_LE(supervisor.acquired(), static_cast<std::size_t>(engines));
         CallStats stats;
@@ -554,8 +554,8 @@ TEST(ProcessEngine, AsksAgainInTheOrderOfItsRequests) {
     Backend third(supervisor.options());
     for (Backend* each : {&first, &second, &third}) each->start();
     for (Backend* each : {&third, &first, &second}) {
-        each->engine->run(each->request.work(1, 2, 1), each->sink);
-        each->engine->finish(each->sink);
+        each->engine->run_calls(each->request.work(1, 2, 1), each->sink);
+        each->engine->finish_request(each->sink);
         EXPECT_EQ(each->sink.call_numbers(), counted(2));
     }
     const auto asked = supervisor.asked();
@@ -727,8 +727,8 @@ ErrorReport fail_between_runs(const char* state, ToBackend unasked, const WireWr
     backend.start();
     return test::error_of(state, [&] {
         for (int i = 0; i < 10; ++i)
-            backend.engine->run(backend.request.work(i + 1, 1), backend.sink);
-        backend.engine->finish(backend.sink);
+            backend.engine->run_calls(backend.request.work(i + 1, 1), backend.sink);
+        backend.engine->finish_request(backend.sink);
     });
 }
 
