@@ -24,7 +24,9 @@ $(GATEWAY_WEB_INC): $(wildcard $(ROOT)/gateway/web/*) $(ROOT)/gateway/gateway.mk
 	mv $@.$$$$ $@
 build/gateway/docs_handlers.o build/unit/gateway/src/docs_handlers.o: $(GATEWAY_WEB_INC)
 
+ifneq ($(WITHOUT_GATEWAY),1)
 all: $(GATEWAY_PROGRAM)
+endif
 $(GATEWAY_PROGRAM): $(GATEWAY_OBJS)
 	@echo "$(CXX) $@"
 	$(quietly)$(CXX) -o $@ $^ $(GATEWAY_LIBS)
@@ -41,7 +43,9 @@ build/gateway/src/core/%.o: $(ROOT)/src/core/%.cpp build/gateway-flags
 	@echo "$(CXX) $<"
 	$(quietly)$(GATEWAY_COMPILE) -o $@ $<
 
+ifneq ($(WITHOUT_GATEWAY),1)
 install: install-gateway
+endif
 install-gateway: $(GATEWAY_PROGRAM)
 	$(MKDIR_P) '$(DESTDIR)$(bindir)'
 	$(INSTALL_PROGRAM) $(GATEWAY_PROGRAM) '$(DESTDIR)$(bindir)/'
