@@ -71,7 +71,7 @@ ISOLATION = $(patsubst $(ROOT)/test/isolation/specs/%.spec,%,$(sort $(wildcard $
 
 # Up to 15 pg_regress looks for expected/ below its output directory, then below its input
 # directory, so build/regress/expected is a link; from 16 on it takes --expecteddir.
-HAS_EXPECTEDDIR = $(if $(filter 12 13 14 15,$(MAJORVERSION)),,yes)
+HAS_EXPECTEDDIR = $(if $(filter 14 15,$(MAJORVERSION)),,yes)
 REGRESS_OPTS = --inputdir=$(ROOT)/test --outputdir=build/regress $(if $(HAS_EXPECTEDDIR),--expecteddir=$(ROOT))
 # Unlike pg_regress's tests, which show how the extension is created, specs find it in place.
 ISOLATION_OPTS = --load-extension=$(EXTENSION) --inputdir=$(ROOT)/test/isolation --outputdir=build/isolation \

@@ -10,6 +10,7 @@
 extern "C" {
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "access/xact.h"
 #include "access/xlog.h"
 #include "catalog/namespace.h"
@@ -29,18 +30,14 @@ extern "C" {
 #include "storage/lock.h"
 #include "storage/proc.h"
 #include "tcop/tcopprot.h"
+#include "utils/backend_status.h"
 #include "utils/guc.h"
 #include "utils/plancache.h"
 #include "utils/portal.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 #include "utils/timeout.h"
-#if PG_VERSION_NUM >= 140000
-#include "utils/backend_status.h"
 #include "utils/wait_event.h"
-#else
-#include "pgstat.h"
-#endif
 }
 
 namespace epe::jobs {

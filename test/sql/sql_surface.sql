@@ -74,7 +74,4 @@ SELECT parameter_types FROM pg_prepared_statements WHERE name = 'untyped';
 EXECUTE untyped('{}', 'no_such');
 DEALLOCATE untyped;
 
--- unknown settings of the extension are refused once the library is loaded
-SET oml_epe.no_such = 1;
-
 DROP VIEW member;

@@ -202,7 +202,6 @@ ParamListInfo parameter_list(const Prepared& prepared) noexcept {
 
 std::uint64_t execute_plan(const Prepared& prepared, DestReceiver* destination) noexcept {
     ParamListInfo parameters = parameter_list(prepared);
-#if PG_VERSION_NUM >= 140000
     if (destination != nullptr) {
         SPIExecuteOptions options{};
         options.dest = destination;
@@ -211,7 +210,6 @@ std::uint64_t execute_plan(const Prepared& prepared, DestReceiver* destination) 
         if (code < 0) elog(ERROR, "statement failed: %s", SPI_result_code_string(code));
         return SPI_processed;
     }
-#endif
     const int code = SPI_execute_plan_with_paramlist(prepared.plan, parameters, false, 0);
     if (code == SPI_ERROR_TRANSACTION)
         ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),

@@ -20,10 +20,6 @@ extern "C" {
 
 namespace epe::pg {
 
-#if PG_VERSION_NUM < 140000
-#define ROLE_PG_READ_ALL_STATS DEFAULT_ROLE_READ_ALL_STATS
-#endif
-
 std::uint32_t current_role() noexcept { return GetUserId(); }
 
 std::uint32_t session_role() noexcept { return GetSessionUserId(); }

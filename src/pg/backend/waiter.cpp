@@ -9,11 +9,7 @@ extern "C" {
 
 #include "miscadmin.h"
 #include "storage/latch.h"
-#if PG_VERSION_NUM >= 140000
 #include "utils/wait_event.h"
-#else
-#include "pgstat.h"
-#endif
 
 // Of libpq/libpq.h, which wants the headers of GSSAPI where the server was built with it.
 bool pq_check_connection(void);
@@ -28,7 +24,6 @@ namespace {
 constexpr long kClientCheckMilliseconds = 50;
 
 void check_client() noexcept {
-#if PG_VERSION_NUM >= 140000
     static std::int64_t last_check = 0;
     const std::int64_t now = now_nanoseconds();
     if (now - last_check < kClientCheckMilliseconds * 1'000'000) return;
@@ -36,7 +31,6 @@ void check_client() noexcept {
     if (MyProcPort == nullptr || ClientConnectionLost || pq_check_connection()) return;
     ClientConnectionLost = 1;
     InterruptPending = 1;
-#endif
 }
 
 void check() noexcept {

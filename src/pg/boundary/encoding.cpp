@@ -42,7 +42,6 @@ void append_escape(StringInfo to, const char* character, Escape escape) noexcept
 /// Appends the part of a text before the first character that cannot be converted; returns the size
 /// of that part.
 std::size_t append_converted(StringInfo to, const char* text, std::size_t size) noexcept {
-#if PG_VERSION_NUM >= 140000
     const Oid conversion = FindDefaultConversionProc(PG_UTF8, GetDatabaseEncoding());
     if (!OidIsValid(conversion)) return 0;
     const int room = static_cast<int>(size) * MAX_CONVERSION_GROWTH + 1;
@@ -54,11 +53,6 @@ std::size_t append_converted(StringInfo to, const char* text, std::size_t size) 
                                       static_cast<int>(size), end, room, /* noError */ true);
     to->len += static_cast<int>(std::strlen(to->data + to->len));
     return static_cast<std::size_t>(done);
-#else  // a failed conversion raises an error
-    const char* end = std::find_if(text, text + size, [](char c) { return (c & 0x80) != 0; });
-    appendBinaryStringInfo(to, text, static_cast<int>(end - text));
-    return static_cast<std::size_t>(end - text);
-#endif
 }
 
 /// The size of the first part of a text, which does not end within a character.

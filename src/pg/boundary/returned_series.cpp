@@ -11,6 +11,9 @@ extern "C" {
 #include "fmgr.h"
 #include "funcapi.h"
 #include "utils/memutils.h"
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
 }
 
 namespace epe::pg {

@@ -47,7 +47,11 @@ void on_relation_changed(Datum, Oid relation) noexcept {
         ++invalidations.count;
 }
 
-void on_catalog_changed(Datum, int, uint32) noexcept { ++invalidations.count; }
+/// `CacheId` is int, and SysCacheIdentifier from PostgreSQL 19 on.
+template <typename CacheId>
+void on_catalog_changed(Datum, CacheId, uint32) noexcept {
+    ++invalidations.count;
+}
 
 void register_callbacks() noexcept {
     CacheRegisterRelcacheCallback(on_relation_changed, 0);

@@ -53,11 +53,7 @@ bool may_write(Relation table) noexcept {
 
 /// Rows in the binary format have OIDs of the publisher's roles, which may be other roles here.
 bool has_foreign_oids() noexcept {
-#if PG_VERSION_NUM >= 140000
     return IsLogicalWorker() && MySubscription != nullptr && MySubscription->binary;
-#else
-    return false;
-#endif
 }
 
 void warn_of_foreign_oids(const TriggerData* trigger) noexcept {

@@ -11,6 +11,7 @@
 #include "pg/types/relation_lookup.h"
 
 extern "C" {
+#include "catalog/dependency.h"
 #include "executor/executor.h"
 #include "executor/spi.h"
 #include "executor/tstoreReceiver.h"
@@ -88,7 +89,13 @@ TextView statement_text(SPIPlanPtr plan) noexcept {
 
 bool is_temporary(SPIPlanPtr plan) noexcept {
     auto* source = static_cast<CachedPlanSource*>(linitial(SPI_plan_get_plan_sources(plan)));
-    return isQueryUsingTempRelation(static_cast<Query*>(linitial(source->query_list)));
+    auto* query = static_cast<Query*>(linitial(source->query_list));
+#if PG_VERSION_NUM >= 190000
+    ObjectAddress found;
+    return query_uses_temp_object(query, &found);
+#else
+    return isQueryUsingTempRelation(query);
+#endif
 }
 
 TupleDesc result_descriptor(SPIPlanPtr plan) noexcept {
@@ -96,13 +103,7 @@ TupleDesc result_descriptor(SPIPlanPtr plan) noexcept {
     return CreateTupleDescCopy(source->resultDesc);
 }
 
-void release_plan(CachedPlan* plan) noexcept {
-#if PG_VERSION_NUM >= 140000
-    ReleaseCachedPlan(plan, CurrentResourceOwner);
-#else
-    ReleaseCachedPlan(plan, true);
-#endif
-}
+void release_plan(CachedPlan* plan) noexcept { ReleaseCachedPlan(plan, CurrentResourceOwner); }
 
 /// Starts the query with the active snapshot, in the current memory context. It is not a portal:
 /// its resources belong to the calling query, as in SQL functions, and a script cannot close it.
@@ -153,12 +154,8 @@ Spool spool_query(QueryDesc* query) noexcept {
     spool.store = tuplestore_begin_heap(false, false, work_mem);
     spool.slot = MakeSingleTupleTableSlot(CreateTupleDescCopy(query->tupDesc), &TTSOpsMinimalTuple);
     DestReceiver* destination = CreateTuplestoreDestReceiver();
-#if PG_VERSION_NUM >= 140000
     SetTuplestoreDestReceiverParams(destination, spool.store, CurrentMemoryContext, false, nullptr,
                                     nullptr);
-#else
-    SetTuplestoreDestReceiverParams(destination, spool.store, CurrentMemoryContext, false);
-#endif
     query->dest = destination;
     run_query(query, 0, true);
     destination->rDestroy(destination);
@@ -208,11 +205,9 @@ class QuerySource final : public InputSource {
             receiver_ = std::make_unique<BatchReceiver>(schema_, std::move(keys_));
         receiver_->start(into);
         const TextStyleGuard style;
-#if PG_VERSION_NUM >= 140000
         if (max_rows == 0 && !is_started_)
             read_all();
         else
-#endif
             fetch(max_rows);
         const std::int64_t rows = receiver_->rows_seen();
         is_at_end_ = !receiver_->is_stopped() && (max_rows == 0 || rows < max_rows);
@@ -235,7 +230,6 @@ class QuerySource final : public InputSource {
     }
 
    private:
-#if PG_VERSION_NUM >= 140000
     void read_all() {
         SPIPlanPtr plan = held_->plan;
         DestReceiver* destination = receiver_->destination();
@@ -248,7 +242,6 @@ class QuerySource final : public InputSource {
             SPI_finish();
         });
     }
-#endif
 
     void fetch(std::int64_t max_rows) {
         const auto count = static_cast<std::uint64_t>(max_rows);

@@ -93,6 +93,8 @@ EXPLICIT = [
 def test_explicit_casts(
     casts: Connection[Any], value: str, in_sql: str, sql_type: str, form: str
 ) -> None:
+    if (value, sql_type) == ("-1", '"char"') and casts.info.server_version < 150000:
+        pytest.skip("PostgreSQL 14 writes the byte itself, which is not UTF-8")
     what = form.format(value, value)
     expected = cast_by_server(casts, in_sql, sql_type)
     found = texts_of(casts, what, sql_type)
