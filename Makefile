@@ -28,6 +28,17 @@ endif
 
 EXTENSION_VERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" $(ROOT)/$(EXTENSION).control)
 
+# Without these nothing below works: say in one line what to install.
+ifeq ($(shell command -v $(PG_CONFIG)),)
+$(error $(PG_CONFIG) was not found: install postgresql-server-dev-NN of your PostgreSQL, or set PG_CONFIG)
+endif
+ifeq ($(wildcard $(shell $(PG_CONFIG) --pgxs)),)
+$(error $(shell $(PG_CONFIG) --version) has no development files: install postgresql-server-dev-NN, or set PG_CONFIG)
+endif
+ifeq ($(shell command -v $(PYTHON_CONFIG)),)
+$(error $(PYTHON_CONFIG) was not found: install python3-dev, or set PYTHON_CONFIG)
+endif
+
 # ------------------------------------------------------------------------------------- sources
 # The programs are lists of folders below src/.
 CORE := core core/batch core/arrow core/request core/pipeline
@@ -109,10 +120,15 @@ override CPPFLAGS := $(filter-out -I. -I./,$(subst -I$(includedir_server),-isyst
 quietly = $(if $(V),,@)
 COMPILE_OBJECT = $(CXX) $(CXXFLAGS) $(CPPFLAGS) -MMD -MP -c
 
-build/library/%.o build/program/%.o: $(ROOT)/src/%.cpp build/compile-flags
+build/library/%.o build/program/%.o: $(ROOT)/src/%.cpp build/compile-flags | build/prerequisites
 	@mkdir -p $(@D)
 	@echo "$(CXX) $<"
 	$(quietly)$(COMPILE_OBJECT) -o $@ $<
+
+# One line that says which packages to install, instead of a compiler's errors. Checked once.
+build/prerequisites: $(ROOT)/tools/prerequisites
+	@mkdir -p $(@D)
+	@$< extension $(CXX) $(CPPFLAGS) && touch $@
 
 # Objects are rebuilt when the compiler's command line changes (another PostgreSQL, -O0, ...), except
 # for WERROR: switching between `make` and tools/check must not compile everything twice.
