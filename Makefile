@@ -30,6 +30,17 @@ endif
 # The one place of the version; test/py/project/test_version.py compares all others with it.
 EXTENSION_VERSION := $(shell cat $(ROOT)/VERSION)
 
+# Without these nothing below works: say in one line what to install.
+ifeq ($(shell command -v $(PG_CONFIG)),)
+$(error $(PG_CONFIG) was not found: install postgresql-server-dev-NN of your PostgreSQL, or set PG_CONFIG)
+endif
+ifeq ($(wildcard $(shell $(PG_CONFIG) --pgxs)),)
+$(error $(shell $(PG_CONFIG) --version) has no development files: install postgresql-server-dev-NN, or set PG_CONFIG)
+endif
+ifeq ($(shell command -v $(PYTHON_CONFIG)),)
+$(error $(PYTHON_CONFIG) was not found: install python3-dev, or set PYTHON_CONFIG)
+endif
+
 # ------------------------------------------------------------------------------------- sources
 # The programs are lists of folders below src/.
 CORE := core core/batch core/arrow core/request core/pipeline
@@ -123,10 +134,15 @@ define compile_object
 $(quietly)$(COMPILE_OBJECT) -o $@ $<
 endef
 # Two rules: a pattern rule with two targets would promise to make both.
-build/library/%.o: $(ROOT)/src/%.cpp build/compile-flags
+build/library/%.o: $(ROOT)/src/%.cpp build/compile-flags | build/prerequisites
 	$(compile_object)
-build/program/%.o: $(ROOT)/src/%.cpp build/compile-flags
+build/program/%.o: $(ROOT)/src/%.cpp build/compile-flags | build/prerequisites
 	$(compile_object)
+
+# One line that says which packages to install, instead of a compiler's errors. Checked once.
+build/prerequisites: $(ROOT)/tools/prerequisites
+	@mkdir -p $(@D)
+	@$< extension $(CXX) $(CPPFLAGS) && touch $@
 
 # Objects are rebuilt when the compiler's command line changes (another PostgreSQL, -O0, ...), except
 # for WERROR: switching between `make` and tools/check must not compile everything twice.

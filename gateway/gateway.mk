@@ -34,11 +34,15 @@ $(GATEWAY_PROGRAM): $(GATEWAY_OBJS)
 build/gateway-flags: FORCE
 	$(call note_command,$(GATEWAY_COMPILE))
 
-build/gateway/%.o: $(ROOT)/gateway/src/%.cpp build/gateway-flags
+build/gateway-prerequisites: $(ROOT)/tools/prerequisites
+	@mkdir -p $(@D)
+	@$< gateway $(CXX) $(GATEWAY_INCLUDES) && touch $@
+
+build/gateway/%.o: $(ROOT)/gateway/src/%.cpp build/gateway-flags | build/gateway-prerequisites
 	@mkdir -p $(@D)
 	@echo "$(CXX) $<"
 	$(quietly)$(GATEWAY_COMPILE) -o $@ $<
-build/gateway/src/core/%.o: $(ROOT)/src/core/%.cpp build/gateway-flags
+build/gateway/src/core/%.o: $(ROOT)/src/core/%.cpp build/gateway-flags | build/gateway-prerequisites
 	@mkdir -p $(@D)
 	@echo "$(CXX) $<"
 	$(quietly)$(GATEWAY_COMPILE) -o $@ $<

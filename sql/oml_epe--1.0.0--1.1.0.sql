@@ -5,6 +5,19 @@
 
 SET LOCAL search_path = pg_catalog, pg_temp;
 
+-- After an installation the server may still have the library of an older version: say so.
+DO $$
+BEGIN
+    CREATE FUNCTION pg_temp.oml_epe_newest(role oid) RETURNS boolean LANGUAGE c
+        AS 'MODULE_PATHNAME', 'epe_is_trusted_role';
+    DROP FUNCTION pg_temp.oml_epe_newest(oid);
+EXCEPTION WHEN undefined_function THEN
+    RAISE EXCEPTION 'the library of oml_epe is older than its SQL objects of version 1.1.0'
+        USING ERRCODE = 'object_not_in_prerequisite_state',
+              HINT = 'Install the extension again, if need be, and restart the server.';
+END;
+$$;
+
 -- The objects that exist: their ACLs may be the work of an administrator.
 SELECT set_config('pyqsys.kept', array_agg(concat(d.classid, '.', d.objid))::text, true)
 FROM pg_depend AS d
