@@ -7,6 +7,7 @@
 #include "pg/boundary/boundary.h"
 #include "pg/boundary/encoding_internal.h"
 #include "pg/input/batch_receiver_internal.h"
+#include "pg/input/sorted_query_internal.h"
 #include "pg/types/column_types_internal.h"
 #include "pg/types/relation_lookup.h"
 
@@ -98,28 +99,72 @@ bool is_temporary(SPIPlanPtr plan) noexcept {
 #endif
 }
 
+SortedQuery* sorted_query(SPIPlanPtr plan, const char* sql, std::size_t given, const SortKey* keys,
+                          std::size_t count) noexcept {
+    std::size_t size = given;
+    const char* text = pstrdup(from_utf8(sql, &size));
+    auto* source = static_cast<CachedPlanSource*>(linitial(SPI_plan_get_plan_sources(plan)));
+    return sort_query(static_cast<Query*>(linitial(source->query_list)), text, keys, count);
+}
+
 TupleDesc result_descriptor(SPIPlanPtr plan) noexcept {
     auto* source = static_cast<CachedPlanSource*>(linitial(SPI_plan_get_plan_sources(plan)));
     return CreateTupleDescCopy(source->resultDesc);
 }
 
+<<<<<<< HEAD
 void release_plan(CachedPlan* plan) noexcept { ReleaseCachedPlan(plan, CurrentResourceOwner); }
 
 /// Starts the query with the active snapshot, in the current memory context. It is not a portal:
 /// its resources belong to the calling query, as in SQL functions, and a script cannot close it.
 QueryDesc* start_query(SPIPlanPtr plan, DestReceiver* destination) noexcept {
+||||||| c2e07c0
+void release_plan(CachedPlan* plan) noexcept {
+#if PG_VERSION_NUM >= 140000
+    ReleaseCachedPlan(plan, CurrentResourceOwner);
+#else
+    ReleaseCachedPlan(plan, true);
+#endif
+}
+
+/// Starts the query with the active snapshot, in the current memory context. It is not a portal:
+/// its resources belong to the calling query, as in SQL functions, and a script cannot close it.
+QueryDesc* start_query(SPIPlanPtr plan, DestReceiver* destination) noexcept {
+=======
+/// The plan of a query, in the current memory context.
+PlannedStmt* planned_statement(SPIPlanPtr plan, const SortedQuery* sorted) noexcept {
+>>>>>>> 2c1b24f40bf221b9f1715fbb0c561c6cce1f885e
     MemoryContext caller = CurrentMemoryContext;
     SPI_connect();
+    if (sorted != nullptr) {
+        const PlannedStmt* planned = plan_sorted_query(*sorted, plan);
+        MemoryContextSwitchTo(caller);
+        auto* statement = static_cast<PlannedStmt*>(copyObjectImpl(planned));
+        SPI_finish();
+        return statement;
+    }
     CachedPlan* cached = SPI_plan_get_cached_plan(plan);
     if (cached == nullptr) elog(ERROR, "a prepared query has no plan");
-    auto* source = static_cast<CachedPlanSource*>(linitial(SPI_plan_get_plan_sources(plan)));
     MemoryContextSwitchTo(caller);
     auto* statement = static_cast<PlannedStmt*>(copyObjectImpl(linitial(cached->stmt_list)));
-    release_plan(cached);
+    release_plan(cached, /* is_saved */ true);
     SPI_finish();
-    QueryDesc* query =
-        CreateQueryDesc(statement, pstrdup(source->query_string), GetActiveSnapshot(),
-                        InvalidSnapshot, destination, nullptr, nullptr, 0);
+    return statement;
+}
+
+/// Starts the query, sorted or as it is, with the active snapshot, in the current memory context.
+/// It is not a portal: its resources belong to the calling query, as in SQL functions, and a script
+/// cannot close it.
+QueryDesc* start_query(SPIPlanPtr plan, const SortedQuery* sorted,
+                       DestReceiver* destination) noexcept {
+    PlannedStmt* statement = planned_statement(plan, sorted);
+    const char* text =
+        sorted != nullptr
+            ? sorted->text
+            : static_cast<CachedPlanSource*>(linitial(SPI_plan_get_plan_sources(plan)))
+                  ->query_string;
+    QueryDesc* query = CreateQueryDesc(statement, pstrdup(text), GetActiveSnapshot(),
+                                       InvalidSnapshot, destination, nullptr, nullptr, 0);
     ExecutorStart(query, 0);
     return query;
 }
@@ -194,7 +239,17 @@ class QuerySource final : public InputSource {
         return guarded([=]() noexcept { return is_temporary(plan); });
     }
 
-    /// 0-based positions of the grouping columns; the query must sort by them.
+    /// Sorts the rows; `sql` is the text of the statement that would return them. Before read().
+    void sort_by(const std::vector<SortKey>& keys, const std::string& sql) {
+        SPIPlanPtr plan = held_->plan;
+        const char* text = sql.c_str();
+        const std::size_t size = sql.size();
+        const SortKey* first = keys.data();
+        const std::size_t count = keys.size();
+        sorted_ = guarded([=]() noexcept { return sorted_query(plan, text, size, first, count); });
+    }
+
+    /// 0-based positions of the grouping columns; the rows must be sorted by them.
     void group_by(const std::vector<int>& columns) { keys_ = GroupKeys(descriptor_, columns); }
 
     const Schema& schema() const override { return schema_; }
@@ -205,7 +260,15 @@ class QuerySource final : public InputSource {
             receiver_ = std::make_unique<BatchReceiver>(schema_, std::move(keys_));
         receiver_->start(into);
         const TextStyleGuard style;
+<<<<<<< HEAD
         if (max_rows == 0 && !is_started_)
+||||||| c2e07c0
+#if PG_VERSION_NUM >= 140000
+        if (max_rows == 0 && !is_started_)
+=======
+#if PG_VERSION_NUM >= 140000
+        if (max_rows == 0 && !is_started_ && sorted_ == nullptr)
+>>>>>>> 2c1b24f40bf221b9f1715fbb0c561c6cce1f885e
             read_all();
         else
             fetch(max_rows);
@@ -260,7 +323,8 @@ class QuerySource final : public InputSource {
     void start() {
         SPIPlanPtr plan = held_->plan;
         DestReceiver* destination = receiver_->destination();
-        query_ = guarded([=]() noexcept { return start_query(plan, destination); });
+        const SortedQuery* sorted = sorted_;
+        query_ = guarded([=]() noexcept { return start_query(plan, sorted, destination); });
         is_started_ = true;
         if (!query_->plannedstmt->parallelModeNeeded) return;
         QueryDesc* query = std::exchange(query_, nullptr);
@@ -268,6 +332,7 @@ class QuerySource final : public InputSource {
     }
 
     HeldPlan* held_ = nullptr;
+    SortedQuery* sorted_ = nullptr;  ///< what is executed, if there are columns to sort by
     TupleDesc descriptor_ = nullptr;
     Schema schema_{};
     GroupKeys keys_{};
@@ -278,32 +343,45 @@ class QuerySource final : public InputSource {
     bool is_at_end_ = false;
 };
 
-std::string order_item(int column, const OrderColumn& order) {
-    std::string item = std::to_string(column + 1);
-    if (order.is_descending) item += " DESC";
-    if (order.nulls == OrderColumn::Nulls::kFirst) item += " NULLS FIRST";
-    if (order.nulls == OrderColumn::Nulls::kLast) item += " NULLS LAST";
-    return item;
+/// The keys of an ORDER BY clause and its text, which references columns by position: a query may
+/// have duplicate names.
+struct Order {
+    std::vector<SortKey> keys{};
+    std::string text{};
+
+    void add(int column, SortByDir direction, SortByNulls nulls) {
+        const std::size_t before = text.size();
+        if (!text.empty()) text += ", ";
+        const std::size_t start = text.size();
+        text += std::to_string(column + 1);
+        if (direction == SORTBY_DESC) text += " DESC";
+        if (nulls == SORTBY_NULLS_FIRST) text += " NULLS FIRST";
+        if (nulls == SORTBY_NULLS_LAST) text += " NULLS LAST";
+        for (SortKey& key : keys) key.from_end += text.size() - before;
+        keys.push_back({column, direction, nulls, text.size() - start});
+    }
+};
+
+SortByNulls nulls_of(const OrderColumn& order) {
+    if (order.nulls == OrderColumn::Nulls::kFirst) return SORTBY_NULLS_FIRST;
+    return order.nulls == OrderColumn::Nulls::kLast ? SORTBY_NULLS_LAST : SORTBY_NULLS_DEFAULT;
 }
 
-/// Sorts in SQL, so that PostgreSQL can spill to disk. Columns are referenced by position: a query
-/// may have duplicate names.
+/// Sorts in SQL, so that PostgreSQL can spill to disk.
 std::unique_ptr<InputSource> open_grouped(const Request& request, const std::string& query) {
-    const bool use_decimal = request.controls.use_decimal;
-    QuerySource plain(query, use_decimal, false);
-    const Schema schema = plain.schema();
-    const std::string statement = plain.statement();
-    plain.close();
+    auto source = std::make_unique<QuerySource>(query, request.controls.use_decimal, false);
+    const Schema& schema = source->schema();
     std::vector<int> keys;
-    std::string order;
+    Order order;
     for (const NamePart& name : request.group_columns) {
         keys.push_back(require_column(schema, name, "the input"));
-        order += (order.empty() ? "" : ", ") + std::to_string(keys.back() + 1);
+        order.add(keys.back(), SORTBY_DEFAULT, SORTBY_NULLS_DEFAULT);
     }
     for (const OrderColumn& column : request.order_columns)
-        order += ", " + order_item(require_column(schema, column.name, "the input"), column);
-    auto source = std::make_unique<QuerySource>(
-        "SELECT * FROM (\n" + statement + "\n) AS input ORDER BY " + order, use_decimal, false);
+        order.add(require_column(schema, column.name, "the input"),
+                  column.is_descending ? SORTBY_DESC : SORTBY_DEFAULT, nulls_of(column));
+    source->sort_by(order.keys, "SELECT * FROM (\n" + source->statement() +
+                                    "\n) AS input ORDER BY " + order.text);
     source->group_by(keys);
     return source;
 }
