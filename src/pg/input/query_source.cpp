@@ -112,28 +112,8 @@ TupleDesc result_descriptor(SPIPlanPtr plan) noexcept {
     return CreateTupleDescCopy(source->resultDesc);
 }
 
-<<<<<<< HEAD
-void release_plan(CachedPlan* plan) noexcept { ReleaseCachedPlan(plan, CurrentResourceOwner); }
-
-/// Starts the query with the active snapshot, in the current memory context. It is not a portal:
-/// its resources belong to the calling query, as in SQL functions, and a script cannot close it.
-QueryDesc* start_query(SPIPlanPtr plan, DestReceiver* destination) noexcept {
-||||||| c2e07c0
-void release_plan(CachedPlan* plan) noexcept {
-#if PG_VERSION_NUM >= 140000
-    ReleaseCachedPlan(plan, CurrentResourceOwner);
-#else
-    ReleaseCachedPlan(plan, true);
-#endif
-}
-
-/// Starts the query with the active snapshot, in the current memory context. It is not a portal:
-/// its resources belong to the calling query, as in SQL functions, and a script cannot close it.
-QueryDesc* start_query(SPIPlanPtr plan, DestReceiver* destination) noexcept {
-=======
 /// The plan of a query, in the current memory context.
 PlannedStmt* planned_statement(SPIPlanPtr plan, const SortedQuery* sorted) noexcept {
->>>>>>> 2c1b24f40bf221b9f1715fbb0c561c6cce1f885e
     MemoryContext caller = CurrentMemoryContext;
     SPI_connect();
     if (sorted != nullptr) {
@@ -260,15 +240,7 @@ class QuerySource final : public InputSource {
             receiver_ = std::make_unique<BatchReceiver>(schema_, std::move(keys_));
         receiver_->start(into);
         const TextStyleGuard style;
-<<<<<<< HEAD
-        if (max_rows == 0 && !is_started_)
-||||||| c2e07c0
-#if PG_VERSION_NUM >= 140000
-        if (max_rows == 0 && !is_started_)
-=======
-#if PG_VERSION_NUM >= 140000
         if (max_rows == 0 && !is_started_ && sorted_ == nullptr)
->>>>>>> 2c1b24f40bf221b9f1715fbb0c561c6cce1f885e
             read_all();
         else
             fetch(max_rows);

@@ -122,11 +122,7 @@ PlannedStmt* plan_again(const SortedQuery& sorted, TupleDesc expected) noexcept 
 }  // namespace
 
 void release_plan(CachedPlan* plan, bool is_saved) noexcept {
-#if PG_VERSION_NUM >= 140000
     ReleaseCachedPlan(plan, is_saved ? CurrentResourceOwner : nullptr);
-#else
-    ReleaseCachedPlan(plan, is_saved);
-#endif
 }
 
 SortedQuery* sort_query(const Query* query, const char* text, const SortKey* keys,
