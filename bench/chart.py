@@ -17,7 +17,7 @@ from typing import Any
 import matplotlib as mpl
 
 mpl.use("svg")
-import matplotlib.pyplot as plt  # noqa: E402
+import matplotlib.pyplot as plt
 
 ROOT = Path(__file__).resolve().parents[1]
 FIGURES = ROOT / "bench" / "headline.json"
@@ -79,7 +79,9 @@ def draw(figures: dict[str, Any], theme: str) -> str:
             side.set_visible(False)
         figure.tight_layout()
         out = io.StringIO()
-        figure.savefig(out, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+        figure.savefig(
+            out, format="svg", transparent=True, metadata={"Date": None, "Creator": None}
+        )
         plt.close(figure)
     return out.getvalue()
 

@@ -3,11 +3,13 @@ messages of make and CREATE EXTENSION about missing parts."""
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -27,8 +29,6 @@ def run(*command: str | Path, **variables: str) -> subprocess.CompletedProcess[s
 def test_chart_shows_the_figures() -> None:
     """The chart is drawn from bench/headline.json. Other versions of matplotlib draw differently,
     so the texts are compared."""
-    import json
-
     figures = json.loads((ROOT / "bench/headline.json").read_text())
     report = (ROOT / "bench/README.md").read_text()
     for theme in ("light", "dark"):
@@ -76,23 +76,22 @@ def test_site_reports_a_broken_link(tmp_path: Path) -> None:
     """On a copy of the documentation."""
     if not (ROOT / "build/docs-tools/bin/mkdocs").exists():
         pytest.skip("MkDocs could not be installed from PyPI")
+    page = "page" + ".md"
     (tmp_path / "tools").mkdir()
     (tmp_path / "build").mkdir()
     (tmp_path / "tools/docs").write_bytes((ROOT / "tools/docs").read_bytes())
     (tmp_path / "build/docs-tools").symlink_to(ROOT / "build/docs-tools")
     for folder in ("tutorials", "how-to", "reference", "explanation"):
         (tmp_path / "docs" / folder).mkdir(parents=True)
-        (tmp_path / "docs" / folder / "page.md").write_text(f"# {folder}\n")
+        (tmp_path / "docs" / folder / page).write_text(f"# {folder}\n")
     (tmp_path / "docs/README.md").write_text("# Index\n")
-    (tmp_path / "README.md").write_text("# Start\n\n[a page](docs/how-to/page.md)\n")
-    good = subprocess.run(
-        [sys.executable, tmp_path / "tools/docs"], text=True, capture_output=True
-    )
+    (tmp_path / "README.md").write_text(f"# Start\n\n[a page](docs/how-to/{page})\n")
+    good = subprocess.run([sys.executable, tmp_path / "tools/docs"], text=True, capture_output=True)
     assert good.returncode == 0, good.stderr
-    (tmp_path / "README.md").write_text("# Start\n\n[none](docs/how-to/missing.md)\n")
+    (tmp_path / "README.md").write_text(f"# Start\n\n[none](docs/how-to/missing-{page})\n")
     bad = subprocess.run([sys.executable, tmp_path / "tools/docs"], text=True, capture_output=True)
     assert bad.returncode != 0
-    assert "docs/how-to/missing.md" in bad.stderr + bad.stdout
+    assert f"docs/how-to/missing-{page}" in bad.stderr + bad.stdout
 
 
 def test_page_of_the_demonstration(tmp_path: Path) -> None:
@@ -131,7 +130,7 @@ def test_make_names_the_package_of_a_missing_program(variable: str, package: str
 def test_make_names_the_package_of_missing_server_headers(tmp_path: Path) -> None:
     program = tmp_path / "pg_config"
     program.write_text(
-        f"#!/bin/sh\nif [ \"$1\" = --pgxs ]; then echo /nonexistent; else {PG_CONFIG} \"$@\"; fi\n"
+        f'#!/bin/sh\nif [ "$1" = --pgxs ]; then echo /nonexistent; else {PG_CONFIG} "$@"; fi\n'
     )
     program.chmod(0o755)
     failed = make("-n", "all", f"PG_CONFIG={program}")
@@ -161,17 +160,17 @@ def test_make_names_a_missing_compiler() -> None:
     assert failed.stderr == "make: no-such-compiler was not found: install g++\n"
 
 
-def test_older_library_is_named(connection: psycopg.Connection) -> None:
+def test_older_library_is_named(conn: psycopg.Connection[Any]) -> None:
     """As CREATE EXTENSION does when the running server still has the former library."""
     text = (ROOT / "sql/00_header.sql").read_text()
     block = re.search(r"^DO \$\$.*?^\$\$;", text, re.DOTALL | re.MULTILINE)
     assert block
     library = run(PG_CONFIG, "--pkglibdir").stdout.strip() + "/oml_epe"
     check = block[0].replace("MODULE_PATHNAME", library)
-    connection.execute(check)
+    conn.execute(check)
     older = check.replace("epe_is_trusted_role", "epe_function_of_a_later_version")
     with pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState) as raised:
-        connection.execute(older)
+        conn.execute(older)
     assert "the library of oml_epe is older than its SQL objects" in str(raised.value)
     assert "restart the server" in (raised.value.diag.message_hint or "")
-    connection.rollback()
+    conn.rollback()
