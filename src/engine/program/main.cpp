@@ -1,6 +1,7 @@
 // The engine program: runs scripts outside the server's processes.
 //
 //   oml_epe_engine supervise FOLDER OWNER [LISTENER]
+//   oml_epe_engine zygote ...    for another minor version of Python: see zygote_program.h
 //
 // FOLDER is for temporary folders, OWNER and LISTENER are inherited descriptors (see supervisor.h).
 #include <sys/stat.h>
@@ -9,12 +10,16 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <optional>
 #include <span>
 #include <string>
+#include <utility>
 
 #include "engine/common/leftovers.h"
 #include "engine/program/zygote.h"
 #include "engine/supervisor/supervisor.h"
+#include "engine/supervisor/zygote_program.h"
+#include "py/engine/forked_interpreter.h"
 
 namespace {
 
@@ -27,10 +32,13 @@ int usage() {
 
 int main(int count, char** values) {
     const std::span<char*> arguments(values, static_cast<std::size_t>(count));
+    if (std::optional<epe::engine::ZygoteBirth> zygote = epe::engine::read_zygote_birth(arguments))
+        epe::engine::serve_supervisor(std::move(*zygote));
     if (arguments.size() < 4 || std::strcmp(arguments[1], "supervise") != 0) return usage();
     epe::engine::SupervisorBirth birth;
     birth.folder = arguments[2];
-    birth.serve_zygote = epe::engine::serve_supervisor;
+    birth.zygotes = {epe::engine::serve_supervisor, arguments[0], epe::py::embedded_version(),
+                     birth.folder};
     birth.owner = epe::engine::Descriptor(std::atoi(arguments[3]));
     if (arguments.size() > 4) birth.listener = epe::engine::Descriptor(std::atoi(arguments[4]));
     if (mkdir(birth.folder.c_str(), S_IRWXU) != 0 && errno != EEXIST) {
