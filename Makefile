@@ -2,6 +2,8 @@
 #
 #   make             build the library, the programs and the extension script
 #   make install     install them into the PostgreSQL of PG_CONFIG (needs the rights to write there)
+#   make engine      build and install an engine program for environments of another minor version of
+#                    Python: make engine PYTHON_CONFIG=/opt/python3.13/bin/python3.13-config
 #   make unit        build and run test/unit and gateway/test/unit under ASan and UBSan, without PostgreSQL
 #   make fuzz        the fuzz targets of test/fuzz as libFuzzer programs, by clang (see tools/fuzz)
 #   make regress     pg_regress of test/sql against the server of PGHOST (see tools/with-server)
@@ -71,7 +73,7 @@ UPGRADE_BASES = $(wildcard $(ROOT)/test/upgrade/$(EXTENSION)--*.sql)
 EMBEDDED_SOURCES := $(sort $(wildcard $(ROOT)/src/py/runtime/*.py) $(shell find $(ROOT)/python/oml -name '*.py' 2> /dev/null))
 EMBEDDED_INC = build/generated/embedded_sources.inc
 
-EXTRA_CLEAN = $(ENGINE_PROGRAM) build/library build/program build/unit build/fuzz/src build/fuzz/test build/fuzz/gateway \
+EXTRA_CLEAN = $(ENGINE_PROGRAM) build/$(ENGINE_PROGRAM)-3.* build/library build/program build/unit build/fuzz/src build/fuzz/test build/fuzz/gateway \
 	build/generated build/compile-flags build/unit-flags build/gateway-flags build/tidy build/tidy-flags build/regress build/isolation
 
 # --------------------------------------------------------------------------------------- tests
@@ -94,9 +96,9 @@ PYTHON_EXECUTABLE := $(firstword $(wildcard $(PYTHON_CONFIG_PATH:-config=)) \
 	$(shell $(PYTHON_CONFIG_PATH) --exec-prefix)/bin/python3)
 PYTHON_PREFIX := $(shell $(PYTHON_CONFIG_PATH) --exec-prefix)
 PYTHON_INCLUDES := $(patsubst -I%,-isystem %,$(sort $(shell $(PYTHON_CONFIG_PATH) --includes)))
+comma := ,
 PYTHON_LDFLAGS := $(shell $(PYTHON_CONFIG_PATH) --ldflags --embed) \
 	$(if $(filter /usr,$(PYTHON_PREFIX)),,-Wl$(comma)-rpath$(comma)$(PYTHON_PREFIX)/lib)
-comma := ,
 
 # Where the server finds the gateway; a package may install the gateway elsewhere.
 GATEWAY_PATH ?= $(shell $(PG_CONFIG) --bindir)/oml_epe_gateway
@@ -173,7 +175,36 @@ install-upgrade-bases:
 	$(INSTALL_DATA) $(UPGRADE_BASES) '$(DESTDIR)$(datadir)/$(datamoduledir)/'
 uninstall: uninstall-program
 uninstall-program:
-	rm -f '$(DESTDIR)$(bindir)/$(ENGINE_PROGRAM)'
+	rm -f '$(DESTDIR)$(bindir)/$(ENGINE_PROGRAM)' '$(DESTDIR)$(bindir)/$(ENGINE_PROGRAM)'-3.*
+
+# An engine program for environments of another minor version of Python, beside the first one. It
+# shares no objects with it: the command lines differ.
+ifneq ($(filter engine,$(MAKECMDGOALS)),)
+ENGINE_PYTHON := $(shell $(PYTHON_EXECUTABLE) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+$(if $(ENGINE_PYTHON),,$(error PYTHON_CONFIG=$(PYTHON_CONFIG) names no Python))
+OTHER_ENGINE = $(ENGINE_PROGRAM)-$(ENGINE_PYTHON)
+OTHER_ENGINE_OBJS := $(patsubst %.cpp,build/$(OTHER_ENGINE)/%.o,$(call sources,$(PROGRAM_FOLDERS)))
+
+.PHONY: engine
+engine: build/$(OTHER_ENGINE)/$(OTHER_ENGINE)
+	$(MKDIR_P) '$(DESTDIR)$(bindir)'
+	$(INSTALL_PROGRAM) $< '$(DESTDIR)$(bindir)/'
+
+build/$(OTHER_ENGINE)/$(OTHER_ENGINE): $(OTHER_ENGINE_OBJS)
+	@echo "$(CXX) $@"
+	$(quietly)$(CXX) $(CXXFLAGS) -o $@ $^ -Wl,--export-dynamic $(PYTHON_LDFLAGS) -lseccomp -lpthread
+
+build/$(OTHER_ENGINE)/%.o: $(ROOT)/src/%.cpp build/$(OTHER_ENGINE)/compile-flags
+	@mkdir -p $(@D)
+	@echo "$(CXX) $<"
+	$(quietly)$(COMPILE_OBJECT) -o $@ $<
+
+build/$(OTHER_ENGINE)/compile-flags: FORCE
+	$(call note_command,$(COMPILE_OBJECT))
+build/$(OTHER_ENGINE)/py/engine/embedded_sources.o: $(EMBEDDED_INC)
+
+-include $(OTHER_ENGINE_OBJS:.o=.d)
+endif
 
 -include $(OBJS:.o=.d) $(PROGRAM_OBJS:.o=.d)
 

@@ -53,8 +53,8 @@ engine::EngineOptions engine_options(const std::string& environment) {
     if (pg::has_worker()) options.socket = pg::supervisor_socket();
     options.supervisor = {settings.most_engines, settings.idle_seconds, settings.preload};
     if (!environment.empty())
-        options.environment = engine::find_environment(settings.environments_folder, environment,
-                                                       py::embedded_version());
+        options.environment =
+            engine::find_environment(settings.environments_folder, environment, server_python());
     options.sandbox.read_paths = settings.read_paths;
     options.sandbox.tcp_ports = settings.tcp_ports;
     options.sandbox.memory_bytes = static_cast<std::uint64_t>(settings.memory_bytes);
@@ -71,7 +71,9 @@ engine::EngineOptions engine_options(const std::string& environment) {
     return options;
 }
 
-engine::ServerPython server_python() { return {py::embedded_version(), py::site_folders()}; }
+engine::ServerPython server_python() {
+    return {py::embedded_version(), py::site_folders(), pg::engine_settings().program};
+}
 
 std::unique_ptr<Engine> choose_engine(const Request& request, EngineRules rules, Host& host,
                                       Waiter& waiter) {

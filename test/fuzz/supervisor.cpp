@@ -101,7 +101,7 @@ struct Fixture {
         SupervisorBirth birth;
         birth.owner = std::move(owner);
         birth.folder = folder();
-        birth.serve_zygote = [](ZygoteBirth) { _exit(1); };  // zygotes need Python
+        birth.zygotes.serve = [](ZygoteBirth) { _exit(1); };  // zygotes need Python
         return birth;
     }
 };

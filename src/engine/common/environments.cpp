@@ -2,8 +2,10 @@
 #include "engine/common/environments.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <optional>
@@ -14,6 +16,7 @@
 
 #include "core/error.h"
 #include "core/request/identifiers.h"
+#include "engine/common/environment_fault.h"
 #include "engine/common/module_files.h"
 
 namespace epe::engine {
@@ -99,29 +102,6 @@ std::string version_of(const fs::path& folder) {
     return version;
 }
 
-/// Whether a file exists, following links. The error says why that is unknown.
-bool is_there(const fs::path& path, std::error_code& error) {
-    const fs::file_status status = fs::status(path, error);
-    if (status.type() == fs::file_type::not_found) error.clear();
-    return fs::is_regular_file(status);
-}
-
-/// Why a folder is not an environment, as a sentence; empty when it is one.
-std::optional<std::string> fault_of(const fs::path& folder) {
-    std::error_code error;
-    const fs::file_status status = fs::status(folder, error);
-    if (status.type() == fs::file_type::not_found)
-        return "There is no folder \"" + folder.string() + "\".";
-    if (!error && !fs::is_directory(status)) return "\"" + folder.string() + "\" is not a folder.";
-    for (const char* const name : {"pyvenv.cfg", "bin/python3"}) {
-        if (!error && is_there(folder / name, error)) continue;
-        if (error)
-            return "The server cannot access \"" + folder.string() + "\": " + error.message() + ".";
-        return "The folder \"" + folder.string() + "\" has no " + name + ".";
-    }
-    return std::nullopt;
-}
-
 /// Hints at names that differ only in case: the file system distinguishes them.
 std::string hint_of(const fs::path& environments_dir, const std::string& name) {
     std::string meant;
@@ -139,6 +119,25 @@ std::string hint_of(const fs::path& environments_dir, const std::string& name) {
     report.detail = std::move(detail);
     report.hint = std::move(hint);
     throw Error(std::move(report));
+}
+
+[[noreturn]] void throw_denied(const std::string& name, std::string detail) {
+    ErrorReport report;
+    report.sqlstate = sqlstate::kInsufficientPrivilege;
+    report.message = "permission denied for Python environment \"" + name + "\"";
+    report.detail = std::move(detail);
+    report.hint = "Create it from a Python that the server's operating system user can read.";
+    throw Error(std::move(report));
+}
+
+/// What makes an environment of another version of Python usable.
+std::string hint_at_version(const std::string& version, const ServerPython& server) {
+    constexpr int kOldestMinor = 10;
+    std::string hint = "Create it with \"python" + server.version + " -m venv\"";
+    if (!version.starts_with("3.") || std::atoi(version.c_str() + 2) < kOldestMinor)
+        return hint + ".";
+    return hint + ", or install an engine for it: \"make engine PYTHON_CONFIG=python" + version +
+           "-config\".";
 }
 
 /// Hidden folders are not listed: pip and similar tools leave temporary ones behind.
@@ -291,11 +290,16 @@ Environment describe(const fs::path& folder, const std::string& name, const std:
             .python_version = version};
 }
 
-/// Names of the environments that a call may use, except the default one.
-std::vector<std::string> other_environments(const std::string& environments_dir,
-                                            const std::string& version,
-                                            std::size_t most_folders = SIZE_MAX) {
-    std::vector<std::string> found;
+struct OtherEnvironment {
+    std::string name{};
+    std::string python_version{};
+};
+
+/// The environments that a call may use, except the default one.
+std::vector<OtherEnvironment> other_environments(const std::string& environments_dir,
+                                                 const ServerPython& server,
+                                                 std::size_t most_folders = SIZE_MAX) {
+    std::vector<OtherEnvironment> found;
     if (environments_dir.empty()) return found;
     for (const std::string& name : names_in(environments_dir)) {
         if (most_folders-- == 0) break;
@@ -303,31 +307,41 @@ std::vector<std::string> other_environments(const std::string& environments_dir,
         // Such a name cannot be written in SQL.
         if (printable(name) != name) continue;
         const fs::path folder = fs::path(environments_dir) / name;
-        if (fault_of(folder) || version_of(folder) != version) continue;
-        found.push_back(name);
+        if (fault_of(folder)) continue;
+        std::string version = version_of(folder);
+        if (server.can_run(version)) found.push_back({name, std::move(version)});
     }
     return found;
 }
 
 }  // namespace
 
+bool ServerPython::can_run(const std::string& other) const {
+    if (other == version) return true;
+    return !other.empty() && access(program_for(program, other).c_str(), X_OK) == 0;
+}
+
+std::string environment_python(const std::string& folder) { return version_of(folder); }
+
 std::string find_environment(const std::string& environments_dir, const std::string& name,
-                             const std::string& python_version) {
+                             const ServerPython& server) {
     require_name(name);
     if (name == kDefaultEnvironment) return {};
     if (environments_dir.empty())
         throw_unknown(name, "The server has no other environment than \"default\".",
                       "Set oml_epe.environments_dir to a folder that holds virtual environments.");
     const fs::path folder = fs::path(environments_dir) / name;
-    if (std::optional<std::string> fault = fault_of(folder))
-        throw_unknown(name, std::move(*fault), hint_of(environments_dir, name));
+    if (std::optional<EnvironmentFault> fault = fault_of(folder)) {
+        if (fault->is_denied) throw_denied(name, std::move(fault->text));
+        throw_unknown(name, std::move(fault->text), hint_of(environments_dir, name));
+    }
     const std::string version = version_of(folder);
-    if (version == python_version) return folder.string();
+    if (server.can_run(version)) return folder.string();
     throw Error(sqlstate::kUnsupported,
                 "Python environment \"" + name + "\" is for Python " +
                     (version.empty() ? "of an unknown version" : version) +
-                    ", but the server embeds Python " + python_version,
-                "Create it with \"python" + python_version + " -m venv\".");
+                    ", but the server embeds Python " + server.version,
+                hint_at_version(version, server));
 }
 
 /// pip creates a folder beside each package, so the folder of the packages changes with them.
@@ -352,9 +366,9 @@ std::vector<Environment> list_environments(const std::string& environments_dir,
                                            const ServerPython& server,
                                            const std::function<void()>& check_interrupts) {
     std::vector<Environment> environments{describe_default(server, check_interrupts)};
-    for (const std::string& name : other_environments(environments_dir, server.version))
-        environments.push_back(
-            describe(fs::path(environments_dir) / name, name, server.version, check_interrupts));
+    for (const OtherEnvironment& other : other_environments(environments_dir, server))
+        environments.push_back(describe(fs::path(environments_dir) / other.name, other.name,
+                                        other.python_version, check_interrupts));
     return environments;
 }
 
@@ -368,15 +382,14 @@ std::vector<std::string> environments_with(const std::string& module,
         std::any_of(server.site_directories.begin(), server.site_directories.end(),
                     [&](const std::string& site) { return has_module(fs::path(site), module); });
     if (is_in_default) found.emplace_back(kDefaultEnvironment);
-    for (const std::string& name :
-         other_environments(environments_dir, server.version, kMostFolders)) {
+    for (const auto& [name, version] : other_environments(environments_dir, server, kMostFolders)) {
         if (found.size() == kMostNamed) break;
         const fs::path folder = fs::path(environments_dir) / name;
-        const fs::path sites =
-            fs::path(std::string(kPythonFolder) + server.version) / "site-packages";
+        const fs::path sites = fs::path(std::string(kPythonFolder) + version) / "site-packages";
         if (has_module(folder / "lib" / sites, module) ||
             has_module(folder / "lib64" / sites, module) ||
-            (is_in_default && sees_system_packages(folder / "pyvenv.cfg")))
+            (is_in_default && version == server.version &&
+             sees_system_packages(folder / "pyvenv.cfg")))
             found.push_back(name);
     }
     return found;

@@ -28,16 +28,30 @@ struct Environment {
 struct ServerPython {
     std::string version{};                        ///< as "3.11"
     std::vector<std::string> site_directories{};  ///< where its packages are
+    /// The engine program. Engines of other minor versions of Python are beside it.
+    std::string program{};
+
+    /// Whether there is an engine for environments of a version.
+    bool can_run(const std::string& other) const;
 };
 
-/// Returns the folder of a virtual environment that Python `python_version` can run, or "" for the
-/// default one. Its interpreter is bin/python3 below; symbolic links are not resolved, since Python
-/// finds the environment by the path that it was started with.
+/// The engine program for another minor version of Python: "oml_epe_engine-3.13".
+inline std::string program_for(const std::string& program, const std::string& python_version) {
+    return program + "-" + python_version;
+}
+
+/// The minor version of Python that an environment is for, as "3.11"; "" when it is unknown.
+std::string environment_python(const std::string& folder);
+
+/// Returns the folder of a virtual environment for which there is an engine, or "" for the default
+/// one. Its interpreter is bin/python3 below; symbolic links are not resolved, since Python finds
+/// the environment by the path that it was started with.
 ///
 /// `environments_dir` is the setting, "" when there is none. Throws Error 22023 for an invalid
-/// name, 42704 when there is no such environment, 0A000 when it is of another Python version.
+/// name, 42704 when there is no such environment, 42501 when the server may not read it or its
+/// Python, 0A000 when no engine is built for its Python version.
 std::string find_environment(const std::string& environments_dir, const std::string& name,
-                             const std::string& python_version);
+                             const ServerPython& server);
 
 /// A stamp that changes when the packages of an environment change, or when it is recreated:
 /// processes that have loaded some of them must not load more. Empty for the default environment

@@ -41,7 +41,7 @@ pid_t parent_of(pid_t pid) {
 
 Supervisor::Supervisor(SupervisorBirth birth)
     : folder_(std::move(birth.folder)), clients_(std::move(birth.listener)),
-      engines_(clients_, folder_), queue_(engines_.engines()), zygotes_(birth.serve_zygote),
+      engines_(clients_, folder_), queue_(engines_.engines()), zygotes_(std::move(birth.zygotes)),
       gateway_(folder_), strays_(folder_) {
     (void)clients_.add_client(std::move(birth.owner), getppid(), /* is_owner */ true);
     if (!clients_.has_listener()) return;

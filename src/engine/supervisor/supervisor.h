@@ -40,8 +40,7 @@ struct SupervisorBirth {
     Descriptor owner{};
     Descriptor listener{};  ///< for connections of backends; none for a backend's own
     std::string folder{};   ///< the owner's; contains the folders of engines; absolute
-    /// Runs a zygote in a child of the supervisor. Does not return.
-    void (*serve_zygote)(ZygoteBirth birth) = nullptr;
+    ZygoteStart zygotes{};
 };
 
 /// The event loop: passes events and messages to the parts, and carries out the queue's steps.

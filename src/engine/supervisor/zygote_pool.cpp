@@ -14,6 +14,7 @@
 #include "engine/common/environments.h"
 #include "engine/common/process_mark.h"
 #include "engine/common/supervisor_messages.h"
+#include "engine/supervisor/zygote_program.h"
 
 namespace epe::engine {
 
@@ -81,9 +82,19 @@ void ZygotePool::add_zygote(const ZygoteKind& kind, pid_t pid, Descriptor socket
     zygote.failure = std::move(failure);
 }
 
+/// The engine program for an environment of another version of Python; "" for this program.
+std::string ZygotePool::program_of(const ZygoteKind& kind) const {
+    if (kind.environment.empty()) return {};
+    const std::string version = environment_python(kind.environment);
+    return version.empty() || version == start_.python_version
+               ? std::string()
+               : program_for(start_.program, version);
+}
+
 void ZygotePool::start_zygote(const ZygoteKind& kind) {
     auto [ours, theirs] = make_socket_pair();
     const pid_t supervisor = getpid();
+    const std::string program = program_of(kind);
     const pid_t child = fork();
     if (child == 0) {
         ZygoteBirth birth;
@@ -91,8 +102,8 @@ void ZygotePool::start_zygote(const ZygoteKind& kind) {
         birth.kind = kind;
         birth.preload = preload_;
         birth.supervisor = supervisor;
-        serve_(std::move(birth));
-        _exit(1);
+        if (program.empty()) start_.serve(std::move(birth));
+        run_zygote_program(program, std::move(birth), start_.folder);
     }
     if (child < 0)
         add_zygote(kind, 0, {}, "could not fork: " + std::generic_category().message(errno));

@@ -8,6 +8,7 @@
 #include <list>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "engine/common/channel.h"
@@ -36,10 +37,18 @@ class ZygoteEvents {
 /// Allows the process more descriptors, for its clients and engines. Zygotes get the former limit.
 void raise_descriptor_limit() noexcept;
 
+/// What a supervisor needs to start the zygotes.
+struct ZygoteStart {
+    /// Runs a zygote in a child of the supervisor, and does not return.
+    void (*serve)(ZygoteBirth birth) = nullptr;
+    std::string program{};         ///< path of this program
+    std::string python_version{};  ///< its Python, as "3.11"
+    std::string folder{};          ///< the supervisor's: see kFolderVariable
+};
+
 class ZygotePool {
    public:
-    /// `serve` runs a zygote in a child of the supervisor, and does not return.
-    explicit ZygotePool(void (*serve)(ZygoteBirth birth)) noexcept : serve_(serve) {}
+    explicit ZygotePool(ZygoteStart start) noexcept : start_(std::move(start)) {}
 
     /// Modules that zygotes import. When they have changed, zygotes are replaced.
     void set_preload(std::vector<std::string> preload);
@@ -75,12 +84,13 @@ class ZygotePool {
 
     Zygote& zygote_of(const ZygoteKind& kind);
     void start_zygote(const ZygoteKind& kind);
+    std::string program_of(const ZygoteKind& kind) const;
     static void replace_zygote(Zygote& zygote) noexcept;
     static bool serve_zygote(Zygote& zygote, ZygoteEvents& events);
     static void handle_message(Zygote& zygote, Frame& frame, ZygoteEvents& events);
     void handle_end(std::list<Zygote>::iterator zygote, int status, ZygoteEvents& events);
 
-    void (*serve_)(ZygoteBirth birth);
+    ZygoteStart start_;
     std::vector<std::string> preload_{};
     std::list<Zygote> zygotes_{};
 };

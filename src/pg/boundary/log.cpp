@@ -21,9 +21,10 @@ void send(int level, std::string message, int code = 0) {
     char* utf8 = message.data();
     guarded([=]() noexcept {
         char* text = to_message(utf8);
-        HOLD_CANCEL_INTERRUPTS();
+        // The macros that hold and resume cancels increment a volatile, which C++20 deprecates.
+        QueryCancelHoldoffCount = QueryCancelHoldoffCount + 1;
         ereport(level, (code == 0 ? 0 : errcode(code), errmsg_internal("%s", text)));
-        RESUME_CANCEL_INTERRUPTS();
+        QueryCancelHoldoffCount = QueryCancelHoldoffCount - 1;
         if (text != utf8) pfree(text);
     });
 }

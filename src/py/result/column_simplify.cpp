@@ -84,7 +84,7 @@ Ref simplify_record(PyObject* value) {
 }
 
 /// Calls the conversion to plain Python of other libraries: pyarrow's scalars and arrays, the
-/// Series of polars and pandas, pandas' Index. Null when there is no such method.
+/// Series of polars and pandas, pandas' Index, and its extension arrays. Null for other objects.
 Ref simplify_by_method(PyObject* value) {
     const Ref validated = attribute(import_module("_oml_epe_runtime.checks").get(), "validated");
     call(validated.get(), Ref::borrow(value));
@@ -94,7 +94,10 @@ Ref simplify_by_method(PyObject* value) {
         if (!PyErr_ExceptionMatches(PyExc_AttributeError)) throw ScriptError();
         PyErr_Clear();
     }
-    return {};
+    const Ref elements =
+        attribute(import_module("_oml_epe_runtime.checks").get(), "extension_values");
+    Ref list = call(elements.get(), Ref::borrow(value));
+    return list.get() == Py_None ? Ref() : std::move(list);
 }
 
 }  // namespace

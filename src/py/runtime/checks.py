@@ -15,6 +15,7 @@ __all__ = [
     "check_memory",
     "checked_codes",
     "checked_stream",
+    "extension_values",
     "plain_array",
     "validated",
 ]
@@ -108,6 +109,14 @@ def checked_codes(value: Any) -> Any:
         values = value if isinstance(value, pandas.Categorical) else value.array
         _check_codes(values.codes, len(checked_codes(values.categories)))
     return value
+
+
+def extension_values(value: Any) -> list[Any] | None:
+    """Return the elements of an array of pandas' own or another extension type; None for others."""
+    pandas = sys.modules.get("pandas")
+    if pandas is None or not isinstance(value, pandas.api.extensions.ExtensionArray):
+        return None
+    return list(checked_codes(value))
 
 
 def _pandas_kinds(pandas: Any) -> tuple[type, ...]:

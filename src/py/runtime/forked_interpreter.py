@@ -12,7 +12,17 @@ import sys
 import tempfile
 import threading
 
-_RUNTIME = ("errors", "figures", "inputs", "output", "render", "results", "scripts", "signals")
+_RUNTIME = (
+    "documents",
+    "errors",
+    "figures",
+    "inputs",
+    "output",
+    "render",
+    "results",
+    "scripts",
+    "signals",
+)
 _user = "postgres"  # the user of the server; set in the zygote
 # They start threads on import, which do not exist in a fork.
 _NOT_FORKED = frozenset(("polars",))

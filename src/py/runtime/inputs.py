@@ -5,6 +5,7 @@ arrays in its `units` and asks either for the whole batch (`whole`), or for many
 batch (`split`, then `part` repeatedly, which must be cheap).
 """
 
+from _oml_epe_runtime.documents import note_input
 from _oml_epe_runtime.errors import EpeError
 
 # An environment may lack numpy: it is imported by the first input that needs it.
@@ -259,6 +260,7 @@ class Arrow:
 
     def __init__(self, names, kinds):
         self._pyarrow = _import("pyarrow", "pyarrow.Table")
+        note_input(self, names, kinds)
 
     def whole(self, stream, rows):
         return self._pyarrow.table(stream)
@@ -275,6 +277,7 @@ class Polars(Arrow):
 
     def __init__(self, names, kinds):
         self._polars = _import("polars", "polars.DataFrame")
+        note_input(self, names, kinds)
 
     def whole(self, stream, rows):
         return self._polars.DataFrame(stream)

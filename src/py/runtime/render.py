@@ -46,6 +46,8 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from _oml_epe_runtime.documents import JsonText, documents, is_json_type, json_names
+
 try:
     from _oml_epe import Error
     from _oml_epe_runtime.checks import (
@@ -269,15 +271,38 @@ def _as_frame(value: Any) -> _Frame | None:
         if isinstance(value, polars.LazyFrame):
             value = value.collect()
         if isinstance(value, polars.DataFrame):
-            series = value.get_columns()
-            return _Frame(value.columns, lambda i: series[i].to_list(), value.height)
+            return _polars_frame(value)
     if hasattr(kind, "__arrow_c_stream__") and not hasattr(kind, "to_pylist"):
         value = _arrow_table(value)
     pyarrow = sys.modules.get("pyarrow")
     if pyarrow is not None and isinstance(value, (pyarrow.Table, pyarrow.RecordBatch)):
-        value = validated(value)
-        return _Frame(value.schema.names, lambda i: value.column(i).to_pylist(), value.num_rows)
+        return _arrow_frame(validated(value))
     return None
+
+
+def _polars_frame(frame: Any) -> _Frame:
+    series = frame.get_columns()
+    known = json_names()
+
+    def column(i: int) -> list[Any]:
+        is_json = series[i].name in known and series[i].dtype == sys.modules["polars"].String
+        values = series[i].to_list()
+        return documents(values) if is_json else values
+
+    return _Frame(frame.columns, column, frame.height)
+
+
+def _arrow_frame(table: Any) -> _Frame:
+    known = json_names()
+
+    def column(i: int) -> list[Any]:
+        values = table.column(i).to_pylist()
+        dtype = table.schema.types[i]
+        is_text = str(dtype) in ("string", "large_string", "string_view")
+        is_json = is_json_type(dtype) or (is_text and table.schema.names[i] in known)
+        return documents(values) if is_json else values
+
+    return _Frame(table.schema.names, column, table.num_rows)
 
 
 def _arrow_table(value: Any) -> Any:
@@ -553,6 +578,7 @@ _encoders: dict[type, _Encoder] = {
     int: int.__repr__,
     float: _float,
     str: _text,
+    JsonText: str.__str__,
     list: _array,
     tuple: _array,
     deque: _array,

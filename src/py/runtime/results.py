@@ -31,6 +31,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
+from _oml_epe_runtime.documents import documents, is_json_type, json_names
+
 try:
     from _oml_epe import Error
     from _oml_epe_runtime.checks import (
@@ -809,6 +811,9 @@ def _pandas_column(values: Any, kind: str) -> Any:
         mask = values.isna()
         plain = values.to_numpy(dtype=inner, na_value=inner.type(0))
         return (plain, mask) if mask.any() else plain
+    if hasattr(pandas, "ArrowDtype") and isinstance(dtype, pandas.ArrowDtype):
+        # pandas' own conversion fails for some types, and loses months and days of others.
+        return _arrow_column(validated(values.__arrow_array__()), kind)
     return numpy.asarray(values, dtype=object)
 
 
@@ -834,9 +839,12 @@ def _arrow_table(
     result: Any, names: Sequence[str], kinds: Sequence[str], by_position: bool
 ) -> Columns:
     result = validated(result)
-    positions = _positions(result.schema.names, names, by_position)
+    labels = result.schema.names
+    positions = _positions(labels, names, by_position)
+    known = json_names()
     return [
-        _arrow_column(result.column(position), kind) for position, kind in zip(positions, kinds)
+        _arrow_column(result.column(position), kind, labels[position] in known)
+        for position, kind in zip(positions, kinds)
     ], result.num_rows
 
 
@@ -848,9 +856,14 @@ def _arrow_array(
     )
 
 
-def _arrow_column(values: Any, kind: str) -> Any:
+def _arrow_column(values: Any, kind: str, is_json: bool = False) -> Any:
     types = sys.modules["pyarrow"].types
     dtype = values.type
+    if is_json_type(dtype) or (is_json and _is_arrow_text(dtype)):
+        texts = values.to_pylist()
+        return documents(texts) if kind == "json" else texts
+    if str(dtype) == "month_day_nano_interval":
+        return [None if each is None else _interval_text(each) for each in values.to_pylist()]
     if types.is_dictionary(dtype):
         values = (
             values.dictionary_decode()
@@ -877,6 +890,19 @@ def _arrow_column(values: Any, kind: str) -> Any:
     ):
         return _arrow_numpy(values)
     return values.to_pylist()
+
+
+def _is_arrow_text(dtype: Any) -> bool:
+    return str(dtype) in ("string", "large_string", "string_view")
+
+
+def _interval_text(value: Any) -> str:
+    """A MonthDayNano as text of an interval, with its nanoseconds cut off."""
+    microseconds = abs(value.nanoseconds) // 1000
+    seconds, fraction = divmod(microseconds, 1_000_000)
+    sign = "-" if value.nanoseconds < 0 else ""
+    clock = f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}.{fraction:06}"
+    return f"{value.months} mons {value.days} days {sign}{clock}"
 
 
 def _arrow_numpy(values: Any) -> Any:
@@ -917,10 +943,13 @@ def _arrow_exporter(
 def _polars_frame(
     result: Any, names: Sequence[str], kinds: Sequence[str], by_position: bool
 ) -> Columns:
-    positions = _positions(result.columns, names, by_position)
+    labels = result.columns
+    positions = _positions(labels, names, by_position)
     columns = result.get_columns()
+    known = json_names()
     return [
-        _polars_column(columns[position], kind) for position, kind in zip(positions, kinds)
+        _polars_column(columns[position], kind, labels[position] in known)
+        for position, kind in zip(positions, kinds)
     ], result.height
 
 
@@ -942,9 +971,11 @@ _POLARS_NUMBERS = frozenset(
 )
 
 
-def _polars_column(values: Any, kind: str) -> Any:
+def _polars_column(values: Any, kind: str, is_json: bool = False) -> Any:
     dtype = values.dtype
     name = dtype.base_type().__name__
+    if is_json and kind == "json" and name == "String":
+        return documents(values.to_list())
     if name in _POLARS_NUMBERS:
         if values.null_count() == 0:
             return values.to_numpy()

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -375,7 +376,32 @@ def test_broken_python(conn: Connection[Any], where: str, make_environment: Make
     program.symlink_to("/nowhere/python3")
     error = refuse(conn, "one")
     assert error.sqlstate == "42704"
-    assert error.diag.message_detail == f'The folder "{one}" has no bin/python3.'
+    linked = f'"{one}/bin/python3" is a link to "/nowhere/python3", which is not a file.'
+    assert error.diag.message_detail == linked
+
+
+def test_base_python_that_cannot_be_read(
+    conn: Connection[Any], where: str, make_environment: Make, folder: Path
+) -> None:
+    """The environment exists: it is a matter of permissions, and the error says of which file."""
+    program = make_environment("one", "1.0") / "bin" / "python3"
+    private = folder.parent / "private"
+    private.mkdir()
+    shutil.copy(program, private / "python3")
+    program.unlink()
+    program.symlink_to(private / "python3")
+    # Of root, if the server has another user.
+    private.chmod(0o700 if os.geteuid() == 0 else 0)
+    try:
+        error = refuse(conn, "one")
+        assert error.sqlstate == "42501"
+        assert error.diag.message_primary == 'permission denied for Python environment "one"'
+        assert str(private / "python3") in str(error.diag.message_detail)
+        assert "operating system user can read" in str(error.diag.message_hint)
+        assert "one" not in [row[0] for row in conn.execute("SELECT name FROM pyq_list_envs()")]
+    finally:
+        private.chmod(0o700)
+        shutil.rmtree(private)
 
 
 def test_packages_that_end_python(

@@ -186,6 +186,8 @@ def test_containers_are_refused(casts: Connection[Any], value: str, sql_type: st
 def test_no_cast_is_an_error_and_not_a_text(
     casts: Connection[Any], value: str, sql_type: str
 ) -> None:
+    if sql_type == "int4" and casts.info.server_version >= 180000:
+        pytest.skip("PostgreSQL 18 casts bytea to integers")
     with pytest.raises(Error) as caught:
         texts_of(casts, f"[{value}]", sql_type)
     assert caught.value.sqlstate == "42846"

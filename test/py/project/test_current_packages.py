@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
 import environments
 
-UNIT = Path(__file__).resolve().parents[1] / "runtime"
+TESTS = Path(__file__).resolve().parents[1]
+UNIT = TESTS / "runtime"
 
 
 def test_unit_tests_pass() -> None:
@@ -15,5 +17,6 @@ def test_unit_tests_pass() -> None:
     # Without conftest.py, which needs psycopg, and the settings, which are for the other tests.
     options = ("-q", "--noconftest", "-p", "no:cacheprovider", "-c", "/dev/null")
     command = [str(python), "-B", "-m", "pytest", *options, "--rootdir", str(UNIT), str(UNIT)]
-    finished = subprocess.run(command, capture_output=True, text=True)
+    variables = {**os.environ, "PYTHONPATH": str(TESTS / "support")}
+    finished = subprocess.run(command, capture_output=True, text=True, env=variables)
     assert finished.returncode == 0, finished.stdout + finished.stderr

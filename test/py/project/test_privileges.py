@@ -151,6 +151,10 @@ PRIVILEGES = f"""
         UNION ALL
         SELECT 'type', t.oid::regtype::text, t.typacl, 'T', t.typowner
         FROM pg_type AS t JOIN members AS m ON m.classid = 'pg_type'::regclass AND m.objid = t.oid
+            LEFT JOIN pg_class AS c ON c.oid = t.typrelid
+        -- Arrays and the row types of tables, members from PostgreSQL 18 on, have no privileges of
+        -- their own.
+        WHERE t.typcategory <> 'A' AND coalesce(c.relkind, 'c') = 'c'
         UNION ALL
         SELECT 'schema', n.nspname::text, n.nspacl, 'n', n.nspowner
         FROM pg_namespace AS n

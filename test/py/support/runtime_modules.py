@@ -2,13 +2,22 @@
 
 import importlib.util
 import pathlib
+import sys
 from types import ModuleType
 
+DOCUMENTS = "_oml_epe_runtime.documents"
 RUNTIME = pathlib.Path(__file__).resolve().parents[3] / "src" / "py" / "runtime"
 
 
 def load(name: str) -> ModuleType:
     """Import src/py/runtime/NAME.py under another name."""
+    # The one module that others import in any case.
+    if DOCUMENTS not in sys.modules:
+        sys.modules[DOCUMENTS] = _load("documents")
+    return _load(name)
+
+
+def _load(name: str) -> ModuleType:
     spec = importlib.util.spec_from_file_location(f"runtime_{name}", RUNTIME / f"{name}.py")
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)

@@ -18,6 +18,9 @@ namespace {
 namespace fs = std::filesystem;
 using test::error_of;
 
+/// No engine of another version is beside that program.
+const ServerPython kServer{.version = "3.11", .site_directories = {}, .program = "/nowhere/engine"};
+
 class Environments : public ::testing::Test {
    protected:
     Environments() {
@@ -45,13 +48,13 @@ class Environments : public ::testing::Test {
         return made;
     }
     std::string find(const std::string& name) const {
-        return find_environment(folder_.string(), name, "3.11");
+        return find_environment(folder_.string(), name, kServer);
     }
     ErrorReport fail(const char* state, const std::string& name) const {
         return error_of(state, [&] { (void)find(name); });
     }
     std::vector<Environment> list() const {
-        return list_environments(folder_.string(), {"3.11", {}}, {});
+        return list_environments(folder_.string(), kServer, {});
     }
     std::string names() const {
         std::string result;
@@ -65,7 +68,7 @@ class Environments : public ::testing::Test {
 
 TEST_F(Environments, Found) {
     EXPECT_EQ(find(make("current").filename()), (folder_ / "current").string());
-    EXPECT_EQ(find_environment("", "default", "3.11"), "");
+    EXPECT_EQ(find_environment("", "default", kServer), "");
 }
 
 TEST_F(Environments, VersionsByEveryTool) {
@@ -104,10 +107,10 @@ TEST_F(Environments, Unknown) {
     EXPECT_EQ(report.hint, "Perhaps you meant \"CURRENT\" or \"Current\". "
                            "See pyq_list_envs() for the available environments.");
     EXPECT_EQ(fail("42704", "other").hint, "See pyq_list_envs() for the available environments.");
-    EXPECT_NE(error_of("42704", [] { (void)find_environment("", "x", "3.11"); })
+    EXPECT_NE(error_of("42704", [] { (void)find_environment("", "x", kServer); })
                   .hint.find("oml_epe.environments_dir"),
               std::string::npos);
-    (void)error_of("42704", [] { (void)find_environment("/nowhere", "x", "3.11"); });
+    (void)error_of("42704", [] { (void)find_environment("/nowhere", "x", kServer); });
 }
 
 TEST_F(Environments, FoldersThatAreNone) {
@@ -118,9 +121,10 @@ TEST_F(Environments, FoldersThatAreNone) {
     fs::remove(make("plain") / "pyvenv.cfg");
     write(folder_ / "file", "");
     fs::create_symlink("loop", folder_ / "loop");
-    const std::string end = "\" has no bin/python3.";
-    EXPECT_TRUE(fail("42704", "no_python").detail.ends_with(end));
-    EXPECT_TRUE(fail("42704", "dangling").detail.ends_with(end));
+    EXPECT_TRUE(fail("42704", "no_python").detail.ends_with("\" has no bin/python3."));
+    EXPECT_TRUE(fail("42704", "dangling")
+                    .detail.ends_with(
+                        "/bin/python3\" is a link to \"/nowhere/python3\", which is not a file."));
     EXPECT_TRUE(fail("42704", "plain").detail.ends_with("\" has no pyvenv.cfg."));
     EXPECT_TRUE(fail("42704", "file").detail.ends_with("\" is not a folder."));
     EXPECT_TRUE(fail("42704", "loop").detail.starts_with("The server cannot access "));
@@ -130,8 +134,48 @@ TEST_F(Environments, FoldersThatAreNone) {
 TEST_F(Environments, UnreadableIsLeftOut) {
     if (geteuid() == 0) GTEST_SKIP() << "root reads everything";
     fs::permissions(make("secret"), fs::perms::none);
-    EXPECT_TRUE(fail("42704", "secret").detail.ends_with(": Permission denied."));
+    EXPECT_TRUE(fail("42501", "secret").detail.ends_with(": Permission denied."));
     EXPECT_EQ(names(), "default");
+}
+
+TEST_F(Environments, UnreadableBasePythonIsDenied) {
+    if (geteuid() == 0) GTEST_SKIP() << "root reads everything";
+    const fs::path link = make("private") / "bin/python3";
+    write(folder_ / "secret/python3", "");
+    fs::remove(link);
+    fs::create_symlink(folder_ / "secret/python3", link);
+    fs::permissions(folder_ / "secret", fs::perms::none);
+    const ErrorReport report = fail("42501", "private");
+    EXPECT_EQ(report.message, "permission denied for Python environment \"private\"");
+    EXPECT_TRUE(report.detail.ends_with("/secret/python3\", which the server may not access."));
+    EXPECT_EQ(names(), "default");
+}
+
+TEST_F(Environments, OtherVersionNeedsItsOwnEngine) {
+    make("next", "version = 3.13.1\n");
+    write(folder_ / "next/lib/python3.13/site-packages/six.py", "");
+    ServerPython server = kServer;
+    server.program = (folder_ / ".engine").string();
+    const auto find_next = [&] { return find_environment(folder_.string(), "next", server); };
+    const auto listed = [&] { return list_environments(folder_.string(), server, {}); };
+    const ErrorReport report = error_of("0A000", find_next);
+    EXPECT_EQ(report.hint, "Create it with \"python3.11 -m venv\", or install an engine for it: "
+                           "\"make engine PYTHON_CONFIG=python3.13-config\".");
+    // One that cannot be executed is none; root executes what anyone may.
+    write(folder_ / ".engine-3.13", "");
+    (void)error_of("0A000", find_next);
+    EXPECT_EQ(listed().size(), 1U);
+    EXPECT_TRUE(environments_with("six", folder_.string(), server).empty());
+    fs::permissions(folder_ / ".engine-3.13", fs::perms::owner_all);
+    EXPECT_EQ(find_next(), (folder_ / "next").string());
+    ASSERT_EQ(listed().size(), 2U);
+    EXPECT_EQ(listed()[1].python_version, "3.13");
+    EXPECT_EQ(environments_with("six", folder_.string(), server), std::vector<std::string>{"next"});
+    // Too old for an engine of its own.
+    make("old", "version = 3.4.1\n");
+    EXPECT_EQ(
+        error_of("0A000", [&] { (void)find_environment(folder_.string(), "old", server); }).hint,
+        "Create it with \"python3.11 -m venv\".");
 }
 
 TEST_F(Environments, ListedByName) {
@@ -142,8 +186,8 @@ TEST_F(Environments, ListedByName) {
     make(".hidden");
     make("not utf-8 \xff");
     EXPECT_EQ(names(), "default a b");
-    EXPECT_EQ(list_environments("", {"3.11", {}}, {}).size(), 1U);
-    EXPECT_EQ(list_environments("/nowhere", {"3.11", {}}, {}).size(), 1U);
+    EXPECT_EQ(list_environments("", kServer, {}).size(), 1U);
+    EXPECT_EQ(list_environments("/nowhere", kServer, {}).size(), 1U);
 }
 
 TEST_F(Environments, LinkIsFollowedAtTheTopOnly) {
@@ -153,8 +197,8 @@ TEST_F(Environments, LinkIsFollowedAtTheTopOnly) {
     fs::create_directory_symlink(real, folder_ / "registered/linked");
     const std::string registered = (folder_ / "registered").string();
     // Python would not know the environment by the name that it was registered under.
-    EXPECT_EQ(find_environment(registered, "linked", "3.11"), registered + "/linked");
-    const auto listed = list_environments(registered, {"3.11", {}}, {});
+    EXPECT_EQ(find_environment(registered, "linked", kServer), registered + "/linked");
+    const auto listed = list_environments(registered, kServer, {});
     ASSERT_EQ(listed.size(), 2U);
     EXPECT_EQ(listed[1].folder, registered + "/linked");
     // 33 bytes of pyvenv.cfg; neither lib64 nor bin/python3 count.
@@ -233,7 +277,7 @@ TEST_F(Environments, StampTellsWhenPackagesChange) {
 TEST_F(Environments, ListingCanBeStopped) {
     make("current");
     struct Stop {};
-    EXPECT_THROW(list_environments(folder_.string(), {"3.11", {}}, [] { throw Stop(); }), Stop);
+    EXPECT_THROW(list_environments(folder_.string(), kServer, [] { throw Stop(); }), Stop);
 }
 
 }  // namespace
