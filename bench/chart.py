@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Draw the chart of the README from bench/headline.json, the figures of bench/README.md.
 
-    bench/chart.py [--check]    docs/images/benchmark-light.svg and benchmark-dark.svg
+    bench/chart.py [--check]    docs/images/readme/benchmark-light.svg and benchmark-dark.svg
 
 --check fails, and writes nothing, if the files are not those that the figures give.
 """
@@ -21,7 +21,7 @@ import matplotlib.pyplot as plt
 
 ROOT = Path(__file__).resolve().parents[1]
 FIGURES = ROOT / "bench" / "headline.json"
-IMAGES = ROOT / "docs" / "images"
+IMAGES = ROOT / "docs" / "images" / "readme"
 # Text and bars on a light and on a dark page; the background is the page's.
 THEMES = {"light": ("#1f2328", "#2f6f9f", "#6e7781"), "dark": ("#e6edf3", "#6cb6ff", "#9198a1")}
 

@@ -32,7 +32,7 @@ def test_chart_shows_the_figures() -> None:
     figures = json.loads((ROOT / "bench/headline.json").read_text())
     report = (ROOT / "bench/README.md").read_text()
     for theme in ("light", "dark"):
-        chart = (ROOT / f"docs/images/benchmark-{theme}.svg").read_text()
+        chart = (ROOT / f"docs/images/readme/benchmark-{theme}.svg").read_text()
         for each in figures["measures"]:
             ratio = each["peer_ms"] / each["ours_ms"]
             assert (f"{ratio:.0f} x" if ratio >= 10 else f"{ratio:.1f} x") in chart
@@ -43,7 +43,7 @@ def test_chart_shows_the_figures() -> None:
 
 def test_readme_pictures_exist() -> None:
     readme = (ROOT / "README.md").read_text()
-    pictures = re.findall(r"(docs/images/[\w-]+\.svg)", readme)
+    pictures = re.findall(r"(docs/images/readme/[\w-]+\.svg)", readme)
     assert len(set(pictures)) >= 3
     assert [each for each in pictures if not (ROOT / each).exists()] == []
 
@@ -54,7 +54,7 @@ def test_recording_shows_sections_of_the_demonstration() -> None:
     titles = re.search(r"SECTIONS = \(([^)]*)\)", recorder)
     assert titles
     names = re.findall(r'"([^"]+)"', titles[1])
-    recording = (ROOT / "docs/images/demo.svg").read_text()
+    recording = (ROOT / "docs/images/readme/demo.svg").read_text()
     for name in names:
         assert f"\\echo '==== {name}'" in script
         assert name in recording
