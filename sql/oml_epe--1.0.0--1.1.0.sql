@@ -303,7 +303,7 @@ $$;
 
 -- ------------------------------------------------------------------------------ rows as columns
 
--- Package oml calls these; the bytes are described in src/engine/packed_batch.h.
+-- Package oml calls these; the bytes are described in src/engine/common/packed_batch.h.
 CREATE FUNCTION pyqsys.query_batches(inp_nam text, use_decimal boolean DEFAULT false)
     RETURNS SETOF bytea
     LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE ROWS 100
