@@ -311,7 +311,8 @@ void define_settings() noexcept {
     DefineCustomStringVariable("oml_epe.gateway_url",
                                "Sets the prefix of the path in the URLs of jobs.", nullptr,
                                &stored.gateway_url, "", PGC_USERSET, 0, nullptr, nullptr, nullptr);
-    // From here on, an unknown oml_epe.something is refused instead of kept silently.
+    // From here on, an unknown oml_epe.something is refused instead of kept silently. PostgreSQL 14
+    // only warns about names that were set before.
 #if PG_VERSION_NUM >= 150000
     MarkGUCPrefixReserved("oml_epe");
 #else
