@@ -167,13 +167,14 @@ class MemberCollector final : public nlohmann::json_sax<nlohmann::json> {
     }
     /// A value; its text has been written.
     bool add_value(JsonMember member) {
+        const JsonKind kind = member.kind;
         if (is_value()) {
             member.key = std::move(key_);
             member.text_start = start_;
             member.text_end = writer_.text.size();
             values_.push_back(std::move(member));
         }
-        return note_outermost(member.kind);
+        return note_outermost(kind);
     }
     bool add_number(double value, std::string_view digits) {
         if (is_text()) writer_.write_number(digits);
