@@ -263,7 +263,7 @@ def _reduce_numpy(value: object, kind: type) -> Reduced:
     return NotImplemented
 
 
-def _reduce_random(numpy: ModuleType, value: UserObject, kind: type) -> Reduced:
+def _reduce_random(numpy: ModuleType, value: NumpyObject, kind: type) -> Reduced:
     if kind is numpy.random.RandomState:
         return rebuild_random, ("RandomState", value.get_state(legacy=False))
     if kind is numpy.random.Generator:
@@ -298,7 +298,7 @@ def _reduce_array(numpy: ModuleType, array: FrameColumn) -> Reduced:
     return numpy.ndarray, (array.shape, _dtype_form(dtype), memory, 0, None, order)
 
 
-def _reduce_scalar(numpy: ModuleType, value: UserObject, kind: type) -> Reduced:
+def _reduce_scalar(numpy: ModuleType, value: NumpyObject, kind: type) -> Reduced:
     if kind is numpy.bool_:
         return numpy.bool_, (bool(value),)
     code = value.dtype.kind

@@ -260,25 +260,26 @@ class Series(Expression):
         return self._frame().concat(other, auto_name)
 
     def sample(
-        self, frac: float | None = None, n: int | None = None, random_state: int | None = None
-    ) -> AnyColumn:
+        self: Self, frac: float | None = None, n: int | None = None, random_state: int | None = None
+    ) -> Self:
         """Return randomly selected values; see DataFrame.sample()."""
-        return self._of_frame(self._frame().sample(frac, n, random_state))
+        made: Self = self._of_frame(self._frame().sample(frac, n, random_state))
+        return made
 
     def split(
-        self,
+        self: Self,
         ratio: Sequence[float] = (0.7, 0.3),
         seed: int = 12345,
         use_hash: bool = True,
         nvl: object = None,
-    ) -> tuple[AnyColumn, ...]:
+    ) -> tuple[Self, ...]:
         """Split the column into columns of about these shares; see DataFrame.split()."""
         parts = self._frame().split(ratio, seed, None, use_hash, None, nvl)
         return tuple(self._of_frame(part) for part in parts)
 
     def KFold(
-        self, n_splits: int = 3, seed: int = 12345, use_hash: bool = True, nvl: object = None
-    ) -> list[tuple[AnyColumn, AnyColumn]]:
+        self: Self, n_splits: int = 3, seed: int = 12345, use_hash: bool = True, nvl: object = None
+    ) -> list[tuple[Self, Self]]:
         """Return (train, test) pairs of columns; see DataFrame.KFold()."""
         folds = self._frame().KFold(n_splits, seed, None, use_hash, None, nvl)
         return [(self._of_frame(train), self._of_frame(test)) for train, test in folds]
