@@ -55,7 +55,7 @@ def is_definition(text: str) -> bool:
     return _DEFINITION.match(text) is not None or ("\n" in text.strip() and "def " in text)
 
 
-def find_target(func: UserObject, func_owner: str | None, environment: str | None = None) -> Target:
+def find_target(func: object, func_owner: str | None, environment: str | None = None) -> Target:
     """Return the target for `func`, for an engine of a Python environment (None: the default).
 
     Raises
@@ -199,7 +199,7 @@ class _SourceWriter:
             raise _NotWrittenError(f'it uses "{name}", a {kind} defined outside of it')
 
 
-def _parsed_source(func: UserObject) -> tuple[str, ast.FunctionDef]:
+def _parsed_source(func: object) -> tuple[str, ast.FunctionDef]:
     """The source of a plain function, and its definition within it."""
     if not isinstance(func, types.FunctionType):
         raise _NotWrittenError(f"it is a {type(func).__name__}, not a plain function")
