@@ -13,13 +13,16 @@ statement is rolled back, so `DatabaseError` may be caught. On a client, call `c
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from oml._db.connect import check_embed, connect, cursor, disconnect, isconnected
 from oml._db.cursor import Cursor
 from oml._db.errors import DatabaseError, ScriptError
 
 if TYPE_CHECKING:  # the names of _LAZY and _MODULES, for type checkers and editors
+    from importlib.machinery import ModuleSpec
+    from typing import TypeVar
+
     from oml import core as core
     from oml import ds as ds
     from oml import embed as embed
@@ -56,6 +59,8 @@ if TYPE_CHECKING:  # the names of _LAZY and _MODULES, for type checkers and edit
     from oml.graphics import hist as hist
     from oml.script._files import export_script as export_script
     from oml.script._files import import_script as import_script
+
+    _T = TypeVar("_T")
 
 __version__ = "1.1.0"
 
@@ -114,7 +119,7 @@ class _MovedModules:
     """Finds modules that other finders do not find: pickles name some that have moved."""
 
     @staticmethod
-    def find_spec(name: str, path: object = None, target: object = None) -> Any:
+    def find_spec(name: str, path: object = None, target: object = None) -> ModuleSpec | None:
         if not name.startswith("oml."):
             return None
         from oml._moved import spec_of
@@ -126,7 +131,7 @@ if all(getattr(each, "__qualname__", "") != "_MovedModules" for each in sys.meta
     sys.meta_path.append(_MovedModules)
 
 
-def _public(value: object) -> Any:
+def _public(value: _T) -> _T:
     """Name this package as the home of an object, in pickles and messages."""
     if "._" in value.__module__:
         value.__module__ = "oml"
@@ -140,7 +145,7 @@ del _name
 
 if not TYPE_CHECKING:  # which would take any name for one of the package's
 
-    def __getattr__(name: str) -> Any:
+    def __getattr__(name: str) -> object:
         import importlib
 
         if name in _LAZY:

@@ -67,5 +67,5 @@ class _Loader:
 
 def spec_of(name: str) -> ModuleSpec | None:
     """Return how to import a module under its old name; None if no module had that name."""
-    loader: Any = _Loader()
+    loader: Any = _Loader()  # importlib takes any object with these two methods
     return ModuleSpec(name, loader) if name in MOVED else None

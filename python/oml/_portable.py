@@ -21,10 +21,29 @@ import pickle
 import re
 import sys
 import types
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from oml._db.errors import DatabaseError
+
+if TYPE_CHECKING:
+    import datetime
+    from types import ModuleType
+
+    import numpy
+    import pandas
+    from _typeshed import SupportsWrite, WriteableBuffer
+
+    from oml._annotations import (
+        Buffer,
+        CellValue,
+        FrameColumn,
+        NumpyObject,
+        PortableForm,
+        Reduced,
+        UserObject,
+    )
+    from oml._transfer.arrays import Array
 
 #: Package by module, if their names differ.
 _PACKAGES_OF_MODULES = {"sklearn": "scikit-learn", "PIL": "pillow"}
@@ -140,15 +159,19 @@ class Pickler(pickle.Pickler):
     packages : Packages
     """
 
-    def __init__(self, file: Any, buffer_callback: Callable[[Any], Any] | None = None) -> None:
+    def __init__(
+        self,
+        file: SupportsWrite[bytes],
+        buffer_callback: Callable[[pickle.PickleBuffer], object] | None = None,
+    ) -> None:
         super().__init__(file, protocol=5, buffer_callback=buffer_callback)
         self.packages = Packages()
 
-    def reducer_override(self, value: object) -> Any:
+    def reducer_override(self, value: object) -> Reduced:
         return reduce(value, self.packages)
 
 
-def reduce(value: object, packages: Packages) -> Any:
+def reduce(value: object, packages: Packages) -> Reduced:
     """Return the portable form of an object as reducer_override() does."""
     kind = type(value)
     if kind in _TYPES_OF_CODE:
@@ -179,15 +202,15 @@ def dumps(value: object) -> bytes:
 
 def dump_by_value(
     value: object,
-    file: Any,
+    file: SupportsWrite[bytes],
     is_local: Callable[[str], bool],
-    buffer_callback: Callable[[Any], Any] | None = None,
+    buffer_callback: Callable[[pickle.PickleBuffer], object] | None = None,
 ) -> Packages:
     """Pickle an object with the code of the functions and classes of local modules (cloudpickle).
 
     Parameters
     ----------
-    value : Any
+    value : object
     file : file object
         Receives the pickle.
     is_local : callable
@@ -200,11 +223,12 @@ def dump_by_value(
     ModuleNotFoundError
         cloudpickle is not installed.
     """
+    # A class is derived from one of its classes, which type checkers do not know.
     cloudpickle: Any = importlib.import_module("cloudpickle")
     packages = Packages()
 
     class ByValuePickler(cloudpickle.CloudPickler):  # type: ignore[misc]
-        def reducer_override(self, each: object) -> Any:
+        def reducer_override(self, each: object) -> Reduced:
             reduced = reduce(each, packages)
             return super().reducer_override(each) if reduced is NotImplemented else reduced
 
@@ -228,8 +252,8 @@ def dump_by_value(
     return packages
 
 
-def _reduce_numpy(value: object, kind: type) -> Any:
-    numpy: Any = sys.modules["numpy"]
+def _reduce_numpy(value: object, kind: type) -> Reduced:
+    numpy = sys.modules["numpy"]
     if kind is numpy.ndarray:
         return _reduce_array(numpy, value)
     if isinstance(value, numpy.generic):
@@ -239,7 +263,7 @@ def _reduce_numpy(value: object, kind: type) -> Any:
     return NotImplemented
 
 
-def _reduce_random(numpy: Any, value: Any, kind: type) -> Any:
+def _reduce_random(numpy: ModuleType, value: NumpyObject, kind: type) -> Reduced:
     if kind is numpy.random.RandomState:
         return rebuild_random, ("RandomState", value.get_state(legacy=False))
     if kind is numpy.random.Generator:
@@ -249,14 +273,14 @@ def _reduce_random(numpy: Any, value: Any, kind: type) -> Any:
     return NotImplemented
 
 
-def _dtype_form(dtype: Any) -> Any:
+def _dtype_form(dtype: NumpyObject) -> NumpyObject:
     """The type string of a plain dtype, which is shorter, otherwise the dtype itself."""
     if dtype.kind in "biufcmMSU" and dtype.names is None and not dtype.metadata:
         return dtype.str
     return dtype
 
 
-def _reduce_array(numpy: Any, array: Any) -> Any:
+def _reduce_array(numpy: ModuleType, array: FrameColumn) -> Reduced:
     dtype = array.dtype
     if dtype.kind == "O":
         if dtype.metadata:
@@ -274,7 +298,7 @@ def _reduce_array(numpy: Any, array: Any) -> Any:
     return numpy.ndarray, (array.shape, _dtype_form(dtype), memory, 0, None, order)
 
 
-def _reduce_scalar(numpy: Any, value: Any, kind: type) -> Any:
+def _reduce_scalar(numpy: ModuleType, value: NumpyObject, kind: type) -> Reduced:
     if kind is numpy.bool_:
         return numpy.bool_, (bool(value),)
     code = value.dtype.kind
@@ -299,7 +323,7 @@ def _reduce_scalar(numpy: Any, value: Any, kind: type) -> Any:
     return operator.getitem, (numpy.asarray(value), ())
 
 
-def _sized(numpy: Any, dtype: Any) -> Any:
+def _sized(numpy: ModuleType, dtype: NumpyObject) -> NumpyObject:
     """The class for a size instead of a C type, whose size depends on the platform."""
     return getattr(numpy, dtype.newbyteorder("=").name)
 
@@ -310,8 +334,8 @@ def _sized(numpy: Any, dtype: Any) -> Any:
 # and arrays, which are pickled as above.
 
 
-def _reduce_pandas(value: Any, kind: type) -> Any:
-    pandas: Any = sys.modules.get("pandas")
+def _reduce_pandas(value: UserObject, kind: type) -> Reduced:
+    pandas = sys.modules.get("pandas")
     if pandas is None or not hasattr(pandas, "DataFrame"):  # pandas is being imported
         return NotImplemented
     if kind is pandas.DataFrame:
@@ -336,7 +360,7 @@ def _reduce_pandas(value: Any, kind: type) -> Any:
     return NotImplemented
 
 
-def _zone(tz: Any) -> Any:
+def _zone(tz: datetime.tzinfo | None) -> str | datetime.tzinfo | None:
     """The name of a time zone if it has one, otherwise the object."""
     for attribute in ("key", "zone"):
         name = getattr(tz, attribute, None)
@@ -345,7 +369,7 @@ def _zone(tz: Any) -> Any:
     return "UTC" if str(tz) == "UTC" else tz
 
 
-def _texts(values: Any) -> tuple[Any, bytes, Any]:
+def _texts(values: Sequence[CellValue]) -> tuple[Array, bytes, Array | None]:
     """Lengths, UTF-8 bytes and NULLs of texts; any value that is not a str counts as NULL."""
     import numpy
 
@@ -362,13 +386,13 @@ def _has_str_dtype() -> bool:
     return int(pandas.__version__.split(".")[0]) >= 3
 
 
-def _is_text(array: Any) -> bool:
+def _is_text(array: FrameColumn) -> bool:
     import pandas
 
     return bool(pandas.api.types.infer_dtype(array, skipna=True) == "string")
 
 
-def _column(array: Any) -> tuple[Any, ...]:
+def _column(array: FrameColumn) -> PortableForm:
     import numpy
     import pandas
 
@@ -405,8 +429,8 @@ def _column(array: Any) -> tuple[Any, ...]:
     return "other", array
 
 
-def _arrow_column(array: Any) -> tuple[Any, ...]:
-    pyarrow: Any = importlib.import_module("pyarrow")
+def _arrow_column(array: FrameColumn) -> PortableForm:
+    pyarrow = importlib.import_module("pyarrow")
 
     values = pyarrow.array(array)
     if isinstance(values, pyarrow.ChunkedArray):
@@ -418,7 +442,7 @@ def _arrow_column(array: Any) -> tuple[Any, ...]:
     return "arrow", sink.getvalue().to_pybytes()
 
 
-def _index(index: Any) -> tuple[Any, ...]:
+def _index(index: FrameColumn) -> PortableForm:
     import numpy
     import pandas
 
@@ -432,12 +456,12 @@ def _index(index: Any) -> tuple[Any, ...]:
     return "flat", _column(index.array), index.name, frequency
 
 
-def _own(array: Any) -> Any:
+def _own(array: Array) -> Array:
     """A writable array, as pandas expects."""
     return array if array.flags.writeable else array.copy()
 
 
-def _supported(array: Any) -> Any:
+def _supported(array: Array) -> Array:
     """Times in a unit that this version of pandas supports."""
     import pandas
 
@@ -450,7 +474,7 @@ def _supported(array: Any) -> Any:
         return array.astype("M8[us]" if array.dtype.kind == "M" else "m8[us]").astype(object)
 
 
-def rebuild_random(kind: str, state: dict[str, Any]) -> Any:
+def rebuild_random(kind: str, state: dict[str, NumpyObject]) -> NumpyObject:
     """Return a random number generator with the given state."""
     import numpy
 
@@ -463,7 +487,7 @@ def rebuild_random(kind: str, state: dict[str, Any]) -> Any:
     return numpy.random.Generator(bits) if kind == "Generator" else bits
 
 
-def rebuild_array(column: tuple[Any, ...]) -> Any:
+def rebuild_array(column: PortableForm) -> FrameColumn:
     """Return the array of a column."""
     import pandas
 
@@ -482,7 +506,7 @@ def rebuild_array(column: tuple[Any, ...]) -> Any:
         return pandas.Categorical.from_codes(codes, rebuild_index(categories), ordered=ordered)
     if kind == "nullable":
         name, plain, missing = parts
-        made = pandas.array(plain, dtype=name)
+        made: FrameColumn = pandas.array(plain, dtype=name)
         if missing is not None:
             made[missing] = pandas.NA
         return made
@@ -502,7 +526,9 @@ def rebuild_array(column: tuple[Any, ...]) -> Any:
     raise ValueError(f'"{kind}" is a kind of column unknown to this version of oml')
 
 
-def _rebuild_texts(missing_as: str, lengths: Any, data: bytes, missing: Any) -> Any:
+def _rebuild_texts(
+    missing_as: str, lengths: Array, data: bytes, missing: Array | None
+) -> FrameColumn:
     import numpy
     import pandas
 
@@ -526,7 +552,7 @@ def _rebuild_texts(missing_as: str, lengths: Any, data: bytes, missing: Any) -> 
     return values  # the dtype this version uses for texts
 
 
-def _rebuild_arrow(data: bytes) -> Any:
+def _rebuild_arrow(data: bytes) -> FrameColumn:
     try:
         import pyarrow
     except ImportError:
@@ -540,7 +566,7 @@ def _rebuild_arrow(data: bytes) -> Any:
     return pandas.arrays.ArrowExtensionArray(table.column(0))
 
 
-def _rebuild_periods(ordinals: Any, frequency: str) -> Any:
+def _rebuild_periods(ordinals: Array, frequency: str) -> FrameColumn:
     import pandas
 
     # pandas 2.2 writes hours and shorter units in lower case, and renamed months and longer units.
@@ -553,14 +579,14 @@ def _rebuild_periods(ordinals: Any, frequency: str) -> Any:
     raise ValueError(f'pandas {pandas.__version__} has no frequency "{frequency}"')
 
 
-def _kept_dtype(array: Any) -> Any:
+def _kept_dtype(array: FrameColumn) -> type[object] | None:
     """The dtype to pass to pandas, so that it keeps objects unchanged."""
     import numpy
 
     return object if isinstance(array, numpy.ndarray) and array.dtype.kind == "O" else None
 
 
-def rebuild_index(index: tuple[Any, ...]) -> Any:
+def rebuild_index(index: PortableForm) -> FrameColumn:
     """Return an index."""
     import pandas
 
@@ -583,8 +609,8 @@ def rebuild_index(index: tuple[Any, ...]) -> Any:
 
 
 def rebuild_series(
-    column: tuple[Any, ...], index: tuple[Any, ...], name: Any, attrs: dict[Any, Any]
-) -> Any:
+    column: PortableForm, index: PortableForm, name: Hashable, attrs: dict[Hashable, object]
+) -> pandas.Series[CellValue]:
     """Return a series."""
     import pandas
 
@@ -595,11 +621,11 @@ def rebuild_series(
 
 
 def rebuild_frame(
-    columns: list[tuple[Any, ...]],
-    labels: tuple[Any, ...],
-    index: tuple[Any, ...],
-    attrs: dict[Any, Any],
-) -> Any:
+    columns: list[PortableForm],
+    labels: PortableForm,
+    index: PortableForm,
+    attrs: dict[Hashable, object],
+) -> pandas.DataFrame:
     """Return a frame."""
     import pandas
 
@@ -615,7 +641,9 @@ def rebuild_frame(
     return made
 
 
-def rebuild_timestamp(value: Any, tz: Any) -> Any:
+def rebuild_timestamp(
+    value: numpy.datetime64, tz: str | datetime.tzinfo | None
+) -> pandas.Timestamp:
     """Return a Timestamp."""
     import pandas
 
@@ -623,14 +651,14 @@ def rebuild_timestamp(value: Any, tz: Any) -> Any:
     return made if tz is None else made.tz_localize("UTC").tz_convert(tz)
 
 
-def rebuild_missing(name: str) -> Any:
+def rebuild_missing(name: str) -> CellValue:
     """Return NaT or NA."""
     import pandas
 
     return getattr(pandas, name)
 
 
-def rebuild_timedelta(value: Any) -> Any:
+def rebuild_timedelta(value: numpy.timedelta64) -> pandas.Timedelta:
     """Return a Timedelta."""
     import pandas
 
@@ -643,7 +671,7 @@ def rebuild_timedelta(value: Any) -> Any:
 class Unpickler(pickle.Unpickler):
     """Loads pickles of other versions of numpy and pandas."""
 
-    def find_class(self, module: str, name: str) -> Any:
+    def find_class(self, module: str, name: str) -> UserObject:
         if module == "numpy" and name == "bool":  # numpy 2 writes bool_ so
             name = "bool_"
         elif module.startswith(("numpy.core", "numpy._core")):
@@ -672,7 +700,9 @@ def _moved_in_pandas(module: str, name: str) -> tuple[str, str] | None:
         pickle_compat = importlib.import_module("pandas.compat.pickle_compat")
     except ImportError:
         return None
-    known: Any = getattr(pickle_compat, "_class_locations_map", {})
+    known: dict[tuple[str, str], tuple[str, str]] = getattr(
+        pickle_compat, "_class_locations_map", {}
+    )
     moved = known.get((module, name))
     return None if moved is None else (str(moved[0]), str(moved[1]))
 
@@ -684,7 +714,7 @@ class _Reader(io.RawIOBase):
     can be cancelled.
     """
 
-    def __init__(self, pieces: Iterable[Any]) -> None:
+    def __init__(self, pieces: Iterable[Buffer]) -> None:
         super().__init__()
         self._pieces = (memoryview(piece) for piece in pieces)
         self._left = memoryview(b"")
@@ -692,7 +722,7 @@ class _Reader(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: Any) -> int:
+    def readinto(self, buffer: WriteableBuffer) -> int:
         while not self._left:
             following = next(self._pieces, None)
             if following is None:
@@ -705,7 +735,7 @@ class _Reader(io.RawIOBase):
         return size
 
 
-def load_pieces(pieces: Iterable[Any], buffers: Iterable[Any] = ()) -> Any:
+def load_pieces(pieces: Iterable[Buffer], buffers: Iterable[Buffer] = ()) -> UserObject:
     """Load a pickle made by dumps() or by Python's own pickle.
 
     Parameters
@@ -718,7 +748,7 @@ def load_pieces(pieces: Iterable[Any], buffers: Iterable[Any] = ()) -> Any:
     return Unpickler(io.BufferedReader(_Reader(pieces), 1 << 16), buffers=buffers).load()
 
 
-def loads(data: Any, buffers: Iterable[Any] = ()) -> Any:
+def loads(data: Buffer, buffers: Iterable[Buffer] = ()) -> UserObject:
     """Load a pickle from a single piece; see load_pieces()."""
     if memoryview(data).nbytes < _SMALL:
         return Unpickler(io.BytesIO(data), buffers=buffers).load()

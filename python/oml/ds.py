@@ -13,8 +13,8 @@ import contextlib
 import json
 import sys
 import uuid
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 from oml._catalog import trust
 from oml._catalog.listing import Listing, is_meant
@@ -24,6 +24,10 @@ from oml._transfer import pickles
 
 if TYPE_CHECKING:
     import pandas
+
+    from oml._annotations import Buffer, CellValue, Reduced, UserObject
+    from oml.core._base import BaseFrame
+    from oml.core.frame import DataFrame
 
 _PIECE_BYTES = 8 << 20  # a multiple of 64
 _NAME_LENGTH = 128
@@ -39,18 +43,18 @@ class _Store(NamedTuple):
 # ------------------------------------------------------------------------------------- saving
 
 
-def _check_name(name: Any, kind: str) -> None:
+def _check_name(name: object, kind: str) -> None:
     if not isinstance(name, str):
         raise TypeError(f"the name of {kind} must be a str, not {type(name).__name__}")
     if not 0 < len(name) <= _NAME_LENGTH:
         raise ValueError(f"the name of {kind} must have 1 to {_NAME_LENGTH} characters")
 
 
-def _measures(value: Any) -> dict[str, Any]:
+def _measures(value: UserObject) -> dict[str, str | int]:
     """Class, length, rows and columns of an object, as shown by the views."""
     cls = type(value)
     path = f"{cls.__module__}.{cls.__qualname__}"
-    shown = {"class": cls.__qualname__, "length": 1, "nrow": 1, "ncol": 1}
+    shown: dict[str, str | int] = {"class": cls.__qualname__, "length": 1, "nrow": 1, "ncol": 1}
     if path in ("pandas.core.frame.DataFrame", "pandas.DataFrame", "oml.core.frame.DataFrame"):
         is_proxy = path.startswith("oml.")
         shown["class"] = "oml.DataFrame" if is_proxy else "pandas.core.frame.DataFrame"
@@ -66,21 +70,22 @@ def _measures(value: Any) -> dict[str, Any]:
 class _Rows:
     """For a proxy of a temporary table, which ends with its session, the rows themselves."""
 
-    def __init__(self, proxy: Any) -> None:
+    def __init__(self, proxy: BaseFrame) -> None:
         self._frame = proxy.pull()
         self._types = {name: column.sql_type for name, column in proxy._columns.items()}
 
-    def __reduce__(self) -> Any:
+    def __reduce__(self) -> Reduced:
         return _push, (self._frame, self._types)
 
 
-def _push(frame: Any, types: dict[str, str]) -> Any:
+def _push(frame: pandas.DataFrame, types: dict[str, str]) -> DataFrame:
     from oml._catalog.relations import push
 
-    return push(frame, dbtypes=types)
+    proxy: DataFrame = push(frame, dbtypes=types)
+    return proxy
 
 
-def _lasting(value: Any) -> Any:
+def _lasting(value: UserObject) -> UserObject:
     """The object to pickle in place of a given one."""
     path = f"{type(value).__module__}.{type(value).__qualname__}"
     return _Rows(value) if path == "oml.core.frame.DataFrame" and value._is_temporary else value
@@ -103,7 +108,7 @@ def _write(
 
 
 def save(
-    objs: Mapping[str, Any],
+    objs: Mapping[str, UserObject],
     name: str,
     description: str = " ",
     grantable: bool | None = None,
@@ -152,7 +157,7 @@ def save(
         )
     # Pickling errors are raised before anything is written.
     pickled = {each: pickles.dump(_lasting(value)) for each, value in objs.items()}
-    records = [
+    records: list[dict[str, CellValue]] = [
         {"name": each, "object": str(uuid.uuid4()), "is_compressed": bool(compression)}
         for each in objs
     ]
@@ -174,7 +179,9 @@ def save(
 
 
 @contextlib.contextmanager
-def _together(connection: Any, records: Sequence[Mapping[str, Any]]) -> Any:
+def _together(
+    connection: db.AnyConnection, records: Sequence[Mapping[str, CellValue]]
+) -> Iterator[None]:
     """Make the statements of a save atomic if the connection supports it; otherwise clean up.
 
     In both cases the objects become visible together, when the last statement adds them.
@@ -235,9 +242,9 @@ def _find(name: str, owner: str | None) -> _Store:
     return _Store(*rows[0])
 
 
-def _memory(store: _Store, number: uuid.UUID, is_compressed: bool) -> Any:
+def _memory(store: _Store, number: uuid.UUID, is_compressed: bool) -> Buffer:
     """All bytes of an object, in writable memory."""
-    connection: Any = db.connection()
+    connection = db.connection()
     sql = (
         "SELECT p.data FROM pyqsys.readable_pieces AS p"
         " WHERE p.store OPERATOR(pg_catalog.=) $1::pg_catalog.uuid"
@@ -258,7 +265,7 @@ def load(
     objs: str | Sequence[str] | None = None,
     owner: str | None = None,
     to_globals: bool = True,
-) -> list[str] | dict[str, Any]:
+) -> list[str] | dict[str, UserObject]:
     """Load objects of a datastore.
 
     Parameters

@@ -5,19 +5,26 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Union
 
 from oml._db import connection as db
 from oml.core._base import BaseFrame
 from oml.core._sql import literal
 from oml.core.series import NumericSeries
 
+if TYPE_CHECKING:
+    from oml._annotations import AnyColumn, CellValue, PlotObject, Row
+    from oml._transfer.arrays import Array
+
+if TYPE_CHECKING:
+    Range = Union[Sequence[float], None]  # first and last value
+
 __all__ = ["boxplot", "hist"]
 
 _MOST_BINS = 100_000
 
 
-def _pyplot() -> Any:
+def _pyplot() -> PlotObject:
     try:
         import matplotlib.pyplot as pyplot
     except ImportError:
@@ -27,7 +34,7 @@ def _pyplot() -> Any:
 
 def _columns(x: object) -> list[NumericSeries]:
     """The numeric columns to draw: of a frame, a column, or a list of columns."""
-    columns: list[Any]
+    columns: list[AnyColumn]
     if isinstance(x, BaseFrame):
         columns = [x._series(name) for name in x.columns]
     else:
@@ -41,7 +48,7 @@ def _columns(x: object) -> list[NumericSeries]:
     return columns
 
 
-def _query(column: NumericSeries, items: Sequence[str], condition: str = "") -> list[Any]:
+def _query(column: NumericSeries, items: Sequence[str], condition: str = "") -> list[Row]:
     rows = f"{column._source.relation} AS t WHERE {_value(column)} IS NOT NULL{condition}"
     sql = f"SELECT {', '.join(items)} FROM {rows}"
     return list(db.connection().query(sql)[1])
@@ -58,7 +65,7 @@ def _value(column: NumericSeries) -> str:
 # ------------------------------------------------------------------------------- histograms
 
 
-def _edges(columns: list[NumericSeries], bins: Any, range_: Any) -> Any:
+def _edges(columns: list[NumericSeries], bins: PlotObject, range_: Range) -> Array:
     """The bin edges, common to all columns, as chosen by numpy.histogram()."""
     import numpy
 
@@ -85,7 +92,7 @@ def _edges(columns: list[NumericSeries], bins: Any, range_: Any) -> Any:
     return numpy.histogram_bin_edges([], int(bins), (first, last))
 
 
-def _shape(column: NumericSeries, range_: Any) -> tuple[int, float, float, float, float]:
+def _shape(column: NumericSeries, range_: Range) -> tuple[int, float, float, float, float]:
     """Count, minimum, maximum, standard deviation and interquartile range."""
     value = _value(column)
     quartile = "pg_catalog.percentile_cont({0}) WITHIN GROUP (ORDER BY {1})"
@@ -130,7 +137,7 @@ def _bins(rule: str, shape: tuple[int, float, float, float, float], width: float
     return max(1, math.ceil(width / by_rule)) if by_rule else 1
 
 
-def _counts(column: NumericSeries, edges: Any) -> Any:
+def _counts(column: NumericSeries, edges: Array) -> Array:
     """The number of values in each bin; the last bin includes its right edge."""
     import numpy
 
@@ -158,11 +165,11 @@ def hist(
     bins: object = None,
     range: tuple[float, float] | None = None,
     density: bool = False,
-    weights: Any = None,
-    cumulative: Any = False,
-    ax: Any = None,
-    **kwargs: Any,
-) -> Any:
+    weights: object = None,
+    cumulative: object = False,
+    ax: PlotObject = None,
+    **kwargs: PlotObject,
+) -> PlotObject:
     """Draw a histogram of columns; values are counted in the database.
 
     Parameters
@@ -215,7 +222,7 @@ def hist(
 # -------------------------------------------------------------------------------- box plots
 
 
-def _whiskers(whis: Any) -> tuple[str, Any]:
+def _whiskers(whis: PlotObject) -> tuple[str, CellValue]:
     """The definition of whiskers: ("range", factor) or ("percentiles", two numbers)."""
     if isinstance(whis, (int, float)) and not isinstance(whis, bool):
         return "range", float(whis)
@@ -225,7 +232,9 @@ def _whiskers(whis: Any) -> tuple[str, Any]:
     return "percentiles", (float(low) / 100, float(high) / 100)
 
 
-def _statistics(column: NumericSeries, whis: Any, autorange: bool, has_fliers: bool) -> Any:
+def _statistics(
+    column: NumericSeries, whis: PlotObject, autorange: bool, has_fliers: bool
+) -> dict[str, object]:
     """The statistics of a column that matplotlib.axes.Axes.bxp() draws."""
     value = _value(column)
     kind, how = _whiskers(whis)
@@ -283,13 +292,13 @@ def boxplot(
     notch: bool | None = None,
     sym: str | None = None,
     vert: bool | None = None,
-    whis: Any = None,
+    whis: PlotObject = None,
     labels: Iterable[str] | None = None,
     showfliers: bool | None = None,
     autorange: bool = False,
-    ax: Any = None,
-    **kwargs: Any,
-) -> Any:
+    ax: PlotObject = None,
+    **kwargs: PlotObject,
+) -> PlotObject:
     """Draw a box for each column; quartiles and whiskers are computed in the database.
 
     Distinct values beyond the whiskers are fetched; missing and infinite values are ignored.
@@ -326,7 +335,7 @@ def boxplot(
     pyplot = _pyplot()
     settings = pyplot.rcParams
 
-    def chosen(value: object, name: str) -> Any:
+    def chosen(value: object, name: str) -> PlotObject:
         return settings[f"boxplot.{name}"] if value is None else value
 
     tick_labels = kwargs.pop("tick_labels", labels)

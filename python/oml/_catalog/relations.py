@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Any, Literal, overload
+from typing import TYPE_CHECKING, Literal, overload
 
 from oml._db import connection as db
 from oml._db.errors import DatabaseError
@@ -12,6 +12,9 @@ from oml.core._query import ManagedTable, managed_name
 from oml.core._sql import quote, quote_relation
 from oml.core.frame import DataFrame
 from oml.core.series import Series
+
+if TYPE_CHECKING:
+    from oml._annotations import AnyColumn
 
 #: pg_class.relkind of relations that a proxy can read.
 _READABLE = "'r', 'p', 'f', 'v', 'm'"
@@ -172,7 +175,7 @@ def create(
 
 def push(
     x: object, oranumber: bool = True, dbtypes: dict[str, str] | list[str] | None = None
-) -> Any:
+) -> AnyColumn:
     """Write local data to a temporary table and return its proxy.
 
     The table is dropped with its last proxy, or at the end of the session.

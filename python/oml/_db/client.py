@@ -15,8 +15,8 @@ import os
 import select
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import psycopg
 from psycopg import conninfo, pq
@@ -25,6 +25,9 @@ from oml._db import copy_messages, text_values
 from oml._db.errors import DatabaseError
 from oml._db.parameters import parameter
 from oml._db.targets import Target
+
+if TYPE_CHECKING:
+    from oml._annotations import Parameters, Row
 
 Result = TypeVar("Result")
 
@@ -68,7 +71,7 @@ def open_connection(target: Target) -> ClientConnection:
     raise failure  # without frames whose variables contain the password
 
 
-def _connect(target: Target) -> psycopg.Connection[Any]:
+def _connect(target: Target) -> psycopg.Connection[Row]:
     if any("\0" in str(value) for value in target.values()):
         raise _NullCharacterError  # libpq would truncate the value there
     text = conninfo.make_conninfo("", **target)
@@ -77,7 +80,7 @@ def _connect(target: Target) -> psycopg.Connection[Any]:
     )
 
 
-def _show_notice(diagnostic: Any) -> None:
+def _show_notice(diagnostic: psycopg.errors.Diagnostic) -> None:
     """Print output of a script; warnings of the server become Python warnings."""
     message = diagnostic.message_primary or ""
     if diagnostic.sqlstate == "00EPE":  # progress of a call: for oml.embed
@@ -97,9 +100,9 @@ class ClientConnection:
         The underlying connection.
     """
 
-    is_embedded = False
+    is_embedded: Literal[False] = False
 
-    def __init__(self, connected: psycopg.Connection[Any]) -> None:
+    def __init__(self, connected: psycopg.Connection[Row]) -> None:
         self.psycopg = connected
         connected.add_notice_handler(_show_notice)
         self._pgconn = connected.pgconn
@@ -118,8 +121,8 @@ class ClientConnection:
     # ---------------------------------------------------------------------------- statements
 
     def query(
-        self, sql: str, parameters: Sequence[Any] = ()
-    ) -> tuple[list[tuple[str, str]] | None, list[tuple[Any, ...]], int]:
+        self, sql: str, parameters: Parameters = ()
+    ) -> tuple[list[tuple[str, str]] | None, list[Row], int]:
         """Run one statement; `parameters` are the values of $1, $2, ...
 
         Raises
@@ -130,7 +133,7 @@ class ClientConnection:
         with self._exclusive():
             return self._query(sql, parameters)
 
-    def query_raw(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[bytes | None, ...]]:
+    def query_raw(self, sql: str, parameters: Parameters = ()) -> list[Row]:
         """Run a query as query() does; return its rows in PostgreSQL's binary format."""
         with self._exclusive():
             result = self._execute(sql, parameters, pq.Format.BINARY)
@@ -138,25 +141,23 @@ class ClientConnection:
             return [tuple(get(row, column) for column in columns) for row in range(result.ntuples)]
 
     def _query(
-        self, sql: str, parameters: Sequence[Any] = ()
-    ) -> tuple[list[tuple[str, str]] | None, list[tuple[Any, ...]], int]:
+        self, sql: str, parameters: Parameters = ()
+    ) -> tuple[list[tuple[str, str]] | None, list[Row], int]:
         result = self._execute(sql, parameters)
         if result.status not in _ROWS:
             return None, [], result.command_tuples or 0
         return self._description(result), self._rows(result), result.ntuples
 
     def _execute(
-        self, sql: str, parameters: Sequence[Any] = (), result_format: int = pq.Format.TEXT
-    ) -> Any:
+        self, sql: str, parameters: Parameters = (), result_format: int = pq.Format.TEXT
+    ) -> pq.abc.PGresult:
         self._send(sql, parameters, result_format)
         result = self._finish()
         if result.status in _COPIES:
             raise DatabaseError("query() does not support COPY to or from the client", "0A000")
         return result
 
-    def _send(
-        self, sql: str, parameters: Sequence[Any], result_format: int = pq.Format.TEXT
-    ) -> None:
+    def _send(self, sql: str, parameters: Parameters, result_format: int = pq.Format.TEXT) -> None:
         command = sql.encode()
         if b"\0" in command:
             raise DatabaseError("an SQL statement cannot contain a null character", "22021")
@@ -223,7 +224,7 @@ class ClientConnection:
         poll.register(self._pgconn.socket, select.POLLIN | (select.POLLOUT if is_writing else 0))
         poll.poll()
 
-    def _await_result(self) -> Any:
+    def _await_result(self) -> Any:  # PGresult or None: the caller knows whether one must follow
         """Return the next result, None after the last."""
         pgconn = self._pgconn
         while pgconn.flush():
@@ -234,7 +235,7 @@ class ClientConnection:
             pgconn.consume_input()
         return pgconn.get_result()
 
-    def _finish(self) -> Any:
+    def _finish(self) -> pq.abc.PGresult:
         """Return the result of a completed statement; raise if it is an error."""
         result = self._await_result()
         if result.status in _COPIES:
@@ -266,7 +267,7 @@ class ClientConnection:
 
     # ------------------------------------------------------------------------------- results
 
-    def _rows(self, result: Any) -> list[tuple[Any, ...]]:
+    def _rows(self, result: pq.abc.PGresult) -> list[Row]:
         count = result.ntuples
         if result.nfields == 0:
             return [()] * count
@@ -278,7 +279,7 @@ class ClientConnection:
             columns.append([None if text is None else load(text) for text in texts])
         return list(zip(*columns))
 
-    def _description(self, result: Any) -> list[tuple[str, str]] | None:
+    def _description(self, result: pq.abc.PGresult) -> list[tuple[str, str]] | None:
         return [
             (
                 (result.fname(number) or b"").decode(),
@@ -295,7 +296,7 @@ class ClientConnection:
             self._type_names[oid, modifier] = (row[0][0] or b"").decode()
         return self._type_names[oid, modifier]
 
-    def _catalog(self, sql: str, parameters: Sequence[Any]) -> list[tuple[bytes | None, ...]]:
+    def _catalog(self, sql: str, parameters: Parameters) -> list[tuple[bytes | None, ...]]:
         result = self._execute(sql, parameters)
         return [
             tuple(result.get_value(row, column) for column in range(result.nfields))
@@ -382,7 +383,7 @@ class ClientConnection:
             self._finish()
 
     def fetch_each(
-        self, sql: str, parameters: Sequence[Any], consume: Callable[[bytes], None]
+        self, sql: str, parameters: Parameters, consume: Callable[[bytes], None]
     ) -> None:
         """Run a query of one bytea column and pass its values on as they arrive.
 
@@ -488,7 +489,7 @@ class ClientConnection:
         self.psycopg.close()
 
 
-def _checked(result: Any) -> Any:
+def _checked(result: pq.abc.PGresult) -> pq.abc.PGresult:
     """Return a result that is not an error."""
     if result.status not in _FAILED:
         return result

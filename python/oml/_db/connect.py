@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from oml._db import connection as db
 from oml._db.cursor import Cursor
 from oml._db.errors import DatabaseError
 
 if TYPE_CHECKING:
+    from oml._db.client import ClientConnection
     from oml._db.targets import Hidden, Target
 
 
@@ -19,10 +20,10 @@ class Connection:
     manager the connection is closed at the end of the block.
     """
 
-    def __init__(self, made: db.Connection | None = None) -> None:
+    def __init__(self, made: ClientConnection | None = None) -> None:
         self._made = made
 
-    def _meant(self) -> db.Connection | None:
+    def _meant(self) -> ClientConnection | None:
         return db.current() if self._made is None else self._made
 
     @property
@@ -77,7 +78,7 @@ def connect(
     encoding: str = "UTF-8",
     nencoding: str = "UTF-8",
     automl: object = None,
-    **parameters: Any,
+    **parameters: object,
 ) -> Connection:
     """Connect to a database; an existing connection is closed.
 

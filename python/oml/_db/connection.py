@@ -7,10 +7,19 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-from collections.abc import Sequence
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, Union
 
 from oml._db.errors import DatabaseError
+
+if TYPE_CHECKING:
+    from oml._annotations import Buffer, Parameters, Row
+    from oml._db.client import ClientConnection
+    from oml._db.parameters import Written
+
+    T = TypeVar("T")
+    #: Either of them: `is_embedded` tells type checkers which one.
+    AnyConnection = Union["EmbeddedConnection", ClientConnection]
 
 #: Module of an engine, which makes it; None outside.
 _oml_epe: Any
@@ -21,26 +30,23 @@ except ImportError:
 
 #: The columns of a result as (name, SQL type), None for a statement without rows; the rows; and the
 #: number of rows returned or affected.
-Answer = tuple["list[tuple[str, str]] | None", "list[tuple[Any, ...]]", int]
+Answer = tuple["list[tuple[str, str]] | None", "list[Row]", int]
 
 
 class Connection(Protocol):
-    """The interface of connections that the package uses.
+    """The interface of connections that the package uses."""
 
-    Attributes
-    ----------
-    is_embedded : bool
-        Whether this is the connection of a running script.
-    """
-
-    is_embedded: bool
+    @property
+    def is_embedded(self) -> bool:
+        """Whether this is the connection of a running script."""
+        ...
 
     @property
     def place(self) -> str:
         """Database, server and user, for messages."""
         ...
 
-    def query(self, sql: str, parameters: Sequence[Any] = ()) -> Answer:
+    def query(self, sql: str, parameters: Parameters = ()) -> Answer:
         """Run one statement; `parameters` are the values of $1, $2, ...
 
         Raises
@@ -67,22 +73,23 @@ class Connection(Protocol):
 class EmbeddedConnection:
     """The connection of the statement that runs the script, in its transaction and as its user."""
 
-    is_embedded = True
+    is_embedded: Literal[True] = True
     place = "of the running script"
 
-    def query(self, sql: str, parameters: Sequence[Any] = ()) -> Answer:
+    def query(self, sql: str, parameters: Parameters = ()) -> Answer:
         answer: Answer = self._run(_oml_epe.execute, sql, parameters)
         return answer
 
-    def fetch_bytes(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
+    def fetch_bytes(self, sql: str, parameters: Parameters = ()) -> Buffer:
         """Run a query of one bytea column; return its concatenated values as one buffer.
 
         The memory is writable, and is not copied.
         """
-        return self._run(_oml_epe.fetch_bytes, sql, parameters)
+        memory: Buffer = self._run(_oml_epe.fetch_bytes, sql, parameters)
+        return memory
 
     @staticmethod
-    def _run(function: Any, sql: str, parameters: Sequence[Any]) -> Any:
+    def _run(function: Callable[[str, list[Written]], T], sql: str, parameters: Parameters) -> T:
         from oml._db.parameters import parameter
 
         _drop_discarded()
@@ -116,7 +123,7 @@ def _drop_discarded() -> None:
             _oml_epe.execute(_discarded.pop(0), [])
 
 
-def discard(made_by: Connection, statement: str) -> None:
+def discard(made_by: AnyConnection, statement: str) -> None:
     """Run a statement that drops an object left by a proxy: now, or before the next statement.
 
     Proxies may be collected at any time, even during a statement: then the statement is only
@@ -128,7 +135,7 @@ def discard(made_by: Connection, statement: str) -> None:
         made_by.discard(statement)
 
 
-_client: Connection | None = None  # outside an engine: set by connect()
+_client: ClientConnection | None = None  # outside an engine: set by connect()
 
 
 def is_embedded() -> bool:
@@ -146,7 +153,7 @@ def is_sandboxed() -> bool:
     return _oml_epe is not None and bool(_oml_epe.is_sandboxed())
 
 
-def connection() -> Connection:
+def connection() -> AnyConnection:
     """Return the current connection.
 
     Raises
@@ -161,12 +168,12 @@ def connection() -> Connection:
     return _client
 
 
-def current() -> Connection | None:
+def current() -> ClientConnection | None:
     """Return the client connection; None without one and in an engine."""
     return _client
 
 
-def set_client(made: Connection | None) -> None:
+def set_client(made: ClientConnection | None) -> None:
     """Make a client's connection the current one."""
     global _client
     _client = made

@@ -17,7 +17,9 @@ _BLOCK_ROWS = 65536
 _BLOCK_BYTES = 8 << 20
 
 
-def read(pgconn: Any, wait: Callable[[], None], consume: Callable[[list[bytes]], None]) -> None:
+def read(
+    pgconn: pq.abc.PGconn, wait: Callable[[], None], consume: Callable[[list[bytes]], None]
+) -> None:
     """Pass all rows to a function, in lists of several.
 
     Parameters
@@ -42,7 +44,7 @@ def read(pgconn: Any, wait: Callable[[], None], consume: Callable[[list[bytes]],
 _Take = Callable[["list[bytes]", Callable[[], None]], bool]
 
 
-def _through_psycopg(pgconn: Any) -> _Take:
+def _through_psycopg(pgconn: pq.abc.PGconn) -> _Take:
     get = pgconn.get_copy_data
 
     def take(rows: list[bytes], wait: Callable[[], None]) -> bool:
@@ -62,7 +64,7 @@ def _through_psycopg(pgconn: Any) -> _Take:
     return take
 
 
-def _library() -> Any:
+def _library() -> ctypes.PyDLL | None:
     """The libpq loaded by psycopg; None if it cannot be determined."""
     name = ctypes.util.find_library("pq")
     if name is None:
@@ -77,7 +79,7 @@ def _library() -> Any:
     return library
 
 
-def _direct(pgconn: Any) -> _Take | None:
+def _direct(pgconn: Any) -> _Take | None:  # pq.pq_ctypes.PGconn
     library = _library()
     if library is None:
         return None
@@ -94,7 +96,7 @@ def _direct(pgconn: Any) -> _Take | None:
             for _ in range(4096):
                 length = get(pointer, place, 1)
                 if length > 0:
-                    row: Any = cell.value
+                    row: Any = cell.value  # the address, an int
                     append(copy(row, length))
                     free(row)
                     size += length

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from oml._db import connection as db
 from oml._db.errors import DatabaseError
+
+if TYPE_CHECKING:
+    from oml._annotations import Parameters, Row
 
 
 class Cursor:
@@ -27,11 +30,11 @@ class Cursor:
     def __init__(self) -> None:
         self.description: list[tuple[str, str, None, None, None, None, None]] | None = None
         self.rowcount = -1
-        self._rows: list[tuple[Any, ...]] | None = None
+        self._rows: list[Row] | None = None
         self._position = 0
         self._is_closed = False
 
-    def execute(self, sql: str, parameters: Sequence[Any] = ()) -> Cursor:
+    def execute(self, sql: str, parameters: Parameters = ()) -> Cursor:
         """Run one statement; `parameters` are the values of $1, $2, ... Returns the cursor
         itself."""
         if self._is_closed:
@@ -47,23 +50,23 @@ class Cursor:
             self._rows = rows
         return self
 
-    def _fetch(self, count: int) -> list[tuple[Any, ...]]:
+    def _fetch(self, count: int) -> list[Row]:
         if self._rows is None:
             raise DatabaseError("there is no result to fetch from", "24000")
         first = self._position
         self._position = min(len(self._rows), first + count)
         return self._rows[first : self._position]
 
-    def fetchone(self) -> tuple[Any, ...] | None:
+    def fetchone(self) -> Row | None:
         """Return the next row as a tuple, None at the end."""
         rows = self._fetch(1)
         return rows[0] if rows else None
 
-    def fetchmany(self, size: int | None = None) -> list[tuple[Any, ...]]:
+    def fetchmany(self, size: int | None = None) -> list[Row]:
         """Return a list of the next rows."""
         return self._fetch(self.arraysize if size is None else size)
 
-    def fetchall(self) -> list[tuple[Any, ...]]:
+    def fetchall(self) -> list[Row]:
         """Return a list of the remaining rows."""
         return self._fetch(len(self._rows or ()))
 
@@ -72,7 +75,7 @@ class Cursor:
         self._rows = None
         self._is_closed = True
 
-    def __iter__(self) -> Iterator[tuple[Any, ...]]:
+    def __iter__(self) -> Iterator[Row]:
         while (row := self.fetchone()) is not None:
             yield row
 

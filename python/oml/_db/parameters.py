@@ -12,14 +12,17 @@ import math
 import sys
 import uuid
 from collections.abc import Callable, Iterable
-from typing import Any, Union
+from typing import TYPE_CHECKING, Union
+
+if TYPE_CHECKING:
+    from oml._annotations import CellValue
 
 #: (text or bytes or None, SQL type), or these and a text for a statement that wants another type.
 Text = Union[str, bytes, bytearray, memoryview, None]
 Written = Union[tuple[Text, str], tuple[Text, str, Union[str, None]]]
 
 
-def plain_value(value: Any) -> Any:
+def plain_value(value: CellValue) -> CellValue:
     """The plain Python value of a numpy, pandas or Enum value."""
     if isinstance(value, enum.Enum):
         return plain_value(value.value)
@@ -39,7 +42,7 @@ def plain_value(value: Any) -> Any:
 _ARRAY = "anyarray"  # an array of the type the statement expects
 
 
-def _list(values: Any) -> Written:
+def _list(values: Iterable[object]) -> Written:
     text: str | None
     try:
         text = _json(values)
@@ -61,7 +64,7 @@ def _hstore(value: object) -> str | None:
     return text
 
 
-def _array_text(values: Iterable[Any]) -> str:
+def _array_text(values: Iterable[object]) -> str:
     """The text of an array: {1,2,NULL}."""
     parts = []
     for value in map(plain_value, values):
@@ -94,7 +97,7 @@ def _integer(value: int) -> Written:
     return str(value), "bigint" if -(2**63) <= value < 2**63 else "numeric"
 
 
-def _datetime(value: Any) -> Written:
+def _datetime(value: CellValue) -> Written:
     """Nanoseconds are truncated. A naive time is taken as UTC if a timestamptz is expected."""
     if hasattr(value, "nanosecond"):
         value = value.to_pydatetime(warn=False)
@@ -157,7 +160,7 @@ def _json_key(key: object) -> str:
 
 
 _writers: tuple[
-    tuple[Any, Callable[[Any], Written]], ...
+    tuple[type | tuple[type, ...], Callable[[CellValue], Written]], ...
 ] = (  # the first match counts: bool before int, datetime before date
     (str, lambda value: (str(value), "")),
     (bool, lambda value: ("true" if value else "false", "boolean")),

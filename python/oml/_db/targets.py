@@ -28,32 +28,32 @@ class Hidden:
 
     Parameters
     ----------
-    value : Any
+    value : object
     """
 
     __slots__ = ("_get",)
 
     def __init__(self, value: object) -> None:
-        self._get: Callable[[], Any] = lambda: value
+        self._get: Callable[[], Any] = lambda: value  # what connect() was given
 
     def __repr__(self) -> str:
         return "'***'"
 
-    def reveal(self) -> Any:
+    def reveal(self) -> Any:  # of any type
         """Return the value."""
         return self._get()
 
 
-class Target(Mapping[str, Any]):
+class Target(Mapping[str, Any]):  # as psycopg.conninfo.make_conninfo() takes them
     """Parameters of libpq by name. repr() and str() hide the password."""
 
-    def __init__(self, parameters: Mapping[str, Any]) -> None:
+    def __init__(self, parameters: Mapping[str, object]) -> None:
         self._parameters = {
             name: Hidden(value) if _SECRET.search(name) else value
             for name, value in parameters.items()
         }
 
-    def __getitem__(self, name: str) -> Any:
+    def __getitem__(self, name: str) -> Any:  # a text, or as the caller gave it
         value = self._parameters[name]
         return value.reveal() if isinstance(value, Hidden) else value
 
@@ -108,7 +108,7 @@ def parse(dsn: Hidden) -> Target:
     raise DatabaseError(message, "08001", hint=hint)
 
 
-def _parse(dsn: object) -> dict[str, Any]:
+def _parse(dsn: object) -> dict[str, str]:
     value = getattr(dsn, "url", dsn)  # of an engine
     if isinstance(value, str):
         is_url = _ANY_URL.match(value) and not _PAIR.match(value)
@@ -123,7 +123,7 @@ def _parse(dsn: object) -> dict[str, Any]:
     raise TypeError(message)
 
 
-def _of_sqlalchemy(url: Any) -> dict[str, Any]:
+def _of_sqlalchemy(url: Any) -> dict[str, str]:  # an sqlalchemy.URL, or an object like it
     if not _SCHEME.fullmatch(str(url.drivername)):
         raise _MalformedError(
             f'"{url.drivername}" is not the scheme of a PostgreSQL URL', _SCHEME_HINT
@@ -143,7 +143,7 @@ def _of_sqlalchemy(url: Any) -> dict[str, Any]:
     return _with_query({n: str(value) for n, value in found.items() if value is not None}, pairs)
 
 
-def _parse_url(text: str) -> dict[str, Any]:
+def _parse_url(text: str) -> dict[str, str]:
     """As libpq does, except that the password ends at the last @."""
 
     def malformed(reason: str) -> _MalformedError:
@@ -180,7 +180,7 @@ def _parse_url(text: str) -> dict[str, Any]:
     return _with_query(found, urllib.parse.parse_qsl(query, keep_blank_values=True))
 
 
-def _with_query(found: dict[str, Any], pairs: list[tuple[str, str]]) -> dict[str, Any]:
+def _with_query(found: dict[str, str], pairs: list[tuple[str, str]]) -> dict[str, str]:
     """Add the parameters of a query string; several hosts are a list, in SQLAlchemy's syntax."""
     several = [value.partition(":") for name, value in pairs if name == "host"]
     if len(several) > 1:
@@ -191,9 +191,9 @@ def _with_query(found: dict[str, Any], pairs: list[tuple[str, str]]) -> dict[str
     return {**found, **dict(pairs)}
 
 
-def _parse_pairs(text: str) -> dict[str, Any]:
+def _parse_pairs(text: str) -> dict[str, str]:
     """Parse "host=db dbname='my lab'", by libpq's rules."""
-    found: dict[str, Any] = {}
+    found: dict[str, str] = {}
     position = 0
     while text[position:].strip():
         match = _ONE_PAIR.match(text, position)

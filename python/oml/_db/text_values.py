@@ -11,10 +11,12 @@ import decimal
 import json
 import re
 import uuid
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
 
-Loader = Callable[[bytes], Any]
+if TYPE_CHECKING:
+    from oml._annotations import CellValue, Loader
+    from oml._transfer.arrays import Array
 
 
 class ColumnType(NamedTuple):
@@ -91,13 +93,13 @@ def _offset(groups: tuple[str | None, ...]) -> datetime.timedelta:
 # Values that Python's types cannot represent remain PostgreSQL's text.
 
 
-def _date(data: bytes) -> Any:
+def _date(data: bytes) -> datetime.date | str:
     text = data.decode()
     match = _DATE.fullmatch(text)
     return datetime.date(int(match[1]), int(match[2]), int(match[3])) if match else text
 
 
-def _timestamp(data: bytes) -> Any:
+def _timestamp(data: bytes) -> datetime.datetime | str:
     text = data.decode()
     match = _TIMESTAMP.fullmatch(text)
     if not match:
@@ -106,7 +108,7 @@ def _timestamp(data: bytes) -> Any:
     return datetime.datetime(int(groups[0]), int(groups[1]), int(groups[2]), *_clock(groups[3:]))
 
 
-def _timestamp_zone(data: bytes) -> Any:
+def _timestamp_zone(data: bytes) -> datetime.datetime | str:
     text = data.decode()
     match = _TIMESTAMP_ZONE.fullmatch(text)
     if not match:
@@ -120,19 +122,19 @@ def _timestamp_zone(data: bytes) -> Any:
         return text
 
 
-def _timestamp_utc(data: bytes) -> Any:
+def _timestamp_utc(data: bytes) -> datetime.datetime | str:
     """Naive, as in arrays."""
     value = _timestamp_zone(data)
     return value if isinstance(value, str) else value.replace(tzinfo=None)
 
 
-def _time(data: bytes) -> Any:
+def _time(data: bytes) -> datetime.time | str:
     text = data.decode()
     match = _TIME.fullmatch(text)
     return text if not match or match[1] == "24" else datetime.time(*_clock(match.groups()))
 
 
-def _time_zone(data: bytes) -> Any:
+def _time_zone(data: bytes) -> datetime.time | str:
     text = data.decode()
     match = _TIME_ZONE.fullmatch(text)
     if not match or match[1] == "24":
@@ -142,7 +144,7 @@ def _time_zone(data: bytes) -> Any:
     return datetime.time(*_clock(groups[:4]), tzinfo=zone)
 
 
-def _interval(data: bytes) -> Any:
+def _interval(data: bytes) -> datetime.timedelta | str:
     text = data.decode()
     match = _INTERVAL.fullmatch(text)
     if not match or match[1] or match[2]:
@@ -199,13 +201,13 @@ BUILT_IN = {
 # --------------------------------------------------------------------------- types of extensions
 
 
-def _vector(data: bytes) -> Any:
+def _vector(data: bytes) -> Array:
     import numpy
 
     return numpy.array(json.loads(data), dtype=numpy.float32)
 
 
-def _sparse_vector(data: bytes) -> Any:
+def _sparse_vector(data: bytes) -> Array:
     """The elements of "{1:0.5,3:2}/4", whose indexes begin with 1."""
     import numpy
 
@@ -294,7 +296,7 @@ def array_loader(element: ColumnType, delimiter: str = ",") -> Loader:
         re.DOTALL,
     )
 
-    def parse(text: str, values: list[Any]) -> list[int]:
+    def parse(text: str, values: list[CellValue]) -> list[int]:
         """Append the elements to a flat list; return the sizes of the dimensions."""
         sizes: list[int] = []
         counts: list[int] = []
@@ -322,17 +324,17 @@ def array_loader(element: ColumnType, delimiter: str = ",") -> Loader:
                     values.append(load(item.encode()))
         return sizes
 
-    def load_array(data: bytes) -> Any:
+    def load_array(data: bytes) -> Array | list[CellValue]:
         import numpy
 
         text = data.decode()
         if text[:1] == "[":  # the lower bounds
             text = text[text.index("{") :]
-        values: list[Any] = []
+        values: list[CellValue] = []
         sizes = parse(text, values)
         has_null = any(value is None for value in values)
         is_unusual = element.dtype[0] in "Mm" and any(isinstance(v, str) for v in values)
-        array: Any = numpy.empty(len(values), dtype=object)
+        array: Array = numpy.empty(len(values), dtype=object)
         for index, value in enumerate(values):  # a value may be a list itself
             array[index] = value
         if not has_null:
@@ -374,7 +376,7 @@ _BARE = re.compile(r'(?:[^",)\\]|\\.)+', re.DOTALL)
 def record_loader(fields: list[tuple[str, ColumnType]]) -> Loader:
     """Return the loader of a composite type: dicts by field."""
 
-    def load_record(data: bytes) -> dict[str, Any]:
+    def load_record(data: bytes) -> dict[str, CellValue]:
         if not fields:
             return {}
         return {

@@ -7,6 +7,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import numpy
 
+    #: Of any shape and dtype.
     Array = numpy.ndarray[Any, numpy.dtype[Any]]
 else:
-    Array = Any
+    Array = Any  # numpy need not be imported for an annotation
+
+#: An Array, or None: the kind of a column determines which, unknown to type checkers.
+ArrayOfKind = Any

@@ -6,7 +6,7 @@ import importlib
 import re
 import uuid
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy
 
@@ -18,8 +18,11 @@ from oml._transfer.batch_reader import Column
 from oml.core._sql import quote
 from oml.core._types import bare_type
 
+if TYPE_CHECKING:
+    from oml._annotations import ArrowObject, Buffer, CellValue
 
-def require_pyarrow(purpose: str) -> Any:
+
+def require_pyarrow(purpose: str) -> ArrowObject:
     """Return pyarrow.
 
     Raises
@@ -46,11 +49,11 @@ class _Type(NamedTuple):
         Whether the server sends PostgreSQL's text.
     """
 
-    arrow: Any
+    arrow: ArrowObject
     is_printed: bool = False
 
 
-def _scalar_type(sql_type: str) -> Any:
+def _scalar_type(sql_type: str) -> ArrowObject:
     """The Arrow type of a type that batches hold, else None."""
     import pyarrow
 
@@ -62,7 +65,7 @@ def _scalar_type(sql_type: str) -> Any:
             return pyarrow.string()  # exact, unlike a double
         decimal = pyarrow.decimal128 if precision <= 38 else pyarrow.decimal256
         return decimal(precision, scale)
-    known: dict[str, Callable[[], Any]] = {
+    known: dict[str, Callable[[], ArrowObject]] = {
         "boolean": pyarrow.bool_,
         "smallint": pyarrow.int16,
         "integer": pyarrow.int32,
@@ -117,7 +120,7 @@ class Query:
             items.append(f"{item} AS {quote(name)}")
         self.sql = f"SELECT {', '.join(items)} FROM ({sql}\n) AS q"
 
-    def read(self) -> Any:
+    def read(self) -> ArrowObject:
         """Return the rows as a pyarrow.Table.
 
         Raises
@@ -127,22 +130,22 @@ class Query:
         """
         import pyarrow
 
-        made: list[Any] = []
+        made: list[ArrowObject] = []
 
-        def add(buffer: Any) -> None:
+        def add(buffer: Buffer) -> None:
             for _, columns in batch_reader.read(buffer):
                 made.append(self._record_batch(columns))
 
         batch_reader.fetch(self.sql, True, add)
         return pyarrow.Table.from_batches(made, self.schema)
 
-    def table(self, batches: list[list[Column]]) -> Any:
+    def table(self, batches: list[list[Column]]) -> ArrowObject:
         """Return batches that were read as a pyarrow.Table."""
         import pyarrow
 
         return pyarrow.Table.from_batches(map(self._record_batch, batches), self.schema)
 
-    def _record_batch(self, columns: list[Column]) -> Any:
+    def _record_batch(self, columns: list[Column]) -> ArrowObject:
         import pyarrow
 
         arrays = []
@@ -158,23 +161,23 @@ class Query:
         return pyarrow.record_batch(arrays, schema=self.schema)
 
 
-def _buffer(array: Array) -> Any:
+def _buffer(array: Array) -> ArrowObject:
     import pyarrow
 
     # Copied, so that the memory is aligned and the whole batch need not be kept.
     return pyarrow.py_buffer(numpy.array(array, copy=True))
 
 
-def _validity(column: Column) -> Any:
+def _validity(column: Column) -> ArrowObject:
     return None if column.validity is None else _buffer(column.validity)
 
 
-def _offsets(column: Column) -> Any:
+def _offsets(column: Column) -> ArrowObject:
     # Of 32 bits: a batch is smaller than a value of PostgreSQL may be.
     return _buffer(column.offsets.astype("i4"))
 
 
-def _array(column: Column, arrow: Any) -> Any:
+def _array(column: Column, arrow: ArrowObject) -> ArrowObject:
     import pyarrow
 
     length = column.length
@@ -206,7 +209,7 @@ def _array(column: Column, arrow: Any) -> Any:
     return pyarrow.Array.from_buffers(arrow, length, buffers, column.null_count)
 
 
-def _list_array(column: Column, arrow: Any) -> Any:
+def _list_array(column: Column, arrow: ArrowObject) -> ArrowObject:
     import pyarrow
 
     if column.shapes:
@@ -221,19 +224,19 @@ def _list_array(column: Column, arrow: Any) -> Any:
     )
 
 
-def frame_stream(sql: str, requested_schema: Any) -> Any:
+def frame_stream(sql: str, requested_schema: ArrowObject) -> ArrowObject:
     """Return the capsule of `__arrow_c_stream__` with the rows of a query."""
     require_pyarrow("__arrow_c_stream__()")
     return Query(sql).read().__arrow_c_stream__(requested_schema)
 
 
-def column_stream(sql: str, requested_schema: Any) -> Any:
+def column_stream(sql: str, requested_schema: ArrowObject) -> ArrowObject:
     """Return the capsule of `__arrow_c_stream__` with the values of a column."""
     require_pyarrow("__arrow_c_stream__()")
     return Query(sql).read().column(0).__arrow_c_stream__(requested_schema)
 
 
-def narwhals_frame(sql: str) -> Any:
+def narwhals_frame(sql: str) -> object:
     """Return what `__narwhals_dataframe__` gives, of a pyarrow.Table with the rows of a query."""
     require_pyarrow("narwhals.from_native()")
     import narwhals
@@ -263,12 +266,12 @@ class Given(NamedTuple):
     """
 
     name: str
-    values: Any
+    values: Array | list[CellValue]
     natural: str
     sql_type: str
 
 
-def _checked(x: object, pyarrow: Any) -> Any:
+def _checked(x: object, pyarrow: ArrowObject) -> ArrowObject:
     """Return the data after the checks of results, inside an engine; else as it is."""
     try:
         checks = importlib.import_module("_oml_epe_runtime.checks")
@@ -296,7 +299,7 @@ def columns_of(x: object) -> Iterator[Given]:
         yield _given(name, column)
 
 
-def _given(name: str, column: Any) -> Given:
+def _given(name: str, column: ArrowObject) -> Given:
     import pyarrow
 
     kinds = pyarrow.types
@@ -328,7 +331,7 @@ def _given(name: str, column: Any) -> Given:
     if kinds.is_floating(arrow):
         sql_type = "double precision" if arrow.bit_width == 64 else "real"
         values = column.cast(pyarrow.float64())
-        array = values.to_numpy() if values.null_count == 0 else None
+        array: ArrowObject = values.to_numpy() if values.null_count == 0 else None
         is_plain = array is not None and not numpy.isnan(array).any()
         # In an array NaN would stand for NULL.
         listed = array if is_plain else values.to_pylist()
@@ -341,11 +344,13 @@ def _given(name: str, column: Any) -> Given:
     return _given_time(name, column) or _given_other(name, column)
 
 
-def _plain(column: Any) -> Any:
-    return column.to_numpy() if column.null_count == 0 else column.to_pylist()
+def _plain(column: ArrowObject) -> Array | list[CellValue]:
+    values: Array | list[CellValue]
+    values = column.to_numpy() if column.null_count == 0 else column.to_pylist()
+    return values
 
 
-def _given_time(name: str, column: Any) -> Given | None:
+def _given_time(name: str, column: ArrowObject) -> Given | None:
     import pyarrow
 
     kinds, arrow = pyarrow.types, column.type
@@ -371,7 +376,7 @@ def _given_time(name: str, column: Any) -> Given | None:
     return None
 
 
-def _given_other(name: str, column: Any) -> Given:
+def _given_other(name: str, column: ArrowObject) -> Given:
     import pyarrow
 
     kinds, arrow = pyarrow.types, column.type
@@ -389,7 +394,7 @@ def _given_other(name: str, column: Any) -> Given:
     raise ValueError(f'column "{name}" has the Arrow type {arrow}, which has no SQL type')
 
 
-def _given_lists(name: str, column: Any, listed: list[Any]) -> Given:
+def _given_lists(name: str, column: ArrowObject, listed: list[CellValue]) -> Given:
     import pyarrow
 
     from oml._db.parameters import parameter

@@ -13,14 +13,18 @@ import json
 import struct
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy
 
 from oml._db import connection as db
 from oml._db.errors import DatabaseError
 from oml._transfer import frames
-from oml._transfer.arrays import Array
+from oml._transfer.arrays import Array, ArrayOfKind
+
+if TYPE_CHECKING:
+    from oml._annotations import Buffer, CellValue, FrameColumn, Loader
+    from oml._db.client import ClientConnection
 
 HEAD_SIZE = 64
 ALIGNMENT = 64
@@ -80,20 +84,20 @@ class Column(NamedTuple):
     length: int
     null_count: int
     validity: Array | None
-    values: Any
-    offsets: Any
+    values: ArrayOfKind
+    offsets: ArrayOfKind
     shapes: bool
     children: list[Column]
     names: list[str]
     has_dictionary: bool
-    unusual_rows: Any
+    unusual_rows: ArrayOfKind
     unusual: Column | None
 
 
 class _Reader:
     """Parse one batch, which begins at offset `start` of `buffer`."""
 
-    def __init__(self, buffer: Any, start: int) -> None:
+    def __init__(self, buffer: memoryview, start: int) -> None:
         head = bytes(buffer[start : start + HEAD_SIZE])
         if len(head) < HEAD_SIZE or head[:6] != MAGIC:
             raise DatabaseError("unexpected data instead of a batch", "08P01")
@@ -183,7 +187,7 @@ class _Reader:
         return name
 
 
-def read(buffer: Any) -> Iterator[tuple[int, list[Column]]]:
+def read(buffer: Buffer) -> Iterator[tuple[int, list[Column]]]:
     """Yield the row counts and columns of consecutive batches."""
     view = memoryview(buffer).cast("B")
     start = 0
@@ -206,7 +210,7 @@ def is_null(column: Column) -> Array | None:
     return mask
 
 
-def fetch(sql: str, use_decimal: bool, consume: Callable[[Any], None]) -> None:
+def fetch(sql: str, use_decimal: bool, consume: Callable[[Buffer], None]) -> None:
     """Hand the batches of a query to a function, on a client one at a time.
 
     Raises
@@ -214,7 +218,7 @@ def fetch(sql: str, use_decimal: bool, consume: Callable[[Any], None]) -> None:
     DatabaseError
         The query failed, or the server's extension is older than the package: SQLSTATE 0A000.
     """
-    connection: Any = db.connection()
+    connection = db.connection()
     # The text is part of the statement, so logs and pg_stat_activity show it.
     text = db.quote_literal(sql)
     call = f"SELECT pyqsys.query_batches({text}, {'true' if use_decimal else 'false'})"
@@ -225,7 +229,7 @@ def fetch(sql: str, use_decimal: bool, consume: Callable[[Any], None]) -> None:
     connection.fetch_each(call, (), consume)
 
 
-def require_batches(connection: Any) -> None:
+def require_batches(connection: ClientConnection) -> None:
     """Raise DatabaseError unless the server of a client sends batches."""
     if not connection.has_batches():
         raise DatabaseError(
@@ -243,7 +247,7 @@ def texts_of(column: Column) -> list[str]:
     return _slices(column, None)
 
 
-def _slices(column: Column, load: Callable[[bytes], Any] | None) -> list[Any]:
+def _slices(column: Column, load: Loader | None) -> list[CellValue]:
     """The values of a column of bytes; texts if `load` is None. Values at NULLs are undefined."""
     data = column.values.tobytes()
     ends = column.offsets.tolist()
@@ -305,7 +309,7 @@ def cut(column: Column, first: int, last: int) -> Column:
 class _Texts:
     """Converts columns of bytes to Python values."""
 
-    def __init__(self, load: Callable[[bytes], Any] | None) -> None:
+    def __init__(self, load: Loader | None) -> None:
         self._load = load
         self._seen: dict[str, str] = {}
         self._tried = 0
@@ -313,7 +317,7 @@ class _Texts:
     def array(self, column: Column) -> Array:
         if column.has_dictionary:
             texts = column.children[0]
-            distinct: list[Any] = _slices(texts, None)
+            distinct: list[CellValue] = _slices(texts, None)
             seen = self._seen
             self._tried += texts.length
             # In an engine only what costs little: looking up takes as long as making the text.
@@ -355,11 +359,11 @@ class _Texts:
 class _Growing:
     """An array that grows in place: to join parts in the end would take twice the memory."""
 
-    def __init__(self, dtype: Any) -> None:
+    def __init__(self, dtype: str | type) -> None:
         self._array = numpy.empty(0, dtype)
         self._length = 0
 
-    def add(self, values: Any) -> None:
+    def add(self, values: Array) -> None:
         """Append values."""
         end = self._length + len(values)
         if end > len(self._array):
@@ -368,7 +372,7 @@ class _Growing:
         self._array[self._length : end] = values
         self._length = end
 
-    def finish(self) -> Any:
+    def finish(self) -> Array:
         """Return the array."""
         self._array.resize(self._length, refcheck=False)
         return self._array
@@ -377,14 +381,14 @@ class _Growing:
 class _Joined:
     """Parts that are joined in the end: for an engine, where they are views of one buffer."""
 
-    def __init__(self, dtype: Any) -> None:
+    def __init__(self, dtype: str | type) -> None:
         self._parts = [numpy.empty(0, dtype)]
 
-    def add(self, values: Any) -> None:
+    def add(self, values: Array) -> None:
         """Append values, whose memory stays."""
         self._parts.append(values)
 
-    def finish(self) -> Any:
+    def finish(self) -> Array:
         """Return the array."""
         array = numpy.concatenate(self._parts)
         self._parts = []
@@ -394,7 +398,7 @@ class _Joined:
 class _Collector:
     """Accumulates the values of a column over all batches."""
 
-    def __init__(self, kind: int, load: Callable[[bytes], Any] | None, is_nullable: bool) -> None:
+    def __init__(self, kind: int, load: Loader | None, is_nullable: bool) -> None:
         self._kind = kind
         self._is_nullable = is_nullable
         self._is_text = kind == TEXT and load is None
@@ -429,7 +433,7 @@ class _Collector:
             self._unusual.append((rows, _slices(column.unusual, None)))
         self._length += column.length
 
-    def finish(self) -> Any:
+    def finish(self) -> FrameColumn:
         """Return the data and mask of a column of a frame."""
         values = self._values.finish()
         if self._texts is not None:
@@ -446,7 +450,7 @@ class _Collector:
             )
         return self._usual(values, null)
 
-    def _usual(self, values: Any, null: Array | None) -> Any:
+    def _usual(self, values: Array, null: Array | None) -> FrameColumn:
         kind = self._kind
         if self._is_nullable and kind in (BOOL, INT16, INT32, INT64, FLOAT32, FLOAT64):
             return frames.nullable(values.view(bool) if kind == BOOL else values, null)
@@ -473,7 +477,7 @@ class _Collector:
             return frames.dates(values)
         return frames.spans(values) if kind == INTERVAL else frames.times(values, is_utc)
 
-    def _with_unusual(self, values: Any, null: Array | None, is_utc: bool) -> Any:
+    def _with_unusual(self, values: Array, null: Array | None, is_utc: bool) -> Array:
         array = frames.point_objects(values, is_utc)
         if null is not None:
             array[null] = None
@@ -495,13 +499,13 @@ class FrameReader:
 
     def __init__(
         self,
-        columns: Sequence[tuple[int, Callable[[bytes], Any] | None]],
+        columns: Sequence[tuple[int, Loader | None]],
         is_nullable: bool = False,
     ) -> None:
         self._columns = [_Collector(*column, is_nullable) for column in columns]
         self.rows = 0
 
-    def add(self, buffer: Any) -> None:
+    def add(self, buffer: Buffer) -> None:
         """Append the batches of a buffer."""
         for length, columns in read(buffer):
             self.add_columns(length, columns)
@@ -514,7 +518,7 @@ class FrameReader:
         for collector, column in zip(self._columns, columns):
             collector.add(column)
 
-    def finish(self) -> list[Any]:
+    def finish(self) -> list[FrameColumn]:
         """Return the columns."""
         return [column.finish() for column in self._columns]
 

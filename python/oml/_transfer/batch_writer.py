@@ -6,13 +6,16 @@ import datetime
 import json
 import struct
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy
 
 from oml._db.parameters import plain_value
 from oml._transfer import batch_reader
 from oml._transfer.arrays import Array
+
+if TYPE_CHECKING:
+    from oml._annotations import CellValue
 
 _ROWS = 1 << 16
 _MOST_BYTES = 64 << 20  # of a batch of several rows
@@ -101,7 +104,7 @@ def _texts(kind: int, texts: list[str], null: Array | None) -> Encoded:
     return Encoded(kind, null, numpy.frombuffer(whole.encode("ascii"), "u1"), ends)
 
 
-def _naive(value: Any) -> Any:
+def _naive(value: datetime.datetime) -> datetime.datetime:
     return value.astimezone(datetime.timezone.utc).replace(tzinfo=None)
 
 
@@ -119,7 +122,7 @@ def _interval(value: datetime.timedelta) -> str:
     return f"{value.days} days {value.seconds} seconds {value.microseconds} microseconds"
 
 
-_FIXED: dict[str, tuple[int, str, Any]] = {
+_FIXED: dict[str, tuple[int, str, CellValue]] = {
     "bigint": (batch_reader.INT64, "i8", 0),
     "double precision": (batch_reader.FLOAT64, "f8", float("nan")),
     "boolean": (batch_reader.BOOL, "u1", 0),
@@ -128,8 +131,11 @@ _FIXED: dict[str, tuple[int, str, Any]] = {
     "date": (batch_reader.DATE, "M8[D]", datetime.date(1970, 1, 1)),
     "time": (batch_reader.TIME, "i8", 0),
 }
-_CONVERT: dict[str, Callable[[Any], Any]] = {"timestamptz": _naive, "time": _microseconds}
-_AS_TEXT: dict[str, tuple[int, Callable[[Any], str] | None]] = {
+_CONVERT: dict[str, Callable[[CellValue], CellValue]] = {
+    "timestamptz": _naive,
+    "time": _microseconds,
+}
+_AS_TEXT: dict[str, tuple[int, Callable[[CellValue], str] | None]] = {
     "text": (batch_reader.TEXT, None),
     "numeric": (batch_reader.DECIMAL, str),
     "jsonb": (batch_reader.JSON, _json),
@@ -138,7 +144,7 @@ _AS_TEXT: dict[str, tuple[int, Callable[[Any], str] | None]] = {
 }
 
 
-def encode(values: Any, natural: str) -> Encoded:
+def encode(values: Array | list[CellValue], natural: str) -> Encoded:
     """Return rows of a column of push.Data."""
     if isinstance(values, numpy.ndarray):
         return _encode_array(values, natural)
@@ -164,7 +170,7 @@ def encode(values: Any, natural: str) -> Encoded:
     return _texts(kind, values, null)
 
 
-def _encode_array(values: Any, natural: str) -> Encoded:
+def _encode_array(values: Array, natural: str) -> Encoded:
     null = None
     if values.dtype.kind in "fM":
         null = numpy.isnan(values) if values.dtype.kind == "f" else numpy.isnat(values)
@@ -180,7 +186,9 @@ def _stored(kind: int, array: Array) -> Array:
     return array.view("i8") if array.dtype.kind in "mM" else array
 
 
-def batches(columns: Sequence[Any], natural: Sequence[str], length: int) -> Iterator[bytearray]:
+def batches(
+    columns: Sequence[Array | list[CellValue]], natural: Sequence[str], length: int
+) -> Iterator[bytearray]:
     """Yield the rows of columns of push.Data."""
     first = 0
     rows = _ROWS

@@ -24,6 +24,7 @@ from oml._transfer.arrays import Array
 if TYPE_CHECKING:
     import pandas
 
+    from oml._annotations import CellValue, DType, FrameColumn, Json, Loader
     from oml._db.client import ClientConnection
 
 _SIGNATURE = b"PGCOPY\n\xff\r\n\0"
@@ -57,7 +58,7 @@ class _Nulls:
 class _FixedColumn:
     """Accumulates the values of a column of fixed width."""
 
-    def __init__(self, dtype: str, finish: Callable[[Any, _Nulls], Any]) -> None:
+    def __init__(self, dtype: DType, finish: Callable[[Array, _Nulls], FrameColumn]) -> None:
         self.dtype = numpy.dtype(dtype)
         self._native = self.dtype.newbyteorder("=")
         self._finish = finish
@@ -69,7 +70,7 @@ class _FixedColumn:
         self._parts.append(fields.astype(self._native))
         self._nulls.add(len(fields), None)
 
-    def add(self, buffer: Any, starts: Array, lengths: Array) -> None:
+    def add(self, buffer: bytes, starts: Array, lengths: Array) -> None:
         """Append the values at given offsets of a block; a length of -1 is NULL."""
         is_null = lengths < 0
         if (lengths[~is_null] != self.dtype.itemsize).any():
@@ -85,7 +86,7 @@ class _FixedColumn:
         self._parts.append(values)
         self._nulls.add(len(starts), is_null if is_null.any() else None)
 
-    def finish(self) -> Any:
+    def finish(self) -> FrameColumn:
         if len(self._parts) == 1:
             values = self._parts[0]
         else:
@@ -99,14 +100,14 @@ class _BytesColumn:
 
     dtype = None
 
-    def __init__(self, load: Callable[[bytes], Any], is_text: bool = False) -> None:
+    def __init__(self, load: Loader, is_text: bool = False) -> None:
         self._load = load
         self._is_text = is_text
         # Equal texts share one object if that saves memory.
-        self._seen: dict[bytes, Any] | None = {} if is_text else None
-        self._values: list[Any] = []
+        self._seen: dict[bytes, CellValue] | None = {} if is_text else None
+        self._values: list[CellValue] = []
 
-    def add(self, buffer: Any, starts: Array, lengths: Array) -> None:
+    def add(self, buffer: bytes, starts: Array, lengths: Array) -> None:
         data = buffer.tobytes() if not isinstance(buffer, bytes) else buffer
         ends = (starts + numpy.maximum(lengths, 0)).tolist()
         is_null = (lengths < 0).tolist()
@@ -125,7 +126,7 @@ class _BytesColumn:
         else:
             self._values.extend([None if f is None else load(f) for f in fields])
 
-    def finish(self) -> Any:
+    def finish(self) -> FrameColumn:
         make = frames.texts if self._is_text else frames.objects
         array = make(self._values)
         self._values = []
@@ -184,7 +185,7 @@ def _dates(values: Array, nulls: _Nulls) -> Array:
     return array
 
 
-def _timestamps(values: Array, nulls: _Nulls, is_utc: bool) -> Any:
+def _timestamps(values: Array, nulls: _Nulls, is_utc: bool) -> FrameColumn:
     mask = nulls.mask()
     limits = numpy.iinfo("i8")
     first = (_FIRST_DAY - _EPOCH_DAYS) * _DAY
@@ -226,11 +227,12 @@ def _intervals(values: Array, nulls: _Nulls) -> Array:
     return array
 
 
-def _jsonb(data: bytes) -> Any:
-    return json.loads(data[1:])  # after the version byte
+def _jsonb(data: bytes) -> Json:
+    value: Json = json.loads(data[1:])  # after the version byte
+    return value
 
 
-_FIXED: dict[int, tuple[Any, Callable[[Any, _Nulls], Any]]] = {
+_FIXED: dict[int, tuple[DType, Callable[[Array, _Nulls], FrameColumn]]] = {
     16: ("u1", _bools),
     20: (">i8", _integers),
     21: (">i2", _integers),
@@ -253,7 +255,9 @@ def _printed(item: str) -> str:
     return f"CASE WHEN {item} IS DISTINCT FROM NULL THEN pg_catalog.format('%s', {item}) END"
 
 
-def _column_of(client: ClientConnection, oid: int, name: str) -> tuple[str, Any]:
+def _column_of(
+    client: ClientConnection, oid: int, name: str
+) -> tuple[str, _FixedColumn | _BytesColumn]:
     """The SQL expression of a column for COPY, and the collector of its values."""
     item = f"q.{quote_identifier(name)}"
     if oid in _FIXED:
@@ -284,13 +288,13 @@ def pull_frame(client: ClientConnection, sql: str) -> pandas.DataFrame:
 
 def batch_query(
     client: ClientConnection, sql: str, described: list[tuple[str, int]]
-) -> tuple[str, list[tuple[int, Callable[[bytes], Any] | None]]]:
+) -> tuple[str, list[tuple[int, Loader | None]]]:
     """Return the query to ask for batches of, and what its columns hold."""
     items, columns = [], []
     for name, oid in described:
         item = f"q.{quote_identifier(name)}"
         kind = batch_reader.KINDS_BY_OID.get(oid)
-        load: Callable[[bytes], Any] | None = None
+        load: Loader | None = None
         if kind is None:
             kind, item = batch_reader.TEXT, _printed(item)
             load = client.column_type(oid).load
@@ -322,13 +326,13 @@ def _pull_copy(
 class _BlockReader:
     """Splits blocks of whole rows into the values of columns."""
 
-    def __init__(self, columns: Sequence[Any]) -> None:
+    def __init__(self, columns: Sequence[Any]) -> None:  # of either class
         self.rows = 0
         self._columns = columns
         self._is_first = True
-        self._row_type: Any = None
+        self._row_type: numpy.dtype[Any] | None = None  # of records
         if all(column.dtype is not None for column in columns):
-            fields: list[Any] = [("count", ">i2")]
+            fields: list[Any] = [("count", ">i2")]  # names and dtypes in any form
             for number, column in enumerate(columns):
                 fields += [(f"length{number}", ">i4"), (f"value{number}", column.dtype)]
             self._row_type = numpy.dtype(fields)

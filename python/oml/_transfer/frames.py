@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import datetime
 import uuid
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy
 import pandas
 
 from oml._transfer.arrays import Array
+
+if TYPE_CHECKING:
+    from oml._annotations import CellValue, FrameColumn
 
 _HAS_UNITS = int(pandas.__version__.split(".")[0]) >= 2
 _DATE_UNIT, _TIME_UNIT = ("s", "us") if _HAS_UNITS else ("ns", "ns")
@@ -38,14 +41,14 @@ _OBJECTS = {
 }
 
 
-def make_frame(names: list[str], columns: list[Any], length: int) -> pandas.DataFrame:
+def make_frame(names: list[str], columns: list[FrameColumn], length: int) -> pandas.DataFrame:
     """Return a frame of columns, in order."""
     frame = pandas.DataFrame(dict(enumerate(columns)), index=pandas.RangeIndex(length), copy=False)
     frame.columns = pandas.Index(names)
     return frame
 
 
-def objects(values: Sequence[Any]) -> Array:
+def objects(values: Sequence[CellValue]) -> Array:
     """Return an array of objects, unconverted."""
     array = numpy.empty(len(values), dtype=object)
     for index, value in enumerate(values):
@@ -53,15 +56,15 @@ def objects(values: Sequence[Any]) -> Array:
     return array
 
 
-def texts(values: Sequence[str | None]) -> Any:
+def texts(values: Sequence[str | None]) -> FrameColumn:
     """Return pandas' column of texts: object, from version 3 on str."""
     return text_column(objects(values))
 
 
-def nullable(values: Array, null: Array | None) -> Any:
+def nullable(values: Array, null: Array | None) -> FrameColumn:
     """Return an array of one of pandas' nullable dtypes."""
     mask = numpy.zeros(len(values), bool) if null is None else null
-    kinds: dict[str, Any] = {
+    kinds: dict[str, Callable[[Array, Array], FrameColumn]] = {
         "b": pandas.arrays.BooleanArray,
         "i": pandas.arrays.IntegerArray,
         "f": pandas.arrays.FloatingArray,
@@ -69,7 +72,7 @@ def nullable(values: Array, null: Array | None) -> Any:
     return kinds[values.dtype.kind](values, mask)
 
 
-def text_column(array: Array, is_nullable: bool = False) -> Any:
+def text_column(array: Array, is_nullable: bool = False) -> FrameColumn:
     """Return pandas' column of an array of texts and None."""
     if is_nullable:
         return pandas.array(array, dtype="string")
@@ -116,7 +119,7 @@ def point_objects(values: Array, is_utc: bool) -> Array:
     return array
 
 
-def column_of_values(values: Sequence[Any], sql_type: str) -> Any:
+def column_of_values(values: Sequence[CellValue], sql_type: str) -> FrameColumn:
     """Return the contents of a column of a frame."""
     has_null = any(value is None for value in values)
     if sql_type in _NUMBERS:
@@ -158,7 +161,7 @@ def dates(values: Array) -> Array:
     return _or_none(values) if scaled is None else scaled
 
 
-def times(values: Array, is_utc: bool = False) -> Any:
+def times(values: Array, is_utc: bool = False) -> FrameColumn:
     """Return pandas' column of an array of microseconds since 1970."""
     scaled = _scaled(values, _TIME_UNIT)
     if scaled is None:

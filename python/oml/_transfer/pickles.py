@@ -15,17 +15,20 @@ import json
 import pickle
 import types
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from oml import _portable
 from oml._db.errors import DatabaseError
+
+if TYPE_CHECKING:
+    from oml._annotations import Buffer, Reduced, UserObject
 
 try:
     from _oml_epe import check_memory
 except ImportError:  # a client
 
-    def check_memory(value: object) -> Any:
+    def check_memory(value: UserObject) -> UserObject:
         return value
 
 
@@ -65,7 +68,7 @@ def dump(value: object) -> list[memoryview]:
 class _Pickler(_portable.Pickler):
     """Rejects objects that only this program defines: others could not import them by name."""
 
-    def reducer_override(self, value: object) -> Any:
+    def reducer_override(self, value: object) -> Reduced:
         if isinstance(value, (type, types.FunctionType)) and _is_local(value):
             raise pickle.PicklingError(f"{value!r} is defined only in this program")
         return super().reducer_override(value)
@@ -78,7 +81,10 @@ def _is_local(value: object) -> bool:
 
 
 def _dump_by_value(
-    value: object, file: Any, keep_outside: Any, cause: Exception
+    value: object,
+    file: io.BytesIO,
+    keep_outside: Callable[[pickle.PickleBuffer], bool],
+    cause: Exception,
 ) -> _portable.Packages:
     """Pickle functions and classes of a script or program by value."""
 
@@ -130,7 +136,7 @@ def decompress(pieces: Iterable[bytes]) -> bytearray:
     return memory
 
 
-def load(sizes: Sequence[int], memory: Any) -> Any:
+def load(sizes: Sequence[int], memory: Buffer) -> UserObject:
     """Load an object from parts of these sizes; its arrays keep using the memory."""
     whole = memoryview(memory)
     parts = []

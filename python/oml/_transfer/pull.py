@@ -7,7 +7,7 @@ import contextlib
 import operator
 import uuid
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas
 
@@ -16,6 +16,9 @@ from oml._db.errors import DatabaseError
 from oml._transfer import batch_reader
 from oml._transfer.frames import column_of_values, make_frame
 from oml.core._types import bare_type
+
+if TYPE_CHECKING:
+    from oml._annotations import Buffer
 
 
 def pull_frame(sql: str, dtype_backend: str | None = None) -> pandas.DataFrame:
@@ -33,8 +36,7 @@ def pull_frame(sql: str, dtype_backend: str | None = None) -> pandas.DataFrame:
         return _pull_embedded(connection, sql, dtype_backend is not None)
     from oml._transfer import copy_reader  # no engine needs it
 
-    client: Any = connection
-    return copy_reader.pull_frame(client, sql)
+    return copy_reader.pull_frame(connection, sql)
 
 
 def _pull_arrow(sql: str) -> pandas.DataFrame:
@@ -55,7 +57,7 @@ class Query:
         What to ask for batches of.
     """
 
-    def __init__(self, connection: Any, sql: str, prints_others: bool) -> None:
+    def __init__(self, connection: db.AnyConnection, sql: str, prints_others: bool) -> None:
         self.is_columnar = True
         if not connection.is_embedded:
             from oml._transfer import copy_reader
@@ -87,7 +89,7 @@ def _printed(name: str) -> str:
     return f"CASE WHEN {item} IS DISTINCT FROM NULL THEN pg_catalog.format('%s', {item}) END"
 
 
-def _pull_embedded(connection: Any, sql: str, is_nullable: bool) -> pandas.DataFrame:
+def _pull_embedded(connection: db.AnyConnection, sql: str, is_nullable: bool) -> pandas.DataFrame:
     query = Query(connection, sql, is_nullable)
     if query.is_columnar:
         reader = query.reader(is_nullable)
@@ -129,15 +131,15 @@ class Chunks(Iterator[pandas.DataFrame]):
     """The frames of pull(chunksize=...). A cursor of the server holds the rows until the end."""
 
     def __init__(self, sql: str, rows: int, dtype_backend: str | None) -> None:
-        self._connection: Any = db.connection()
+        self._connection = db.connection()
         self._rows = rows
         self._is_nullable = dtype_backend is not None
-        self._arrow: Any = None
+        self._arrow: arrow.Query | None = None
         if dtype_backend == "pyarrow":
             from oml._transfer import arrow
 
             arrow.require_pyarrow('dtype_backend="pyarrow"')
-            self._query: Any = arrow.Query(sql)
+            self._query: Any = arrow.Query(sql)  # of one of two classes
             self._arrow = self._query
         else:
             self._query = Query(self._connection, sql, True)
@@ -154,7 +156,9 @@ class Chunks(Iterator[pandas.DataFrame]):
         self._is_open = True
         self._is_at_end = False
         self._is_first = True
-        self._waiting: collections.deque[tuple[int, list[Any]]] = collections.deque()
+        self._waiting: collections.deque[tuple[int, list[batch_reader.Column]]] = (
+            collections.deque()
+        )
 
     def __iter__(self) -> Chunks:
         return self
@@ -180,7 +184,7 @@ class Chunks(Iterator[pandas.DataFrame]):
                 self._connection.query(f"CLOSE {self._cursor}")
 
     def _fetch(self) -> bool:
-        fetched: list[Any] = []
+        fetched: list[Buffer] = []
         fetch = f"FETCH 1 FROM {self._cursor}"
         if self._connection.is_embedded:
             fetched.append(self._connection.fetch_bytes(fetch))
@@ -191,7 +195,7 @@ class Chunks(Iterator[pandas.DataFrame]):
         return bool(batches)
 
     def __next__(self) -> pandas.DataFrame:
-        parts: list[tuple[int, list[Any]]] = []
+        parts: list[tuple[int, list[batch_reader.Column]]] = []
         rows = 0
         while rows < self._rows:
             if not self._waiting and (self._is_at_end or not self._fetch()):
@@ -211,7 +215,7 @@ class Chunks(Iterator[pandas.DataFrame]):
         is_empty, self._is_first = rows == 0, False
         return self._frame(parts) if not is_empty else self._frame([])
 
-    def _frame(self, parts: list[tuple[int, list[Any]]]) -> pandas.DataFrame:
+    def _frame(self, parts: list[tuple[int, list[batch_reader.Column]]]) -> pandas.DataFrame:
         if self._arrow is not None:
             table = self._arrow.table([columns for _, columns in parts])
             frame: pandas.DataFrame = table.to_pandas(types_mapper=pandas.ArrowDtype)

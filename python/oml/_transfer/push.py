@@ -11,8 +11,8 @@ import json
 import re
 import struct
 import uuid
-from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy
 import pandas
@@ -23,6 +23,10 @@ from oml._db.parameters import plain_value
 from oml._transfer import arrow, batch_writer
 from oml.core._query import managed_name
 from oml.core._sql import quote
+
+if TYPE_CHECKING:
+    from oml._annotations import CellValue, FrameColumn
+    from oml._transfer.arrays import Array
 
 _ROWS = 10_000  # per statement or block of COPY
 
@@ -43,7 +47,7 @@ class Data(NamedTuple):
     """
 
     names: list[str]
-    columns: list[Any]
+    columns: list[Array | list[CellValue]]
     natural: list[str]
     types: list[str]
     length: int
@@ -82,12 +86,12 @@ def _is_missing(value: object) -> bool:
     return value is None or (isinstance(value, float) and value != value)
 
 
-def _plain_values(values: Any) -> list[Any]:
+def _plain_values(values: Iterable[object]) -> list[CellValue]:
     plain = [plain_value(value) for value in values]
     return [None if _is_missing(value) else value for value in plain]
 
 
-def _infer(values: Sequence[Any], name: str) -> str:
+def _infer(values: Sequence[CellValue], name: str) -> str:
     kinds = {_kind(value) for value in values if value is not None}
     if not kinds:
         raise ValueError(f'column "{name}" has no values: specify its type in dbtypes')
@@ -108,7 +112,7 @@ def _infer(values: Sequence[Any], name: str) -> str:
     return kind
 
 
-def _column(values: Any, name: str, is_named: bool) -> tuple[Any, str]:
+def _column(values: FrameColumn, name: str, is_named: bool) -> tuple[Array | list[CellValue], str]:
     """The values of a column and their SQL type."""
     dtype = getattr(values, "dtype", None)
     kind = dtype.kind if isinstance(dtype, numpy.dtype) else "O"
@@ -140,7 +144,7 @@ def _column(values: Any, name: str, is_named: bool) -> tuple[Any, str]:
     return plain, found
 
 
-def _texts_of(values: Any) -> list[Any] | None:
+def _texts_of(values: FrameColumn) -> list[CellValue] | None:
     """Return a column of texts as a list, with None for missing values; None for others."""
     if not isinstance(values, numpy.ndarray) or values.dtype != object:
         return None
@@ -150,11 +154,11 @@ def _texts_of(values: Any) -> list[Any] | None:
     if missing.any():
         values = values.copy()
         values[missing] = None
-    listed: list[Any] = values.tolist()
+    listed: list[CellValue] = values.tolist()
     return listed
 
 
-def _as_named(plain: list[Any]) -> tuple[list[Any], str]:
+def _as_named(plain: list[CellValue]) -> tuple[list[CellValue], str]:
     """Values of any type, to be cast from text by the server."""
     try:
         return plain, _infer(plain, "")
@@ -171,7 +175,7 @@ def is_column(x: object) -> bool:
     return isinstance(x, (list, tuple)) and not all(isinstance(v, (list, tuple)) for v in x)
 
 
-def _named_columns(x: object) -> tuple[list[str], list[Any], int]:
+def _named_columns(x: object) -> tuple[list[str], list[FrameColumn], int]:
     if isinstance(x, pandas.Series):
         x = x.to_frame(name="COL1" if x.name is None else x.name)
     if isinstance(x, numpy.ndarray):
@@ -200,7 +204,7 @@ def _named_columns(x: object) -> tuple[list[str], list[Any], int]:
     return [f"COL{n + 1}" for n in range(len(rows[0]))], [list(c) for c in zip(*rows)], len(rows)
 
 
-def _unwrapped(column: pandas.Series[Any]) -> Any:
+def _unwrapped(column: pandas.Series[CellValue]) -> FrameColumn:
     """A numpy array of a column, unless its pandas dtype carries more information."""
     if isinstance(column.dtype, (numpy.dtype, pandas.DatetimeTZDtype)):
         return column.array if isinstance(column.dtype, pandas.DatetimeTZDtype) else column.values
@@ -319,7 +323,7 @@ def write(data: Data, relation: str, types: list[str], is_new: bool) -> None:
     """Write all rows to a table, or none; create the table first if it is new."""
     definition = ", ".join(f"{quote(name)} {kind}" for name, kind in zip(data.names, types))
     create = f"CREATE TABLE {relation} ({definition})" if is_new else None
-    connection: Any = db.connection()
+    connection = db.connection()
     if connection.is_embedded:
         _write_embedded(data, relation, types, create)
         return
@@ -342,7 +346,7 @@ def write(data: Data, relation: str, types: list[str], is_new: bool) -> None:
             connection.query(f"DROP TABLE {target}")
 
 
-def _each(data: Data, types: list[str]) -> Any:
+def _each(data: Data, types: list[str]) -> Iterable[tuple[str, str, str]]:
     return zip(data.names, data.natural, types)
 
 
@@ -418,7 +422,7 @@ def _write_arrays(connection: db.Connection, data: Data, relation: str, types: l
         )
 
 
-def _listed(values: Any, kind: str) -> list[Any]:
+def _listed(values: Array | list[CellValue], kind: str) -> list[CellValue]:
     listed = _values(values, kind)
     if kind == "jsonb":
         return [None if value is None else _json(value) for value in listed]
@@ -445,7 +449,7 @@ _FIXED = {
 _NULL = b"\xff\xff\xff\xff"
 
 
-def _numeric(value: Any) -> bytes:
+def _numeric(value: decimal.Decimal | float) -> bytes:
     """numeric_recv's format: groups of four decimal digits."""
     number = decimal.Decimal(repr(value) if isinstance(value, float) else value)
     sign, digits, exponent = number.as_tuple()
@@ -479,7 +483,7 @@ def _time(value: datetime.time) -> bytes:
     return struct.pack(">q", seconds * 1_000_000 + value.microsecond)
 
 
-_ENCODERS: dict[str, Any] = {
+_ENCODERS: dict[str, Callable[[CellValue], bytes]] = {
     "text": str.encode,
     "bytea": bytes,
     "boolean": lambda value: b"\1" if value else b"\0",
@@ -500,6 +504,7 @@ def _copy_blocks(data: Data) -> Iterator[bytes]:
     """The bytes of COPY in binary format."""
     yield b"PGCOPY\n\xff\r\n\0" + bytes(8)
     for first in range(0, data.length, _ROWS):
+        columns: list[Any]  # arrays, or arrays and lists
         columns = [column[first : first + _ROWS] for column in data.columns]
         if all(isinstance(column, numpy.ndarray) for column in columns):
             yield _fixed_block(columns, data.natural)
@@ -508,8 +513,8 @@ def _copy_blocks(data: Data) -> Iterator[bytes]:
     yield b"\xff\xff"
 
 
-def _fixed_block(columns: list[Any], kinds: list[str]) -> bytes:
-    fields: list[Any] = [("count", ">i2")]
+def _fixed_block(columns: list[Array], kinds: list[str]) -> bytes:
+    fields: list[tuple[str, str]] = [("count", ">i2")]
     for number, kind in enumerate(kinds):
         fields += [(f"length{number}", ">i4"), (f"value{number}", _FIXED[kind])]
     rows = numpy.empty(len(columns[0]), numpy.dtype(fields))
@@ -519,7 +524,7 @@ def _fixed_block(columns: list[Any], kinds: list[str]) -> bytes:
         width = numpy.dtype(_FIXED[kind]).itemsize
         rows[f"length{number}"] = width
         if column.dtype.kind == "M":
-            is_null = numpy.isnat(column)
+            is_null: Array | None = numpy.isnat(column)
             rows[f"value{number}"] = column.view("i8") - _EPOCH_MICROSECONDS
         else:
             is_null = numpy.isnan(column) if column.dtype.kind == "f" else None
@@ -528,7 +533,7 @@ def _fixed_block(columns: list[Any], kinds: list[str]) -> bytes:
             rows[f"length{number}"][is_null] = -1
             if keep is None:
                 keep = numpy.ones((len(rows), rows.dtype.itemsize), bool)
-            places: Any = rows.dtype.fields
+            places: Any = rows.dtype.fields  # numpy does not state the type
             offset = places[f"value{number}"][1]
             keep[is_null, offset : offset + width] = False
     if keep is None:
@@ -536,7 +541,7 @@ def _fixed_block(columns: list[Any], kinds: list[str]) -> bytes:
     return bytes(rows.view("u1").reshape(keep.shape)[keep].tobytes())
 
 
-def _block(columns: list[Any], kinds: list[str]) -> bytes:
+def _block(columns: list[Array | list[CellValue]], kinds: list[str]) -> bytes:
     count = len(columns[0])
     parts: list[list[bytes]] = [[struct.pack(">h", len(columns))] * count]
     for column, kind in zip(columns, kinds):
@@ -548,11 +553,11 @@ def _block(columns: list[Any], kinds: list[str]) -> bytes:
     return b"".join(itertools.chain.from_iterable(zip(*parts)))
 
 
-def _values(column: Any, kind: str) -> list[Any]:
+def _values(column: Array | list[CellValue], kind: str) -> list[CellValue]:
     """The values as Python objects, None where missing."""
     if not isinstance(column, numpy.ndarray):
         return list(column)
-    listed: list[Any] = column.tolist()
+    listed: list[CellValue] = column.tolist()
     if kind == "timestamptz":
         utc = datetime.timezone.utc
         return [None if v is None else v.replace(tzinfo=utc) for v in listed]

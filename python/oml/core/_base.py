@@ -13,8 +13,11 @@ from oml.core._types import series_class
 from oml.core.series import Boolean, Series
 
 if TYPE_CHECKING:
+    import numpy
     import pandas
 
+    from oml._annotations import AnyColumn, CellValue, NumpyObject, Row, UserFunction
+    from oml._transfer.arrays import Array
     from oml._transfer.pull import Chunks
 
 Self = TypeVar("Self", bound="BaseFrame")
@@ -108,7 +111,7 @@ class BaseFrame:
         return list(self._columns)
 
     @property
-    def dtypes(self) -> pandas.Series[Any]:
+    def dtypes(self) -> pandas.Series[CellValue]:
         """The columns' classes, by name."""
         import pandas
 
@@ -135,7 +138,7 @@ class BaseFrame:
     __array_priority__ = 1000
     __pandas_priority__ = 5000
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+    def __array__(self, dtype: NumpyObject = None, copy: bool | None = None) -> Array:
         """Return the pulled rows in the form expected by numpy.asarray() and pandas.DataFrame().
 
         Raises
@@ -150,13 +153,21 @@ class BaseFrame:
             return rows_for_pandas(self)
         return as_array(self.pull(), dtype, copy)
 
-    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **keywords: Any) -> Any:
+    def __array_ufunc__(
+        self, ufunc: numpy.ufunc, method: str, *inputs: NumpyObject, **keywords: NumpyObject
+    ) -> NumpyObject:
         raise TypeError(
             f"numpy.{ufunc.__name__}() takes columns of a database frame, not the frame; "
             "use pull() to fetch its rows"
         )
 
-    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+    def __array_function__(
+        self,
+        function: UserFunction,
+        types: Iterable[type],
+        args: tuple[NumpyObject, ...],
+        kwargs: dict[str, NumpyObject],
+    ) -> NumpyObject:
         from oml.core._numpy import apply_frame_function
 
         return apply_frame_function(function, args, kwargs)
@@ -166,7 +177,7 @@ class BaseFrame:
         self, aslist: Literal[False] = False, *, dtype_backend: str | None = None
     ) -> pandas.DataFrame: ...
     @overload
-    def pull(self, aslist: Literal[True]) -> list[tuple[Any, ...]]: ...
+    def pull(self, aslist: Literal[True]) -> list[Row]: ...
     @overload
     def pull(
         self, aslist: Literal[False] = False, *, dtype_backend: str | None = None, chunksize: int
@@ -178,7 +189,7 @@ class BaseFrame:
         *,
         dtype_backend: str | None = None,
         chunksize: int | None = None,
-    ) -> Any:
+    ) -> pandas.DataFrame | list[Row] | Chunks:
         """Return the rows as a pandas.DataFrame.
 
         Values have the types of the frames passed to scripts: docs/reference/types.md.
@@ -235,7 +246,7 @@ class BaseFrame:
 
         return arrow.frame_stream(self._sql, requested_schema)
 
-    def __narwhals_dataframe__(self) -> Any:
+    def __narwhals_dataframe__(self) -> object:
         """Return the rows for `narwhals.from_native()`; it takes pyarrow."""
         from oml._transfer import arrow
 
@@ -254,13 +265,13 @@ class BaseFrame:
     def _repr_html_(self) -> str | None:
         """Return the first rows as HTML, None where pandas is set to show texts."""
         frame, note = self._shown()
-        shown: Any = frame
+        shown: Any = frame  # pandas-stubs know no _repr_html_()
         html: str | None = shown._repr_html_()
         return f"{html}<p>{note}</p>" if html is not None and note else html
 
     # ---------------------------------------------------------------------- names of columns
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> AnyColumn:
         """A column as an attribute, if the class has no attribute of that name."""
         columns: dict[str, Column] = self.__dict__.get("_columns", {})
         if name.startswith("_") or name not in columns:
@@ -315,8 +326,8 @@ class BaseFrame:
     @overload
     def __getitem__(self: Self, key: Boolean | list[str]) -> Self: ...
     @overload
-    def __getitem__(self, key: str | tuple[Any, Any]) -> Any: ...
-    def __getitem__(self, key: object) -> Any:
+    def __getitem__(self, key: str | tuple[object, object]) -> AnyColumn: ...
+    def __getitem__(self, key: object) -> AnyColumn:
         """Return a column, several columns, or selected rows.
 
         Parameters
@@ -346,7 +357,7 @@ class BaseFrame:
             return frame._with(frame._source)
         return frame._series(names[0]) if len(names) == 1 else frame._choose(names)
 
-    def _names_at(self, columns: Any) -> list[str]:
+    def _names_at(self, columns: Any) -> list[str]:  # any index: this function checks it
         if isinstance(columns, slice):
             return self.columns[columns]
         chosen = columns if isinstance(columns, (list, tuple)) else [columns]

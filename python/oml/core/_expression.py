@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from oml.core._query import Column, Query, Source
 from oml.core._sql import literal
 from oml.core._types import series_class
+
+if TYPE_CHECKING:
+    from oml._annotations import AnyColumn
 
 Self = TypeVar("Self", bound="Expression")
 
@@ -35,7 +38,7 @@ class Expression:
         """The same column in another source with the same columns."""
         return self._new(source, self._expression, self._name, self._sql_type)
 
-    def _derive(self, expression: str, sql_type: str, name: str | None = None) -> Any:
+    def _derive(self, expression: str, sql_type: str, name: str | None = None) -> AnyColumn:
         name = self._name if name is None else name
         return series_class(sql_type)._new(self._source, expression, name, sql_type)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Protocol
 
 from oml._db.parameters import plain_value
 from oml.core import _numbers
@@ -12,7 +12,24 @@ from oml.core._expression import Expression, is_missing
 from oml.core._sql import literal
 from oml.core._types import common_type
 
-_BINARY: dict[str, Callable[[Any, Any], Any]] = {
+if TYPE_CHECKING:
+    import numpy
+    import pandas
+
+    from oml._annotations import AnyColumn, NumpyObject, UserFunction
+    from oml._transfer.arrays import Array
+
+
+class _Frame(Protocol):
+    """What is read of an oml.DataFrame."""
+
+    @property
+    def columns(self) -> list[str]: ...
+
+    def pull(self) -> pandas.DataFrame: ...
+
+
+_BINARY: dict[str, Callable[[NumpyObject, NumpyObject], NumpyObject]] = {
     "add": operator.add,
     "bitwise_and": operator.and_,
     "bitwise_or": operator.or_,
@@ -39,11 +56,11 @@ _BINARY: dict[str, Callable[[Any, Any], Any]] = {
 _EXTREMES = {"fmax": False, "fmin": False, "maximum": True, "minimum": True}
 
 
-def _invert(column: Any) -> Any:
+def _invert(column: AnyColumn) -> NumpyObject:
     return ~column
 
 
-_UNARY: dict[str, Callable[[Any], Any]] = {
+_UNARY: dict[str, Callable[[NumpyObject], NumpyObject]] = {
     "absolute": abs,
     "ceil": lambda column: column.ceil(),
     "conjugate": operator.pos,
@@ -67,21 +84,21 @@ _UNARY: dict[str, Callable[[Any], Any]] = {
 }
 
 
-def _float(column: Any) -> Any:
+def _float(column: AnyColumn) -> NumpyObject:
     value = f"({column._expression})::pg_catalog.float8"
     return column._derive(value, "double precision")
 
 
-def _sign(column: Any) -> Any:
+def _sign(column: AnyColumn) -> NumpyObject:
     value = f"pg_catalog.sign({column._present})"
     return column._derive(f"({value})::{column._wide_type}", column._wide_type)
 
 
-def _is_number(column: Any) -> bool:
+def _is_number(column: AnyColumn) -> bool:
     return isinstance(column, Expression) and column._column.is_number
 
 
-def _scalar(value: object) -> Any:
+def _scalar(value: object) -> NumpyObject:
     """A column, or the Python value of a numpy value.
 
     Raises
@@ -111,7 +128,12 @@ def _refuse(name: str) -> TypeError:
     )
 
 
-def apply_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+def apply_ufunc(
+    ufunc: numpy.ufunc,
+    method: str,
+    inputs: tuple[NumpyObject, ...],
+    keywords: dict[str, NumpyObject],
+) -> NumpyObject:
     """Return the column for a universal function applied to columns and constants."""
     name = ufunc.__name__
     if method != "__call__":
@@ -134,9 +156,9 @@ def apply_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], keywords: dict
     raise _refuse(name)
 
 
-def _extreme(name: str, left: Any, right: Any) -> Any:
+def _extreme(name: str, left: NumpyObject, right: NumpyObject) -> NumpyObject:
     """The larger or smaller of two values; missing if one is missing, or only if both are."""
-    column: Any = left if isinstance(left, Expression) else right
+    column: AnyColumn = left if isinstance(left, Expression) else right
     texts = []
     for value in (left, right):
         if isinstance(value, Expression):
@@ -158,17 +180,18 @@ def _extreme(name: str, left: Any, right: Any) -> Any:
     return column._derive(f"CAST({function} AS {kind})", kind)
 
 
-def as_array(values: Any, dtype: Any, copy: bool | None) -> Any:
+def as_array(values: NumpyObject, dtype: NumpyObject, copy: bool | None) -> Array:
     """Return the contents of a pandas object as a numpy array."""
     if copy is False:
         raise ValueError("the values are in the database, so an array cannot avoid a copy")
-    return values.to_numpy() if dtype is None else values.to_numpy(dtype)
+    array: Array = values.to_numpy() if dtype is None else values.to_numpy(dtype)
+    return array
 
 
 # --------------------------------------------------------------------------- numpy's functions
 
 
-def _where(condition: object, x: object, y: object) -> Any:
+def _where(condition: object, x: object, y: object) -> NumpyObject:
     if not isinstance(condition, Expression) or condition._column.kind != "Boolean":
         raise TypeError("numpy.where() requires a Boolean column")
     column = next((value for value in (x, y) if isinstance(value, Expression)), condition)
@@ -197,17 +220,17 @@ def _type_of(column: Expression, value: object) -> str:
     return str(parameter(value)[1])
 
 
-def _clip(a: object, a_min: Any = None, a_max: Any = None) -> Any:
+def _clip(a: object, a_min: NumpyObject = None, a_max: NumpyObject = None) -> NumpyObject:
     if a_min is not None:
         a = _extreme("maximum", a, _scalar(a_min))
     return a if a_max is None else _extreme("minimum", a, _scalar(a_max))
 
 
-def _var(column: Any, ddof: int = 0) -> float:
+def _var(column: AnyColumn, ddof: int = 0) -> float:
     return float(column.std(ddof=ddof) ** 2)
 
 
-_FUNCTIONS: dict[str, Callable[..., Any]] = {
+_FUNCTIONS: dict[str, Callable[..., NumpyObject]] = {
     "all": lambda a: a.all(),
     "amax": lambda a: a.max(),
     "amin": lambda a: a.min(),
@@ -239,7 +262,9 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
 }
 
 
-def apply_function(function: Any, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+def apply_function(
+    function: UserFunction, args: tuple[NumpyObject, ...], keywords: dict[str, NumpyObject]
+) -> NumpyObject:
     """Return the result of a numpy function applied to columns."""
     name = function.__name__
     if function.__module__ != "numpy" or name not in _FUNCTIONS:
@@ -251,14 +276,16 @@ def apply_function(function: Any, args: tuple[Any, ...], keywords: dict[str, Any
         raise TypeError(f"numpy.{name}() rejects {type(args[0]).__name__} columns") from None
 
 
-_FRAME_FUNCTIONS: dict[str, Callable[..., Any]] = {
+_FRAME_FUNCTIONS: dict[str, Callable[..., NumpyObject]] = {
     "ndim": lambda a: 2,
     "shape": lambda a: a.shape,
     "size": lambda a: a.shape[0] * a.shape[1],
 }
 
 
-def apply_frame_function(function: Any, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+def apply_frame_function(
+    function: UserFunction, args: tuple[NumpyObject, ...], keywords: dict[str, NumpyObject]
+) -> NumpyObject:
     """Return the result of a numpy function applied to a frame: only functions of its shape."""
     name = function.__name__
     if function.__module__ != "numpy" or name not in _FRAME_FUNCTIONS or keywords:
@@ -268,7 +295,7 @@ def apply_frame_function(function: Any, args: tuple[Any, ...], keywords: dict[st
     return _FRAME_FUNCTIONS[name](*args)
 
 
-def rows_for_pandas(frame: Any) -> Any:
+def rows_for_pandas(frame: _Frame) -> Array:
     """Return rows as records with names: pandas.DataFrame() requests an array, which has no
     names.
 

@@ -7,10 +7,13 @@ import decimal
 import math
 import uuid
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING
 
 from oml._db.connection import quote_identifier as quote
 from oml._db.parameters import plain_value
+
+if TYPE_CHECKING:
+    from oml._annotations import CellValue
 
 __all__ = ["literal", "quote", "quote_relation", "text_literal"]
 
@@ -66,7 +69,7 @@ def _time(value: datetime.time) -> str:
 
 
 _writers: tuple[
-    tuple[Any, Callable[[Any], str]], ...
+    tuple[type | tuple[type, ...], Callable[[CellValue], str]], ...
 ] = (  # the first match counts: bool before int, datetime before date
     (str, text_literal),
     (bool, lambda value: "TRUE" if value else "FALSE"),

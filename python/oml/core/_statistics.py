@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from oml._db import connection as db
@@ -16,6 +16,8 @@ from oml.core.series import Series
 
 if TYPE_CHECKING:
     import pandas
+
+    from oml._annotations import CellValue, Classes, Percentiles
 
 
 class Statistics(BaseFrame):
@@ -37,7 +39,7 @@ class Statistics(BaseFrame):
 
     def _aggregates(
         self, names: Sequence[str], templates: Sequence[str], skipna: bool = True
-    ) -> list[list[Any]]:
+    ) -> list[list[CellValue]]:
         """Values of each template for each name, with {} for the column: one query."""
         if not names:
             return []
@@ -54,14 +56,18 @@ class Statistics(BaseFrame):
         return [list(row[i * width : (i + 1) * width]) for i in range(len(names))]
 
     def _by_column(
-        self, names: Sequence[str], template: str, make: Any, skipna: bool = True
-    ) -> pandas.Series[Any]:
+        self,
+        names: Sequence[str],
+        template: str,
+        make: Callable[[CellValue], float],
+        skipna: bool = True,
+    ) -> pandas.Series[CellValue]:
         import pandas
 
         values = [make(row[0]) for row in self._aggregates(names, [template], skipna)]
         return pandas.Series(values, index=list(names), dtype=None if values else "float64")
 
-    def count(self, numeric_only: bool = False) -> pandas.Series[Any]:
+    def count(self, numeric_only: bool = False) -> pandas.Series[CellValue]:
         """Return the number of non-missing values of each column.
 
         Parameters
@@ -72,7 +78,7 @@ class Statistics(BaseFrame):
         names = self._numeric_names(True) if numeric_only else self.columns
         return self._by_column(names, "pg_catalog.count({0})", int)
 
-    def nunique(self, dropna: bool = True) -> pandas.Series[Any]:
+    def nunique(self, dropna: bool = True) -> pandas.Series[CellValue]:
         """Return the number of distinct values of each column.
 
         Parameters
@@ -92,7 +98,7 @@ class Statistics(BaseFrame):
         found = [int(value) for value in db.connection().query(sql)[1][0]]
         return pandas.Series(found, index=self.columns)
 
-    def sum(self, skipna: bool = True) -> pandas.Series[Any]:
+    def sum(self, skipna: bool = True) -> pandas.Series[CellValue]:
         """Return the sums of the numeric and boolean columns.
 
         Parameters
@@ -103,17 +109,17 @@ class Statistics(BaseFrame):
         template = "COALESCE(pg_catalog.sum({0}), 0)"
         return self._by_column(self._numeric_names(True), template, _float, skipna)
 
-    def mean(self, skipna: bool = True) -> pandas.Series[Any]:
+    def mean(self, skipna: bool = True) -> pandas.Series[CellValue]:
         """Return the means of the numeric and boolean columns; see sum()."""
         names = self._numeric_names(True)
         return self._by_column(names, "pg_catalog.avg({0})", _float, skipna)
 
-    def std(self, skipna: bool = True) -> pandas.Series[Any]:
+    def std(self, skipna: bool = True) -> pandas.Series[CellValue]:
         """Return the standard deviations of the numeric columns; see sum()."""
         names = self._numeric_names()
         return self._by_column(names, "pg_catalog.stddev_samp({0})", _float, skipna)
 
-    def min(self, skipna: bool = True, numeric_only: bool = False) -> pandas.Series[Any]:
+    def min(self, skipna: bool = True, numeric_only: bool = False) -> pandas.Series[CellValue]:
         """Return the minimum of each column; columns without an order are omitted.
 
         Parameters
@@ -125,17 +131,19 @@ class Statistics(BaseFrame):
         """
         return self._extremes("min", skipna, numeric_only)
 
-    def max(self, skipna: bool = True, numeric_only: bool = False) -> pandas.Series[Any]:
+    def max(self, skipna: bool = True, numeric_only: bool = False) -> pandas.Series[CellValue]:
         """Return the maximum of each column; see min()."""
         return self._extremes("max", skipna, numeric_only)
 
-    def _extremes(self, function: str, skipna: bool, numeric_only: bool) -> pandas.Series[Any]:
+    def _extremes(
+        self, function: str, skipna: bool, numeric_only: bool
+    ) -> pandas.Series[CellValue]:
         import pandas
 
         numeric = self._numeric_names()
         template = f"pg_catalog.{function}({{0}})"
         found = self._aggregates(numeric, [template], skipna)
-        values: dict[str, Any] = {n: _float(row[0]) for n, row in zip(numeric, found)}
+        values: dict[str, CellValue] = {n: _float(row[0]) for n, row in zip(numeric, found)}
         wanted = self._numeric_names(True) if numeric_only else self.columns
         for name in wanted:
             column = self._columns[name]
@@ -148,12 +156,15 @@ class Statistics(BaseFrame):
             dtype="float64" if set(names) <= set(numeric) else object,
         )
 
-    def median(self, skipna: bool = True) -> pandas.Series[Any]:
+    def median(self, skipna: bool = True) -> pandas.Series[CellValue]:
         """Return the medians of the numeric columns; see sum()."""
         return self._by_column(self._numeric_names(), _quantile(0.5), _float, skipna)
 
     def describe(
-        self, percentiles: Any = None, include: Any = None, exclude: Any = None
+        self,
+        percentiles: Percentiles = None,
+        include: Classes | None = None,
+        exclude: Classes | None = None,
     ) -> pandas.DataFrame:
         """Return a summary of columns.
 
@@ -184,7 +195,7 @@ class Statistics(BaseFrame):
             raise ValueError("there are no columns of these classes")
         return describe(self._query, names, percentiles)
 
-    def _names_of_classes(self, classes: Any, is_wanted: bool) -> list[str]:
+    def _names_of_classes(self, classes: Classes, is_wanted: bool) -> list[str]:
         """Names of the columns that are, or are not, of some classes; classes may be specified
         by name."""
         listed = [classes] if isinstance(classes, (str, type)) else list(classes)
@@ -222,11 +233,11 @@ class Statistics(BaseFrame):
         values: str | None = None,
         rownames: str | Iterable[str] | None = None,
         colnames: str | Iterable[str] | None = None,
-        aggfunc: Any = None,
+        aggfunc: object = None,
         margins: bool = False,
         margins_name: str = "All",
         dropna: bool = True,
-        normalize: Any = False,
+        normalize: object = False,
         pivot: bool = False,
     ) -> Self:
         """Return the frequency of each combination of values of some columns, in column count.
@@ -272,7 +283,7 @@ class Statistics(BaseFrame):
         names = _renamed(rows, rownames, "rownames"), _renamed(cuts, colnames, "colnames")
         return self._make(*tables.relational(self._query, layout, names))
 
-    def skew(self, skipna: bool = True, bias: bool = True) -> pandas.Series[Any]:
+    def skew(self, skipna: bool = True, bias: bool = True) -> pandas.Series[CellValue]:
         """Return the skewness of the numeric columns.
 
         Parameters
@@ -285,7 +296,7 @@ class Statistics(BaseFrame):
         """
         return self._shapes(3, skipna, bias)
 
-    def kurtosis(self, skipna: bool = True, bias: bool = True) -> pandas.Series[Any]:
+    def kurtosis(self, skipna: bool = True, bias: bool = True) -> pandas.Series[CellValue]:
         """Return the excess kurtosis of the numeric columns.
 
         Parameters
@@ -298,7 +309,7 @@ class Statistics(BaseFrame):
         """
         return self._shapes(4, skipna, bias)
 
-    def _shapes(self, power: int, skipna: bool, bias: bool) -> pandas.Series[Any]:
+    def _shapes(self, power: int, skipna: bool, bias: bool) -> pandas.Series[CellValue]:
         import pandas
 
         names = self._numeric_names()
@@ -308,7 +319,9 @@ class Statistics(BaseFrame):
         shapes = [shape_of(found, power, skipna, bias) for found in values]
         return pandas.Series(shapes, index=names, dtype="float64")
 
-    def t_dot(self, other: object = None, skipna: bool = True, pull_from_db: bool = True) -> Any:
+    def t_dot(
+        self, other: object = None, skipna: bool = True, pull_from_db: bool = True
+    ) -> Any:  # a frame, a pandas.DataFrame or a pandas.Series
         """Return the matrix product of the transposed frame and another frame: sums of products.
 
         Parameters
@@ -348,7 +361,7 @@ class Statistics(BaseFrame):
         index: str | Iterable[str],
         columns: str | Iterable[str] | None = None,
         values: str | Iterable[str] | None = None,
-        aggfunc: Any = None,
+        aggfunc: object = None,
         margins: bool = False,
         dropna: bool = True,
         margins_name: str = "All",
@@ -386,7 +399,7 @@ class Statistics(BaseFrame):
         return self._make(*tables.pivot(self._query, layout, dropna))
 
 
-def _renamed(names: list[str], others: Any, argument: str) -> list[str]:
+def _renamed(names: list[str], others: str | Iterable[str] | None, argument: str) -> list[str]:
     """Names of key columns in a table, or the alternatives given for them."""
     if others is None:
         return names
@@ -396,7 +409,7 @@ def _renamed(names: list[str], others: Any, argument: str) -> list[str]:
     return chosen
 
 
-def _float(value: Any = 0.0) -> float:
+def _float(value: CellValue = 0.0) -> float:
     return float("nan") if value is None else float(value)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from oml._db.parameters import plain_value
 from oml.core._sql import text_literal
@@ -14,6 +14,7 @@ from oml.core.string import String
 from oml.core.timedelta import Timedelta
 
 if TYPE_CHECKING:
+    from oml._annotations import AnyColumn, CellValue
     from oml.core.integer import Integer
 
 _PARTS = ("year", "month", "day", "hour", "minute", "second", "microsecond")
@@ -54,22 +55,22 @@ class TimeSeries(Series):
         """The inverse of _clock."""
         return f"({clock} AT TIME ZONE 'UTC')" if self._HAS_ZONE else clock
 
-    def __add__(self, other: object) -> Any:
+    def __add__(self, other: object) -> AnyColumn:
         if not _is_span(other):
             raise TypeError("only a timedelta can be added to a timestamp")
         return self._derive(f"({self._point} + {self._operand(other)})", self._SQL_TYPE)
 
-    def __radd__(self, other: object) -> Any:
+    def __radd__(self, other: object) -> AnyColumn:
         return self + other
 
-    def __sub__(self, other: object) -> Any:
+    def __sub__(self, other: object) -> AnyColumn:
         if _is_span(other):
             return self._derive(f"({self._point} - {self._operand(other)})", self._SQL_TYPE)
         if _is_point(other):
             return self._derive(f"({self._point} - {self._other_point(other)})", "interval")
         raise TypeError("only a timedelta or a timestamp can be subtracted")
 
-    def __rsub__(self, other: object) -> Any:
+    def __rsub__(self, other: object) -> AnyColumn:
         if not _is_point(other):
             raise TypeError("a timestamp can be subtracted only from another timestamp")
         return self._derive(f"({self._other_point(other)} - {self._point})", "interval")
@@ -134,14 +135,14 @@ class TimeSeries(Series):
 
     def replace(
         self,
-        year: Any = None,
-        month: Any = None,
-        day: Any = None,
-        hour: Any = None,
-        minute: Any = None,
-        second: Any = None,
-        microsecond: Any = None,
-    ) -> Any:
+        year: CellValue | None = None,
+        month: CellValue | None = None,
+        day: CellValue | None = None,
+        hour: CellValue | None = None,
+        minute: CellValue | None = None,
+        second: CellValue | None = None,
+        microsecond: CellValue | None = None,
+    ) -> AnyColumn:
         """Return the timestamps with other fields.
 
         Parameters
@@ -203,7 +204,7 @@ class TimeSeries(Series):
         return self._derive(text, "text")
 
     @classmethod
-    def strptime(cls, other: object, format: str) -> Any:
+    def strptime(cls, other: object, format: str) -> AnyColumn:
         """Parse texts as timestamps.
 
         Parameters

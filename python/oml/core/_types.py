@@ -38,7 +38,7 @@ def frame_class(made: Class) -> Class:
     return made
 
 
-def class_of_frames() -> Any:
+def class_of_frames() -> Any:  # a class of a layer above
     """Return the registered class of frames."""
     return _frame_classes[0]
 
@@ -52,7 +52,7 @@ def bare_type(sql_type: str) -> str:
     return bare
 
 
-def series_class(sql_type: str) -> Any:
+def series_class(sql_type: str) -> Any:  # a class of a layer above
     """Return the column class of an SQL type; String for all types without a class of their own."""
     return _classes.get(bare_type(sql_type)) or _classes[""]
 

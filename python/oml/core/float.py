@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import operator
-from typing import Any
+from typing import TYPE_CHECKING
 
 from oml.core import _numbers
 from oml.core._types import bare_type, column_class
 from oml.core.series import NumericSeries
+
+if TYPE_CHECKING:
+    from oml._annotations import CellValue
 
 _MOST_DIGITS = 308  # exponent of the largest power of ten
 
@@ -21,7 +24,7 @@ class Float(NumericSeries):
 
     _CAST = "double precision"
 
-    def pull(self) -> list[Any]:
+    def pull(self) -> list[CellValue]:
         """Return the values as a list of floats; NULL is None."""
         return [None if value is None else float(value) for value in super().pull()]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from oml._db import connection as db
 from oml.core._operations import joins, replacement, running_sums, splits
@@ -21,6 +21,9 @@ from oml.core.series import Series, order_item
 from oml.core.string import String  # noqa: F401
 from oml.core.timedelta import Timedelta  # noqa: F401
 from oml.core.timezone import Timezone  # noqa: F401
+
+if TYPE_CHECKING:
+    from oml._annotations import CellValue, Reduced
 
 
 @frame_class
@@ -45,7 +48,7 @@ class DataFrame(Statistics):
     >>> iris[iris["petal_width"] > 1, ["species", "petal_width"]].head()  # doctest: +SKIP
     """
 
-    def __reduce__(self) -> Any:
+    def __reduce__(self) -> Reduced:
         types = {name: column.sql_type for name, column in self._columns.items()}
         return _from_parts, (self._sql, types)
 
@@ -76,7 +79,9 @@ class DataFrame(Statistics):
         return self._with(self._source)
 
     def select_types(
-        self, include: Iterable[Any] | None = None, exclude: Iterable[Any] | None = None
+        self,
+        include: Iterable[str | type] | None = None,
+        exclude: Iterable[str | type] | None = None,
     ) -> DataFrame:
         """Return the columns of some classes.
 
@@ -119,8 +124,8 @@ class DataFrame(Statistics):
 
     def replace(
         self,
-        old: Sequence[Any],
-        new: Sequence[Any],
+        old: Sequence[CellValue],
+        new: Sequence[CellValue],
         default: object = None,
         columns: str | Iterable[str] | None = None,
     ) -> DataFrame:
@@ -327,7 +332,7 @@ class DataFrame(Statistics):
         right_on: str | Iterable[str] | None = None,
         how: str = "left",
         suffixes: tuple[str, str] = ("_l", "_r"),
-        nvl: bool | Mapping[str, Any] = True,
+        nvl: bool | Mapping[str, CellValue] = True,
     ) -> DataFrame:
         """Return the join of two frames.
 
@@ -357,7 +362,7 @@ class DataFrame(Statistics):
         strata_cols: str | Iterable[str] | None = None,
         use_hash: bool = True,
         hash_cols: str | Iterable[str] | None = None,
-        nvl: Any = None,
+        nvl: object = None,
     ) -> tuple[DataFrame, ...]:
         """Split the frame randomly into disjoint frames with about these shares of the rows.
 
@@ -386,7 +391,7 @@ class DataFrame(Statistics):
         strata_cols: str | Iterable[str] | None = None,
         use_hash: bool = True,
         hash_cols: str | Iterable[str] | None = None,
-        nvl: Any = None,
+        nvl: object = None,
     ) -> list[tuple[DataFrame, DataFrame]]:
         """Return (train, test) pairs; each row is in exactly one test frame; see split()."""
         columns = (strata_cols, hash_cols)

@@ -7,7 +7,7 @@ from __future__ import annotations
 import datetime
 import decimal
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from oml._db import connection as db
@@ -19,8 +19,18 @@ from oml.core._sql import literal, quote
 from oml.core._types import bare_type, class_of_frames, column_class
 
 if TYPE_CHECKING:
+    import numpy
     import pandas
 
+    from oml._annotations import (
+        AnyColumn,
+        CellValue,
+        NumpyObject,
+        Percentiles,
+        Reduced,
+        UserFunction,
+    )
+    from oml._transfer.arrays import Array
     from oml.core.float import Float
     from oml.core.frame import DataFrame
     from oml.core.integer import Integer
@@ -68,7 +78,7 @@ class Series(Expression):
         made = cast(other._column, kind, self._CAST, dbtype)
         self._set(other._source, made.expression, other._name, made.sql_type)
 
-    def __reduce__(self) -> Any:
+    def __reduce__(self) -> Reduced:
         return _unpickle, (self._frame(),)
 
     # ----------------------------------------------------------------------------- the query
@@ -86,7 +96,7 @@ class Series(Expression):
         """The number of rows and columns; the latter is 1."""
         return len(self), 1
 
-    def pull(self) -> list[Any]:
+    def pull(self) -> list[CellValue]:
         """Return the values as a list; NULL is None."""
         return [row[0] for row in db.connection().query(self._sql)[1]]
 
@@ -100,7 +110,7 @@ class Series(Expression):
         frame: DataFrame = class_of_frames()(self)
         return frame
 
-    def _of_frame(self, frame: Any) -> Any:
+    def _of_frame(self, frame: DataFrame) -> AnyColumn:
         """The column of a frame that consists of this column."""
         return frame[frame.columns[0]]
 
@@ -125,15 +135,15 @@ class Series(Expression):
         self, expression: str, sql_type: Literal["interval"], name: str | None = None
     ) -> Timedelta: ...
     @overload
-    def _derive(self, expression: str, sql_type: str, name: str | None = None) -> Any: ...
-    def _derive(self, expression: str, sql_type: str, name: str | None = None) -> Any:
+    def _derive(self, expression: str, sql_type: str, name: str | None = None) -> AnyColumn: ...
+    def _derive(self, expression: str, sql_type: str, name: str | None = None) -> AnyColumn:
         return super()._derive(expression, sql_type, name)
 
     def _condition(self, expression: str) -> Boolean:
         """A Boolean column; it has no name, as in Oracle."""
         return self._derive(expression, "boolean", "")
 
-    def _apply(self, other: object, template: str, sql_type: str) -> Any:
+    def _apply(self, other: object, template: str, sql_type: str) -> AnyColumn:
         """Combine with another column or a constant: {0} and {1} of the template."""
         return self._derive(template.format(self._expression, self._operand(other)), sql_type)
 
@@ -141,7 +151,7 @@ class Series(Expression):
         sql = f"SELECT pg_catalog.count(*) FROM {self._source.relation} AS t"
         return int(db.connection().query(sql)[1][0][0])
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[CellValue]:
         return iter(self.pull())
 
     def __contains__(self, value: object) -> bool:
@@ -168,7 +178,7 @@ class Series(Expression):
     def _repr_html_(self) -> str | None:
         """Return the first values as HTML, None where pandas is set to show texts."""
         frame = self._frame().head(_SHOWN + 1).pull()
-        shown: Any = frame.head(_SHOWN)
+        shown: Any = frame.head(_SHOWN)  # pandas-stubs know no _repr_html_()
         text: str | None = shown._repr_html_()
         if text is None:
             return None
@@ -177,18 +187,26 @@ class Series(Expression):
 
     # --------------------------------------------------------------------- numpy and pandas
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+    def __array__(self, dtype: NumpyObject = None, copy: bool | None = None) -> Array:
         """Return the pulled values in the form expected by numpy.asarray() and pandas.Series()."""
         from oml.core._numpy import as_array
 
         return as_array(self._frame().pull().iloc[:, 0], dtype, copy)
 
-    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **keywords: Any) -> Any:
+    def __array_ufunc__(
+        self, ufunc: numpy.ufunc, method: str, *inputs: NumpyObject, **keywords: NumpyObject
+    ) -> NumpyObject:
         from oml.core._numpy import apply_ufunc
 
         return apply_ufunc(ufunc, method, inputs, keywords)
 
-    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+    def __array_function__(
+        self,
+        function: UserFunction,
+        types: Iterable[type],
+        args: tuple[NumpyObject, ...],
+        kwargs: dict[str, NumpyObject],
+    ) -> NumpyObject:
         from oml.core._numpy import apply_function
 
         return apply_function(function, args, kwargs)
@@ -223,7 +241,7 @@ class Series(Expression):
         source = self._source
         return self._of(Source(source.relation, (item, *source.order), source.tables))
 
-    def append(self, other: object, all: bool = True) -> Any:
+    def append(self, other: object, all: bool = True) -> AnyColumn:
         """Return the values of this column followed by those of another column of its class.
 
         Parameters
@@ -242,25 +260,26 @@ class Series(Expression):
         return self._frame().concat(other, auto_name)
 
     def sample(
-        self, frac: float | None = None, n: int | None = None, random_state: int | None = None
-    ) -> Any:
+        self: Self, frac: float | None = None, n: int | None = None, random_state: int | None = None
+    ) -> Self:
         """Return randomly selected values; see DataFrame.sample()."""
-        return self._of_frame(self._frame().sample(frac, n, random_state))
+        made: Self = self._of_frame(self._frame().sample(frac, n, random_state))
+        return made
 
     def split(
-        self,
+        self: Self,
         ratio: Sequence[float] = (0.7, 0.3),
         seed: int = 12345,
         use_hash: bool = True,
-        nvl: Any = None,
-    ) -> tuple[Any, ...]:
+        nvl: object = None,
+    ) -> tuple[Self, ...]:
         """Split the column into columns of about these shares; see DataFrame.split()."""
         parts = self._frame().split(ratio, seed, None, use_hash, None, nvl)
         return tuple(self._of_frame(part) for part in parts)
 
     def KFold(
-        self, n_splits: int = 3, seed: int = 12345, use_hash: bool = True, nvl: Any = None
-    ) -> list[tuple[Any, Any]]:
+        self: Self, n_splits: int = 3, seed: int = 12345, use_hash: bool = True, nvl: object = None
+    ) -> list[tuple[Self, Self]]:
         """Return (train, test) pairs of columns; see DataFrame.KFold()."""
         folds = self._frame().KFold(n_splits, seed, None, use_hash, None, nvl)
         return [(self._of_frame(train), self._of_frame(test)) for train, test in folds]
@@ -276,7 +295,9 @@ class Series(Expression):
 
     # ---------------------------------------------------------------------- missing and other
 
-    def replace(self, old: Sequence[Any], new: Sequence[Any], default: object = None) -> Any:
+    def replace(
+        self, old: Sequence[CellValue], new: Sequence[CellValue], default: object = None
+    ) -> AnyColumn:
         """Return the column with some values replaced.
 
         Parameters
@@ -293,7 +314,7 @@ class Series(Expression):
 
         return self._derive(*Rules(old, new, default).apply(self._name, self._column))
 
-    def fillna(self, value: object) -> Any:
+    def fillna(self, value: object) -> AnyColumn:
         """Return the column with missing values replaced by a value, or by another column's
         values."""
         if not isinstance(value, Series):
@@ -316,7 +337,7 @@ class Series(Expression):
         """Whether the values are missing, a Boolean column."""
         return self._condition(self._is_missing)
 
-    def isin(self, values: Any) -> Boolean:
+    def isin(self, values: Iterable[CellValue]) -> Boolean:
         """Whether the values are in a list or column, a Boolean column.
 
         Parameters
@@ -398,7 +419,7 @@ class Series(Expression):
 
     # ---------------------------------------------------------------------------- aggregates
 
-    def _aggregate(self, template: str, skipna: bool = True) -> Any:
+    def _aggregate(self, template: str, skipna: bool = True) -> CellValue:
         """An aggregate over all rows; missing values are ignored, or make it missing."""
         value = template.format(self._present)
         if not skipna:
@@ -419,7 +440,7 @@ class Series(Expression):
         sql = f"SELECT {count} FROM {self._source.relation} AS t"
         return int(db.connection().query(sql)[1][0][0])
 
-    def _extreme(self, function: str, skipna: bool) -> Any:
+    def _extreme(self, function: str, skipna: bool) -> CellValue:
         """The minimum or maximum, also of types for which PostgreSQL has no such aggregate."""
         direction = "ASC" if function == "min" else "DESC"
         rows = f"FROM {self._source.relation} AS t"
@@ -431,7 +452,7 @@ class Series(Expression):
             )
         return db.connection().query(f"SELECT {value}")[1][0][0]
 
-    def min(self, skipna: bool = True) -> Any:
+    def min(self, skipna: bool = True) -> CellValue:
         """Return the minimum, None if there are no values.
 
         Parameters
@@ -441,15 +462,15 @@ class Series(Expression):
         """
         return self._extreme("min", skipna)
 
-    def max(self, skipna: bool = True) -> Any:
+    def max(self, skipna: bool = True) -> CellValue:
         """Return the maximum, None if there are no values; see min()."""
         return self._extreme("max", skipna)
 
-    def describe(self) -> pandas.Series[Any]:
+    def describe(self) -> pandas.Series[CellValue]:
         """Return count, number of distinct values, the most frequent value and its frequency."""
         from oml.core._operations.summary import describe
 
-        described: pandas.Series[Any] = describe(self._query, self.columns, None).iloc[:, 0]
+        described: pandas.Series[CellValue] = describe(self._query, self.columns, None).iloc[:, 0]
         return described
 
 
@@ -530,13 +551,13 @@ class NumericSeries(Series):
     def __rsub__(self, other: object) -> NumericSeries:
         return self._arithmetic(other, "-", True)
 
-    def __mul__(self, other: object) -> Any:
+    def __mul__(self, other: object) -> AnyColumn:
         if not isinstance(other, Series) and isinstance(plain_value(other), datetime.timedelta):
             value = f"({self._expression})::pg_catalog.float8"
             return self._derive(f"({literal(other)} * {value})", "interval")
         return self._arithmetic(other, "*")
 
-    def __rmul__(self, other: object) -> Any:
+    def __rmul__(self, other: object) -> AnyColumn:
         if not isinstance(other, Series) and isinstance(plain_value(other), datetime.timedelta):
             return self * other
         return self._arithmetic(other, "*", True)
@@ -572,7 +593,7 @@ class NumericSeries(Series):
     def __rpow__(self, other: object) -> NumericSeries:
         return self._function_of_two(other, None, _numbers.POWER, True)
 
-    def __matmul__(self, other: object) -> Any:
+    def __matmul__(self, other: object) -> AnyColumn:
         if not isinstance(other, Series) and not hasattr(other, "t_dot"):
             return NotImplemented
         return self.dot(other)
@@ -669,12 +690,12 @@ class NumericSeries(Series):
         self,
         bins: object,
         right: bool = True,
-        labels: Any = None,
+        labels: Sequence[str] | Literal[False] | None = None,
         retbins: bool = False,
         precision: int = 3,
         include_lowest: bool = False,
         duplicates: str = "raise",
-    ) -> Any:
+    ) -> AnyColumn:
         """Return the bin of each value, a String column named Bin(name).
 
         Parameters
@@ -710,7 +731,9 @@ class NumericSeries(Series):
         column = self._derive(*made, f"Bin({self._name})" if self._name else "")
         return (column, edges) if retbins else column
 
-    def dot(self, other: object = None, skipna: bool = True, pull_from_db: bool = True) -> Any:
+    def dot(
+        self, other: object = None, skipna: bool = True, pull_from_db: bool = True
+    ) -> AnyColumn:
         """Return the inner product with another column, or with each column of a frame.
 
         Parameters
@@ -747,17 +770,17 @@ class NumericSeries(Series):
 
     # ---------------------------------------------------------------------------- aggregates
 
-    def _plain(self, value: object) -> Any:
+    def _plain(self, value: CellValue) -> CellValue:
         if isinstance(value, decimal.Decimal):
             return int(value) if self._IS_INTEGER else float(value)
         return value
 
-    def sum(self, skipna: bool = True) -> Any:
+    def sum(self, skipna: bool = True) -> CellValue:
         """Return the sum, 0 if there are no values."""
         found = self._aggregate("COALESCE(pg_catalog.sum({0}), 0)", skipna)
         return float("nan") if found is None else self._plain(found)
 
-    def _extreme(self, function: str, skipna: bool) -> Any:
+    def _extreme(self, function: str, skipna: bool) -> CellValue:
         return self._plain(self._aggregate(f"pg_catalog.{function}({{0}})", skipna))
 
     def _float_aggregate(self, template: str, skipna: bool = True) -> float:
@@ -805,7 +828,7 @@ class NumericSeries(Series):
         made: Self = self._of_frame(frame)
         return made
 
-    def describe(self, percentiles: Any = None) -> pandas.Series[Any]:
+    def describe(self, percentiles: Percentiles = None) -> pandas.Series[CellValue]:
         """Return count, mean, deviation, extremes and percentiles; see DataFrame.describe().
 
         Parameters
@@ -815,7 +838,9 @@ class NumericSeries(Series):
         """
         from oml.core._operations.summary import describe
 
-        described: pandas.Series[Any] = describe(self._query, self.columns, percentiles).iloc[:, 0]
+        described: pandas.Series[CellValue] = describe(self._query, self.columns, percentiles).iloc[
+            :, 0
+        ]
         return described
 
 
@@ -916,7 +941,7 @@ class Boolean(Series):
         value = self._aggregate("pg_catalog.avg(({0})::int)")
         return float("nan") if value is None else float(value)
 
-    def _extreme(self, function: str, skipna: bool) -> Any:
+    def _extreme(self, function: str, skipna: bool) -> CellValue:
         template = {"min": "pg_catalog.bool_and({0})", "max": "pg_catalog.bool_or({0})"}[function]
         return self._aggregate(template, skipna)
 
@@ -957,5 +982,5 @@ def order_item(column: Column, ascending: bool, na_position: str) -> str:
     return f"COALESCE({column.present}) {direction} NULLS {na_position.upper()}"
 
 
-def _unpickle(frame: Any) -> Any:
+def _unpickle(frame: DataFrame) -> AnyColumn:
     return frame[frame.columns[0]]

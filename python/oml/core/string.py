@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from oml._db.parameters import plain_value
 from oml.core._sql import literal, text_literal
@@ -13,6 +13,7 @@ from oml.core.bytes import Bytes
 from oml.core.series import Boolean, Series
 
 if TYPE_CHECKING:
+    from oml._annotations import CellValue
     from oml.core.integer import Integer
 
 _TEXTS = {"text", "character varying", "character", "name"}
@@ -149,7 +150,7 @@ class String(Series):
         return self._derive(f"pg_catalog.btrim({self._as_text}, {text_literal(chars)})", "text")
 
 
-def len_of(text: Any) -> int:
+def len_of(text: CellValue) -> int:
     """Return the number of characters of a text; a TypeError for any other value."""
     if not isinstance(plain_value(text), str):
         raise TypeError(f"a str is required, not a {type(text).__name__}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from oml._db.parameters import plain_value
 from oml.core import _numbers
@@ -11,6 +11,7 @@ from oml.core._types import column_class
 from oml.core.series import NumericSeries, Series
 
 if TYPE_CHECKING:
+    from oml._annotations import AnyColumn, CellValue
     from oml.core.float import Float
     from oml.core.integer import Integer
 
@@ -46,7 +47,7 @@ class Timedelta(Series):
     def __sub__(self, other: object) -> Timedelta:
         return self._span(other, "({0} - {1})") if _is_span(other) else NotImplemented
 
-    def __rsub__(self, other: object) -> Any:
+    def __rsub__(self, other: object) -> AnyColumn:
         if _is_span(other):
             return self._span(other, "({1} - {0})")
         if isinstance(other, Series):
@@ -70,7 +71,7 @@ class Timedelta(Series):
         made: Timedelta = self * other
         return made
 
-    def __truediv__(self, other: object) -> Any:
+    def __truediv__(self, other: object) -> AnyColumn:
         if _is_span(other):
             seconds = f"EXTRACT(epoch FROM {self._operand(other)})::pg_catalog.float8"
             ratio = _numbers.once(_numbers.DIVISION, self._seconds, seconds)
@@ -80,7 +81,7 @@ class Timedelta(Series):
         divisor = f"NULLIF(({self._operand(other)})::pg_catalog.float8, 0)"
         return self._derive(f"({self._expression} / {divisor})", "interval")
 
-    def __rtruediv__(self, other: object) -> Any:
+    def __rtruediv__(self, other: object) -> AnyColumn:
         if not _is_span(other):
             return NotImplemented
         seconds = f"EXTRACT(epoch FROM {self._operand(other)})::pg_catalog.float8"
@@ -147,5 +148,5 @@ class Timedelta(Series):
         made: datetime.timedelta | None = self._aggregate("pg_catalog.avg({0})")
         return made
 
-    def _extreme(self, function: str, skipna: bool) -> Any:
+    def _extreme(self, function: str, skipna: bool) -> CellValue:
         return self._aggregate(f"pg_catalog.{function}({{0}})", skipna)

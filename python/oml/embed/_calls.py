@@ -8,7 +8,7 @@ import math
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, TypeVar
 
 from oml import _portable
 from oml._db import connection as db
@@ -17,6 +17,12 @@ from oml.embed import _prototype
 from oml.embed._functions import Target
 from oml.embed._notices import Listener, listen, wants_progress
 from oml.embed._pickles import pack, versions_in_engine
+
+if TYPE_CHECKING:
+    from oml._annotations import CellValue, UserObject
+    from oml.core.frame import DataFrame
+
+    T = TypeVar("T")
 
 _PASSED_ON = frozenset(
     ("oml_input_type", "oml_na_omit", "oml_numeric", "oml_nan", "oml_service_level")
@@ -49,13 +55,13 @@ class Call:
 
     cut: str
     target: Target
-    settings: dict[str, Any]
-    keywords: dict[str, Any]
+    settings: dict[str, CellValue]
+    keywords: dict[str, UserObject]
     graphics: bool = False
     parallel: bool | int | None = None
     total: int | None = None
-    controls: dict[str, Any] = field(default_factory=dict)
-    arguments: dict[str, Any] = field(default_factory=dict)
+    controls: dict[str, UserObject] = field(default_factory=dict)
+    arguments: dict[str, UserObject] = field(default_factory=dict)
     is_async: bool = False
 
     def __post_init__(self) -> None:
@@ -82,10 +88,10 @@ class Call:
         if self.graphics:
             self.controls["oml_graphics_flag"] = True
 
-    def parameters(self) -> dict[str, Any]:
+    def parameters(self) -> dict[str, CellValue]:
         """The arguments of pyqsys.apply by name, except those about the result."""
         target = self.target
-        given: dict[str, Any] = {
+        given: dict[str, CellValue] = {
             "cut": self.cut,
             "scr_name": target.name,
             "scr_owner": target.owner,
@@ -95,7 +101,7 @@ class Call:
         if target.function is None and is_plain(self.arguments):
             given["par_lst"] = json.dumps({**self.arguments, **self.controls})
         else:
-            content: dict[str, Any] = {"arguments": self.arguments}
+            content: dict[str, UserObject] = {"arguments": self.arguments}
             if target.function is not None:
                 content.update(function=target.function, lines=target.lines)
             given["par_lst"] = json.dumps(self.controls)
@@ -103,7 +109,7 @@ class Call:
         return {name: value for name, value in given.items() if value is not None}
 
 
-def is_plain(value: Any) -> bool:
+def is_plain(value: UserObject) -> bool:
     """Whether JSON represents a value exactly."""
     kind = type(value)
     if value is None or kind in (bool, int):
@@ -160,14 +166,17 @@ def script_errors(listener: Listener | None = None) -> Iterator[None]:
         raise failure
 
 
-def arguments_of(given: dict[str, Any]) -> str:
+def arguments_of(given: dict[str, CellValue]) -> str:
     """The arguments of a server function by name, as statement parameters."""
     return ", ".join(f"{name} => ${number}" for number, name in enumerate(given, 1))
 
 
 def _execute(
-    call: Call, template: str, given: dict[str, Any], query: Callable[[str, list[Any]], Any]
-) -> Any:
+    call: Call,
+    template: str,
+    given: dict[str, CellValue],
+    query: Callable[[str, list[CellValue]], T],
+) -> T:
     """Run the statement that `query` builds around the arguments of pyqsys.apply."""
     connection = db.connection()
     names = arguments_of(given)
@@ -178,9 +187,9 @@ def _execute(
         return query(template.format(arguments=names), list(given.values()))
 
 
-def query_pieces(sql: str, parameters: list[Any]) -> list[tuple[int, str | None, bytes]]:
+def query_pieces(sql: str, parameters: list[CellValue]) -> list[tuple[int, str | None, bytes]]:
     """Query rows of (call, name, data), with data in binary format."""
-    connection: Any = db.connection()
+    connection = db.connection()
     if connection.is_embedded:
         rows: list[tuple[int, str | None, bytes]] = connection.query(sql, parameters)[1]
         return rows
@@ -190,7 +199,7 @@ def query_pieces(sql: str, parameters: list[Any]) -> list[tuple[int, str | None,
     ]
 
 
-def run(call: Call) -> list[tuple[str | None, Any, list[bytes]]]:
+def run(call: Call) -> list[tuple[str | None, UserObject, list[bytes]]]:
     """Run a call; return (name, result, PNG files) for each call of the function, in order."""
     connection = db.connection()
     trust = ", only_trusted => true" if must_trust(connection) else ""
@@ -206,7 +215,7 @@ def run(call: Call) -> list[tuple[str | None, Any, list[bytes]]]:
 
 def load_results(
     rows: list[tuple[int, str | None, bytes]], environment: str | None
-) -> list[tuple[str | None, Any, list[bytes]]]:
+) -> list[tuple[str | None, UserObject, list[bytes]]]:
     """Load (call, name, piece) as (name, result, PNG files).
 
     Parameters
@@ -214,7 +223,7 @@ def load_results(
     environment : str or None
         Environment in which the function ran, for messages.
     """
-    results: list[tuple[str | None, Any, list[bytes]]] = []
+    results: list[tuple[str | None, UserObject, list[bytes]]] = []
     pieces: list[bytes] = []
     for number, (call_number, name, data) in enumerate(rows):
         pieces.append(data)
@@ -224,7 +233,7 @@ def load_results(
     return results
 
 
-def _load(pieces: list[bytes], environment: str | None) -> tuple[Any, list[bytes]]:
+def _load(pieces: list[bytes], environment: str | None) -> tuple[UserObject, list[bytes]]:
     """Load a pickle made by dump() or store() of src/py/runtime/pickles.py."""
     try:
         result, images, *stored = _portable.loads(
@@ -250,7 +259,7 @@ def _versions_in_engine(error: Exception, environment: str | None) -> dict[str, 
     return {}
 
 
-def run_into_table(call: Call, prototype: object) -> Any:
+def run_into_table(call: Call, prototype: object) -> DataFrame:
     """Run a call; return a proxy of its results, which are stored in the database."""
     parameters = call.parameters()
     return fill_table(
@@ -265,7 +274,7 @@ def run_into_table(call: Call, prototype: object) -> Any:
     )
 
 
-def fill_table(prototype: object, fill: Callable[[str], Any]) -> Any:
+def fill_table(prototype: object, fill: Callable[[str], object]) -> DataFrame:
     """Create a temporary table like a prototype and `fill` it; return a proxy of it."""
     from oml.core._query import ManagedTable, managed_name
     from oml.core._sql import quote

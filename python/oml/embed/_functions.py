@@ -12,10 +12,13 @@ import re
 import sys
 import textwrap
 import types
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
 
 from oml.embed._pickles import is_local, why_not_cloudpickle
+
+if TYPE_CHECKING:
+    from oml._annotations import UserFunction, UserObject
 
 _MOST_SOURCE = 1 << 16  # maximum characters of a file sent for tracebacks
 _DEFINITION = re.compile(
@@ -43,7 +46,7 @@ class Target(NamedTuple):
     name: str
     owner: str | None = None
     source: str | None = None
-    function: Callable[..., Any] | None = None
+    function: UserFunction | None = None
     lines: tuple[str, int, list[str]] | None = None
 
 
@@ -52,7 +55,7 @@ def is_definition(text: str) -> bool:
     return _DEFINITION.match(text) is not None or ("\n" in text.strip() and "def " in text)
 
 
-def find_target(func: Any, func_owner: str | None, environment: str | None = None) -> Target:
+def find_target(func: object, func_owner: str | None, environment: str | None = None) -> Target:
     """Return the target for `func`, for an engine of a Python environment (None: the default).
 
     Raises
@@ -85,7 +88,7 @@ def _defined_name(text: str) -> str:
     return next((one or other for one, other in reversed(names)), "function")
 
 
-def _loaded_script(func: Any) -> Target:
+def _loaded_script(func: UserObject) -> Target:
     name = getattr(func, "name", None) or getattr(func, "_name", None)
     owner = getattr(func, "owner", None) or getattr(func, "_owner", None)
     if isinstance(name, str):
@@ -94,7 +97,7 @@ def _loaded_script(func: Any) -> Target:
     return Target(_defined_name(text), source=text)
 
 
-def _lines_of(func: Any) -> tuple[str, int, list[str]] | None:
+def _lines_of(func: UserObject) -> tuple[str, int, list[str]] | None:
     code = getattr(func, "__code__", None)
     if code is None:
         return None
@@ -111,7 +114,7 @@ def _lines_of(func: Any) -> tuple[str, int, list[str]] | None:
 # ------------------------------------------------------------------------------------- by source
 
 
-def source_of(func: Any, reason: str) -> str:
+def source_of(func: UserObject, reason: str) -> str:
     """Return the text of a module that defines a function: its source and its dependencies.
 
     Modules and installed functions that it uses become imports, constants and plain containers of
@@ -151,7 +154,7 @@ class _SourceWriter:
 
     def __init__(self) -> None:
         self._statements: list[str] = []
-        self._bound: dict[str, Any] = {}
+        self._bound: dict[str, UserObject] = {}
         self._functions: list[str] = []
 
     def text(self) -> str:
@@ -159,7 +162,7 @@ class _SourceWriter:
             ["from __future__ import annotations", *self._statements, "", *self._functions]
         )
 
-    def add_function(self, func: Any) -> None:
+    def add_function(self, func: UserObject) -> None:
         """Add the source of a function, dependencies first."""
         text, node = _parsed_source(func)
         plain = inspect.unwrap(func)
@@ -196,7 +199,7 @@ class _SourceWriter:
             raise _NotWrittenError(f'it uses "{name}", a {kind} defined outside of it')
 
 
-def _parsed_source(func: Any) -> tuple[str, ast.FunctionDef]:
+def _parsed_source(func: object) -> tuple[str, ast.FunctionDef]:
     """The source of a plain function, and its definition within it."""
     if not isinstance(func, types.FunctionType):
         raise _NotWrittenError(f"it is a {type(func).__name__}, not a plain function")
@@ -256,7 +259,7 @@ def _definition_of(name: str, value: object) -> str | None:
 _BRACKETS = {"list": ("[", "]"), "tuple": ("(", ",)"), "set": ("{", "}")}
 
 
-def _literal(value: Any, around: list[int]) -> str | None:
+def _literal(value: UserObject, around: list[int]) -> str | None:
     """An expression for a constant, or for a container of constants; None if impossible."""
     kind = type(value)
     if value is None or value is Ellipsis or kind in (bool, int, str, bytes):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import datetime
 import html
 import sys
 import threading
-from typing import Any, Protocol
+from typing import Protocol
 
 from oml._db.errors import DatabaseError
 
@@ -13,12 +14,35 @@ _PERIOD = 0.5  # seconds between two updates
 _PENDING = frozenset(("queued", "running"))
 
 
+class _State(Protocol):
+    """What is displayed of an oml.embed JobState."""
+
+    @property
+    def script(self) -> str: ...
+    @property
+    def state(self) -> str: ...
+    @property
+    def progress(self) -> float | None: ...
+    @property
+    def comment(self) -> str | None: ...
+    @property
+    def error(self) -> str | None: ...
+    @property
+    def elapsed(self) -> datetime.timedelta | None: ...
+
+
+class _Handle(Protocol):
+    """What is called of an IPython.display.DisplayHandle."""
+
+    def update(self, obj: dict[str, str], *, raw: bool) -> None: ...
+
+
 class _Job(Protocol):
     """What is displayed of an oml.Job."""
 
     id: str
 
-    def state(self) -> Any: ...
+    def state(self) -> _State: ...
 
 
 def html_of(job: _Job) -> str:
@@ -78,7 +102,7 @@ def _bundle(job: _Job, text: str) -> dict[str, str]:
     return {"text/plain": f"<oml.Job {job.id}>", "text/html": text}
 
 
-def _renew(job: _Job, handle: Any) -> None:
+def _renew(job: _Job, handle: _Handle) -> None:
     """Update a display until the job has ended, or its state cannot be queried."""
     pause = threading.Event()
     shown = ""

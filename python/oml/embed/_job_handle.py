@@ -7,7 +7,7 @@ import time
 import uuid
 import weakref
 from collections.abc import Generator, Iterable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from oml._db import connection as db
 from oml._db.errors import DatabaseError
@@ -17,7 +17,11 @@ from oml.core.series import Series
 from oml.embed import _calls, _prototype, _shapes
 
 if TYPE_CHECKING:
+    import datetime
+
     import pandas
+
+    from oml._annotations import Reduced, Row, UserObject
 
 __all__ = ["Job", "job", "jobs", "submit_call"]
 
@@ -48,7 +52,7 @@ class JobState(NamedTuple):
     progress: float | None
     comment: str | None
     error: str | None
-    elapsed: Any
+    elapsed: datetime.timedelta | None
 
 
 class Job:
@@ -152,7 +156,7 @@ class Job:
 
     def result(
         self, timeout: float | None = None, func_value: pandas.DataFrame | None = None
-    ) -> Any:
+    ) -> UserObject:
         """Wait until the job has ended; return the result of the call.
 
         Parameters
@@ -187,7 +191,7 @@ class Job:
             )
         raise failure
 
-    def named_results(self, timeout: float | None = None) -> list[tuple[str | None, Any]]:
+    def named_results(self, timeout: float | None = None) -> list[tuple[str | None, UserObject]]:
         """Return (name, result) for each call of the function, after waiting as result() does.
 
         The names are those of column NAME in pyq_job_result(): chunk numbers, groups or indexes.
@@ -231,7 +235,7 @@ class Job:
         sql = "SELECT pyqsys.finished_job($1::pg_catalog.text)"
         db.connection().query(sql, (self.id,))
 
-    def _results(self) -> list[tuple[str | None, Any, list[bytes]]]:
+    def _results(self) -> list[tuple[str | None, UserObject, list[bytes]]]:
         trusted = "true" if _calls.must_trust(db.connection()) else "false"
         with _calls.script_errors():
             # LATERAL: the function must be called, also when there are no rows.
@@ -255,10 +259,10 @@ class Job:
 
     # ------------------------------------------------------------------------------ asynchronous
 
-    def __await__(self) -> Generator[Any, None, Any]:
+    def __await__(self) -> Generator[object, None, UserObject]:
         return self._await_result().__await__()
 
-    async def _await_result(self) -> Any:
+    async def _await_result(self) -> UserObject:
         """result() for coroutines, which lets the event loop run.
 
         The job continues if the task is cancelled. In an engine, where only one thread may run SQL,
@@ -289,7 +293,7 @@ class Job:
     def __hash__(self) -> int:
         return hash(self.id)
 
-    def __reduce__(self) -> Any:
+    def __reduce__(self) -> Reduced:
         return job, (self.id,)
 
     def _repr_html_(self) -> str:
@@ -309,7 +313,7 @@ Job.__module__ = "oml"  # public module
 # -------------------------------------------------------------------------------------- submitting
 
 
-def submit_call(call: _calls.Call, prototype: Any, shape: _shapes.Shape) -> Job:
+def submit_call(call: _calls.Call, prototype: pandas.DataFrame | None, shape: _shapes.Shape) -> Job:
     """Submit a call; its result gets the given shape, or fills a table like the prototype."""
     if prototype is not None:
         _prototype.columns_of(prototype)
@@ -321,7 +325,7 @@ def submit_call(call: _calls.Call, prototype: Any, shape: _shapes.Shape) -> Job:
     return Job(str(rows[0][0]), shape, prototype, call.settings.get("env_name"))
 
 
-def _refuse_temporary(values: Iterable[Any]) -> None:
+def _refuse_temporary(values: Iterable[UserObject]) -> None:
     for value in values:
         if isinstance(value, dict):
             _refuse_temporary(value.values())
@@ -337,7 +341,7 @@ def _refuse_temporary(values: Iterable[Any]) -> None:
 
 # ----------------------------------------------------------------------------------------- finding
 
-_schemas: weakref.WeakKeyDictionary[Any, str] = weakref.WeakKeyDictionary()
+_schemas: weakref.WeakKeyDictionary[db.Connection, str] = weakref.WeakKeyDictionary()
 
 
 def _view() -> str:
@@ -374,7 +378,7 @@ def job(id: str) -> Job:
     text = str(id).rstrip("/")
     if text.endswith("/result"):
         text = text[: -len("/result")]
-    rows: list[tuple[Any, ...]] = []
+    rows: list[Row] = []
     with contextlib.suppress(ValueError):
         rows = db.connection().query(
             "SELECT j.id::pg_catalog.text, j.function, j.inp_nam, j.grp_col, j.env_name"

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING
 
 from oml.embed import apply
 from oml.embed._job_handle import Job, job, jobs
 
+if TYPE_CHECKING:
+    from oml._annotations import UserFunction, UserObject
+
 __all__ = ["Job", "job", "jobs", "submit"]
 
 
-def submit(function: str | Callable[..., Any], *arguments: Any, **keywords: Any) -> Job:
+def submit(function: str | UserFunction, *arguments: UserObject, **keywords: UserObject) -> Job:
     """Submit a call as a job.
 
     Parameters
@@ -43,7 +45,7 @@ def submit(function: str | Callable[..., Any], *arguments: Any, **keywords: Any)
     >>> oml.submit(pow, 2, exp=10).result(timeout=60)
     1024
     """
-    five: dict[str, Callable[..., Any]] = {
+    five: dict[str, UserFunction] = {
         "eval": apply.do_eval,
         "table": apply.table_apply,
         "row": apply.row_apply,
@@ -65,7 +67,7 @@ def submit(function: str | Callable[..., Any], *arguments: Any, **keywords: Any)
     return made
 
 
-def _by_name(function: Callable[..., Any], arguments: tuple[Any, ...]) -> dict[str, Any]:
+def _by_name(function: UserFunction, arguments: tuple[UserObject, ...]) -> dict[str, UserObject]:
     """Map positional arguments to names: engines receive keyword arguments."""
     if not arguments:
         return {}

@@ -7,7 +7,21 @@ import importlib
 import importlib.util
 import sys
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from oml._db import connection as db
+
+    class _Bar(Protocol):
+        """What is called of a tqdm.tqdm."""
+
+        n: int
+
+        def update(self, n: int) -> object: ...
+        def close(self) -> None: ...
+
 
 #: SQLSTATE of the messages that report the number of completed calls.
 PROGRESS_STATE = "00EPE"
@@ -25,14 +39,14 @@ class Listener:
     def __init__(self, total: int | None) -> None:
         self._lines: list[str] = []
         self._total = total
-        self._bar: Any = None
+        self._bar: _Bar | None = None
 
     @property
     def output(self) -> str:
         """The printed output."""
         return "".join(line + "\n" for line in self._lines)
 
-    def hear(self, diagnostic: Any) -> None:
+    def hear(self, diagnostic: psycopg.errors.Diagnostic) -> None:
         text = diagnostic.message_primary or ""
         if diagnostic.sqlstate == PROGRESS_STATE:
             self._move(int(text))
@@ -57,7 +71,7 @@ def wants_progress() -> bool:
 
 
 @contextlib.contextmanager
-def listen(connection: Any, total: int | None) -> Iterator[Listener]:
+def listen(connection: db.AnyConnection, total: int | None) -> Iterator[Listener]:
     """Listen on a client connection; a no-op in an engine, where the client of the call listens."""
     listener = Listener(total)
     psycopg = getattr(connection, "psycopg", None)

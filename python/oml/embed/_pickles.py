@@ -10,10 +10,13 @@ import pickle
 import sys
 import types
 import weakref
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from oml import _portable
 from oml._db import connection as db
+
+if TYPE_CHECKING:
+    from oml._annotations import Reduced, UserObject
 
 #: Types of functions and classes, which a plain pickle references by name only.
 _NAMED = (type, types.FunctionType)
@@ -48,7 +51,7 @@ def facts():
 
 #: By environment; None is the default one.
 _Facts = dict["str | None", EngineFacts]
-_facts_of_clients: weakref.WeakKeyDictionary[Any, _Facts] = weakref.WeakKeyDictionary()
+_facts_of_clients: weakref.WeakKeyDictionary[db.Connection, _Facts] = weakref.WeakKeyDictionary()
 _facts_of_engine: _Facts = {}
 
 
@@ -90,7 +93,7 @@ def versions_in_engine(names: list[str], environment: str | None) -> dict[str, s
 def why_not_cloudpickle(environment: str | None = None) -> str:
     """Return the reason why functions cannot be sent by value to an environment, "" if they can."""
     try:
-        cloudpickle: Any = importlib.import_module("cloudpickle")
+        cloudpickle = importlib.import_module("cloudpickle")
     except ImportError:
         return "cloudpickle is not installed on this side"
     here = _portable.python_version()
@@ -141,7 +144,7 @@ class _NeedsValueError(Exception):
 class _PlainPickler(_portable.Pickler):
     """Pickles objects that engines can load without cloudpickle."""
 
-    def reducer_override(self, value: object) -> Any:
+    def reducer_override(self, value: object) -> Reduced:
         if isinstance(value, _NAMED) and is_local(getattr(value, "__module__", None)):
             name = getattr(value, "__qualname__", repr(value))
             raise _NeedsValueError(f'"{name}" is defined only on this side')
@@ -151,7 +154,7 @@ class _PlainPickler(_portable.Pickler):
 _FAILURES = (_NeedsValueError, pickle.PicklingError, TypeError, AttributeError)
 
 
-def _describe(content: dict[str, Any]) -> str:
+def _describe(content: dict[str, UserObject]) -> str:
     """Describe the argument that cannot be pickled."""
     for name, value in content["arguments"].items():
         try:
@@ -161,7 +164,7 @@ def _describe(content: dict[str, Any]) -> str:
     return "the function"
 
 
-def pack(content: dict[str, Any], environment: str | None = None) -> bytes:
+def pack(content: dict[str, UserObject], environment: str | None = None) -> bytes:
     """Pickle {"arguments": ..., "function": ...} for src/py/runtime/pickles.py.
 
     Parameters
@@ -175,7 +178,7 @@ def pack(content: dict[str, Any], environment: str | None = None) -> bytes:
     TypeError
         An object cannot be sent.
     """
-    header: dict[str, Any] = {"python": _portable.python_version(), "cloudpickle": False}
+    header: dict[str, object] = {"python": _portable.python_version(), "cloudpickle": False}
     file = io.BytesIO()
     try:
         pickler = _PlainPickler(file)
@@ -195,6 +198,8 @@ def pack(content: dict[str, Any], environment: str | None = None) -> bytes:
     raise TypeError(f"{_describe(content)} cannot be sent: {cause}; {reason}") from None
 
 
-def _with_header(header: dict[str, Any], file: io.BytesIO, packages: _portable.Packages) -> bytes:
+def _with_header(
+    header: dict[str, object], file: io.BytesIO, packages: _portable.Packages
+) -> bytes:
     header["versions"] = packages.versions()
     return json.dumps(header).encode() + b"\n" + file.getvalue()

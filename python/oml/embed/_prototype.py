@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import datetime
 import decimal
-from typing import Any
+from typing import TYPE_CHECKING
 
 from oml.core._sql import quote
+
+if TYPE_CHECKING:
+    import pandas
+
+    from oml._annotations import CellValue
 
 _OBJECTS: tuple[tuple[type | tuple[type, ...], str], ...] = (
     (bool, "boolean"),
@@ -19,7 +24,7 @@ _OBJECTS: tuple[tuple[type | tuple[type, ...], str], ...] = (
 )
 
 
-def _sql_type(values: Any) -> str:
+def _sql_type(values: pandas.Series[CellValue]) -> str:
     """The SQL type of a prototype's column."""
     dtype = values.dtype
     name = str(dtype).lower()

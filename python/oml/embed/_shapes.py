@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from oml._db import connection as db
 from oml._db.errors import DatabaseError
@@ -12,9 +12,13 @@ from oml.core._sql import quote
 from oml.embed.data_image import _DataImage
 
 if TYPE_CHECKING:
+    import pandas
+
+    from oml._annotations import CellValue, UserObject
+
     #: (name, result, PNG files) of each call of the function, in order.
-    Results = list[tuple["str | None", Any, list[bytes]]]
-    Shape = Callable[[Results], Any]
+    Results = list[tuple["str | None", UserObject, list[bytes]]]
+    Shape = Callable[[Results], UserObject]
 
 #: A list of names as written by quote().
 _QUOTED = re.compile(r'"((?:[^"]|"")*)"')
@@ -31,18 +35,18 @@ def of_call(cut: str, query: str | None, columns: str | None) -> Shape:
     return {"row": rows, "index": listed}.get(cut, single)
 
 
-def single(results: Results) -> Any:
+def single(results: Results) -> UserObject:
     """The result of the only call."""
     ((_, result, images),) = results
     return with_images(result, images)
 
 
-def listed(results: Results) -> Any:
+def listed(results: Results) -> list[UserObject]:
     """A list."""
     return [with_images(result, images) for _, result, images in results]
 
 
-def named(results: Results) -> Any:
+def named(results: Results) -> dict[str | None, UserObject]:
     """A dict keyed by the server's names of the groups."""
     found = {name: with_images(result, images) for name, result, images in results}
     if len(found) < len(results):
@@ -54,7 +58,7 @@ def named(results: Results) -> Any:
     return found
 
 
-def rows(results: Results) -> Any:
+def rows(results: Results) -> pandas.DataFrame | list[UserObject]:
     """The frames of chunks concatenated; any other results as a list."""
     if any(images for _, _, images in results):
         return listed(results)
@@ -64,19 +68,19 @@ def rows(results: Results) -> Any:
 def groups(query: str, columns: list[str]) -> Shape:
     """Return the shape of a group call over a query's rows: a dict by group key."""
 
-    def shape(results: Results) -> Any:
+    def shape(results: Results) -> dict[CellValue, UserObject]:
         keys = _group_keys(query, columns, [name or "" for name, _, _ in results])
         return {key: with_images(r, images) for key, (_, r, images) in zip(keys, results)}
 
     return shape
 
 
-def with_images(result: Any, images: list[bytes]) -> Any:
+def with_images(result: UserObject, images: list[bytes]) -> UserObject:
     """Return a result together with its images, if any."""
     return _DataImage(result, images) if images else result
 
 
-def _joined(results: list[Any]) -> Any:
+def _joined(results: list[UserObject]) -> pandas.DataFrame | list[UserObject]:
     import pandas
 
     frames = [result for result in results if result is not None]
@@ -85,7 +89,7 @@ def _joined(results: list[Any]) -> Any:
     return pandas.concat(frames, ignore_index=True) if frames else pandas.DataFrame()
 
 
-def _group_keys(query: str, columns: list[str], names: list[str]) -> list[Any]:
+def _group_keys(query: str, columns: list[str], names: list[str]) -> list[CellValue]:
     """Return the key of each group, in the order of the groups.
 
     Parameters
@@ -117,7 +121,7 @@ def _group_keys(query: str, columns: list[str], names: list[str]) -> list[Any]:
     )
     if not is_same:
         raise DatabaseError("the groups changed during the call", "40001")
-    keys: list[Any]
+    keys: list[CellValue]
     if is_single:
         keys = [None if value is None else name for name, (_, _, value) in zip(names, rows)]
     else:
@@ -131,7 +135,7 @@ def _group_keys(query: str, columns: list[str], names: list[str]) -> list[Any]:
     return keys
 
 
-def _hashable(value: object) -> Any:
+def _hashable(value: CellValue) -> CellValue:
     """A hashable form of a value: arrays and rows of composite types become tuples."""
     if hasattr(value, "tolist"):
         value = value.tolist()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union, overload
+from typing import TYPE_CHECKING, Literal, TypeVar, Union, overload
 
 from oml._db import connection as db
 from oml.core._sql import quote
@@ -17,12 +17,13 @@ from oml.embed._notices import wants_progress
 if TYPE_CHECKING:
     import pandas
 
+    from oml._annotations import CellValue, UserFunction, UserObject
     from oml.embed._job_handle import Job
     from oml.script.script import Callable as Script
 
 T = TypeVar("T")
 Rows = Union[DataFrame, Series]
-Function = Union[Callable[..., Any], str, "Script"]
+Function = Union["UserFunction", str, "Script"]
 
 __all__ = ["do_eval", "group_apply", "index_apply", "row_apply", "table_apply"]
 
@@ -35,7 +36,7 @@ def do_eval(
     env_name: str | None = ...,
     *,
     oml_async_flag: Literal[True],
-    **kwargs: Any,
+    **kwargs: UserObject,
 ) -> Job: ...
 @overload
 def do_eval(
@@ -45,7 +46,7 @@ def do_eval(
     env_name: str | None = ...,
     *,
     func_value: pandas.DataFrame,
-    **kwargs: Any,
+    **kwargs: UserObject,
 ) -> DataFrame: ...
 @overload
 def do_eval(
@@ -53,7 +54,7 @@ def do_eval(
     func_owner: str | None = ...,
     graphics: Literal[False] = ...,
     env_name: str | None = ...,
-    **kwargs: Any,
+    **kwargs: UserObject,
 ) -> T: ...
 @overload
 def do_eval(
@@ -61,15 +62,15 @@ def do_eval(
     func_owner: str | None = ...,
     graphics: bool = ...,
     env_name: str | None = ...,
-    **kwargs: Any,
-) -> Any: ...
+    **kwargs: UserObject,
+) -> UserObject: ...
 def do_eval(
     func: Function,
     func_owner: str | None = None,
     graphics: bool = False,
     env_name: str | None = None,
-    **kwargs: Any,
-) -> Any:
+    **kwargs: UserObject,
+) -> UserObject:
     """Run a function once, without data.
 
     Parameters
@@ -119,7 +120,7 @@ def table_apply(
     env_name: str | None = ...,
     *,
     oml_async_flag: Literal[True],
-    **kwargs: Any,
+    **kwargs: UserObject,
 ) -> Job: ...
 @overload
 def table_apply(
@@ -130,7 +131,7 @@ def table_apply(
     env_name: str | None = ...,
     *,
     func_value: pandas.DataFrame,
-    **kwargs: Any,
+    **kwargs: UserObject,
 ) -> DataFrame: ...
 @overload
 def table_apply(
@@ -139,7 +140,7 @@ def table_apply(
     func_owner: str | None = ...,
     graphics: Literal[False] = ...,
     env_name: str | None = ...,
-    **kwargs: Any,
+    **kwargs: UserObject,
 ) -> T: ...
 @overload
 def table_apply(
@@ -148,16 +149,16 @@ def table_apply(
     func_owner: str | None = ...,
     graphics: bool = ...,
     env_name: str | None = ...,
-    **kwargs: Any,
-) -> Any: ...
+    **kwargs: UserObject,
+) -> UserObject: ...
 def table_apply(
     data: Rows,
     func: Function,
     func_owner: str | None = None,
     graphics: bool = False,
     env_name: str | None = None,
-    **kwargs: Any,
-) -> Any:
+    **kwargs: UserObject,
+) -> UserObject:
     """Run a function once on all rows of a proxy.
 
     Parameters
@@ -196,7 +197,7 @@ def row_apply(
     env_name: str | None = ...,
     *,
     oml_async_flag: Literal[True],
-    **kwargs: Any,
+    **kwargs: UserObject,
 ) -> Job: ...
 @overload
 def row_apply(
@@ -209,7 +210,7 @@ def row_apply(
     env_name: str | None = ...,
     *,
     func_value: pandas.DataFrame,
-    **kwargs: Any,
+    **kwargs: UserObject,
 ) -> DataFrame: ...
 @overload
 def row_apply(
@@ -220,8 +221,8 @@ def row_apply(
     parallel: bool | int | None = ...,
     graphics: bool = ...,
     env_name: str | None = ...,
-    **kwargs: Any,
-) -> Any: ...
+    **kwargs: UserObject,
+) -> UserObject: ...
 def row_apply(
     data: Rows,
     func: Function,
@@ -230,8 +231,8 @@ def row_apply(
     parallel: bool | int | None = None,
     graphics: bool = False,
     env_name: str | None = None,
-    **kwargs: Any,
-) -> Any:
+    **kwargs: UserObject,
+) -> UserObject:
     """Run a function on chunks of a proxy's rows.
 
     Parameters
@@ -283,7 +284,7 @@ def group_apply(
     env_name: str | None = ...,
     *,
     oml_async_flag: Literal[True],
-    **kwargs: Any,
+    **kwargs: UserObject,
 ) -> Job: ...
 @overload
 def group_apply(
@@ -297,7 +298,7 @@ def group_apply(
     env_name: str | None = ...,
     *,
     func_value: pandas.DataFrame,
-    **kwargs: Any,
+    **kwargs: UserObject,
 ) -> DataFrame: ...
 @overload
 def group_apply(
@@ -309,8 +310,8 @@ def group_apply(
     orderby: Rows | None = ...,
     graphics: Literal[False] = ...,
     env_name: str | None = ...,
-    **kwargs: Any,
-) -> dict[Any, T]: ...
+    **kwargs: UserObject,
+) -> dict[CellValue, T]: ...
 @overload
 def group_apply(
     data: Rows,
@@ -321,8 +322,8 @@ def group_apply(
     orderby: Rows | None = ...,
     graphics: bool = ...,
     env_name: str | None = ...,
-    **kwargs: Any,
-) -> dict[Any, Any]: ...
+    **kwargs: UserObject,
+) -> dict[CellValue, UserObject]: ...
 def group_apply(
     data: Rows,
     index: Rows,
@@ -332,8 +333,8 @@ def group_apply(
     orderby: Rows | None = None,
     graphics: bool = False,
     env_name: str | None = None,
-    **kwargs: Any,
-) -> Any:
+    **kwargs: UserObject,
+) -> UserObject:
     """Run a function on each group of a proxy's rows.
 
     Parameters
@@ -388,7 +389,7 @@ def index_apply(
     env_name: str | None = ...,
     *,
     oml_async_flag: Literal[True],
-    **kwargs: Any,
+    **kwargs: UserObject,
 ) -> Job: ...
 @overload
 def index_apply(
@@ -400,7 +401,7 @@ def index_apply(
     env_name: str | None = ...,
     *,
     func_value: pandas.DataFrame,
-    **kwargs: Any,
+    **kwargs: UserObject,
 ) -> DataFrame: ...
 @overload
 def index_apply(
@@ -410,7 +411,7 @@ def index_apply(
     parallel: bool | int | None = ...,
     graphics: Literal[False] = ...,
     env_name: str | None = ...,
-    **kwargs: Any,
+    **kwargs: UserObject,
 ) -> list[T]: ...
 @overload
 def index_apply(
@@ -420,8 +421,8 @@ def index_apply(
     parallel: bool | int | None = ...,
     graphics: bool = ...,
     env_name: str | None = ...,
-    **kwargs: Any,
-) -> list[Any]: ...
+    **kwargs: UserObject,
+) -> list[UserObject]: ...
 def index_apply(
     times: int,
     func: Function,
@@ -429,8 +430,8 @@ def index_apply(
     parallel: bool | int | None = None,
     graphics: bool = False,
     env_name: str | None = None,
-    **kwargs: Any,
-) -> Any:
+    **kwargs: UserObject,
+) -> UserObject:
     """Run a function `times` times, with 1, 2, ... as its first argument.
 
     Parameters
@@ -505,7 +506,9 @@ def _with_columns(frame: DataFrame, further: DataFrame, argument: str) -> DataFr
 # ----------------------------------------------------------------------------------------- results
 
 
-def _answer(call: _calls.Call, prototype: object, shape: _shapes.Shape) -> Any:
+def _answer(
+    call: _calls.Call, prototype: pandas.DataFrame | None, shape: _shapes.Shape
+) -> UserObject:
     """Run a call, or submit it as a job."""
     if call.is_async:
         from oml.embed._job_handle import submit_call
@@ -518,12 +521,12 @@ def _answer(call: _calls.Call, prototype: object, shape: _shapes.Shape) -> Any:
 
 def _run_one(
     cut: str,
-    func: Any,
+    func: Function,
     func_owner: str | None,
     graphics: bool,
-    settings: dict[str, Any],
-    keywords: dict[str, Any],
-) -> Any:
+    settings: dict[str, CellValue],
+    keywords: dict[str, CellValue],
+) -> UserObject:
     prototype = keywords.pop("func_value", None)
     call = _calls.Call(
         cut, find_target(func, func_owner, settings["env_name"]), settings, keywords, graphics

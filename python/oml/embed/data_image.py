@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import base64
 import html
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from oml._annotations import UserObject
 
 
 class _DataImage:
@@ -12,13 +15,13 @@ class _DataImage:
 
     Attributes
     ----------
-    dat : Any
+    dat : object
         The returned object.
     img : list of bytes
         One PNG file per figure, in the order of the figure numbers.
     """
 
-    def __init__(self, dat: Any, img: list[bytes]) -> None:
+    def __init__(self, dat: UserObject, img: list[bytes]) -> None:
         self.dat = dat
         self.img = img
 

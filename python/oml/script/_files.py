@@ -6,9 +6,12 @@ import ast
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from oml.script.script import create, dir
+
+if TYPE_CHECKING:
+    from oml._annotations import CellValue
 
 _MARK = "# oml.script "  # precedes each script of a .py file, with name and description as JSON
 
@@ -63,7 +66,7 @@ def import_script(file_name: str, is_global: bool = False, overwrite: bool = Fal
     """
     path = _path(file_name)
     text = path.read_text(encoding="utf-8")
-    scripts: Iterator[dict[str, Any]] | list[dict[str, Any]]
+    scripts: list[dict[str, CellValue]]
     scripts = json.loads(text) if path.suffix == ".json" else list(_scripts_of(text))
     for script in scripts:
         create(script["name"], script["script"], is_global, overwrite, script.get("description"))
@@ -76,7 +79,7 @@ def _path(file_name: str) -> Path:
     return path
 
 
-def _scripts_of(text: str) -> Iterator[dict[str, Any]]:
+def _scripts_of(text: str) -> Iterator[dict[str, CellValue]]:
     """Yield the scripts of a .py file."""
     if text.startswith(_MARK):
         for part in ("\n" + text).split("\n" + _MARK)[1:]:

@@ -8,7 +8,7 @@ import linecache
 import textwrap
 import types
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from oml._catalog import trust
 from oml._catalog.listing import Listing
@@ -17,6 +17,8 @@ from oml._db.errors import DatabaseError
 
 if TYPE_CHECKING:
     import pandas
+
+    from oml._annotations import UserFunction, UserObject
 
 
 class _Source(io.StringIO):
@@ -42,30 +44,30 @@ class Callable:
         self.name = name
         self._source = source
         self._is_trusted = is_trusted
-        self._function: Any = None
+        self._function: UserFunction | None = None
 
     def get_source(self) -> io.StringIO:
         """Return a file object over the text; str() returns the text."""
         return _Source(self._source)
 
-    def __call__(self, *arguments: Any, **keywords: Any) -> Any:
+    def __call__(self, *arguments: UserObject, **keywords: UserObject) -> UserObject:
         if self._function is None:
             self._function = self._load()
         return self._function(*arguments, **keywords)
 
-    def _load(self) -> Any:
+    def _load(self) -> UserFunction:
         trust.require(self._is_trusted, f'script "{self.name}"', self.owner)
         return load_function(self.name, self._source)
 
 
-def load_function(name: str, source: str) -> Any:
+def load_function(name: str, source: str) -> UserFunction:
     """Run the text of a script; return the function with its name, or else the last one defined."""
     filename = f"<script {name}>"
     lines = source.splitlines(keepends=True)
     linecache.cache[filename] = (len(source), None, lines, filename)
     module = types.ModuleType("oml_script")
     exec(compile(source, filename, "exec", dont_inherit=True), module.__dict__)
-    defined = {
+    defined: dict[str, UserFunction] = {
         key: value
         for key, value in vars(module).items()
         if callable(value) and getattr(value, "__module__", None) == module.__name__
@@ -79,7 +81,7 @@ def load_function(name: str, source: str) -> Any:
     raise ValueError(f"script {name!r} defines no function")
 
 
-def _source_of(func: Any) -> str:
+def _source_of(func: UserFunction | Callable | str) -> str:
     if isinstance(func, str):
         return func
     if isinstance(func, Callable):
@@ -92,7 +94,7 @@ def _source_of(func: Any) -> str:
 
 def create(
     name: str,
-    func: Any,
+    func: UserFunction | Callable | str,
     is_global: bool = False,
     overwrite: bool = False,
     description: str | None = None,

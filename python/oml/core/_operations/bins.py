@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from oml._db import connection as db
 from oml.core._query import Column
 from oml.core._sql import literal, text_literal
 
+if TYPE_CHECKING:
+    from oml._annotations import CellValue
+    from oml._transfer.arrays import Array
 
-def cut(relation: str, column: Column, bins: Any, options: dict[str, Any]) -> tuple[Column, Any]:
+
+def cut(
+    relation: str, column: Column, bins: CellValue, options: dict[str, CellValue]
+) -> tuple[Column, Array]:
     """Return the bin of each value, and the edges of the bins; see Float.cut()."""
     import numpy
     import pandas
 
     edges = bins
-    sample: Any = []
+    sample: Any = []  # numbers: a list or an array
     if isinstance(bins, (int, numpy.integer)) and not isinstance(bins, bool):
         value = column.present
         rows = f"FROM {relation} AS t"
@@ -32,7 +38,7 @@ def cut(relation: str, column: Column, bins: Any, options: dict[str, Any]) -> tu
     # pandas computes and names the edges as for local values.
     made, found = pandas.cut(sample, edges, retbins=True, **options)
     if options["labels"] is False:
-        names: list[Any] = list(range(len(found) - 1))
+        names: list[CellValue] = list(range(len(found) - 1))
     else:
         names = [str(name) for name in made.categories]
     below, above = (">", "<=") if options["right"] else (">=", "<")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 from oml._db import connection as db
 from oml.core._query import Column
@@ -81,7 +80,7 @@ def correlations(
 
 def _pearson(
     relation: str, values: Sequence[str], pairs: Sequence[tuple[int, int]]
-) -> dict[tuple[int, int], Any]:
+) -> dict[tuple[int, int], tuple[int, int, float | None]]:
     """Number of complete pairs and Pearson's correlation of each pair of columns: one query, as
     an array."""
     listed = ", ".join(f"{value} AS v{n}" for n, value in enumerate(values))
@@ -99,7 +98,11 @@ def _pearson(
     }
 
 
-def _ranked(relation: str, values: Sequence[str], pair: tuple[int, int], method: str) -> Any:
+def _ranked(
+    relation: str, values: Sequence[str], pair: tuple[int, int], method: str
+) -> float | None:
     i, j = pair
     rows = f"SELECT {values[i]} AS x, {values[j]} AS y FROM {relation} AS t"
-    return db.connection().query(f"WITH p AS ({rows}) SELECT {_METHODS[method]}")[1][0][0]
+    found: float | None
+    found = db.connection().query(f"WITH p AS ({rows}) SELECT {_METHODS[method]}")[1][0][0]
+    return found

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from oml.core._query import Column, Query, Source
 from oml.core._sql import literal, quote
+
+if TYPE_CHECKING:
+    from oml._annotations import CellValue, Names
 
 _JOINS = {
     "left": "LEFT JOIN",
@@ -38,7 +41,7 @@ class Keys(NamedTuple):
     is_shared: bool
 
     @classmethod
-    def of(cls, on: Any, left_on: Any, right_on: Any) -> Keys:
+    def of(cls, on: Names, left_on: Names, right_on: Names) -> Keys:
         """Return the keys from the arguments of merge()."""
         if on is not None:
             if left_on is not None or right_on is not None:
@@ -63,7 +66,7 @@ class Join(NamedTuple):
 
     how: str
     suffixes: tuple[str, str]
-    nvl: bool | Mapping[str, Any]
+    nvl: bool | Mapping[str, CellValue]
 
 
 class _Key(NamedTuple):
@@ -73,7 +76,7 @@ class _Key(NamedTuple):
     column: Column
 
 
-def _equality(left: _Key, right: _Key, nvl: bool | Mapping[str, Any]) -> str:
+def _equality(left: _Key, right: _Key, nvl: bool | Mapping[str, CellValue]) -> str:
     """The condition that two keys are equal, in a form usable for hash and merge joins."""
     one, other = left.column.present, right.column.present
     if isinstance(nvl, Mapping):

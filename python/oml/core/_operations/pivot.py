@@ -7,13 +7,16 @@ query.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from collections.abc import Container, Iterable, Iterator
+from typing import TYPE_CHECKING, NamedTuple
 
 from oml._db import connection as db
 from oml.core._query import Column, Query, Source, free_name
 from oml.core._sql import quote, text_literal
 from oml.core._types import bare_type
+
+if TYPE_CHECKING:
+    from oml._annotations import CellValue
 
 _MOST_COLUMNS = 1600  # PostgreSQL's limit per table
 _NAME_BYTES = 63  # PostgreSQL's limit per identifier
@@ -45,7 +48,7 @@ def _fits(function: str, column: Column) -> bool:
     return function in ("max", "min") and (kind in _SORTED or kind.startswith("timestamp"))
 
 
-def function_names(aggfunc: Any) -> list[str]:
+def function_names(aggfunc: object) -> list[str]:
     """Return the names of aggregates, which may be specified as functions of oml.DataFrame.
 
     Raises
@@ -116,7 +119,9 @@ class Layout(NamedTuple):
     normalize: str = ""
 
 
-def keys_of(query: Query, index: Any, columns: Any) -> tuple[list[str], list[str]]:
+def keys_of(
+    query: Query, index: str | Iterable[str] | None, columns: str | Iterable[str] | None
+) -> tuple[list[str], list[str]]:
     """Check the names of the columns that form rows and columns."""
     rows = query.checked(index)
     cuts = query.checked(columns) if columns is not None else []
@@ -127,7 +132,9 @@ def keys_of(query: Query, index: Any, columns: Any) -> tuple[list[str], list[str
     return rows, cuts
 
 
-def cells_of(query: Query, keys: list[str], values: Any, aggfunc: Any) -> list[Cell]:
+def cells_of(
+    query: Query, keys: list[str], values: str | Iterable[str] | None, aggfunc: object
+) -> list[Cell]:
     """Return the cells of pivot_table(); aggregates that do not support a column's type are
     omitted."""
     functions = function_names("mean" if aggfunc is None else aggfunc)
@@ -142,7 +149,7 @@ def cells_of(query: Query, keys: list[str], values: Any, aggfunc: Any) -> list[C
     return [Cell.of(query, function, name) for function, name in pairs]
 
 
-def normalization(normalize: Any) -> str:
+def normalization(normalize: object) -> str:
     """Interpret the argument `normalize` of crosstab()."""
     if normalize is False:
         return ""
@@ -153,7 +160,7 @@ def normalization(normalize: Any) -> str:
     return _NORMALIZED[normalize]
 
 
-def _fitting_name(name: str, taken: Any) -> str:
+def _fitting_name(name: str, taken: Container[str]) -> str:
     """A name within PostgreSQL's length limit that is not used yet."""
     fitting, number = name, 0
     while fitting in taken or len(fitting.encode()) > _NAME_BYTES:
@@ -282,7 +289,9 @@ def _categories(layout: Layout, groups: str, dropna: bool) -> list[tuple[str | N
     return rows
 
 
-def _cells(layout: Layout, categories: list[Any], is_count: bool) -> Iterator[tuple[str, str, str]]:
+def _cells(
+    layout: Layout, categories: list[CellValue], is_count: bool
+) -> Iterator[tuple[str, str, str]]:
     """Name, expression and type of each column outside of the index."""
     has_totals = layout.margin is not None and layout.normalize != "index" and layout.columns
     for n, cell in enumerate(layout.cells):

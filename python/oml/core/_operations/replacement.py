@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import decimal
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from oml._db.parameters import plain_value
 from oml.core._query import Column, Query
 from oml.core._sql import literal
 from oml.core._types import bare_type
+
+if TYPE_CHECKING:
+    from oml._annotations import CellValue
 
 _FLAGS, _NUMBERS, _WORDS = "truth values", "numbers", "texts"
 _SORTS: tuple[tuple[type, str], ...] = (  # the first match counts: bool before int
@@ -29,13 +32,13 @@ _SORTS_OF_COLUMNS = {
 _TEXTS = {"text", "character varying", "character", "name"}
 
 
-def _plain(value: object) -> Any:
+def _plain(value: object) -> CellValue:
     """A Python value, None if it is missing."""
     value = plain_value(value)
     return None if isinstance(value, float) and value != value else value
 
 
-def _sort_of(values: Sequence[Any], what: str) -> str | None:
+def _sort_of(values: Sequence[CellValue], what: str) -> str | None:
     """The sort of values; None if all are missing."""
     found = []
     for value in values:
@@ -69,7 +72,7 @@ class Rules:
         The lists are inconsistent.
     """
 
-    def __init__(self, old: Sequence[Any], new: Sequence[Any], default: object) -> None:
+    def __init__(self, old: Sequence[CellValue], new: Sequence[CellValue], default: object) -> None:
         if isinstance(old, (str, bytes)) or isinstance(new, (str, bytes)):
             raise TypeError("old and new must be lists")
         self._old = [_plain(value) for value in old]

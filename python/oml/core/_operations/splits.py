@@ -5,16 +5,19 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from oml._db import connection as db
 from oml.core._query import ManagedTable, Query, Source, managed_name
 from oml.core._sql import quote
 
+if TYPE_CHECKING:
+    from oml._annotations import Names
+
 _POSITION = "oml_position"  # position of a row between 0 and 1
 
 
-def _hash(query: Query, names: Any, seed: int) -> str:
+def _hash(query: Query, names: Names, seed: int) -> str:
     """A hash of some values of a row, uniformly distributed over the 64-bit integers."""
     columns = ", ".join(query.columns[name].expression for name in query.checked(names))
     return f"pg_catalog.hashtextextended(ROW({columns})::pg_catalog.text, {int(seed)})"
@@ -26,7 +29,7 @@ def _share(hashed: str) -> str:
 
 
 def _positions(
-    query: Query, seed: int, columns: tuple[Any, Any], use_hash: bool
+    query: Query, seed: int, columns: tuple[Names, Names], use_hash: bool
 ) -> tuple[Query, str]:
     """The query over a source that provides a row's position between 0 and 1, and that position."""
     strata, hashed = columns
@@ -65,7 +68,7 @@ def split(
     query: Query,
     ratio: Sequence[float],
     seed: int,
-    columns: tuple[Any, Any],
+    columns: tuple[Names, Names],
     use_hash: bool,
 ) -> tuple[Query, ...]:
     """Return queries of shares of the rows; `columns` are those of strata and hash."""
@@ -78,7 +81,7 @@ def split(
 
 
 def k_fold(
-    query: Query, folds: int, seed: int, columns: tuple[Any, Any], use_hash: bool
+    query: Query, folds: int, seed: int, columns: tuple[Names, Names], use_hash: bool
 ) -> list[tuple[Query, Query]]:
     """Return the rows outside and inside of each fold."""
     if folds < 2:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from oml._db import connection as db
 from oml.core._query import Column, Query
@@ -11,10 +11,12 @@ from oml.core._query import Column, Query
 if TYPE_CHECKING:
     import pandas
 
+    from oml._annotations import CellValue, Percentiles, Row
+
 _COUNTS = ["count", "unique", "top", "freq"]
 
 
-def _percentiles(percentiles: Any) -> dict[str, float]:
+def _percentiles(percentiles: Percentiles) -> dict[str, float]:
     """Label and share of each requested percentile."""
     if percentiles is None or percentiles is True:
         percentiles = [0.25, 0.5, 0.75]
@@ -58,12 +60,12 @@ def _numbers(
     return [dict(zip(rows, values[n * width : (n + 1) * width])) for n, _ in enumerate(columns)]
 
 
-def _query(sql: str) -> list[tuple[Any, ...]]:
-    rows: list[tuple[Any, ...]] = db.connection().query(sql)[1]
+def _query(sql: str) -> list[Row]:
+    rows: list[Row] = db.connection().query(sql)[1]
     return rows
 
 
-def _others(relation: str, column: Column) -> dict[str, Any]:
+def _others(relation: str, column: Column) -> dict[str, CellValue]:
     """Counts of a column; among equally frequent values the first in text order is the top."""
     rows = f"FROM {relation} AS t"
     ((count, unique),) = _query(
@@ -78,7 +80,7 @@ def _others(relation: str, column: Column) -> dict[str, Any]:
     return dict(zip(_COUNTS, (int(count), int(unique), *top[0])))
 
 
-def describe(query: Query, names: Sequence[str], percentiles: Any) -> pandas.DataFrame:
+def describe(query: Query, names: Sequence[str], percentiles: Percentiles) -> pandas.DataFrame:
     """Return the summary of columns of a query as a pandas.DataFrame."""
     import pandas
 
@@ -87,7 +89,7 @@ def describe(query: Query, names: Sequence[str], percentiles: Any) -> pandas.Dat
     shares = _percentiles(percentiles)
     numeric = {name: column for name, column in columns.items() if column.is_number}
     numbers = _numbers(relation, list(numeric.values()), shares) if numeric else []
-    found: dict[str, Any] = {}
+    found: dict[str, pandas.Series[CellValue]] = {}
     for name, values in zip(numeric, numbers):
         found[name] = pandas.Series(values, dtype="float64")
     for name, column in columns.items():
