@@ -565,7 +565,10 @@ TEST(ProcessEngine, AsksAgainInTheOrderOfItsRequests) {
 }
 
 TEST(ProcessEngine, FailsWithTheReasonWhenThereIsNoSupervisor) {
-    FakeSupervisor supervisor(test::is_honest, [](std::size_t) { return Fate::kUnavailable; });
+    // The pool may connect again before the first request has failed.
+    FakeSupervisor supervisor(test::is_honest, [](std::size_t index) {
+        return index == 0 ? Fate::kUnavailable : Fate::kDie;
+    });
     EXPECT_EQ(Backend(supervisor.options()).fail("53000").message,
               "could not start a Python engine: there is none");
     EngineOptions own = supervisor.options();
