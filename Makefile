@@ -227,7 +227,7 @@ VERSION_INC = build/generated/version.inc
 $(VERSION_INC): $(ROOT)/VERSION
 	@mkdir -p $(@D)
 	@echo '"$(EXTENSION_VERSION)"' > $@
-build/program/engine/program/main.o: $(VERSION_INC)
+build/program/engine/program/main.o $(if $(OTHER_ENGINE),build/$(OTHER_ENGINE)/engine/program/main.o): $(VERSION_INC)
 
 # The parts of the extension script, in the order of their numbers.
 SQL_PARTS := $(sort $(wildcard $(ROOT)/sql/[0-9][0-9]_*.sql))

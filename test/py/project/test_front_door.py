@@ -145,8 +145,13 @@ def test_make_names_the_package_of_missing_server_headers(tmp_path: Path) -> Non
         ("gateway", ["libcpp-httplib-dev", "libflatbuffers-dev", "libpq-dev", "libssl-dev"]),
     ],
 )
-def test_make_names_the_packages_of_missing_headers(kind: str, packages: list[str]) -> None:
-    failed = run(ROOT / "tools/prerequisites", kind, "g++", "-nostdinc", "-nostdinc++")
+def test_make_names_the_packages_of_missing_headers(
+    kind: str, packages: list[str], tmp_path: Path
+) -> None:
+    """With an empty folder as the only one of the compiler's."""
+    failed = run(
+        ROOT / "tools/prerequisites", kind, "g++", "-nostdinc", "-nostdinc++", "-I", tmp_path
+    )
     assert failed.returncode == 1
     assert len(failed.stderr.strip().splitlines()) == 1
     for package in packages:
