@@ -222,11 +222,12 @@ $(EMBEDDED_INC): FORCE
 
 build/library/py/engine/embedded_sources.o: $(EMBEDDED_INC)
 
-# The version as a C++ literal, for the engine program.
+# The version as a C++ literal, for the engine program. FORCE, as for the other generated files: make
+# would find that of the source folder through VPATH, where the compiler does not look.
 VERSION_INC = build/generated/version.inc
-$(VERSION_INC): $(ROOT)/VERSION
+$(VERSION_INC): FORCE
 	@mkdir -p $(@D)
-	@echo '"$(EXTENSION_VERSION)"' > $@
+	@echo '"$(EXTENSION_VERSION)"' | cmp -s - $@ || echo '"$(EXTENSION_VERSION)"' > $@
 build/program/engine/program/main.o $(if $(OTHER_ENGINE),build/$(OTHER_ENGINE)/engine/program/main.o): $(VERSION_INC)
 
 # The parts of the extension script, in the order of their numbers.

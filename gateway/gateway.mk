@@ -16,12 +16,12 @@ GATEWAY_LIBS = -lcpp-httplib -L$(shell $(PG_CONFIG) --libdir) -lpq -lssl -lcrypt
 
 # The files of /docs, one C++ initializer each, as EMBEDDED_INC: {"name", R"EPEWEB(text)EPEWEB"},
 GATEWAY_WEB_INC = build/generated/web_files.inc
-$(GATEWAY_WEB_INC): $(wildcard $(ROOT)/gateway/web/*) $(ROOT)/gateway/gateway.mk
+$(GATEWAY_WEB_INC): FORCE
 	@mkdir -p $(@D)
 	@for file in $(ROOT)/gateway/web/*; do \
 		printf '{"%s", R"EPEWEB(' "$${file##*/}"; cat "$$file"; printf ')EPEWEB"},\n'; \
 	done > $@.$$$$; \
-	mv $@.$$$$ $@
+	if cmp -s $@.$$$$ $@; then rm $@.$$$$; else mv $@.$$$$ $@; fi
 build/gateway/docs_handlers.o build/unit/gateway/src/docs_handlers.o: $(GATEWAY_WEB_INC)
 
 ifneq ($(WITHOUT_GATEWAY),1)
