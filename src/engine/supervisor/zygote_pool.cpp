@@ -102,8 +102,11 @@ void ZygotePool::start_zygote(const ZygoteKind& kind) {
         birth.kind = kind;
         birth.preload = preload_;
         birth.supervisor = supervisor;
-        if (program.empty()) start_.serve(std::move(birth));
-        run_zygote_program(program, std::move(birth), start_.folder);
+        if (program.empty())
+            start_.serve(std::move(birth));
+        else
+            run_zygote_program(program, std::move(birth), start_.folder);
+        _exit(1);  // not reached
     }
     if (child < 0)
         add_zygote(kind, 0, {}, "could not fork: " + std::generic_category().message(errno));

@@ -47,6 +47,7 @@ void run_zygote_program(const std::string& program, ZygoteBirth birth, const std
                                    birth.kind.environment};
     words.insert(words.end(), birth.preload.begin(), birth.preload.end());
     std::vector<char*> arguments;
+    arguments.reserve(words.size() + 1);
     for (std::string& word : words) arguments.push_back(word.data());
     arguments.push_back(nullptr);
     (void)setenv(kFolderVariable, folder.c_str(), 1);
