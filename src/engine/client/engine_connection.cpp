@@ -120,7 +120,8 @@ void EngineConnection::take_question() const {
 ReservedArena EngineConnection::reserve_input(std::size_t size) {
     Input* input = find_free_arena(inputs_, size);
     if (input == nullptr) {
-        input = &inputs_.emplace_back(Input{make_arena(size), true});
+        inputs_.push_back({make_arena(size), true});
+        input = &inputs_.back();
         WireWriter body;
         body.number(input->arena.id());
         channel_.put(ToEngine::kArena, body, {input->arena.descriptor()});
