@@ -41,7 +41,8 @@ void run(std::string_view input) {
     session.*member(epe::fuzz::SupervisorMember()) =
         Channel(std::move(ours), Receives::kDescriptors);
     std::list<EngineConnection>& engines = session.*member(epe::fuzz::EnginesMember());
-    for (std::uint64_t id = 1; id <= kEngines; ++id) engines.emplace_back(id, "", EngineOptions());
+    for (std::uint64_t id = 1; id <= kEngines; ++id)
+        engines.emplace_back(id, EngineKey(), EngineOptions());
     Channel supervisor(std::move(theirs), Receives::kDescriptors);
     const Descriptor process(eventfd(0, EFD_CLOEXEC));  // signals to it have no effect
     epe::fuzz::Bytes bytes(input);

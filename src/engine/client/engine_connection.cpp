@@ -44,7 +44,7 @@ Descriptor make_page() {
 
 }  // namespace
 
-EngineConnection::EngineConnection(std::uint64_t id, std::string key, const EngineOptions& options)
+EngineConnection::EngineConnection(std::uint64_t id, EngineKey key, const EngineOptions& options)
     : request_{.id = id,
                .environment = options.environment,
                .has_network = !options.sandbox.tcp_ports.empty(),
@@ -208,7 +208,7 @@ void EngineConnection::describe(const EngineOptions& options, const std::string&
     page_->sequence.fetch_add(1);
 }
 
-bool EngineConnection::take(const EngineOptions& options, const std::string& script) noexcept {
+bool EngineConnection::mark_busy(const EngineOptions& options, const std::string& script) noexcept {
     EngineState expected = EngineState::kIdle;
     if (!page_->state.compare_exchange_strong(expected, EngineState::kBusy) &&
         expected == EngineState::kRetired)
@@ -219,7 +219,7 @@ bool EngineConnection::take(const EngineOptions& options, const std::string& scr
     return true;
 }
 
-void EngineConnection::give_back() noexcept {
+void EngineConnection::mark_idle() noexcept {
     page_->sequence.fetch_add(1);
     page_->since = microseconds_now();
     page_->script[0] = '\0';

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/pipeline/host.h"
+#include "engine/client/engine_key.h"
 #include "engine/common/arena.h"
 #include "engine/common/channel.h"
 #include "engine/common/engine_messages.h"
@@ -36,13 +37,13 @@ struct EngineExit {
 class EngineConnection final : public Requester {
    public:
     /// The engine does not exist yet; make_far_ends() connects it.
-    EngineConnection(std::uint64_t id, std::string key, const EngineOptions& options);
+    EngineConnection(std::uint64_t id, EngineKey key, const EngineOptions& options);
     EngineConnection(const EngineConnection&) = delete;
     EngineConnection& operator=(const EngineConnection&) = delete;
     ~EngineConnection();
 
     std::uint64_t id() const noexcept { return request_.id; }
-    const std::string& key() const noexcept { return key_; }
+    const EngineKey& key() const noexcept { return key_; }
     Channel& channel() noexcept { return channel_; }
     int page_descriptor() const noexcept { return page_descriptor_.get(); }
     /// The engine's ends, for a request to a supervisor: of the connection, and of a pipe whose
@@ -91,8 +92,8 @@ class EngineConnection final : public Requester {
     bool is_gone() const noexcept override;
 
     /// From idle to busy, for a call of `script`. False when the supervisor has retired it.
-    bool take(const EngineOptions& options, const std::string& script) noexcept;
-    void give_back() noexcept;
+    bool mark_busy(const EngineOptions& options, const std::string& script) noexcept;
+    void mark_idle() noexcept;
     void count_rows(std::int64_t in, std::int64_t out) noexcept;
 
    private:
@@ -109,7 +110,7 @@ class EngineConnection final : public Requester {
     void describe(const EngineOptions& options, const std::string& script) noexcept;
 
     EngineRequest request_;
-    std::string key_;
+    EngineKey key_;
     std::string greeting_{};
     std::uint64_t most_arena_bytes_;
     Channel channel_{};

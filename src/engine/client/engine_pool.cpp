@@ -11,7 +11,6 @@
 
 #include "core/pipeline/call_stats.h"
 #include "engine/client/supervisor_launch.h"
-#include "engine/common/environments.h"
 #include "engine/common/leftovers.h"
 
 namespace epe::engine {
@@ -22,20 +21,6 @@ constexpr std::int64_t kMillisecond = 1'000'000;  // nanoseconds
 /// How long a restart of a supervisor that has died may take.
 constexpr std::int64_t kRestartMilliseconds = 3000;
 constexpr std::int64_t kAnswerMilliseconds = 10000;
-
-/// Engines with equal keys may serve each other's requests.
-std::string key_of(const EngineOptions& options, const Script& script) {
-    WireWriter key;
-    key.number(options.role);
-    key.boolean(options.is_trusted);
-    key.number(script.owner_role);
-    key.text(script.owner);
-    key.text(script.engine_group);
-    key.text(options.environment);
-    key.text(environment_stamp(options.environment));
-    write(key, Greeting{kProtocolVersion, options.sandbox, options.requires_sandbox});
-    return std::move(key.bytes());
-}
 
 }  // namespace
 
@@ -149,11 +134,11 @@ void EnginePool::receive() {
     if (!supervisor_.is_open()) return;
     const bool is_alive = supervisor_.receive();
     Frame frame;
-    while (supervisor_.next(frame)) handle(frame);
+    while (supervisor_.next(frame)) handle_frame(frame);
     if (!is_alive) forget_supervisor();
 }
 
-void EnginePool::handle(Frame& frame) {
+void EnginePool::handle_frame(Frame& frame) {
     WireReader from(frame.body);
     ++heard_;
     has_answer_ = true;
@@ -231,7 +216,7 @@ bool EnginePool::is_quiet(EngineConnection& engine) {
 }
 
 /// A warm engine that is still alive. The supervisor may have retired it meanwhile.
-EngineConnection* EnginePool::find_idle(const std::string& key) {
+EngineConnection* EnginePool::find_idle(const EngineKey& key) {
     for (auto each = idle_.begin(); each != idle_.end();) {
         EngineConnection& engine = **each;
         if (engine.key() != key) {
@@ -246,17 +231,17 @@ EngineConnection* EnginePool::find_idle(const std::string& key) {
 }
 
 EngineConnection& EnginePool::acquire(const EngineOptions& options, const Script& script) {
-    std::string key = key_of(options, script);
+    EngineKey key = engine_key(options, script);
     const std::string label = script.owner + "." + script.name;
     drop_ended();
     while (EngineConnection* const warm = find_idle(key)) {
-        if (warm->take(options, label)) return *warm;
+        if (warm->mark_busy(options, label)) return *warm;
         release(*warm, /* is_clean */ false);
     }
     const Found found = find_supervisor(options);
     EngineConnection& engine = engines_.emplace_back(++last_id_, std::move(key), options);
     try {
-        (void)engine.take(options, label);
+        (void)engine.mark_busy(options, label);
         if (found == Found::kNone) refuse(engine, *no_start_);
         if (found == Found::kConnected) put_request(engine);
         (void)supervisor_.flush();
@@ -286,7 +271,7 @@ void EnginePool::release(EngineConnection& engine, bool is_clean) noexcept {
     try {
         if (is_clean && engine.is_light()) {
             idle_.push_front(&engine);  // most recently used first
-            engine.give_back();
+            engine.mark_idle();
             return;
         }
         engine.kill();

@@ -79,9 +79,9 @@ class EnginePool {
     void put_adoption(const EngineConnection& engine);
     void forget_supervisor();
     void drop_ended();
-    EngineConnection* find_idle(const std::string& key);
+    EngineConnection* find_idle(const EngineKey& key);
     EngineConnection* find(std::uint64_t id) noexcept;
-    void handle(Frame& frame);
+    void handle_frame(Frame& frame);
     static bool is_quiet(EngineConnection& engine);
 
     Channel supervisor_{};

@@ -26,6 +26,8 @@ struct SandboxPlan {
     /// A connection to the guard of watches (watch_guard.h), consumed by the call; -1: none.
     int guard_socket = -1;
     std::int32_t guard = 0;  ///< its process
+
+    bool operator==(const SandboxPlan&) const = default;
 };
 
 /// One protection: whether it is in force in this process, and its description or why it is not.

@@ -16,7 +16,7 @@ constexpr std::int64_t kInlineRows = (32 << 10) / sizeof(std::int32_t);
 
 /// A backend's side, and the far end of its connection.
 struct Ends {
-    explicit Ends(const EngineOptions& with = {}) : process(1, "key", with) {
+    explicit Ends(const EngineOptions& with = {}) : process(1, EngineKey(), with) {
         channel = Channel(process.make_far_ends().socket, Receives::kDescriptors);
     }
     /// The messages that the backend has sent, by type.
@@ -198,29 +198,29 @@ TEST(EngineConnection, BelongsToOneOfItsSessionAndTheSupervisor) {
     EngineOptions options;
     options.role = 10;
     options.database = 5;
-    EngineConnection process(1, "key", options);
+    EngineConnection process(1, EngineKey(), options);
     auto* const page =
         static_cast<StatusPage*>(mmap(nullptr, kStatusPageSize, PROT_READ | PROT_WRITE, MAP_SHARED,
                                       process.page_descriptor(), 0));
     ASSERT_NE(page, MAP_FAILED);
     EXPECT_EQ(page->state, EngineState::kBusy);
-    EXPECT_TRUE(process.take(options, std::string(1000, 's')));
+    EXPECT_TRUE(process.mark_busy(options, std::string(1000, 's')));
     EXPECT_EQ(page->role, 10U);
     EXPECT_EQ(page->database, 5U);
     EXPECT_EQ(std::strlen(page->script), sizeof(page->script) - 1);
     process.count_rows(3, 4);
     EXPECT_EQ(page->rows_in, 3);
     EXPECT_EQ(page->rows_out, 4);
-    process.give_back();
+    process.mark_idle();
     EXPECT_EQ(page->state, EngineState::kIdle);
     EXPECT_STREQ(page->script, "");
-    EXPECT_TRUE(process.take(options, "ann.f"));
+    EXPECT_TRUE(process.mark_busy(options, "ann.f"));
     EXPECT_STREQ(page->script, "ann.f");
     EXPECT_EQ(page->rows_in, 0);
     EXPECT_EQ(page->sequence % 2, 0U);
-    process.give_back();
+    process.mark_idle();
     page->state = EngineState::kRetired;
-    EXPECT_FALSE(process.take(options, "ann.f"));
+    EXPECT_FALSE(process.mark_busy(options, "ann.f"));
     munmap(page, kStatusPageSize);
 }
 
