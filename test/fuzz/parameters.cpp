@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "batch_input.h"
-#include "engine/common/engine_messages.h"
+#include "engine/common/call_messages.h"
 #include "engine/common/parameter_batch.h"
 #include "target.h"
 

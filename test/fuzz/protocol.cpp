@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/utf8.h"
+#include "engine/common/call_messages.h"
 #include "engine/common/engine_messages.h"
 #include "target.h"
 
@@ -14,6 +15,10 @@ namespace {
 
 using namespace epe::engine;
 using epe::fuzz::require;
+
+// The choices below and above select a message by their last digit.
+constexpr std::uint8_t kFirstCallChoice = 200;
+constexpr std::uint8_t kLastCallChoice = 203;
 
 /// Reads a value, and requires that writing it gives the bytes that it was read from.
 template <typename Read>
@@ -30,6 +35,7 @@ void check_request(std::string_view body) {
     WireReader reader(body);
     RequestMessage message;
     read_request(reader, message);
+    if (message.has_pickled) message.plan.pickled = "follows as rows";
     const std::string_view taken = body.substr(0, body.size() - reader.left());
     WireWriter writer;
     write_request(writer, message.plan, &message.input);
@@ -65,7 +71,35 @@ void check_parameters(std::string_view body) {
     require(writer.bytes() == taken, "parameters change when they are written again");
 }
 
+void check_execute(std::string_view body) {
+    WireReader reader(body);
+    ExecuteMessage message;
+    read_execute(reader, message);
+    const std::string_view taken = body.substr(0, body.size() - reader.left());
+    WireWriter writer;
+    write_execute(writer, message.sql, message.parameters);
+    require(writer.bytes() == taken, "a statement changes when it is written again");
+}
+
+/// Messages of running calls. Errors in replies are covered by check_report().
+void dispatch_call(std::uint8_t choice, std::string_view body) {
+    switch (choice) {
+        case kFirstCallChoice:
+            return round_trip(body, [](WireReader& from) { return read_result(from); });
+        case kFirstCallChoice + 1:
+            return check_execute(body);
+        case kFirstCallChoice + 2: {
+            WireReader reader(body);
+            if (reader.enumerator(ReplyStatus::kFatal) == ReplyStatus::kError) return;
+            return round_trip(body, [](WireReader& from) { return read_execute_reply(from); });
+        }
+        default:
+            return round_trip(body, [](WireReader& from) { return read_check(from); });
+    }
+}
+
 void dispatch(std::uint8_t choice, std::string_view body) {
+    if (choice >= kFirstCallChoice && choice <= kLastCallChoice) return dispatch_call(choice, body);
     switch (choice % 10) {
         case 0:
             return round_trip(body, [](WireReader& from) { return read_greeting(from); });

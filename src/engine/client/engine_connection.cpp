@@ -18,6 +18,7 @@
 #include "core/pipeline/call_stats.h"
 #include "core/utf8.h"
 #include "engine/common/batch_codec.h"
+#include "engine/common/call_messages.h"
 
 namespace epe::engine {
 
@@ -122,9 +123,8 @@ ReservedArena EngineConnection::reserve_input(std::size_t size) {
     if (input == nullptr) {
         inputs_.push_back({make_arena(size), true});
         input = &inputs_.back();
-        WireWriter body;
-        body.number(input->arena.id());
-        channel_.put(ToEngine::kArena, body, {input->arena.descriptor()});
+        channel_.put(ToEngine::kArena, body_of(ArenaId{input->arena.id()}),
+                     {input->arena.descriptor()});
     }
     input->is_free = false;
     return {input->arena.id(), input->arena.data()};
@@ -158,27 +158,23 @@ void EngineConnection::return_output(std::uint32_t arena) {
     constexpr std::size_t kMostUnread = 10000;
     if (channel_.sent_bytes() >= return_end_) unread_returns_ = 0;
     if (++unread_returns_ > kMostUnread) WireReader::fail("result: answers are not read");
-    WireWriter body;
-    body.number(arena);
-    channel_.put(ToEngine::kArenaReturn, body);
+    channel_.put(ToEngine::kArenaReturn, body_of(ArenaId{arena}));
     return_end_ = channel_.put_bytes();
 }
 
 bool EngineConnection::handle_arena(ToBackend type, WireReader& from) {
     if (type == ToBackend::kArenaFree) {
-        const auto id = from.number<std::uint32_t>();
+        const std::uint32_t id = read_arena_id(from).id;
         for (Input& input : inputs_)
             if (input.arena.id() == id) input.is_free = true;
         return true;
     }
     if (type != ToBackend::kArenaRequest) return false;
     constexpr std::size_t kMostGrants = 64;
-    const auto size = from.number<std::uint64_t>();
+    const std::uint64_t size = read_arena_size(from).least_bytes;
     if (outputs_.size() >= kMostGrants) WireReader::fail("request for memory");
-    outputs_.push_back(make_arena(size));
-    WireWriter body;
-    body.number(outputs_.back().id());
-    channel_.put(ToEngine::kArenaGrant, body, {outputs_.back().descriptor()});
+    const Arena& granted = outputs_.emplace_back(make_arena(size));
+    channel_.put(ToEngine::kArenaGrant, body_of(ArenaId{granted.id()}), {granted.descriptor()});
     return true;
 }
 

@@ -11,6 +11,7 @@
 #include "core/pipeline/call_context.h"
 #include "core/utf8.h"
 #include "engine/client/message_drain.h"
+#include "engine/common/call_messages.h"
 #include "engine/common/parameter_batch.h"
 
 namespace epe::engine {
@@ -44,7 +45,6 @@ void EngineDialogue::send_begin() {
     const CallPlan& plan = *request_.plan;
     WireWriter body;
     write_request(body, plan, plan.input);
-    body.boolean(!plan.pickled.empty());
     if (plan.pickled.empty()) {
         engine_.channel().put(ToEngine::kBegin, body);
         return;
@@ -56,10 +56,8 @@ void EngineDialogue::send_begin() {
 }
 
 void EngineDialogue::send_check(const Script& script) {
-    WireWriter body;
-    body.text(script.name);
-    body.text(script.source);
-    engine_.channel().put(ToEngine::kCheckScript, body);
+    const CheckMessage message{script.name, script.source};
+    engine_.channel().put(ToEngine::kCheckScript, body_of(message));
     is_end_sent_ = true;
 }
 
@@ -188,17 +186,18 @@ void EngineDialogue::handle_ready(WireReader& from) {
 void EngineDialogue::handle_result(WireReader& from) {
     if (slices_.empty()) WireReader::fail("result");
     Slice& slice = *slices_.front();
-    CallResult result;
-    result.call_number = from.number<std::int64_t>();
-    (void)from.optional_text();  // the name: the backend knows it
-    result.first_row = from.count(std::int64_t{1} << 40);
-    result.is_frame = from.boolean();
+    const ResultMessage message = read_result(from);
     const std::size_t size = from.left();
+    CallResult result;
+    result.call_number = message.call_number;
+    result.first_row = message.first_row;
+    result.is_frame = message.is_frame;
     const std::int64_t first = slice.calls.front().number;
     if (result.call_number < std::max(first, slice.last_result) ||
         result.call_number > slice.calls.back().number)
         WireReader::fail("call number");
     slice.last_result = result.call_number;
+    // The name in the message is not used: the backend knows it.
     result.call_name = slice.calls[static_cast<std::size_t>(result.call_number - first)].name;
     result.batch = engine_.take_rows(from);
     const Schema& columns = request_.plan->shape->columns;
@@ -243,53 +242,47 @@ void EngineDialogue::handle_failure(WireReader& from) {
 void EngineDialogue::answer_execute(WireReader& from) {
     engine_.take_question();
     // A copy: while it runs, nested scripts may use this connection's memory.
-    const std::string sql = from.text();
-    std::vector<std::string> types;
-    std::vector<HostParameter> parameters = read_parameters(from, types);
+    ExecuteMessage message;
+    read_execute(from, message);
     Batch bytes;  // owns the bytes that the parameters point to
-    if (has_bytes(parameters)) {
+    if (has_bytes(message.parameters)) {
         bytes = engine_.take_rows(from);
-        set_bytes(parameters, bytes);
+        set_bytes(message.parameters, bytes);
     }
     try {
-        if (!is_clean_utf8(sql)) throw Error("22021", "SQL must be UTF-8 without null characters");
+        if (!is_clean_utf8(message.sql))
+            throw Error("22021", "SQL must be UTF-8 without null characters");
         const WatchedRequester watched(request_.host, engine_);
-        send_host_result(request_.host.execute(sql, parameters));
+        send_host_result(request_.host.execute(message.sql, message.parameters));
     } catch (const Error& error) {
         if (engine_.is_gone()) throw_death();
         // PostgreSQL's own error, which ends the statement
         if (typeid(error) != typeid(Error)) throw;
-        WireWriter reply;
-        reply.number(ReplyStatus::kError);
-        write(reply, error.report());
-        engine_.channel().put(ToEngine::kReply, reply);
+        const ExecuteReply reply{.status = ReplyStatus::kError, .error = error.report()};
+        engine_.channel().put(ToEngine::kReply, body_of(reply));
     }
     engine_.note_answer();
 }
 
-void EngineDialogue::send_host_result(const HostResult& result) {
-    WireWriter reply;
-    reply.number(ReplyStatus::kDone);
-    reply.number(result.row_count);
-    write(reply, result.schema);
-    if (result.schema.empty())
-        engine_.channel().put(ToEngine::kReply, reply);
+void EngineDialogue::send_host_result(HostResult result) {
+    const ExecuteReply reply{.status = ReplyStatus::kDone, .result = std::move(result)};
+    const Batch& batch = reply.result.batch;
+    if (reply.result.schema.empty())
+        engine_.channel().put(ToEngine::kReply, body_of(reply));
     else
-        engine_.put_rows(ToEngine::kReply, std::move(reply), result.batch, 0, result.batch.length);
+        engine_.put_rows(ToEngine::kReply, body_of(reply), batch, 0, batch.length);
 }
 
 void EngineDialogue::answer_next_batch() {
     if (request_.stream == nullptr || slices_.empty()) WireReader::fail("question");
     engine_.take_question();
     Batch batch;
-    const bool has_batch = read_stream(batch);
-    WireWriter reply;
-    reply.boolean(has_batch);
+    const StreamReply reply{.has_batch = read_stream(batch)};
     engine_.count_rows(batch.length, 0);
-    if (has_batch)
-        engine_.put_rows(ToEngine::kStreamBatch, std::move(reply), batch, 0, batch.length);
+    if (reply.has_batch)
+        engine_.put_rows(ToEngine::kStreamBatch, body_of(reply), batch, 0, batch.length);
     else
-        engine_.channel().put(ToEngine::kStreamBatch, reply);
+        engine_.channel().put(ToEngine::kStreamBatch, body_of(reply));
     engine_.note_answer();
 }
 

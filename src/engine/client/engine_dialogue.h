@@ -81,7 +81,7 @@ class EngineDialogue {
     void answer_execute(WireReader& from);
     void answer_next_batch();
     bool read_stream(Batch& batch);
-    void send_host_result(const HostResult& result);
+    void send_host_result(HostResult result);
     [[noreturn]] void throw_death();
 
     RequestContext& request_;

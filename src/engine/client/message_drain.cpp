@@ -2,6 +2,7 @@
 
 #include <poll.h>
 
+#include "engine/common/call_messages.h"
 #include "engine/common/parameter_batch.h"
 
 namespace epe::engine {
@@ -9,26 +10,20 @@ namespace epe::engine {
 namespace {
 
 void drop_result(EngineConnection& engine, WireReader& from) {
-    (void)from.number<std::int64_t>();
-    (void)from.optional_text();
-    (void)from.number<std::int64_t>();
-    (void)from.boolean();
+    (void)read_result(from);
     engine.skip_rows(from);
 }
 
 void refuse_execute(EngineConnection& engine, WireReader& from) {
-    std::vector<std::string> types;
-    (void)from.text_view();
-    if (has_bytes(read_parameters(from, types))) engine.skip_rows(from);
-    WireWriter reply;
-    reply.number(ReplyStatus::kFatal);
-    engine.channel().put(ToEngine::kReply, reply);
+    ExecuteMessage message;
+    read_execute(from, message);
+    if (has_bytes(message.parameters)) engine.skip_rows(from);
+    const ExecuteReply reply{.status = ReplyStatus::kFatal};
+    engine.channel().put(ToEngine::kReply, body_of(reply));
 }
 
 void end_stream(EngineConnection& engine) {
-    WireWriter reply;
-    reply.boolean(false);
-    engine.channel().put(ToEngine::kStreamBatch, reply);
+    engine.channel().put(ToEngine::kStreamBatch, body_of(StreamReply{.has_batch = false}));
 }
 
 /// Returns true for the last message.

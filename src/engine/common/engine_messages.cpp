@@ -169,6 +169,7 @@ void write_request(WireWriter& to, const CallPlan& plan, const Schema* input) {
     to.number(plan.shape->most_items);
     write(to, plan.shape->columns);
     write(to, input == nullptr ? Schema() : *input);
+    to.boolean(!plan.pickled.empty());
 }
 
 void read_request(WireReader& from, RequestMessage& message) {
@@ -186,8 +187,21 @@ void read_request(WireReader& from, RequestMessage& message) {
     message.shape.most_items = from.count(kMostRows);
     message.shape.columns = read_schema(from);
     message.input = read_schema(from);
+    message.has_pickled = from.boolean();
     message.plan.script = &message.script;
     message.plan.shape = &message.shape;
+}
+
+void write(WireWriter& to, const CheckMessage& message) {
+    to.text(message.name);
+    to.text(message.source);
+}
+
+CheckMessage read_check(WireReader& from) {
+    CheckMessage message;
+    message.name = from.text();
+    message.source = from.text();
+    return message;
 }
 
 void write(WireWriter& to, const RunMessage& message) {
@@ -253,45 +267,6 @@ std::string read_clean_text(WireReader& from) {
     const std::string_view text = from.text_view();
     if (!is_clean_utf8(text)) WireReader::fail("text");
     return std::string(text);
-}
-
-void write(WireWriter& to, const std::vector<HostParameter>& parameters) {
-    to.number(static_cast<std::int64_t>(parameters.size()));
-    for (const HostParameter& parameter : parameters) {
-        to.boolean(parameter.bytes.has_value());
-        if (!parameter.bytes) to.optional_text(parameter.text);
-        to.text(parameter.sql_type);
-        to.optional_text(parameter.alternative);
-    }
-}
-
-std::vector<HostParameter> read_parameters(WireReader& from, std::vector<std::string>& types) {
-    constexpr std::int64_t kMostParameters = 65535;  // as in PostgreSQL's own protocol
-    const auto count = static_cast<std::size_t>(from.count(kMostParameters));
-    std::vector<HostParameter> parameters(count);
-    types.resize(count);  // before a pointer into it is taken
-    for (std::size_t i = 0; i < count; ++i) {
-        if (from.boolean())
-            parameters[i].bytes.emplace();
-        else if (from.boolean())
-            parameters[i].text = read_clean_text(from);
-        types[i] = read_clean_text(from);
-        parameters[i].sql_type = types[i].c_str();
-        if (from.boolean()) parameters[i].alternative = read_clean_text(from);
-    }
-    return parameters;
-}
-
-void write(WireWriter& to, const EngineTimes& times) {
-    to.number(times.convert);
-    to.number(times.python);
-}
-
-EngineTimes read_times(WireReader& from) {
-    EngineTimes times;
-    times.convert = from.count(kMostRows);
-    times.python = from.count(kMostRows);
-    return times;
 }
 
 void write(WireWriter& to, const DataPlace& place) {

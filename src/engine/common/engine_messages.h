@@ -47,10 +47,10 @@ enum class ToEngine : std::uint8_t {
     kEnd,
     kReply,
     kStreamBatch,
-    kArena,        ///< an input arena: id, size and a descriptor; before the first use
+    kArena,        ///< an input arena, with a descriptor; before the first use
     kArenaGrant,   ///< an arena for results: as above
-    kArenaReturn,  ///< id of an arena for results whose contents have been read
-    kCheckScript,  ///< name, source; answered by Ended, or Failed and Ended
+    kArenaReturn,  ///< an arena for results whose contents have been read
+    kCheckScript,  ///< answered by Ended, or Failed and Ended
 };
 
 /// Engine to backend.
@@ -64,8 +64,8 @@ enum class ToBackend : std::uint8_t {
     kWarning,
     kExecute,
     kNextBatch,
-    kArenaRequest,  ///< least size
-    kArenaFree,     ///< id of an input arena
+    kArenaRequest,
+    kArenaFree,  ///< an input arena
 };
 
 /// The first message to an engine.
@@ -86,9 +86,16 @@ struct Ready {
 struct RequestMessage {
     Script script{};
     CallPlan plan{};
-    Batch pickled{};  ///< one binary value, when there are pickled arguments
+    bool has_pickled = false;  ///< pickled arguments follow the message, as rows
+    Batch pickled{};           ///< one binary value, for the receiver to set
     OutputShape shape{};
     Schema input{};
+};
+
+/// kCheckScript.
+struct CheckMessage {
+    std::string name{};
+    std::string source{};
 };
 
 /// The input of the calls of a Run.
@@ -102,13 +109,6 @@ enum class RunInput : std::uint8_t {
 struct RunMessage {
     std::vector<Call> calls{};
     RunInput input = RunInput::kNone;
-};
-
-/// Outcome of Execute.
-enum class ReplyStatus : std::uint8_t {
-    kDone,
-    kError,  ///< only its subtransaction was rolled back: the script may catch it
-    kFatal,  ///< the statement must end
 };
 
 /// Where the bytes of a batch are.
@@ -125,6 +125,8 @@ Ready read_ready(WireReader& from);
 void write_request(WireWriter& to, const CallPlan& plan, const Schema* input);
 /// Fills `message`; its plan points into it.
 void read_request(WireReader& from, RequestMessage& message);
+void write(WireWriter& to, const CheckMessage& message);
+CheckMessage read_check(WireReader& from);
 void write(WireWriter& to, const Schema& schema);
 Schema read_schema(WireReader& from);
 void write(WireWriter& to, const RunMessage& message);
@@ -137,12 +139,6 @@ void write(WireWriter& to, const ErrorReport& report);
 ErrorReport read_report(WireReader& from);
 /// A text of valid UTF-8 without null bytes, safe for PostgreSQL.
 std::string read_clean_text(WireReader& from);
-/// Bytes are not sent here but as the rows that follow (parameter_batch.h).
-void write(WireWriter& to, const std::vector<HostParameter>& parameters);
-/// `types` owns the types. Bytes are present, but empty.
-std::vector<HostParameter> read_parameters(WireReader& from, std::vector<std::string>& types);
-void write(WireWriter& to, const EngineTimes& times);
-EngineTimes read_times(WireReader& from);
 void write(WireWriter& to, const DataPlace& place);
 DataPlace read_place(WireReader& from);
 

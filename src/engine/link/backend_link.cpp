@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "engine/common/batch_codec.h"
+#include "engine/common/call_messages.h"
 
 namespace epe::engine {
 
@@ -184,7 +185,7 @@ bool BackendLink::handle_arena(Frame& frame) {
     switch (static_cast<ToEngine>(frame.type)) {
         case ToEngine::kArena:
         case ToEngine::kArenaGrant: {
-            const auto id = body.number<std::uint32_t>();
+            const std::uint32_t id = read_arena_id(body).id;
             if (frame.descriptors.size() != 1) WireReader::fail("arena");
             Mapping mapping = map_arena(frame.descriptors.front().release());
             if (static_cast<ToEngine>(frame.type) == ToEngine::kArena)
@@ -194,7 +195,7 @@ bool BackendLink::handle_arena(Frame& frame) {
             return true;
         }
         case ToEngine::kArenaReturn: {
-            const auto id = body.number<std::uint32_t>();
+            const std::uint32_t id = read_arena_id(body).id;
             for (Output& output : outputs_)
                 if (output.id == id) output.is_free = true;
             return true;
@@ -207,9 +208,7 @@ bool BackendLink::handle_arena(Frame& frame) {
 void BackendLink::report_free_inputs() {
     for (Input& input : inputs_) {
         if (!input.take_free()) continue;
-        WireWriter body;
-        body.number(input.id());
-        channel_.put(ToBackend::kArenaFree, body);
+        channel_.put(ToBackend::kArenaFree, body_of(ArenaId{input.id()}));
     }
 }
 
@@ -229,11 +228,7 @@ ReservedArena BackendLink::reserve_output(std::size_t size) {
 BackendLink::Output& BackendLink::wait_for_output(std::size_t size) {
     const auto fitting = std::count_if(outputs_.begin(), outputs_.end(),
                                        [&](const Output& each) { return each.size() >= size; });
-    if (fitting < kMostOutputs) {
-        WireWriter request;
-        request.number(static_cast<std::uint64_t>(size));
-        channel_.put(ToBackend::kArenaRequest, request);
-    }
+    if (fitting < kMostOutputs) channel_.put(ToBackend::kArenaRequest, body_of(ArenaSize{size}));
     flush(Patience::kUntilCancelled);
     while (true) {
         if (Output* const granted = find_free_arena(outputs_, size)) return *granted;

@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "engine/common/call_messages.h"
 #include "engine/common/parameter_batch.h"
 
 namespace epe::engine {
@@ -17,26 +18,23 @@ void RemoteHost::say(ToBackend type, std::string_view text) {
 HostResult RemoteHost::execute(const std::string& sql,
                                const std::vector<HostParameter>& parameters) {
     WireWriter body;
-    body.text(sql);
-    write(body, parameters);
-    const Message reply = has_bytes(parameters)
-                              ? link_.ask(ToBackend::kExecute, std::move(body),
-                                          batch_of_bytes(parameters), ToEngine::kReply)
-                              : link_.ask(ToBackend::kExecute, body, ToEngine::kReply);
-    WireReader from(reply.body);
-    switch (from.enumerator(ReplyStatus::kFatal)) {
+    write_execute(body, sql, parameters);
+    const Message message = has_bytes(parameters)
+                                ? link_.ask(ToBackend::kExecute, std::move(body),
+                                            batch_of_bytes(parameters), ToEngine::kReply)
+                                : link_.ask(ToBackend::kExecute, body, ToEngine::kReply);
+    WireReader from(message.body);
+    ExecuteReply reply = read_execute_reply(from);
+    switch (reply.status) {
         case ReplyStatus::kError:
-            throw Error(read_report(from));
+            throw Error(std::move(reply.error));
         case ReplyStatus::kFatal:
             throw Error(sqlstate::kQueryCanceled, "the statement has failed");
         case ReplyStatus::kDone:
             break;
     }
-    HostResult result;
-    result.row_count = from.number<std::int64_t>();
-    result.schema = read_schema(from);
-    if (!result.schema.empty()) result.batch = link_.take_rows(from);
-    return result;
+    if (!reply.result.schema.empty()) reply.result.batch = link_.take_rows(from);
+    return std::move(reply.result);
 }
 
 void RemoteHost::check_interrupts() {
@@ -47,7 +45,7 @@ void RemoteHost::check_interrupts() {
 bool RemoteStream::next(Batch& batch) {
     const Message reply = link_.ask(ToBackend::kNextBatch, WireWriter(), ToEngine::kStreamBatch);
     WireReader from(reply.body);
-    if (!from.boolean()) return false;
+    if (!read_stream_reply(from).has_batch) return false;
     batch = link_.take_rows(from);
     batch.schema = &schema_;
     return true;

@@ -11,6 +11,7 @@
 #include <optional>
 #include <utility>
 
+#include "engine/common/call_messages.h"
 #include "engine/common/parameter_batch.h"
 #include "engine/link/backend_link.h"
 #include "engine/link/remote_host.h"
@@ -60,15 +61,15 @@ class EngineServer final : private ResultSink {
 
    private:
     void add(CallResult result) override;
-    void handle(const Message& message);
-    void begin(WireReader& from);
+    void handle_message(const Message& message);
+    void begin_request(WireReader& from);
     void run_work(WireReader& from);
-    void end();
-    void check(WireReader& from);
+    void end_request();
+    void check_script(WireReader& from);
     /// Runs a step of a request; an exception is reported, and the rest of the request skipped.
     template <typename Step>
-    void attempt(Step&& step);
-    void fail(const ErrorReport& report);
+    void attempt_step(Step&& step);
+    void send_failure(const ErrorReport& report);
 
     BackendLink link_;
     RemoteHost host_;
@@ -81,7 +82,7 @@ class EngineServer final : private ResultSink {
     std::optional<RemoteStream> stream_{};
 };
 
-void EngineServer::fail(const ErrorReport& report) {
+void EngineServer::send_failure(const ErrorReport& report) {
     has_failed_ = true;
     WireWriter body;
     write(body, report);
@@ -89,17 +90,17 @@ void EngineServer::fail(const ErrorReport& report) {
 }
 
 template <typename Step>
-void EngineServer::attempt(Step&& step) {
+void EngineServer::attempt_step(Step&& step) {
     try {
         std::forward<Step>(step)();
     } catch (const ProtocolError&) {
         throw;
     } catch (const Error& error) {
-        fail(error.report());
+        send_failure(error.report());
     } catch (const std::bad_alloc&) {
-        fail(Error(sqlstate::kOutOfMemory, "out of memory").report());
+        send_failure(Error(sqlstate::kOutOfMemory, "out of memory").report());
     } catch (const std::exception& error) {
-        fail(Error(sqlstate::kInternal, error.what()).report());
+        send_failure(Error(sqlstate::kInternal, error.what()).report());
     }
 }
 
@@ -133,38 +134,38 @@ void EngineServer::greet(EngineBirth& birth) {
 
 void EngineServer::serve() {
     (void)cancel_flags();
-    while (true) handle(link_.wait());
+    while (true) handle_message(link_.wait());
 }
 
-void EngineServer::handle(const Message& message) {
+void EngineServer::handle_message(const Message& message) {
     WireReader from(message.body);
     switch (message.type) {
         case ToEngine::kBegin:
             clear_cancel();
             has_failed_ = false;
-            attempt([&] { begin(from); });
+            attempt_step([&] { begin_request(from); });
             break;
         case ToEngine::kRun:
-            if (!has_failed_) attempt([&] { run_work(from); });
+            if (!has_failed_) attempt_step([&] { run_work(from); });
             break;
         case ToEngine::kEnd:
-            end();
+            end_request();
             break;
         case ToEngine::kCheckScript:
             clear_cancel();
             has_failed_ = false;
-            attempt([&] { check(from); });
-            end();
+            attempt_step([&] { check_script(from); });
+            end_request();
             break;
         default:  // the answer to a question of a call that has failed since
             break;
     }
 }
 
-void EngineServer::begin(WireReader& from) {
+void EngineServer::begin_request(WireReader& from) {
     request_ = std::make_unique<RequestMessage>();
     read_request(from, *request_);
-    if (from.boolean()) {
+    if (request_->has_pickled) {
         request_->pickled = link_.take_rows(from);
         std::vector<HostParameter> pickled(1);
         pickled[0].bytes.emplace();
@@ -207,28 +208,24 @@ void EngineServer::run_work(WireReader& from) {
     link_.put(ToBackend::kRunDone, body);
 }
 
-void EngineServer::end() {
-    if (!has_failed_ && engine_) attempt([&] { engine_->finish_request(*this); });
+void EngineServer::end_request() {
+    if (!has_failed_ && engine_) attempt_step([&] { engine_->finish_request(*this); });
     engine_.reset();
     stream_.reset();
     request_.reset();
     link_.put(ToBackend::kEnded, WireWriter());
 }
 
-void EngineServer::check(WireReader& from) {
-    const std::string name = from.text();
-    const std::string source = from.text();
-    py::check_script(name, source, host_, cancel_flags());
+void EngineServer::check_script(WireReader& from) {
+    const CheckMessage message = read_check(from);
+    py::check_script(message.name, message.source, host_, cancel_flags());
 }
 
 void EngineServer::add(CallResult result) {
     const std::int64_t start = now_nanoseconds();
-    WireWriter head;
-    head.number(result.call_number);
-    head.optional_text(result.call_name);
-    head.number(result.first_row);
-    head.boolean(result.is_frame);
-    link_.put_rows(ToBackend::kResult, std::move(head), result.batch);
+    const ResultMessage message{result.call_number, std::move(result.call_name), result.first_row,
+                                result.is_frame};
+    link_.put_rows(ToBackend::kResult, body_of(message), result.batch);
     sink_time_ += now_nanoseconds() - start;
 }
 

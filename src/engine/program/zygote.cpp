@@ -57,7 +57,7 @@ class Zygote {
    private:
     void start();
     void wait_for_event();
-    void handle(Frame& frame);
+    void handle_frame(Frame& frame);
     void fork_one(std::uint64_t id, Connections connections);
     [[noreturn]] void become_child(EngineBirth birth, Descriptor lifeline, Descriptor gate);
     void reap();
@@ -104,7 +104,7 @@ void Zygote::serve() {
     while (true) {
         reap();
         wait_for_event();
-        while (channel_.next(frame)) handle(frame);
+        while (channel_.next(frame)) handle_frame(frame);
     }
 }
 
@@ -114,7 +114,7 @@ void Zygote::wait_for_event() {
     if (!channel_.receive()) _exit(0);
 }
 
-void Zygote::handle(Frame& frame) {
+void Zygote::handle_frame(Frame& frame) {
     WireReader from(frame.body);
     if (static_cast<ToZygote>(frame.type) != ToZygote::kFork || frame.descriptors.size() != 2)
         WireReader::fail("request to a zygote");

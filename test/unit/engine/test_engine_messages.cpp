@@ -1,4 +1,5 @@
-// Tests of engine/common/engine_messages: round trips of all messages; malformed ones are rejected.
+// Tests of engine/common/engine_messages and call_messages: round trips of all messages; malformed
+// ones are rejected.
 #include "engine/common/engine_messages.h"
 
 #include <gtest/gtest.h>
@@ -6,6 +7,7 @@
 #include <functional>
 #include <random>
 
+#include "engine/common/call_messages.h"
 #include "support/codec_support.h"
 #include "support/error_support.h"
 
@@ -85,6 +87,17 @@ ErrorReport some_report() {
     return report;
 }
 
+ResultMessage some_result() { return {3, "three", 9, true}; }
+
+ExecuteReply reply_of_rows() {
+    ExecuteReply reply{.status = ReplyStatus::kDone};
+    reply.result.row_count = 8;
+    reply.result.schema = nested_schema();
+    return reply;
+}
+
+ExecuteReply reply_of_error() { return {.status = ReplyStatus::kError, .error = some_report()}; }
+
 /// A message as bytes, and the function that reads it.
 struct Sample {
     const char* name;
@@ -118,6 +131,42 @@ std::vector<Sample> samples() {
     add(
         "run", [](WireWriter& to) { write(to, some_run()); },
         [](WireReader& from) { read_run(from); });
+    add(
+        "check",
+        [](WireWriter& to) {
+            write(to, CheckMessage{"f", "def f(): pass"});
+        },
+        [](WireReader& from) { read_check(from); });
+    add(
+        "result", [](WireWriter& to) { write(to, some_result()); },
+        [](WireReader& from) { read_result(from); });
+    add(
+        "execute",
+        [](WireWriter& to) {
+            write_execute(to, "SELECT $1", {{"1", "int4"}, {std::nullopt, ""}});
+        },
+        [](WireReader& from) {
+            ExecuteMessage message;
+            read_execute(from, message);
+        });
+    add(
+        "reply of rows", [](WireWriter& to) { write(to, reply_of_rows()); },
+        [](WireReader& from) { read_execute_reply(from); });
+    add(
+        "reply of an error", [](WireWriter& to) { write(to, reply_of_error()); },
+        [](WireReader& from) { read_execute_reply(from); });
+    add(
+        "fatal reply", [](WireWriter& to) { write(to, ExecuteReply()); },
+        [](WireReader& from) { read_execute_reply(from); });
+    add(
+        "stream reply", [](WireWriter& to) { write(to, StreamReply{true}); },
+        [](WireReader& from) { read_stream_reply(from); });
+    add(
+        "arena", [](WireWriter& to) { write(to, ArenaId{7}); },
+        [](WireReader& from) { read_arena_id(from); });
+    add(
+        "arena size", [](WireWriter& to) { write(to, ArenaSize{7}); },
+        [](WireReader& from) { read_arena_size(from); });
     add(
         "report", [](WireWriter& to) { write(to, some_report()); },
         [](WireReader& from) { read_report(from); });
@@ -236,6 +285,69 @@ TEST(Protocol, BringsTheRestBack) {
     const DataPlace place = read_place(from);
     EXPECT_EQ(place.arena, 3U);
     EXPECT_EQ(place.size, 4U);
+    from.expect_end();
+}
+
+TEST(Protocol, TellsWhetherPickledArgumentsFollow) {
+    for (const bool has_pickled : {false, true}) {
+        SomeRequest request;
+        if (has_pickled) request.plan.pickled = "bytes, which are not sent in the message";
+        WireWriter to;
+        write_request(to, request.plan, nullptr);
+        WireReader from(to.bytes());
+        RequestMessage message;
+        read_request(from, message);
+        from.expect_end();
+        EXPECT_EQ(message.has_pickled, has_pickled);
+        EXPECT_TRUE(message.plan.pickled.empty());
+    }
+}
+
+TEST(Protocol, BringsTheMessagesOfCallsBack) {
+    WireWriter to;
+    write(to, CheckMessage{"f", "def f(): pass"});
+    write(to, some_result());
+    write_execute(to, "SELECT $1", {{"1", "int4"}});
+    write(to, StreamReply{true});
+    write(to, StreamReply{false});
+    write(to, ArenaId{7});
+    write(to, ArenaSize{std::uint64_t{1} << 40});
+    WireReader from(to.bytes());
+    const CheckMessage check = read_check(from);
+    EXPECT_EQ(check.name, "f");
+    EXPECT_EQ(check.source, "def f(): pass");
+    const ResultMessage result = read_result(from);
+    EXPECT_EQ(result.call_number, 3);
+    EXPECT_EQ(result.call_name, "three");
+    EXPECT_EQ(result.first_row, 9);
+    EXPECT_TRUE(result.is_frame);
+    ExecuteMessage execute;
+    read_execute(from, execute);
+    EXPECT_EQ(execute.sql, "SELECT $1");
+    ASSERT_EQ(execute.parameters.size(), 1U);
+    EXPECT_EQ(execute.parameters[0].text, "1");
+    EXPECT_EQ(execute.parameters[0].sql_type, execute.types[0].c_str());
+    EXPECT_TRUE(read_stream_reply(from).has_batch);
+    EXPECT_FALSE(read_stream_reply(from).has_batch);
+    EXPECT_EQ(read_arena_id(from).id, 7U);
+    EXPECT_EQ(read_arena_size(from).least_bytes, std::uint64_t{1} << 40);
+    from.expect_end();
+}
+
+TEST(Protocol, BringsRepliesBack) {
+    WireWriter to;
+    write(to, reply_of_rows());
+    write(to, reply_of_error());
+    write(to, ExecuteReply());
+    WireReader from(to.bytes());
+    const ExecuteReply rows = read_execute_reply(from);
+    EXPECT_EQ(rows.status, ReplyStatus::kDone);
+    EXPECT_EQ(rows.result.row_count, 8);
+    expect_equal(rows.result.schema, nested_schema());
+    const ExecuteReply error = read_execute_reply(from);
+    EXPECT_EQ(error.status, ReplyStatus::kError);
+    EXPECT_EQ(error.error.sqlstate, "22P02");
+    EXPECT_EQ(read_execute_reply(from).status, ReplyStatus::kFatal);
     from.expect_end();
 }
 

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "engine/common/batch_codec.h"
-#include "engine/common/engine_messages.h"
+#include "engine/common/call_messages.h"
 
 namespace epe::engine {
 namespace {

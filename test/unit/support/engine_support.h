@@ -30,6 +30,7 @@
 #include "engine/client/supervisor_launch.h"
 #include "engine/common/arena.h"
 #include "engine/common/batch_codec.h"
+#include "engine/common/call_messages.h"
 #include "engine/common/channel.h"
 #include "engine/common/engine_messages.h"
 #include "engine/common/engine_options.h"
