@@ -230,6 +230,9 @@ $(VERSION_INC): FORCE
 	@echo '"$(EXTENSION_VERSION)"' | cmp -s - $@ || echo '"$(EXTENSION_VERSION)"' > $@
 build/program/engine/program/main.o $(if $(OTHER_ENGINE),build/$(OTHER_ENGINE)/engine/program/main.o): $(VERSION_INC)
 
+# For tools that read the sources before anything is built (tools/check lint).
+generated: $(EMBEDDED_INC) $(VERSION_INC)
+
 # The parts of the extension script, in the order of their numbers.
 SQL_PARTS := $(sort $(wildcard $(ROOT)/sql/[0-9][0-9]_*.sql))
 $(DATA_built): $(SQL_PARTS) $(ROOT)/Makefile
@@ -237,7 +240,7 @@ $(DATA_built): $(SQL_PARTS) $(ROOT)/Makefile
 	cat $(SQL_PARTS) > $@
 
 # ---------------------------------------------------------------------------------- test targets
-.PHONY: install-program uninstall-program unit regress isolation lint tidy list-tidy-sources format check-format FORCE
+.PHONY: generated install-program uninstall-program unit regress isolation lint tidy list-tidy-sources format check-format FORCE
 
 # Fuzz targets (tools/fuzz); the unit tests replay their corpora.
 FUZZ_ALL := $(filter-out test/fuzz/replay.cpp,$(patsubst $(ROOT)/%,%,$(wildcard $(ROOT)/test/fuzz/*.cpp)))
