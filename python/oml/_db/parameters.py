@@ -68,7 +68,7 @@ def _array_text(values: Iterable[object]) -> str:
     """The text of an array: {1,2,NULL}."""
     parts = []
     for value in map(plain_value, values):
-        if isinstance(value, (list, tuple)):
+        if isinstance(value, (list, tuple)) and not _is_month_day_nano(value):
             parts.append(_array_text(value))
             continue
         text = parameter(value)[0]
@@ -117,6 +117,17 @@ def _timedelta(value: datetime.timedelta) -> Written:
         f"{value.days} days {value.seconds} seconds {value.microseconds} microseconds",
         "interval",
     )
+
+
+def _is_month_day_nano(value: CellValue) -> bool:
+    """Whether a value is a pyarrow.MonthDayNano, which is a tuple."""
+    pyarrow = sys.modules.get("pyarrow")
+    return pyarrow is not None and type(value) is getattr(pyarrow, "MonthDayNano", None)
+
+
+def _month_day_nano(value: CellValue) -> Written:
+    microseconds = abs(value.nanoseconds) // 1000 * (-1 if value.nanoseconds < 0 else 1)
+    return f"{value.months} mons {value.days} days {microseconds} microseconds", "interval"
 
 
 def _json(value: object) -> str:
@@ -188,6 +199,8 @@ def parameter(value: object) -> Written:
     value = plain_value(value)
     if value is None:
         return None, ""
+    if _is_month_day_nano(value):
+        return _month_day_nano(value)
     for types, write in _writers:
         if isinstance(value, types):
             return write(value)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 _PASSED_ON = frozenset(
-    ("oml_input_type", "oml_na_omit", "oml_numeric", "oml_nan", "oml_service_level")
+    ("oml_input_type", "oml_na_omit", "oml_numeric", "oml_interval", "oml_nan", "oml_service_level")
 )
 _ASYNC = "oml_async_flag"
 _OF_JOBS = frozenset(("timeout", "oml_retries"))

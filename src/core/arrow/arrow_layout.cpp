@@ -22,7 +22,10 @@ void refuse_unusual(const Column& column, const std::string& name) {
     throw Error(sqlstate::kTimeOutOfRange,
                 "value" + value + " of column \"" + name + "\", row " + std::to_string(row + 1) +
                     ", has no counterpart in Arrow",
-                "Cast the column to text in the query.");
+                column.type.kind == Kind::kInterval
+                    ? "Cast the column to text in the query; a pyarrow.Table can have it with "
+                      "\"oml_interval\": \"month_day_nano\"."
+                    : "Cast the column to text in the query.");
 }
 
 Buffer packed_bools(const Column& column) {
@@ -216,6 +219,8 @@ const char* format_of(Kind kind) noexcept {
             return "tsu:UTC";
         case Kind::kInterval:
             return "tDu";
+        case Kind::kMonthDayNano:
+            return "tin";
         case Kind::kList:
             return "+L";
         case Kind::kStruct:

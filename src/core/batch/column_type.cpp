@@ -21,6 +21,7 @@ std::size_t fixed_width(Kind kind) noexcept {
             return 8;
         case Kind::kUuid:
         case Kind::kTimeTz:
+        case Kind::kMonthDayNano:
             return 16;
         default:
             return 0;
@@ -44,6 +45,10 @@ bool is_numeric(Kind kind) noexcept {
 bool is_bytes(Kind kind) noexcept {
     return kind == Kind::kDecimal || kind == Kind::kText || kind == Kind::kBinary ||
            kind == Kind::kJson;
+}
+
+bool can_be_unusual(Kind kind) noexcept {
+    return (kind >= Kind::kDate && kind <= Kind::kInterval) || kind == Kind::kMonthDayNano;
 }
 
 bool is_vector(Variant variant) noexcept {
@@ -93,6 +98,8 @@ const char* kind_name(Kind kind) noexcept {
             return "list";
         case Kind::kStruct:
             return "struct";
+        case Kind::kMonthDayNano:
+            return "month_day_nano";
     }
     return "unknown";
 }

@@ -12,27 +12,29 @@ namespace epe {
 /// others have fixed-width values. The layout is Arrow's except for booleans, which take one byte
 /// each (numpy's layout) and are packed on export.
 enum class Kind : std::uint8_t {
-    kNull,         ///< every row is NULL; no buffers
-    kBool,         ///< uint8, 0 or 1
-    kInt16,        ///< int16
-    kInt32,        ///< int32
-    kInt64,        ///< int64
-    kFloat32,      ///< float
-    kFloat64,      ///< double
-    kDecimal,      ///< bytes: decimal text, as numeric prints it
-    kText,         ///< bytes: UTF-8; or int32 codes into children[0], see Column
-    kBinary,       ///< bytes
-    kJson,         ///< bytes: JSON text in UTF-8
-    kUuid,         ///< 16 bytes
-    kDate,         ///< int32, days since 1970-01-01
-    kTime,         ///< int64, microseconds since midnight
-    kTimeTz,       ///< TimeWithZone
-    kTimestamp,    ///< int64, microseconds since 1970-01-01
-    kTimestampTz,  ///< int64, microseconds since 1970-01-01 UTC
-    kInterval,     ///< int64, microseconds
-    kList,         ///< int64 offsets into children[0], shapes when not one-dimensional
-    kStruct,       ///< one child per field
+    kNull,          ///< every row is NULL; no buffers
+    kBool,          ///< uint8, 0 or 1
+    kInt16,         ///< int16
+    kInt32,         ///< int32
+    kInt64,         ///< int64
+    kFloat32,       ///< float
+    kFloat64,       ///< double
+    kDecimal,       ///< bytes: decimal text, as numeric prints it
+    kText,          ///< bytes: UTF-8; or int32 codes into children[0], see Column
+    kBinary,        ///< bytes
+    kJson,          ///< bytes: JSON text in UTF-8
+    kUuid,          ///< 16 bytes
+    kDate,          ///< int32, days since 1970-01-01
+    kTime,          ///< int64, microseconds since midnight
+    kTimeTz,        ///< TimeWithZone
+    kTimestamp,     ///< int64, microseconds since 1970-01-01
+    kTimestampTz,   ///< int64, microseconds since 1970-01-01 UTC
+    kInterval,      ///< int64, microseconds
+    kList,          ///< int64 offsets into children[0], shapes when not one-dimensional
+    kStruct,        ///< one child per field
+    kMonthDayNano,  ///< MonthDayNano: an interval whose parts stay apart
 };
+inline constexpr Kind kLastKind = Kind::kMonthDayNano;
 
 /// Distinguishes types that share a kind.
 enum class Variant : std::uint8_t {
@@ -49,6 +51,13 @@ struct TimeWithZone {
     std::int64_t microseconds;  ///< since local midnight
     std::int32_t seconds_east;  ///< of UTC
     std::int32_t padding;
+};
+
+/// One value of kMonthDayNano, in Arrow's layout.
+struct MonthDayNano {
+    std::int32_t months;
+    std::int32_t days;
+    std::int64_t nanoseconds;
 };
 
 struct Field;
@@ -87,6 +96,8 @@ std::size_t fixed_width(Kind kind) noexcept;
 /// Integers, floats and decimals: what the default input type turns into a float64 matrix.
 bool is_numeric(Kind kind) noexcept;
 bool is_bytes(Kind kind) noexcept;
+/// Dates, times and intervals: columns that may have unusual values, see Column.
+bool can_be_unusual(Kind kind) noexcept;
 bool is_vector(Variant variant) noexcept;
 const char* kind_name(Kind kind) noexcept;
 

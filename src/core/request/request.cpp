@@ -171,6 +171,8 @@ void read_control(const JsonMember& member, EvalFunction function, Controls& con
         controls.connect = read_boolean(member);
     else if (key == "oml_numeric")
         controls.use_decimal = read_word(member, {"float", "decimal"}) == 1;
+    else if (key == "oml_interval")
+        controls.use_month_day_nano = read_word(member, {"duration", "month_day_nano"}) == 1;
     else if (key == "oml_nan")
         controls.keep_nan = read_word(member, {"null", "keep"}) == 1;
     else if (key == "oml_nullable")
@@ -191,11 +193,11 @@ void read_control(const JsonMember& member, EvalFunction function, Controls& con
 }
 
 bool is_known_control(std::string_view key) {
-    static constexpr std::array<std::string_view, 13> kKnown{
+    static constexpr std::array<std::string_view, 14> kKnown{
         "oml_input_type", "oml_na_omit",       "oml_graphics_flag", "oml_connect",
         "oml_numeric",    "oml_nan",           "oml_async_flag",    "oml_parallel_flag",
         "oml_parallel",   "oml_service_level", "oml_retries",       "oml_comments",
-        "oml_nullable"};
+        "oml_nullable",   "oml_interval"};
     return std::find(kKnown.begin(), kKnown.end(), key) != kKnown.end();
 }
 
@@ -203,6 +205,17 @@ bool is_known_control(std::string_view key) {
 MemberUse use_of_parameter(std::string_view key) noexcept {
     if (key.starts_with(kControlPrefix)) return MemberUse::kValue;
     return key == kTimeout ? MemberUse::kBoth : MemberUse::kText;
+}
+
+/// No other input has a type for them. Functions without input ignore both control arguments.
+void require_arrow_for_months(const Controls& controls, EvalFunction function) {
+    const bool has_input = function != EvalFunction::kEval && function != EvalFunction::kIndex;
+    if (!controls.use_month_day_nano || !has_input || controls.input_type == InputType::kArrow)
+        return;
+    throw_argument_error(
+        "control argument \"oml_interval\": \"month_day_nano\" requires input type pyarrow.Table",
+        {},
+        "Add \"oml_input_type\": \"pyarrow.Table\", or cast the intervals to text in the query.");
 }
 
 /// If a key is repeated, the last one wins, as in jsonb and in Python. null means the default.
@@ -218,6 +231,7 @@ Controls read_controls(const std::vector<JsonMember>& members, EvalFunction func
         else if (member->kind != JsonKind::kNull)
             read_control(*member, function, controls);
     }
+    require_arrow_for_months(controls, function);
     return controls;
 }
 

@@ -35,10 +35,11 @@ struct Controls {
     bool capture_graphics = false;
     bool always_gives_row = false;  ///< oml_graphics_flag: "always": 'PNG' without a figure as well
     bool use_decimal = false;       ///< oml_numeric: numeric arrives as decimal.Decimal
-    bool keep_nan = false;          ///< oml_nan: "keep"
-    bool nullable = false;          ///< oml_nullable: pandas' nullable types
-    bool connect = false;           ///< accepted; scripts are always connected
-    bool is_parallel = false;       ///< oml_parallel_flag, or oml_parallel: true
+    bool use_month_day_nano = false;  ///< oml_interval: Arrow's month_day_nano_interval
+    bool keep_nan = false;            ///< oml_nan: "keep"
+    bool nullable = false;            ///< oml_nullable: pandas' nullable types
+    bool connect = false;             ///< accepted; scripts are always connected
+    bool is_parallel = false;         ///< oml_parallel_flag, or oml_parallel: true
     ServiceLevel service_level = ServiceLevel::kLow;
     std::int64_t engines = 0;  ///< oml_parallel as a number; 0: not given
     bool is_async = false;     ///< oml_async_flag: submit a job

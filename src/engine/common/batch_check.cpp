@@ -158,9 +158,8 @@ void check_unusual(Column& column, Level level) {
     const std::int64_t count = column.unusual_count();
     require((column.unusual != nullptr) == (count > 0), "unusual values");
     if (count == 0) return;
-    require(column.type.kind >= Kind::kDate && column.type.kind <= Kind::kInterval &&
-                column.unusual->type.kind == Kind::kText && !column.unusual->has_dictionary &&
-                column.unusual->null_count == 0,
+    require(can_be_unusual(column.type.kind) && column.unusual->type.kind == Kind::kText &&
+                !column.unusual->has_dictionary && column.unusual->null_count == 0,
             "unusual values");
     check_column(*column.unusual, count, level.below());
     const auto* const rows = column.unusual_rows.as<std::int64_t>();
@@ -175,7 +174,7 @@ void check_unusual(Column& column, Level level) {
 void check_column(Column& column, std::int64_t length, Level level) {
     require(level.depth <= kDeepestColumn, "depth of a column");
     require(column.length == length && length >= 0 && length <= kMostRows, "length of a column");
-    require(column.type.kind <= Kind::kStruct, "kind of a column");
+    require(column.type.kind <= kLastKind, "kind of a column");
     check_validity(column);
     check_unusual(column, level);
     if (column.has_dictionary)

@@ -286,7 +286,7 @@ Buffer BatchDecoder::take(std::size_t size) {
 Column BatchDecoder::column(std::int64_t length, int depth) {
     if (depth > kDeepestColumn) WireReader::fail("depth of a column");
     Column column;
-    column.type.kind = reader_.enumerator(Kind::kStruct);
+    column.type.kind = reader_.enumerator(kLastKind);
     const auto flags = reader_.number<std::uint8_t>();
     column.length = length;
     column.null_count = reader_.count(length);

@@ -62,7 +62,7 @@ Schema read_fields(WireReader& from, int depth);
 Field read_field(WireReader& from, int depth) {
     Field field;
     field.name = from.text();
-    field.type.kind = from.enumerator(Kind::kStruct);
+    field.type.kind = from.enumerator(kLastKind);
     field.type.variant = from.enumerator(Variant::kHstore);
     field.type.fields = read_fields(from, depth + 1);
     field.sql_type = from.text();

@@ -274,7 +274,7 @@ class BackendHost final : public Host {
             guarded([=]() noexcept { return prepare(text, size, first, count); });
         HostResult result;
         if (prepared.result != nullptr) {
-            result.schema = schema_of(prepared.result, /* use_decimal */ true);
+            result.schema = schema_of(prepared.result);
             BatchBuilder builder(result.schema, BuildOptions{});
             BatchReceiver receiver(result.schema, GroupKeys());
             receiver.start(builder);

@@ -125,6 +125,17 @@ bool append_interval(DatumReader& reader, Datum value, ColumnBuilder& builder) n
     return builder.append(total);
 }
 
+bool append_month_day_nano(DatumReader& reader, Datum value, ColumnBuilder& builder) noexcept {
+    constexpr std::int64_t kNanoseconds = 1000;
+    const Interval* interval = DatumGetIntervalP(value);
+    MonthDayNano parts{interval->month, interval->day, 0};
+    // The time of day has no limit of a day in PostgreSQL: its nanoseconds may overflow, and those
+    // of infinities do.
+    if (pg_mul_s64_overflow(interval->time, kNanoseconds, &parts.nanoseconds))
+        return append_unusual_form(reader, value, builder);
+    return builder.append(parts);
+}
+
 bool append_array(DatumReader& reader, Datum value, ColumnBuilder& builder) noexcept {
     ArrayType* array = DatumGetArrayTypeP(value);
     DatumReader& element = reader.children[0];
@@ -270,6 +281,9 @@ void choose_functions(DatumReader& reader, Kind kind) noexcept {
         case Kind::kInterval:
             reader.append = append_interval;
             return;
+        case Kind::kMonthDayNano:
+            reader.append = append_month_day_nano;
+            return;
         case Kind::kList:
             reader.append = append_array;
             return;
@@ -324,7 +338,7 @@ DatumReader make_datum_reader(const Field& field) {
     reader.uses_memory = fixed_width(kind) == 0 || reader.type == NUMERICOID ||
                          kind == Kind::kDate || kind == Kind::kTime || kind == Kind::kTimeTz ||
                          kind == Kind::kTimestamp || kind == Kind::kTimestampTz ||
-                         kind == Kind::kInterval;
+                         kind == Kind::kInterval || kind == Kind::kMonthDayNano;
     reader.is_nan = nan_test(reader.type);
     for (const Field& child : field.type.fields)
         reader.children.push_back(make_datum_reader(child));

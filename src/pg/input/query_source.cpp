@@ -198,14 +198,14 @@ void read_spool(const Spool& spool, std::uint64_t count, DestReceiver* destinati
 
 class QuerySource final : public InputSource {
    public:
-    QuerySource(const std::string& sql, bool use_decimal, bool may_spool) {
+    QuerySource(const std::string& sql, Representation representation, bool may_spool) {
         const char* text = sql.c_str();
         const std::size_t size = sql.size();
         const int options = may_spool ? CURSOR_OPT_PARALLEL_OK : 0;
         held_ = guarded([=]() noexcept { return prepare(text, size, options); });
         SPIPlanPtr plan = held_->plan;
         descriptor_ = guarded([=]() noexcept { return result_descriptor(plan); });
-        schema_ = schema_of(descriptor_, use_decimal);
+        schema_ = schema_of(descriptor_, representation);
     }
 
     /// The statement alone, usable as a subquery: without the semicolon and anything after it.
@@ -339,9 +339,14 @@ SortByNulls nulls_of(const OrderColumn& order) {
     return order.nulls == OrderColumn::Nulls::kLast ? SORTBY_NULLS_LAST : SORTBY_NULLS_DEFAULT;
 }
 
+Representation representation_of(const Request& request) noexcept {
+    return {.use_decimal = request.controls.use_decimal,
+            .use_month_day_nano = request.controls.use_month_day_nano};
+}
+
 /// Sorts in SQL, so that PostgreSQL can spill to disk.
 std::unique_ptr<InputSource> open_grouped(const Request& request, const std::string& query) {
-    auto source = std::make_unique<QuerySource>(query, request.controls.use_decimal, false);
+    auto source = std::make_unique<QuerySource>(query, representation_of(request), false);
     const Schema& schema = source->schema();
     std::vector<int> keys;
     Order order;
@@ -369,11 +374,11 @@ std::string query_of(const Request& request) {
 std::unique_ptr<InputSource> open_query_source(const Request& request, bool may_spool) {
     const std::string query = query_of(request);
     if (!request.group_columns.empty()) return open_grouped(request, query);
-    return std::make_unique<QuerySource>(query, request.controls.use_decimal, may_spool);
+    return std::make_unique<QuerySource>(query, representation_of(request), may_spool);
 }
 
 bool reads_temporary_tables(const Request& request) {
-    return QuerySource(query_of(request), request.controls.use_decimal, /* may_spool */ false)
+    return QuerySource(query_of(request), representation_of(request), /* may_spool */ false)
         .reads_temporary_tables();
 }
 

@@ -245,6 +245,15 @@ Datum make_interval(const Conversion&, const Column& column, std::int64_t row) n
     return IntervalPGetDatum(interval);
 }
 
+Datum make_interval_of_parts(const Conversion&, const Column& column, std::int64_t row) noexcept {
+    const auto parts = value_at<MonthDayNano>(column, row);
+    auto* interval = static_cast<Interval*>(palloc0(sizeof(Interval)));
+    interval->month = parts.months;
+    interval->day = parts.days;
+    interval->time = parts.nanoseconds / 1000;
+    return IntervalPGetDatum(interval);
+}
+
 // ------------------------------------------------------------------------------ the choice
 
 template <typename Source>
@@ -303,6 +312,8 @@ NaturalType only_type(Kind kind) noexcept {
             return {TIMESTAMPTZOID, make_timestamp};
         case Kind::kInterval:
             return {INTERVALOID, make_interval};
+        case Kind::kMonthDayNano:
+            return {INTERVALOID, make_interval_of_parts};
         default:
             return {};
     }
@@ -311,7 +322,7 @@ NaturalType only_type(Kind kind) noexcept {
 /// Whether the type has no kind of its own: its values are texts in Python.
 bool is_printed(Oid type) noexcept {
     Kind kind;
-    return !find_scalar_kind(type, true, kind) || kind == Kind::kText;
+    return !find_scalar_kind(type, kind) || kind == Kind::kText;
 }
 
 NaturalType bool_type(Oid target) noexcept {

@@ -108,7 +108,7 @@ Form form_of_row_type(Oid type, Oid function) noexcept {
 RowType look_up_row_type(Oid type, Oid function) noexcept {
     RowType row_type;
     Kind kind;
-    if (find_scalar_kind(type, true, kind)) return row_type;
+    if (find_scalar_kind(type, kind)) return row_type;
     const Oid base = getBaseType(type);
     row_type.is_composite = get_typtype(base) == TYPTYPE_COMPOSITE;
     row_type.is_domain = base != type;
@@ -147,7 +147,7 @@ ResultTarget ResultTarget::from_format(const FunctionCall& call, const OutputFor
     Schema wanted = mapped_columns(format);
     target.require_as_list(wanted);
     if (wanted.empty())
-        target.take_result(schema_of(target.descriptor_, true));
+        target.take_result(schema_of(target.descriptor_));
     else
         target.take_matched(std::move(wanted));
     return target;
@@ -166,7 +166,7 @@ ResultTarget ResultTarget::from_row_type(const FunctionCall& call, int row_argum
         target.take_fixed(row_type.form);
         return target;
     }
-    target.take_result(schema_of(target.descriptor_, true));
+    target.take_result(schema_of(target.descriptor_));
     if (type != RECORDOID && !row_type.is_composite) {
         target.shape_.is_scalar = true;
         target.shape_.columns.front().name.clear();
@@ -188,7 +188,7 @@ void ResultTarget::require_as_list(const Schema& wanted) const {
 void ResultTarget::take_fixed(Form form) {
     Schema wanted = fixed_columns(form);
     require_as_list(wanted);
-    const Schema result = schema_of(descriptor_, true);
+    const Schema result = schema_of(descriptor_);
     bool fits = result.size() == wanted.size();
     for (std::size_t i = 0; fits && i < wanted.size(); ++i) {
         const Kind kind = wanted[i].type.kind;
@@ -209,7 +209,7 @@ ResultTarget ResultTarget::for_value(const FunctionCall& call) {
     ResultTarget target(call);
     const Schema wanted = fixed_columns(Form::kJson);
     target.require_as_list(wanted);
-    target.take_result(schema_of(target.descriptor_, true));
+    target.take_result(schema_of(target.descriptor_));
     const Schema result = std::exchange(target.shape_.columns, {});
     const std::vector<TargetColumn> places = std::exchange(target.columns_, {});
     std::vector<std::size_t> texts;
@@ -244,7 +244,7 @@ void ResultTarget::take_result(Schema result) {
 
 void ResultTarget::take_matched(Schema wanted) {
     constexpr const char* kMessage = "column list does not name the columns of out_fmt";
-    take_result(schema_of(descriptor_, true));
+    take_result(schema_of(descriptor_));
     const Schema result = std::exchange(shape_.columns, {});
     const std::vector<TargetColumn> places = std::exchange(columns_, {});
     std::vector<bool> is_taken(result.size());

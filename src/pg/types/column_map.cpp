@@ -108,7 +108,7 @@ Field map_column(const std::string& name, const std::string& written_type) {
     if (!OidIsValid(type.oid))
         throw Error(sqlstate::kUndefinedObject,
                     "type \"" + written_type + "\" of column \"" + name + "\" does not exist");
-    Field field{name, column_type_of(type.oid, true)};
+    Field field{name, column_type_of(type.oid)};
     field.sql_type = type_text(type.oid, type.modifier);
     field.type_oid = type.oid;
     field.type_modifier = type.modifier;
@@ -145,7 +145,7 @@ Schema prototype_columns(const std::vector<NamePart>& name) {
                                    get_rel_name(oid))));
         return lookup_rowtype_tupdesc_copy(type, -1);
     });
-    return schema_of(descriptor, true);
+    return schema_of(descriptor);
 }
 
 }  // namespace

@@ -45,7 +45,7 @@ TextView view_of(const char* text) noexcept { return utf8_view(text, std::strlen
 
 }  // namespace
 
-bool find_scalar_kind(Oid type, bool use_decimal, Kind& kind) noexcept {
+bool find_scalar_kind(Oid type, Kind& kind, Representation representation) noexcept {
     switch (type) {
         case BOOLOID:
             kind = Kind::kBool;
@@ -67,7 +67,7 @@ bool find_scalar_kind(Oid type, bool use_decimal, Kind& kind) noexcept {
             kind = Kind::kFloat64;
             return true;
         case NUMERICOID:
-            kind = use_decimal ? Kind::kDecimal : Kind::kFloat64;
+            kind = representation.use_decimal ? Kind::kDecimal : Kind::kFloat64;
             return true;
         case TEXTOID:
         case VARCHAROID:
@@ -103,23 +103,23 @@ bool find_scalar_kind(Oid type, bool use_decimal, Kind& kind) noexcept {
             kind = Kind::kTimestampTz;
             return true;
         case INTERVALOID:
-            kind = Kind::kInterval;
+            kind = representation.use_month_day_nano ? Kind::kMonthDayNano : Kind::kInterval;
             return true;
         default:
             return false;
     }
 }
 
-ColumnType column_type_of(unsigned type_oid, bool use_decimal) {
+ColumnType column_type_of(unsigned type_oid, Representation representation) {
     ColumnType type{Kind::kText, {}};
-    if (type_oid != CHAROID && find_scalar_kind(type_oid, use_decimal, type.kind)) return type;
+    if (type_oid != CHAROID && find_scalar_kind(type_oid, type.kind, representation)) return type;
     const TypeFacts facts = guarded([=]() noexcept { return look_up(type_oid); });
     if (facts.fields != nullptr) {
         type.kind = Kind::kStruct;
-        type.fields = schema_of(facts.fields, use_decimal);
+        type.fields = schema_of(facts.fields, representation);
     } else if (OidIsValid(facts.element)) {
         type.kind = Kind::kList;
-        Field element{"", column_type_of(facts.element, use_decimal)};
+        Field element{"", column_type_of(facts.element, representation)};
         element.sql_type = type_text(facts.element, -1);
         element.type_oid = facts.element;
         type.fields.push_back(std::move(element));
@@ -130,7 +130,7 @@ ColumnType column_type_of(unsigned type_oid, bool use_decimal) {
     } else if (facts.variant == Variant::kHstore) {
         type.kind = Kind::kJson;
         type.variant = facts.variant;
-    } else if (!find_scalar_kind(facts.base, use_decimal, type.kind) && !facts.is_text) {
+    } else if (!find_scalar_kind(facts.base, type.kind, representation) && !facts.is_text) {
         type.variant = Variant::kPrinted;
     }
     if (facts.base == CHAROID) type.variant = Variant::kPrinted;
@@ -143,21 +143,21 @@ std::string type_text(Oid type, int32 modifier) {
     return text.copy();
 }
 
-Field field_of(Form_pg_attribute attribute, bool use_decimal) {
+Field field_of(Form_pg_attribute attribute, Representation representation) {
     const TextView name = guarded([=]() noexcept { return view_of(NameStr(attribute->attname)); });
-    Field field{name.copy(), column_type_of(attribute->atttypid, use_decimal)};
+    Field field{name.copy(), column_type_of(attribute->atttypid, representation)};
     field.sql_type = type_text(attribute->atttypid, attribute->atttypmod);
     field.type_oid = attribute->atttypid;
     field.type_modifier = attribute->atttypmod;
     return field;
 }
 
-Schema schema_of(TupleDesc descriptor, bool use_decimal) {
+Schema schema_of(TupleDesc descriptor, Representation representation) {
     Schema schema;
     schema.reserve(static_cast<std::size_t>(descriptor->natts));
     for (int i = 0; i < descriptor->natts; ++i) {
         Form_pg_attribute attribute = TupleDescAttr(descriptor, i);
-        if (!attribute->attisdropped) schema.push_back(field_of(attribute, use_decimal));
+        if (!attribute->attisdropped) schema.push_back(field_of(attribute, representation));
     }
     return schema;
 }

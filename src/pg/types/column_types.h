@@ -5,10 +5,15 @@
 
 namespace epe::pg {
 
+/// The kinds of types that have more than one.
+struct Representation {
+    bool use_decimal = true;          ///< numeric is kDecimal, else kFloat64, for numpy
+    bool use_month_day_nano = false;  ///< interval is kMonthDayNano, else kInterval
+};
+
 /// The column type of a PostgreSQL type: domains as their base type, arrays as lists, named
 /// composite types as structs without their dropped attributes; every type without a kind of its
-/// own is kText, the text of its output function. numeric is kDecimal, or kFloat64 when
-/// `use_decimal` is false (input for computations in numpy). Throws PgError.
-ColumnType column_type_of(unsigned type_oid, bool use_decimal);
+/// own is kText, the text of its output function. Throws PgError.
+ColumnType column_type_of(unsigned type_oid, Representation representation = {});
 
 }  // namespace epe::pg

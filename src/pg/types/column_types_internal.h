@@ -15,12 +15,12 @@ namespace epe::pg {
 std::string type_text(Oid type, int32 modifier);
 
 /// A field for one attribute; its name in UTF-8. Throws PgError.
-Field field_of(Form_pg_attribute attribute, bool use_decimal);
+Field field_of(Form_pg_attribute attribute, Representation representation = {});
 
 /// A field for every attribute that is not dropped, in order. Throws PgError.
-Schema schema_of(TupleDesc descriptor, bool use_decimal);
+Schema schema_of(TupleDesc descriptor, Representation representation = {});
 
 /// The kind of a type that needs no catalog lookup: false for all except the ordinary scalar types.
-bool find_scalar_kind(Oid type, bool use_decimal, Kind& kind) noexcept;
+bool find_scalar_kind(Oid type, Kind& kind, Representation representation = {}) noexcept;
 
 }  // namespace epe::pg

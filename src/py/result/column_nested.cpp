@@ -75,7 +75,7 @@ class ListWriter {
         if (depth == 0) return true;
         if (element_kind_ == Kind::kJson) return false;
         if (PyList_Check(value) || has_dimensions(value)) return true;
-        return element_kind_ != Kind::kStruct && PyTuple_Check(value);
+        return element_kind_ != Kind::kStruct && PyTuple_Check(value) && !is_month_day_nano(value);
     }
     void measure(PyObject* value, ListShape& shape);
     void flatten(PyObject* value, const ListShape& shape, int depth);

@@ -125,6 +125,10 @@ Ref simplify(PyObject* value, const Target& target, std::int64_t index) {
         check_record_memory(value);
         return simplify_record(value);
     }
+    if (is_month_day_nano(value)) {
+        static constinit ImportedObject text{"_oml_epe_runtime.intervals", "interval_text"};
+        return call(text.get(), Ref::borrow(value));
+    }
     if (PyMemoryView_Check(value)) check_reachable_memory(value);
     if (PyByteArray_Check(value) || PyMemoryView_Check(value))
         return Ref::steal(PyBytes_FromObject(value));

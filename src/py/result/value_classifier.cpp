@@ -100,6 +100,7 @@ unsigned class_of_type(PyTypeObject* type) {
     if (is_a(type, PyDateTimeAPI->DeltaType)) return kDeltaClass;
     if (is_a(type, known.decimal)) return kDecimalClass;
     if (is_a(type, known.uuid)) return kUuidClass;
+    if (type == known.month_day_nano) return kForeignClass;
     if (is_a(type, &PyTuple_Type)) return kTupleClass;
     if (is_a(type, &PyList_Type)) return kListClass;
     if (is_a(type, &PyDict_Type)) return kDictClass;
@@ -132,6 +133,8 @@ void find_known_types() {
         find_numpy_type(known.record, numpy, "void");
     }
     if (known.masked == nullptr) find_type_of(known.masked, loaded_module("numpy.ma"), "masked");
+    if (known.month_day_nano == nullptr)
+        find_type(known.month_day_nano, loaded_module("pyarrow"), "MonthDayNano");
     if (known.missing == nullptr) {
         PyObject* const pandas = loaded_module("pandas");
         find_type_of(known.nat, pandas, "NaT");

@@ -74,7 +74,7 @@ struct KnownTypes {
     PyTypeObject *decimal, *uuid, *enumeration;
     PyTypeObject *array, *generic, *integer, *floating, *boolean, *datetime64, *timedelta64,
         *record;
-    PyTypeObject *nat, *missing, *masked;
+    PyTypeObject *nat, *missing, *masked, *month_day_nano;
 };
 const KnownTypes& known_types() noexcept;
 /// Looks up the types of modules that have been loaded meanwhile. May run Python code (a module can
@@ -92,6 +92,11 @@ class Classifier {
     unsigned last_class_ = kNoClass;
     bool keep_nan_;
 };
+
+/// Whether a value is a pyarrow.MonthDayNano: a tuple, but one value.
+inline bool is_month_day_nano(PyObject* value) noexcept {
+    return known_types().month_day_nano == Py_TYPE(value);
+}
 
 /// Whether an object from results.py is a numpy array.
 inline bool is_array(PyObject* value) noexcept {

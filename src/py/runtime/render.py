@@ -47,6 +47,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from _oml_epe_runtime.documents import JsonText, documents, is_json_type, json_names
+from _oml_epe_runtime.intervals import is_interval_type, iso_duration
 
 try:
     from _oml_epe import Error
@@ -647,6 +648,8 @@ def _foreign_encoder(kind: type) -> _Encoder | None:
             return _pandas_values
         if issubclass(kind, (pandas.Period, pandas.Interval)):
             return lambda value: _quoted(str(value))
+    if is_interval_type(kind):
+        return lambda value: _quoted(iso_duration(value))
     root = kind.__module__.partition(".")[0]
     if root in ("pyarrow", "polars"):
         for method in ("as_py", "to_pylist", "to_list"):
@@ -849,6 +852,8 @@ def _plain(value: Any) -> Any:
         return _plain(value.value)
     if isinstance(value, range):
         return _all_of(value)
+    if is_interval_type(type(value)):
+        return iso_duration(value)
     if isinstance(value, (tuple, deque)):
         return list(value)
     if isinstance(value, (set, frozenset)):

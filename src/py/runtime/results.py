@@ -32,6 +32,7 @@ from decimal import Decimal
 from typing import Any
 
 from _oml_epe_runtime.documents import documents, is_json_type, json_names
+from _oml_epe_runtime.intervals import interval_text, is_interval_type
 
 try:
     from _oml_epe import Error
@@ -160,7 +161,7 @@ def _is_list_like(value: Any) -> bool:
     if kind in _PLAIN:
         return False
     if isinstance(value, _SEQUENCES):
-        return True
+        return not is_interval_type(kind)
     if isinstance(value, (str, bytes, dict)):
         return False
     numpy = sys.modules.get("numpy")
@@ -863,7 +864,7 @@ def _arrow_column(values: Any, kind: str, is_json: bool = False) -> Any:
         texts = values.to_pylist()
         return documents(texts) if kind == "json" else texts
     if str(dtype) == "month_day_nano_interval":
-        return [None if each is None else _interval_text(each) for each in values.to_pylist()]
+        return [None if each is None else interval_text(each) for each in values.to_pylist()]
     if types.is_dictionary(dtype):
         values = (
             values.dictionary_decode()
@@ -894,15 +895,6 @@ def _arrow_column(values: Any, kind: str, is_json: bool = False) -> Any:
 
 def _is_arrow_text(dtype: Any) -> bool:
     return str(dtype) in ("string", "large_string", "string_view")
-
-
-def _interval_text(value: Any) -> str:
-    """A MonthDayNano as text of an interval, with its nanoseconds cut off."""
-    microseconds = abs(value.nanoseconds) // 1000
-    seconds, fraction = divmod(microseconds, 1_000_000)
-    sign = "-" if value.nanoseconds < 0 else ""
-    clock = f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}.{fraction:06}"
-    return f"{value.months} mons {value.days} days {sign}{clock}"
 
 
 def _arrow_numpy(values: Any) -> Any:
@@ -1032,6 +1024,7 @@ _FOREIGN: dict[str, tuple[tuple[str, Handler], ...]] = {
         ("Array", _arrow_array),
         ("ChunkedArray", _arrow_array),
         ("Scalar", _arrow_scalar),
+        ("MonthDayNano", _scalar),
     ),
     "polars": (
         ("DataFrame", _polars_frame),
@@ -1165,6 +1158,8 @@ def _type_of_value(value: Any) -> str:
     kind = getattr(getattr(value, "dtype", None), "kind", "O")
     if kind in _TYPES_OF_KINDS and not hasattr(value, "__len__"):
         return _TYPES_OF_KINDS[kind]
+    if is_interval_type(type(value)):
+        return "interval"
     for classes, name in _TYPES_OF_CLASSES:
         if isinstance(value, classes):
             is_aware = name == "timestamp" and getattr(value, "tzinfo", None) is not None

@@ -356,6 +356,27 @@ TEST(Controls, ReadWords) {
     EXPECT_EQ(refuse(R"({"oml_service_level":"TP"})").hint, "Use \"LOW\", \"MEDIUM\" or \"HIGH\".");
 }
 
+TEST(Controls, TakeMonthsForArrowOnly) {
+    const std::string months = R"("oml_interval":"month_day_nano")";
+    EXPECT_FALSE(controls_of("{}").use_month_day_nano);
+    EXPECT_FALSE(controls_of(R"({"oml_interval":"duration"})").use_month_day_nano);
+    EXPECT_FALSE(controls_of(R"({"oml_interval":null})").use_month_day_nano);
+    EXPECT_EQ(refuse(R"({"oml_interval":"months"})").hint,
+              "Use \"duration\" or \"month_day_nano\".");
+    for (const char* arrow : {"pyarrow.Table", "pyarrow", "iterator[pyarrow.Table]"}) {
+        const std::string type = R"("oml_input_type":")" + std::string(arrow) + "\"";
+        EXPECT_TRUE(controls_of("{" + months + "," + type + "}").use_month_day_nano);
+        EXPECT_TRUE(controls_of("{" + type + "," + months + "}").use_month_day_nano);
+    }
+    for (const char* other :
+         {"default", "pandas.DataFrame", "polars.DataFrame", "dict", "iterator"})
+        EXPECT_EQ(refuse("{" + months + R"(,"oml_input_type":")" + other + "\"}").hint,
+                  "Add \"oml_input_type\": \"pyarrow.Table\", or cast the intervals to text in the "
+                  "query.");
+    EXPECT_NO_THROW(controls_of("{" + months + "}", EvalFunction::kEval));
+    EXPECT_NO_THROW(controls_of("{" + months + "}", EvalFunction::kIndex));
+}
+
 TEST(Controls, OfJobs) {
     EXPECT_TRUE(controls_of(R"({"oml_async_flag":true})").is_async);
     EXPECT_FALSE(controls_of(R"({"timeout":5})").timeout.has_value());

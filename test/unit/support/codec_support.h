@@ -91,7 +91,7 @@ inline std::vector<ColumnType> all_types() {
     return types;
 }
 
-inline bool has_unusual(Kind kind) { return kind >= Kind::kDate && kind <= Kind::kInterval; }
+inline bool has_unusual(Kind kind) { return can_be_unusual(kind); }
 
 /// Appends the value that row `row` has in every batch of tests: some are NULL, some unusual, and
 /// lists are empty or have one or two dimensions.

@@ -11,10 +11,11 @@
 namespace epe::test {
 
 inline constexpr Kind kAllKinds[] = {
-    Kind::kNull,      Kind::kBool,        Kind::kInt16,    Kind::kInt32, Kind::kInt64,
-    Kind::kFloat32,   Kind::kFloat64,     Kind::kDecimal,  Kind::kText,  Kind::kBinary,
-    Kind::kJson,      Kind::kUuid,        Kind::kDate,     Kind::kTime,  Kind::kTimeTz,
-    Kind::kTimestamp, Kind::kTimestampTz, Kind::kInterval, Kind::kList,  Kind::kStruct};
+    Kind::kNull,        Kind::kBool,        Kind::kInt16,    Kind::kInt32, Kind::kInt64,
+    Kind::kFloat32,     Kind::kFloat64,     Kind::kDecimal,  Kind::kText,  Kind::kBinary,
+    Kind::kJson,        Kind::kUuid,        Kind::kDate,     Kind::kTime,  Kind::kTimeTz,
+    Kind::kTimestamp,   Kind::kTimestampTz, Kind::kInterval, Kind::kList,  Kind::kStruct,
+    Kind::kMonthDayNano};
 
 inline ColumnType type_of(Kind kind) {
     ColumnType type{kind};
@@ -52,6 +53,8 @@ inline bool append_value(ColumnBuilder& builder, std::int32_t seed) {
         }
         case Kind::kTimeTz:
             return builder.append(TimeWithZone{seed, 3600, 0});
+        case Kind::kMonthDayNano:
+            return builder.append(MonthDayNano{seed, -seed, std::int64_t{seed} * 1000});
         case Kind::kList: {
             const std::int32_t sizes[] = {2};
             return builder.child(0).append(seed) && builder.child(0).append_null() &&
