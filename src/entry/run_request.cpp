@@ -91,6 +91,10 @@ void explain_missing_module(ErrorReport& report, const std::string& environment)
         others.empty()
             ? "Install it there: no other environment has it."
             : "Install it there, or set env_name to an environment that has it: " + others + ".";
+    // The packages that the documentation names: what a new installation may lack.
+    const bool is_packaged = report.missing_module == "numpy" || report.missing_module == "pandas";
+    if (environment.empty() && is_packaged)
+        report.hint += " On Debian it is the package python3-" + report.missing_module + ".";
     report.missing_module.clear();
 }
 

@@ -142,6 +142,18 @@ std::string reason(int error, const std::string& if_none) {
     return error == 0 ? if_none : std::strerror(error);
 }
 
+std::string file_protection(int error, int abi) {
+    if (error == ENOSYS) return "this kernel lacks Landlock; Linux has it from 5.13 on";
+    if (error == EOPNOTSUPP) return "Landlock is disabled; add it to the kernel parameter \"lsm\"";
+    return reason(error, "Landlock " + std::to_string(abi));
+}
+
+std::string call_protection(int error) {
+    if (error == ENOSYS)
+        return "this kernel lacks system call filters; Linux has them from 4.14 on";
+    return reason(error, "seccomp");
+}
+
 Protection network_protection(const SandboxPlan& plan, int abi, bool has_landlock,
                               bool has_filter) {
     Protection network{"network", has_filter, true, "none"};
@@ -216,9 +228,8 @@ SandboxReport confine(const SandboxPlan& plan, const NamespaceReport& namespaces
     report.is_counted_alone = user_error == 0;
     report.protections = {
         {"no new privileges", true, true, ""},
-        {"files", landlock_error == 0, true,
-         reason(landlock_error, "Landlock " + std::to_string(landlock_abi))},
-        {"system calls", filter_error == 0, true, reason(filter_error, "seccomp")},
+        {"files", landlock_error == 0, true, file_protection(landlock_error, landlock_abi)},
+        {"system calls", filter_error == 0, true, call_protection(filter_error)},
         network_protection(plan, landlock_abi, landlock_error == 0, filter_error == 0),
     };
     report_limits(report, plan, namespaces, tree_error);

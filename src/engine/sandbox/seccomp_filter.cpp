@@ -318,6 +318,13 @@ void allow_watches(FilterBuilder& rules, bool has_guard) {
     }
 }
 
+/// Whether the kernel has filters that end a process; 0 or the error. Without them libseccomp
+/// builds none.
+int filter_support() noexcept {
+    const std::uint32_t action = SECCOMP_RET_KILL_PROCESS;
+    return ::syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) == 0 ? 0 : errno;
+}
+
 /// Whether libseccomp and the kernel support listeners.
 bool can_notify() noexcept {
     constexpr unsigned kFirstLevel = 5;
@@ -353,6 +360,8 @@ SystemCallFilter::Program SystemCallFilter::build(const FilterChoice& choice) {
 
 SystemCallFilter SystemCallFilter::prepare() {
     SystemCallFilter filter;
+    filter.error_ = filter_support();
+    if (filter.error_ != 0) return filter;
     for (const bool with_network : {false, true}) {
         for (const bool is_tree_read_only : {false, true}) {
             FilterChoice choice{with_network, is_tree_read_only, false};
@@ -368,6 +377,7 @@ int SystemCallFilter::load(const FilterChoice& choice, Descriptor& listener) con
     constexpr unsigned long kNewListener = 1 << 3;
     constexpr unsigned long kReportThreads = 1 << 4;    // ESRCH instead of its number
     constexpr unsigned long kWaitUntilKilled = 1 << 5;  // Linux 5.19
+    if (error_ != 0) return error_;
     Program program = programs_[index_of(choice)];
     const auto own_pid = static_cast<std::uint32_t>(::getpid());
     for (sock_filter& step : program) {

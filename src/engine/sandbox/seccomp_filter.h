@@ -28,7 +28,7 @@ struct FilterChoice {
 /// prepared programs hold a placeholder for it.
 class SystemCallFilter {
    public:
-    /// Throws Error when libseccomp fails.
+    /// Throws Error when libseccomp fails. On a kernel without filters load() returns ENOSYS.
     static SystemCallFilter prepare();
 
     /// Confines this process and its future threads and returns 0, or errno with nothing changed.
@@ -44,6 +44,7 @@ class SystemCallFilter {
     static Program build(const FilterChoice& choice);
 
     std::array<Program, 8> programs_{};
+    int error_ = 0;  ///< of the kernel; nonzero: no programs
 };
 
 }  // namespace epe::engine
