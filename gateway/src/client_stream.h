@@ -44,12 +44,19 @@ class ClientStream final : public httplib::Stream {
 
     // is_writable() is httplib's up to 0.18; the three after it are newer. Without `override`
     // they compile with each.
+#ifdef __clang__
+#pragma clang diagnostic push
+#pragma clang diagnostic ignored "-Winconsistent-missing-override"
+#endif
     bool is_readable() const override;
     virtual bool is_writable() const { return wait_writable(); }
     virtual bool wait_readable() const { return is_readable(); }
     virtual bool wait_writable() const;
     /// Seconds since the start; httplib uses it in clients only.
     virtual time_t duration() const { return 0; }
+#ifdef __clang__
+#pragma clang diagnostic pop
+#endif
     ssize_t read(char* to, size_t size) override;
     ssize_t write(const char* from, size_t size) override;
     void get_remote_ip_and_port(std::string& ip, int& port) const override;
