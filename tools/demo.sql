@@ -37,8 +37,9 @@ FROM iris GROUP BY species ORDER BY species;
 \set ECHO none
 \echo
 \echo '==== A table becomes a DataFrame'
-\echo 'A script is stored once, by name. It gets the whole table and returns a frame; the column'
-\echo 'map picks two columns of it, and says their types.'
+\echo 'A script is stored once, by name. It gets the whole table and'
+\echo 'returns a frame; the column map picks two columns of it, and'
+\echo 'says their types.'
 \echo
 \set ECHO queries
 \o /dev/null
@@ -129,14 +130,17 @@ def petal_shape(dat):
     import numpy as np
     import pandas as pd
 
-    slope, intercept = np.polyfit(dat["petal_length"], dat["petal_width"], 1)
-    return pd.DataFrame({"species": dat["species"][0], "n": len(dat), "slope": slope}, index=[0])
+    x, y = dat["petal_length"], dat["petal_width"]
+    slope, intercept = np.polyfit(x, y, 1)
+    return pd.DataFrame({"species": [dat["species"][0]],
+                         "n": [len(dat)], "slope": [slope]})
 $$);
 \o
 
 \echo
 SELECT species, n, slope::numeric(6,4)
-FROM pyq_group_eval('iris', NULL::text, NULL::text, 'species', 'petal_length', 'petal_shape')
+FROM pyq_group_eval('iris', NULL::text, NULL::text,
+                    'species', 'petal_length', 'petal_shape')
      AS t(species text, n int, slope float8);
 
 \set ECHO none
@@ -214,7 +218,8 @@ FROM pyq_table_eval('iris', '{"oml_graphics_flag": true}', NULL::pyq_png, 'petal
 
 \echo
 \echo '==== Several engines at once'
-\echo 'Twenty simulations, given to two engine processes; the results come in order.'
+\echo 'Twenty simulations, given to two engine processes; the results'
+\echo 'come in order.'
 \echo
 \set ECHO queries
 \o /dev/null
@@ -228,9 +233,12 @@ $$);
 \o
 
 \echo
-SELECT count(*) AS runs, avg(x)::numeric(6,4) AS mean, min(x)::numeric(6,4), max(x)::numeric(6,4)
-FROM pyq_index_eval('{"steps": 200000, "oml_parallel": 2}', NULL::float8, 20, 'simulate') AS x;
-SELECT total_ms::int, python_ms::int, calls, engines FROM pyq_last_call();
+SELECT count(*) AS runs, avg(x)::numeric(6,4) AS mean,
+       min(x)::numeric(6,4), max(x)::numeric(6,4)
+FROM pyq_index_eval('{"steps": 200000, "oml_parallel": 2}',
+                    NULL::float8, 20, 'simulate') AS x;
+SELECT total_ms::int, python_ms::int, calls, engines
+FROM pyq_last_call();
 
 \set ECHO none
 \echo

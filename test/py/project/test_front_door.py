@@ -48,6 +48,16 @@ def test_readme_pictures_exist() -> None:
     assert [each for each in pictures if not (ROOT / each).exists()] == []
 
 
+def test_pictures_are_readable_on_a_phone() -> None:
+    """A page of 360 pixels shrinks them to its width: no text becomes smaller than 8 pixels."""
+    for name in ("benchmark-light", "benchmark-dark", "demo"):
+        picture = (ROOT / f"docs/images/readme/{name}.svg").read_text()
+        box = re.search(r'viewBox="0 0 ([\d.]+) [\d.]+"', picture)
+        sizes = re.findall(r"font(?:-size)?: *(?:\d+ )?([\d.]+)(?:px|pt)", picture)
+        assert box and sizes
+        assert min(map(float, sizes)) * 360 / float(box[1]) >= 7.5, name
+
+
 def test_recording_shows_sections_of_the_demonstration() -> None:
     script = (ROOT / "tools/demo.sql").read_text()
     recorder = (ROOT / "tools/record-demo").read_text()
@@ -70,6 +80,12 @@ def test_site_has_no_broken_link() -> None:
     assert "<h1" in start
     search = ROOT / "build/site/search/search_index.json"
     assert "pyq_table_eval" in search.read_text()
+    # The site has a switch between light and dark of its own.
+    assert re.search(r'src="[^"]*benchmark-light\.svg#only-light"', start)
+    assert re.search(r'src="[^"]*benchmark-dark\.svg#only-dark"', start)
+    assert "<picture>" not in start
+    # The badge's link leads out of the site.
+    assert not re.search(r"<img[^>]*> \(<code>LICENSE", start)
 
 
 def test_site_reports_a_broken_link(tmp_path: Path) -> None:
