@@ -31,7 +31,8 @@ with psycopg.connect("dbname=postgres", autocommit=True) as conn:
             found.append([[str(v) for v in row] for row in cursor] if cursor.description else [])
         except psycopg.Error as error:
             d = error.diag
-            found.append({"error": [d.sqlstate, d.message_primary, d.message_detail, d.message_hint]})
+            report = [d.sqlstate, d.message_primary, d.message_detail, d.message_hint]
+            found.append({"error": report})
 print("FOUND" + json.dumps(found))
 """
 
