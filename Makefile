@@ -103,9 +103,10 @@ PYTHON_LDFLAGS := $(shell $(PYTHON_CONFIG_PATH) --ldflags --embed) \
 # Where the server finds the gateway; a package may install the gateway elsewhere.
 GATEWAY_PATH ?= $(shell $(PG_CONFIG) --bindir)/oml_epe_gateway
 
-# PGXS passes options of the compiler that built PostgreSQL, which clang may not know.
+# For clang: PGXS passes options of the compiler that built PostgreSQL, which it may not know, and some
+# of PostgreSQL's macros increment a volatile, which C++20 deprecates. (g++ ignores macros of system headers.)
 WARNINGS = -Wall -Wextra -Wshadow -Wno-register \
-	$(if $(findstring clang,$(CXX)),-Wno-unknown-warning-option) $(if $(filter 1,$(WERROR)),-Werror)
+	$(if $(findstring clang,$(CXX)),-Wno-unknown-warning-option -Wno-deprecated-volatile) $(if $(filter 1,$(WERROR)),-Werror)
 DEFINES = -DEPE_PYTHON_EXECUTABLE='"$(PYTHON_EXECUTABLE)"' \
 	-DEPE_ENGINE_PROGRAM='"$(shell $(PG_CONFIG) --bindir)/oml_epe_engine"' \
 	-DEPE_GATEWAY_PROGRAM='"$(GATEWAY_PATH)"' \
