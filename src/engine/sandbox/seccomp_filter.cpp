@@ -29,6 +29,7 @@
 
 #include "core/error.h"
 #include "engine/common/descriptor.h"
+#include "engine/sandbox/filter_support.h"
 
 namespace epe::engine {
 namespace {
@@ -318,19 +319,6 @@ void allow_watches(FilterBuilder& rules, bool has_guard) {
     }
 }
 
-/// Whether the kernel has filters that end a process; 0 or the error. Without them libseccomp
-/// builds none.
-int filter_support() noexcept {
-    const std::uint32_t action = SECCOMP_RET_KILL_PROCESS;
-    return ::syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) == 0 ? 0 : errno;
-}
-
-/// Whether libseccomp and the kernel support listeners.
-bool can_notify() noexcept {
-    constexpr unsigned kFirstLevel = 5;
-    return seccomp_api_get() >= kFirstLevel;
-}
-
 }  // namespace
 
 std::size_t SystemCallFilter::index_of(const FilterChoice& choice) noexcept {
@@ -360,14 +348,14 @@ SystemCallFilter::Program SystemCallFilter::build(const FilterChoice& choice) {
 
 SystemCallFilter SystemCallFilter::prepare() {
     SystemCallFilter filter;
-    filter.error_ = filter_support();
+    filter.error_ = missing_filters();
     if (filter.error_ != 0) return filter;
     for (const bool with_network : {false, true}) {
         for (const bool is_tree_read_only : {false, true}) {
             FilterChoice choice{with_network, is_tree_read_only, false};
             filter.programs_[index_of(choice)] = build(choice);
             choice.has_watch_guard = true;
-            if (can_notify()) filter.programs_[index_of(choice)] = build(choice);
+            if (can_listen()) filter.programs_[index_of(choice)] = build(choice);
         }
     }
     return filter;
