@@ -25,7 +25,7 @@ namespace {
 class ScriptEngine final : public Engine {
    public:
     ScriptEngine(Host& host, const InterruptFlags& flags, EnginePlace place)
-        : host_(host), place_(place), output_(host), link_{&host, flags, &output_, place} {}
+        : place_(place), output_(host), link_{&host, flags, &output_, place} {}
 
     void begin(const CallPlan& plan) override;
     void run_calls(Work work, ResultSink& sink) override;
@@ -44,7 +44,6 @@ class ScriptEngine final : public Engine {
     Ref invoke(const Work& work, const Call& call);
     Ref argument_of(const Work& work, const Call& call);
 
-    Host& host_;
     EnginePlace place_;
     Output output_;
     RequestLink link_;
