@@ -58,10 +58,16 @@ ALL_FOLDERS := $(sort $(LIBRARY_FOLDERS) $(PROGRAM_FOLDERS))
 
 # Objects: build/library/, build/program/ for what only the engine program needs, build/unit/ with
 # sanitizers. The engine program shares the objects of the folders that both have.
+#
+# Objects of folders without PostgreSQL's headers are the same for every version of PostgreSQL:
+# SHARED_BUILD=DIR takes them from the folder build/ of another build, which must be complete.
 ENGINE_PROGRAM = oml_epe_engine
-OBJS := $(patsubst %.cpp,build/library/%.o,$(call sources,$(LIBRARY_FOLDERS)))
-PROGRAM_OBJS := $(patsubst %.cpp,build/library/%.o,$(call sources,$(filter $(LIBRARY_FOLDERS),$(PROGRAM_FOLDERS)))) \
-	$(patsubst %.cpp,build/program/%.o,$(call sources,$(filter-out $(LIBRARY_FOLDERS),$(PROGRAM_FOLDERS))))
+SHARED_BUILD ?= build
+SERVER_FOLDERS := $(PG) jobs entry
+OBJS := $(patsubst %.cpp,build/library/%.o,$(call sources,$(filter $(SERVER_FOLDERS),$(LIBRARY_FOLDERS)))) \
+	$(patsubst %.cpp,$(SHARED_BUILD)/library/%.o,$(call sources,$(filter-out $(SERVER_FOLDERS),$(LIBRARY_FOLDERS))))
+PROGRAM_OBJS := $(patsubst %.cpp,$(SHARED_BUILD)/library/%.o,$(call sources,$(filter $(LIBRARY_FOLDERS),$(PROGRAM_FOLDERS)))) \
+	$(patsubst %.cpp,$(SHARED_BUILD)/program/%.o,$(call sources,$(filter-out $(LIBRARY_FOLDERS),$(PROGRAM_FOLDERS))))
 
 DATA_built = sql/$(EXTENSION)--$(EXTENSION_VERSION).sql
 DATA = $(patsubst $(ROOT)/%,%,$(wildcard $(ROOT)/sql/$(EXTENSION)--*--*.sql))
@@ -120,6 +126,12 @@ SHLIB_LINK = -Wl,--version-script=$(ROOT)/src/entry/exports.map $(PYTHON_LDFLAGS
 override with_llvm := no
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
+
+# VPATH told PGXS where the sources are. make itself must not search for targets there: it would use the
+# objects of a build in the source folder, for another PostgreSQL.
+srcdir := $(srcdir)
+override VPATH :=
+vpath %.control $(srcdir)
 
 # PGXS names the server's headers by -I, before everything else: make them system headers, whose
 # warnings are ignored, and drop -I. so that no file of this folder is used as a header.
@@ -225,8 +237,7 @@ $(EMBEDDED_INC): FORCE
 
 build/library/py/engine/embedded_sources.o: $(EMBEDDED_INC)
 
-# The version as a C++ literal, for the engine program. FORCE, as for the other generated files: make
-# would find that of the source folder through VPATH, where the compiler does not look.
+# The version as a C++ literal, for the engine program.
 VERSION_INC = build/generated/version.inc
 $(VERSION_INC): FORCE
 	@mkdir -p $(@D)

@@ -91,6 +91,9 @@ const char* qualified_name(Relation table) noexcept {
 TupleDesc row_column(Relation table) noexcept {
     TupleDesc columns = CreateTemplateTupleDesc(1);
     TupleDescInitEntry(columns, 1, "row", table->rd_rel->reltype, -1, 0);
+#if PG_VERSION_NUM >= 190000
+    TupleDescFinalize(columns);
+#endif
     return columns;
 }
 

@@ -171,6 +171,10 @@ def _summaries(entries):
                 itertools.islice(code.co_positions(), entry.tb_lasti // 2, None), (None,) * 4
             )
             positions = {"end_lineno": place[1], "colno": place[2], "end_colno": place[3]}
+            # Only the first line of a statement is shown. Python 3.14 would want the others.
+            if place[1] is not None and number is not None and place[1] > number:
+                positions["end_lineno"] = number
+                positions["end_colno"] = len(line.rstrip().encode("utf-8", "surrogatepass"))
         found.append(
             traceback.FrameSummary(
                 code.co_filename,

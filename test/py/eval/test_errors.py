@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -152,6 +153,22 @@ def test_traceback_with_source_lines(conn, script):
     ]
     assert "    return 1 // x" in context
     assert not any("ZeroDivisionError" in line for line in context)
+
+
+@pytest.mark.parametrize(
+    "call", ['inner(\n        "ä", 0)', "x = inner(1 +\n\n 2,\n 0)", "x = [\n inner(1, 0)]"]
+)
+def test_traceback_of_a_statement_of_several_lines(call, conn, script):
+    script(f"def inner(x, y):\n    return 1 // y\n\ndef script():\n    {call}\n")
+    error = fail(conn)
+    assert error.message_primary == "ZeroDivisionError: " + (
+        "division by zero" if sys.version_info >= (3, 14) else "integer division or modulo by zero"
+    )
+    context = error.context.splitlines()
+    number = 5 if "[" not in call else 6
+    assert context[2] == f'  File "<oml_epe script postgres.script>", line {number}, in script'
+    assert context[3] == "    " + call.splitlines()[number - 5].strip()
+    assert "    return 1 // y" in context
 
 
 def test_chained_exceptions(conn, script):

@@ -44,13 +44,9 @@ def require(package: str) -> None:
 
 def install() -> Path | None:
     """Install missing packages and return the directory that contains them."""
-    venv = find_home() / "optional-packages"
-    python = venv / "bin" / "python"
+    venv = _venv()
     try:
-        if not python.exists():
-            shutil.rmtree(venv, ignore_errors=True)
-            # The distribution's numpy serves for a dependency: the server must not see another.
-            run("/usr/bin/python3", "-m", "venv", "--system-site-packages", str(venv))
+        python = make_python()
         for package, wanted in PACKAGES.items():
             if not _can_import(python, package):
                 run(str(python), *PIP_INSTALL, wanted)
@@ -62,6 +58,21 @@ def install() -> Path | None:
             run("chmod", "-R", "a+rX", str(venv))
             return folder
     return None
+
+
+def _venv() -> Path:
+    return find_home() / "optional-packages"
+
+
+def make_python() -> Path:
+    """Return the Python of the environment, which has pip, unlike the system's."""
+    venv = _venv()
+    python = venv / "bin" / "python"
+    if not python.exists():
+        shutil.rmtree(venv, ignore_errors=True)
+        # The distribution's numpy serves for a dependency: the server must not see another.
+        run("/usr/bin/python3", "-m", "venv", "--system-site-packages", str(venv))
+    return python
 
 
 def run(*command: str) -> None:
