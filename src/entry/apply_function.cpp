@@ -80,14 +80,14 @@ epe::Request read_request(const epe::pg::FunctionCall& call, int first,
 }  // namespace
 
 EPE_FUNCTION(epe_apply) {
-    const epe::Request request = read_request(call, kApplyFirst, read_arguments(call, kApplyFirst));
+    epe::Request request = read_request(call, kApplyFirst, read_arguments(call, kApplyFirst));
     if (request.controls.is_async)
         throw epe::Error(epe::sqlstate::kUnsupported, "pyqsys.apply cannot submit jobs",
                          "Call pyq_eval, pyq_table_eval, pyq_row_eval, pyq_group_eval or "
                          "pyq_index_eval with \"oml_async_flag\".");
     auto target = epe::pg::ResultTarget::from_row_type(call, kOutputRow);
     target.match_by_position();
-    epe::run_call(request, target,
+    epe::run_call(std::move(request), target,
                   {call.boolean(kApplyFirst + kOnlyTrusted).value_or(false),
                    call.boolean(kApplyFirst + kProgress).value_or(false)});
 }

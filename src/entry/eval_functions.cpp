@@ -1,5 +1,6 @@
 // The SQL functions that run scripts: pyq_eval and the other four eval functions.
 #include <string>
+#include <utility>
 
 #include "core/request/request.h"
 #include "entry/job_submission.h"
@@ -50,25 +51,25 @@ epe::RawArguments read_arguments(const FunctionCall& call, const ArgumentOrder& 
 /// out_fmt text, with an AS list.
 void eval_by_format(const FunctionCall& call, const ArgumentOrder& order) {
     const epe::RawArguments raw = read_arguments(call, order);
-    const epe::Request request = epe::make_request(order.function, raw);
+    epe::Request request = epe::make_request(order.function, raw);
     const epe::OutputFormat format = epe::parse_output_format(call.text(order.output));
     if (request.controls.is_async) {
         (void)epe::pg::mapped_columns(format);  // validated now, used by pyq_job_result()
         epe::submit_job(call, request, raw);
         return;
     }
-    epe::run_call(request, ResultTarget::from_format(call, format), {});
+    epe::run_call(std::move(request), ResultTarget::from_format(call, format), {});
 }
 
 /// out_row anyelement.
 void eval_by_row_type(const FunctionCall& call, const ArgumentOrder& order) {
     const epe::RawArguments raw = read_arguments(call, order);
-    const epe::Request request = epe::make_request(order.function, raw);
+    epe::Request request = epe::make_request(order.function, raw);
     if (request.controls.is_async) {
         epe::submit_job(call, request, raw);
         return;
     }
-    epe::run_call(request, ResultTarget::from_row_type(call, order.output), {});
+    epe::run_call(std::move(request), ResultTarget::from_row_type(call, order.output), {});
 }
 
 }  // namespace

@@ -11,9 +11,10 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
-#include "entry/run_request.h"
+#include "entry/running_call.h"
 #include "pg/backend/host.h"
 #include "pg/backend/session.h"
 #include "pg/catalog/script_writer.h"
@@ -73,20 +74,20 @@ class StoredCut final : public Cut {
 /// PostgreSQL's services for a stored result while it is loaded.
 class LoadingHost final : public Host {
    public:
-    explicit LoadingHost(Host& host) : host_(host) {}
-    void notice(std::string_view text) override { host_.notice(text); }
-    void warning(std::string_view text) override { host_.warning(text); }
+    explicit LoadingHost(std::unique_ptr<Host> host) : host_(std::move(host)) {}
+    void notice(std::string_view text) override { host_->notice(text); }
+    void warning(std::string_view text) override { host_->warning(text); }
     HostResult execute(const std::string&, const std::vector<HostParameter>&) override {
         throw Error(sqlstate::kInsufficientPrivilege,
                     "a stored result may not run SQL while it is loaded",
                     "Return values that contain all the data they need.");
     }
-    void check_interrupts() override { host_.check_interrupts(); }
-    void watch(const Requester& requester) override { host_.watch(requester); }
-    void unwatch() noexcept override { host_.unwatch(); }
+    void check_interrupts() override { host_->check_interrupts(); }
+    void watch(const Requester& requester) override { host_->watch(requester); }
+    void unwatch() noexcept override { host_->unwatch(); }
 
    private:
-    Host& host_;
+    std::unique_ptr<Host> host_;
 };
 
 bool shows_figures(OutputFormat::Form form, const Controls& controls) {
@@ -114,12 +115,14 @@ Request replay_request(const jobs::JobRecord& job, const Request& original) {
 
 }  // namespace
 
-void replay_result(const jobs::JobRecord& job, const pg::ResultTarget& target,
-                   bool always_gives_row) {
+std::unique_ptr<RunningCall> start_replay(const jobs::JobRecord& job, OutputShape shape,
+                                          bool always_gives_row) {
     const Request original = make_request(job.request.function, job.request.arguments);
-    Request request = replay_request(job, original);
+    auto parts = std::make_unique<CallParts>();
+    Request& request = parts->request = replay_request(job, original);
+    parts->shape = std::move(shape);
     if (always_gives_row) request.controls.always_gives_row = true;
-    request.arguments_json = shows_figures(target.shape().form, request.controls)
+    request.arguments_json = shows_figures(parts->shape.form, request.controls)
                                  ? R"({"figures":true})"
                                  : R"({"figures":false})";
     const bool is_trusted = job.is_trusted && pg::is_trusted_owner(job.owner);
@@ -132,20 +135,21 @@ void replay_result(const jobs::JobRecord& job, const pg::ResultTarget& target,
     script.owner_role = job.owner;
     script.engine_group = "stored results of " + script.owner;
 
-    const std::unique_ptr<InputSource> source = pg::open_query_source(request);
-    StoredCut cut(*source, jobs::stored_calls(job.id));
-    const std::unique_ptr<Host> callers_host = pg::make_host();
-    LoadingHost host(*callers_host);
+    parts->script.emplace(std::move(script));
+    parts->source = pg::open_query_source(request);
+    parts->cut = std::make_unique<StoredCut>(*parts->source, jobs::stored_calls(job.id));
+    parts->host = std::make_unique<LoadingHost>(pg::make_host());
+    parts->rules = {.is_trusted = is_trusted, .is_job = false, .is_apart = true};
+    parts->joined_as = original.function;
+    parts->untrusted_depth = UntrustedDepth::current();
+    return start_call(std::move(parts));
+}
+
+void replay_result(const jobs::JobRecord& job, const pg::ResultTarget& target,
+                   bool always_gives_row) {
+    const auto call = start_replay(job, target.shape(), always_gives_row);
     pg::TuplestoreSink rows(target);
-    (void)run_calls({request,
-                     script,
-                     target.shape(),
-                     source.get(),
-                     cut,
-                     host,
-                     {.is_trusted = is_trusted, .is_job = false, .is_apart = true},
-                     original.function},
-                    rows);
+    deliver(*call, rows);
     rows.close();
 }
 

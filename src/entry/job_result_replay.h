@@ -1,18 +1,21 @@
 // Returns the stored result of a job in the requested format.
 #pragma once
 
-#include "jobs/session_store.h"
+#include <memory>
 
-namespace epe::pg {
-class ResultTarget;
-}
+#include "entry/run_request.h"
+#include "jobs/session_store.h"
 
 namespace epe {
 
-/// Runs calls that return the results of the job's calls. They run in an engine process, without
+/// Starts calls that return the results of the job's calls. They run in an engine process, without
 /// SQL; it must be sandboxed unless everything the result was made from is trusted. With
 /// `always_gives_row`, 'PNG' returns a row for a call that drew nothing, as if the job had asked
 /// for it.
+std::unique_ptr<RunningCall> start_replay(const jobs::JobRecord& job, OutputShape shape,
+                                          bool always_gives_row = false);
+
+/// The same for the SQL function whose result `target` describes, to its end.
 void replay_result(const jobs::JobRecord& job, const pg::ResultTarget& target,
                    bool always_gives_row = false);
 

@@ -3,6 +3,7 @@
 #include "entry/job_workers.h"
 
 #include <exception>
+#include <utility>
 
 #include "core/request/request.h"
 #include "entry/run_request.h"
@@ -25,7 +26,7 @@ bool run_job(const epe::jobs::ClaimedJob& job, epe::ResultSink& sink) {
     epe::RunRules rules;
     rules.is_job = true;
     rules.is_by_untrusted = job.request.is_by_untrusted;
-    return epe::run_request(request, epe::pg::stored_shape(), sink, rules);
+    return epe::run_request(std::move(request), epe::pg::stored_shape(), sink, rules);
 }
 
 }  // namespace

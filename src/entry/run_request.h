@@ -1,6 +1,8 @@
 // Runs a request from its script to its last result row.
 #pragma once
 
+#include <memory>
+
 #include "core/pipeline/pipeline.h"
 #include "entry/engine_choice.h"
 
@@ -20,35 +22,55 @@ struct RunRules {
     bool is_by_untrusted = false;  ///< an untrusted script has submitted the job
 };
 
-/// Finds the script, reads the input, runs the calls and passes their results to the sink, in the
-/// shape. Returns whether everything they are made from is trusted.
-bool run_request(const Request& request, const OutputShape& shape, ResultSink& sink,
+/// Rows of a running call, pulled by an SQL function or a plan node.
+///
+/// Everything that it allocates from PostgreSQL belongs to the memory context that is current when
+/// it starts and in each step: one that lives as long as the object. Between two steps, any other
+/// code may run, and the current user and role may differ: every step has those of the start.
+///
+/// Unless the call has ended or was stopped, the destructor abandons it (Engine): it calls no
+/// function of PostgreSQL, and may be called while the transaction is aborted.
+class RunningCall {
+   public:
+    virtual ~RunningCall() = default;
+    RunningCall(const RunningCall&) = delete;
+    RunningCall& operator=(const RunningCall&) = delete;
+    /// Sets the next rows; false at the end. After an exception, only the destructor may be called.
+    virtual bool next(CallResult& result) = 0;
+    /// Ends the call early, in a sound transaction; no-op after the end. See Engine::stop().
+    virtual void stop() = 0;
+    /// Adds the call of the last result to the context of an error of the consumer.
+    virtual void add_place(ErrorReport& report) const = 0;
+    /// Counts time of the consumer as that of converting results to tuples.
+    virtual void count_emit(std::int64_t nanoseconds) noexcept = 0;
+    virtual CallStats stats() const = 0;
+    /// Whether everything that the results are made from is trusted.
+    virtual bool is_trusted() const = 0;
+    virtual const Script& script() const = 0;
+
+   protected:
+    RunningCall() = default;
+};
+
+/// Finds the script, opens the input and chooses the engine; Python runs from the first step on.
+std::unique_ptr<RunningCall> start_request(Request request, OutputShape shape,
+                                           const RunRules& rules);
+
+/// Passes all results of a call to a sink. Errors of the sink get the context of the call.
+void deliver(RunningCall& call, ResultSink& sink);
+
+/// Runs a request to its end. Returns whether everything its results are made from is trusted.
+bool run_request(Request request, const OutputShape& shape, ResultSink& sink,
                  const RunRules& rules);
 
 /// The same for the SQL call whose result `target` describes. The casts of the result are looked up
 /// first: their errors come before those of the script.
-void run_call(const Request& request, const pg::ResultTarget& target, const RunRules& rules);
-
-/// A script and its calls; everything is borrowed.
-struct PreparedCalls {
-    const Request& request;
-    const Script& script;
-    const OutputShape& shape;
-    InputSource* source;  ///< null for kEval and kIndex
-    Cut& cut;
-    Host& host;
-    EngineRules rules{};
-    std::optional<EvalFunction> joined_as{};  ///< as in CallPlan
-};
-
-/// Runs the calls in the engine that the rules allow, passes their results to the sink, and closes
-/// the source. Warns of unknown control arguments.
-CallStats run_calls(const PreparedCalls& calls, ResultSink& sink);
+void run_call(Request request, const pg::ResultTarget& target, const RunRules& rules);
 
 /// Whether the current call was made by a running untrusted script.
 bool is_in_untrusted_run() noexcept;
 
-/// Looks up and analyses the same as run_request(), and runs nothing. Throws the same errors.
+/// Looks up and analyses the same as start_request(), and runs nothing. Throws the same errors.
 void check_request(const Request& request);
 
 }  // namespace epe

@@ -142,8 +142,8 @@ void run(std::string_view input) {
     try {
         const auto engine = make_process_engine(options_of(input), host, peers);
         engine->begin(request.plan);
-        engine->run_calls(request.work(1, 3), sink);
-        engine->finish_request(sink);
+        epe::test::run_calls(*engine, request.work(1, 3), sink);
+        epe::test::finish_request(*engine, sink);
         require(std::is_sorted(sink.results.begin(), sink.results.end(),
                                [](const auto& left, const auto& right) {
                                    return left.call_number < right.call_number;

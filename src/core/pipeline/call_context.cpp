@@ -20,4 +20,8 @@ std::string place_of(const CallPlan& plan, const Call* call) {
     }
 }
 
+void add_context(ErrorReport& report, const std::string& line) {
+    report.context += (report.context.empty() ? "" : "\n") + line;
+}
+
 }  // namespace epe

@@ -15,7 +15,7 @@ namespace epe {
 /// array of the results; group evals an object keyed by group name, in group order. Duplicate names
 /// (several grouping columns, joined by "_") are an error, because JSON readers keep only one of
 /// them. Takes batches of the JSON shape, one row per call.
-class JsonResult final : public ResultSink {
+class JsonResult {
    public:
     /// PostgreSQL's MaxAllocSize without the header of a text.
     static constexpr std::size_t kMostBytes = 0x3fffffff - 4;
@@ -24,7 +24,7 @@ class JsonResult final : public ResultSink {
                std::size_t most_bytes = kMostBytes);
     /// Throws Error 54000 when the text grows beyond the limit, 22023 for a second group of one
     /// name.
-    void add(CallResult result) override;
+    void add(CallResult result);
     /// NAME NULL, VALUE the joined text, which is moved out of this object: one row, or consecutive
     /// rows of at most piece_bytes, each of them valid UTF-8.
     CallResult release_rows();

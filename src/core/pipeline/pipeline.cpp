@@ -5,8 +5,7 @@
 #include <string>
 #include <utility>
 
-#include "core/error.h"
-#include "core/pipeline/json_merger.h"
+#include "core/pipeline/call_context.h"
 
 namespace epe {
 
@@ -40,68 +39,27 @@ std::unique_ptr<Cut> make_cut(const Request& request, InputSource* source) {
 
 namespace {
 
-/// Measures the time spent in the source it wraps.
-class TimedSink final : public ResultSink {
-   public:
-    TimedSink(ResultSink& sink, CallStats& stats) : sink_(sink), stats_(stats) {}
-    void add(CallResult result) override {
-        stats_.rows_out += result.batch.length;
-        const std::int64_t start = now_nanoseconds();
-        sink_.add(std::move(result));
-        stats_.emit += now_nanoseconds() - start;
-    }
+using Form = OutputFormat::Form;
 
-   private:
-    ResultSink& sink_;
-    CallStats& stats_;
-};
-
-/// Rejects results larger than OutputShape::most_bytes.
-class LimitedSink final : public ResultSink {
-   public:
-    LimitedSink(ResultSink& sink, const OutputShape& shape)
-        : sink_(sink), shape_(shape), left_(shape.most_bytes) {}
-    void add(CallResult result) override {
-        check(result.batch);
-        sink_.add(std::move(result));
-    }
-
-    static bool limits(const OutputShape& shape) {
-        const bool is_shown = shape.form == Form::kRelational || shape.form == Form::kJson ||
-                              shape.form == Form::kXml || shape.form == Form::kPng;
-        return is_shown && shape.most_bytes > 0;
-    }
-
-   private:
-    using Form = OutputFormat::Form;
-
-    void check(const Batch& batch) {
-        ErrorReport report;
-        if (shape_.form == Form::kRelational) {
-            const bool is_small = memory_size(batch) <= static_cast<std::size_t>(shape_.most_bytes);
-            if (is_small || largest_row(batch) <= shape_.most_bytes) return;
-            report.detail = "A row of the result is larger.";
-        } else {
-            left_ -= text_size(batch);
-            if (left_ >= 0) return;
-            report.hint = "Ask for rows instead: give a column map or a row type in place of the "
-                          "output format.";
-        }
-        report.sqlstate = sqlstate::kLimitExceeded;
-        report.message =
-            "Output exceeds maximum size of " + std::to_string(shape_.most_bytes) + " bytes";
-        throw Error(std::move(report));
-    }
-
-    ResultSink& sink_;
-    const OutputShape& shape_;
-    std::int64_t left_;
-};
-
-void count_work(const Work& work, CallStats& stats) {
-    stats.rows_in += work.batch.length;
-    stats.calls += static_cast<std::int64_t>(work.calls.size());
+/// Whether results of this form have a maximum size.
+bool has_limit(const OutputShape& shape) noexcept {
+    const bool is_shown = shape.form == Form::kRelational || shape.form == Form::kJson ||
+                          shape.form == Form::kXml || shape.form == Form::kPng;
+    return is_shown && shape.most_bytes > 0;
 }
+
+/// Adds the time that it lives to a counter.
+class Stopwatch {
+   public:
+    explicit Stopwatch(std::int64_t& counter) noexcept : counter_(counter) {}
+    ~Stopwatch() { counter_ += now_nanoseconds() - start_; }
+    Stopwatch(const Stopwatch&) = delete;
+    Stopwatch& operator=(const Stopwatch&) = delete;
+
+   private:
+    std::int64_t& counter_;
+    std::int64_t start_ = now_nanoseconds();
+};
 
 }  // namespace
 
@@ -119,34 +77,134 @@ CallPlan make_call_plan(const Request& request, const Script& script, const Outp
     return plan;
 }
 
-CallStats run_pipeline(Cut& cut, Engine& engine, const CallPlan& plan, ResultSink& sink) {
-    CallStats stats;
-    TimedSink timed(sink, stats);
-    ResultSink* target = &timed;
-    std::optional<JsonResult> joined;
-    if (plan.shape->form == OutputFormat::Form::kJson)
-        target = &joined.emplace(plan.joined_as.value_or(plan.function), *plan.shape);
-    LimitedSink limited(*target, *plan.shape);
-    if (LimitedSink::limits(*plan.shape)) target = &limited;
-    const std::int64_t start = now_nanoseconds();
-    engine.begin(plan);
-    Work work;
-    while (true) {
-        const std::int64_t before = now_nanoseconds();
-        const bool has_work = cut.next(work);
-        stats.scan += now_nanoseconds() - before;
-        if (!has_work) break;
-        count_work(work, stats);
-        engine.run_calls(std::move(work), *target);
+Pipeline::Pipeline(Cut& cut, Engine& engine, const CallPlan& plan)
+    : cut_(cut), engine_(engine), plan_(plan), is_limited_(has_limit(*plan.shape)),
+      bytes_left_(plan.shape->most_bytes) {
+    if (plan.shape->form == Form::kJson)
+        joined_.emplace(plan.joined_as.value_or(plan.function), *plan.shape);
+}
+
+bool Pipeline::next(CallResult& result) {
+    if (state_ == State::kOver) return false;
+    const Stopwatch watch(stats_.total);
+    if (state_ == State::kNew) {
+        state_ = State::kRunning;
+        engine_.begin(plan_);
     }
-    engine.finish_request(*target);
-    if (joined) timed.add(joined->release_rows());
-    stats.total = now_nanoseconds() - start;
-    engine.report(stats);
+    if (!advance(result)) {
+        state_ = State::kOver;
+        return false;
+    }
+    stats_.rows_out += result.batch.length;
+    return true;
+}
+
+/// Runs the engine up to a result for the consumer; false at the end.
+bool Pipeline::advance(CallResult& result) {
+    while (true) {
+        switch (engine_.next(result)) {
+            case EngineStep::kResult:
+                if (take_result(result)) return true;
+                break;
+            case EngineStep::kNeedsCalls:
+                feed_engine();
+                break;
+            case EngineStep::kEnd:
+                if (!joined_) return false;
+                result = joined_->release_rows();
+                joined_.reset();
+                last_.reset();
+                return true;
+        }
+    }
+}
+
+/// False when the result waits for others, to be joined with them.
+bool Pipeline::take_result(CallResult& result) {
+    if (!last_) last_.emplace();
+    last_->number = result.call_number;
+    last_->input_row = result.input_row;
+    last_->row_count = result.input_row_count;
+    if (plan_.function == EvalFunction::kGroup) last_->name = result.call_name;
+    if (!is_limited_ && !joined_) return true;
+    try {
+        if (is_limited_) check_limits(result.batch);
+        if (joined_) joined_->add(std::move(result));
+    } catch (Error& error) {
+        add_place(error.report());
+        throw;
+    }
+    return !joined_;
+}
+
+void Pipeline::feed_engine() {
+    Work work;
+    bool has_work = false;
+    {
+        const Stopwatch watch(stats_.scan);
+        has_work = cut_.next(work);
+    }
+    if (!has_work) return engine_.end_calls();
+    stats_.rows_in += work.batch.length;
+    stats_.calls += static_cast<std::int64_t>(work.calls.size());
+    engine_.add_calls(std::move(work));
+}
+
+void Pipeline::check_limits(const Batch& batch) {
+    const OutputShape& shape = *plan_.shape;
+    ErrorReport report;
+    if (shape.form == Form::kRelational) {
+        const bool is_small = memory_size(batch) <= static_cast<std::size_t>(shape.most_bytes);
+        if (is_small || largest_row(batch) <= shape.most_bytes) return;
+        report.detail = "A row of the result is larger.";
+    } else {
+        bytes_left_ -= text_size(batch);
+        if (bytes_left_ >= 0) return;
+        report.hint = "Ask for rows instead: give a column map or a row type in place of the "
+                      "output format.";
+    }
+    report.sqlstate = sqlstate::kLimitExceeded;
+    report.message =
+        "Output exceeds maximum size of " + std::to_string(shape.most_bytes) + " bytes";
+    throw Error(std::move(report));
+}
+
+void Pipeline::stop() {
+    if (state_ == State::kRunning) {
+        const Stopwatch watch(stats_.total);
+        engine_.stop();
+    }
+    state_ = State::kOver;
+}
+
+void Pipeline::add_place(ErrorReport& report) const {
+    add_context(report, place_of(plan_, last_ ? &*last_ : nullptr));
+}
+
+CallStats Pipeline::stats() const {
+    CallStats stats = stats_;
+    stats.total += stats.emit;
+    engine_.report(stats);
     // Apart from the function, the backend's own engine only converts.
     if (stats.engines == 0)
         stats.engine.convert = stats.total - stats.scan - stats.emit - stats.engine.python;
     return stats;
+}
+
+CallStats run_pipeline(Cut& cut, Engine& engine, const CallPlan& plan, ResultSink& sink) {
+    Pipeline pipeline(cut, engine, plan);
+    CallResult result;
+    while (pipeline.next(result)) {
+        const std::int64_t start = now_nanoseconds();
+        try {
+            sink.add(std::move(result));
+        } catch (Error& error) {
+            pipeline.add_place(error.report());
+            throw;
+        }
+        pipeline.count_emit(now_nanoseconds() - start);
+    }
+    return pipeline.stats();
 }
 
 }  // namespace epe

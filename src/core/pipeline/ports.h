@@ -75,6 +75,9 @@ struct CallResult {
     bool is_frame = false;  ///< JSON: value is an array of the records of a frame
     /// 0-based number of the batch's first row within the call's result (generators).
     std::int64_t first_row = 0;
+    /// The input rows of the call, as in Call: they name it in messages.
+    std::int64_t input_row = 0;
+    std::int64_t input_row_count = 0;
 };
 
 /// Takes results in call order.
@@ -103,15 +106,39 @@ struct CallPlan {
     std::optional<EvalFunction> joined_as{};
 };
 
-/// Runs Python. Results reach the sink in call order, at the latest in finish_request(): an engine
-/// may run ahead of its results.
+/// Why Engine::next() has returned.
+enum class EngineStep : std::uint8_t {
+    kResult,      ///< a piece of a result is ready
+    kNeedsCalls,  ///< the engine accepts more calls; never after end_calls()
+    kEnd,         ///< all calls are finished
+};
+
+/// Runs the calls of one request, step by step: begin(), then next() until kEnd. Results are
+/// returned in call order; an engine may run ahead of them, by a bounded amount.
+///
+/// Between two steps the caller may do anything, run another request too: an engine keeps nothing
+/// of its request in the state that requests of the process share. After an exception only the
+/// destructor may be called.
+///
+/// The destructor of a request that has neither ended nor been stopped abandons it: after an error,
+/// or while PostgreSQL aborts the transaction. It does not call the Host. Running generators are
+/// closed, and interrupted if their finally blocks do not end soon.
 class Engine {
    public:
     virtual ~Engine() = default;
     virtual void begin(const CallPlan& plan) = 0;
-    virtual void run_calls(Work work, ResultSink& sink) = 0;
-    virtual void finish_request(ResultSink& sink) = 0;
-    /// Adds the times it has measured for the request to `stats`; called after finish_request().
+    /// Takes further calls; only after next() has returned kNeedsCalls.
+    virtual void add_calls(Work work) = 0;
+    /// No calls follow; only after next() has returned kNeedsCalls.
+    virtual void end_calls() = 0;
+    /// Runs until there is something for the caller to do. `result` is set for kResult.
+    virtual EngineStep next(CallResult& result) = 0;
+    /// Ends the request early, in a sound transaction; no-op after its end. A running generator is
+    /// closed; its finally blocks may use the Host. Calls that have not begun never run. A failure
+    /// of the script becomes a warning: the caller has the results that it wanted. Failures
+    /// of the Host are thrown.
+    virtual void stop() = 0;
+    /// Adds the times it has measured for the request to `stats`, so far.
     virtual void report(CallStats& stats) const = 0;
 };
 

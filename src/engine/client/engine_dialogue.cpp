@@ -111,13 +111,20 @@ void EngineDialogue::receive_messages() {
         while (engine_.channel().next(frame)) handle_frame(frame);
     } catch (ProtocolError& error) {
         engine_.kill();
+        if (is_stopping_) return lose_engine();
         error.report().detail = "The engine has been ended.";
         if (request_.plan != nullptr) error.report().context = place_of(*request_.plan, nullptr);
         throw;
     }
     if (is_alive) return;
-    if (!is_ended_) throw_death();
+    if (!is_ended_) return lose_engine();
     is_gone_ = true;  // it has completed its work
+}
+
+/// The connection is closed before the end of the request.
+void EngineDialogue::lose_engine() {
+    if (!is_stopping_) throw_death();
+    is_ended_ = is_gone_ = true;
 }
 
 void EngineDialogue::receive_last_messages() {
@@ -126,7 +133,7 @@ void EngineDialogue::receive_last_messages() {
         request_.waiter.check();
         receive_messages();
     }
-    if (!is_ended_) throw_death();
+    if (!is_ended_) lose_engine();
 }
 
 void EngineDialogue::handle_frame(const Frame& frame) {
@@ -135,6 +142,7 @@ void EngineDialogue::handle_frame(const Frame& frame) {
     if (engine_.ready.has_value() == (type == ToBackend::kReady)) WireReader::fail("greeting");
     // It may still find an arena free.
     if (is_ended_ && type != ToBackend::kArenaFree) WireReader::fail("message after the end");
+    if (is_stopping_ && handle_while_stopping(type, from)) return;
     switch (type) {
         case ToBackend::kReady:
             handle_ready(from);
@@ -168,6 +176,32 @@ void EngineDialogue::handle_frame(const Frame& frame) {
     from.expect_end();
 }
 
+/// Handles the messages of calls whose results are not wanted any more. False for other messages.
+bool EngineDialogue::handle_while_stopping(ToBackend type, WireReader& from) {
+    switch (type) {
+        case ToBackend::kResult:
+            (void)read_result(from);
+            engine_.skip_rows(from);
+            return true;
+        case ToBackend::kNotice:
+        case ToBackend::kWarning:  // of calls that ran ahead; later ones are of finally blocks
+            return !is_stopped_;
+        case ToBackend::kRunDone:
+        case ToBackend::kFailed:
+            return true;
+        case ToBackend::kNextBatch:
+            engine_.take_question();
+            engine_.channel().put(ToEngine::kStreamBatch, body_of(StreamReply{.has_batch = false}));
+            engine_.note_answer();
+            return true;
+        case ToBackend::kStopped:
+            is_stopped_ = true;
+            return true;
+        default:
+            return false;
+    }
+}
+
 /// Without a complete sandbox, only scripts that the server trusts anyway may run.
 void EngineDialogue::handle_ready(WireReader& from) {
     engine_.ready = read_ready(from);
@@ -198,7 +232,10 @@ void EngineDialogue::handle_result(WireReader& from) {
         WireReader::fail("call number");
     slice.last_result = result.call_number;
     // The name in the message is not used: the backend knows it.
-    result.call_name = slice.calls[static_cast<std::size_t>(result.call_number - first)].name;
+    const Call& call = slice.calls[static_cast<std::size_t>(result.call_number - first)];
+    result.call_name = call.name;
+    result.input_row = call.input_row;
+    result.input_row_count = call.row_count;
     result.batch = engine_.take_rows(from);
     const Schema& columns = request_.plan->shape->columns;
     if (result.batch.columns.size() != columns.size()) WireReader::fail("number of columns");
@@ -336,6 +373,13 @@ void EngineDialogue::throw_death() {
 }
 
 // ----------------------------------------------------------------------------------- early end
+
+void EngineDialogue::send_stop() {
+    is_stopping_ = true;
+    slices_.clear();
+    engine_.channel().put(ToEngine::kStop, WireWriter());
+    if (!is_end_sent_) send_end();
+}
 
 void EngineDialogue::cancel() {
     if (engine_.pid == 0 || is_ended_) return;

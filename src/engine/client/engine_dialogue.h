@@ -66,13 +66,19 @@ class EngineDialogue {
     bool is_reusable() const noexcept { return is_ended_ && !is_gone_; }
     [[noreturn]] void throw_refused() const;
 
-    // Early end of the request:
+    // Early end of the request. From send_stop() on, results are dropped, questions are answered,
+    // and the end of the engine is no error.
+    void send_stop();
+    /// Whether the engine has noticed it: it runs no further calls.
+    bool has_stopped() const noexcept { return is_stopped_ || is_ended_; }
     void cancel();
     /// Discards the remaining messages up to Ended, until the deadline. Not interruptible.
     void drain(std::int64_t deadline);
 
    private:
     void handle_frame(const Frame& frame);
+    bool handle_while_stopping(ToBackend type, WireReader& from);
+    void lose_engine();
     void handle_ready(WireReader& from);
     void handle_result(WireReader& from);
     void handle_line(WireReader& from, bool is_warning);
@@ -91,6 +97,8 @@ class EngineDialogue {
     bool is_ended_ = false;
     bool has_failed_ = false;
     bool is_gone_ = false;  // its connection is closed
+    bool is_stopping_ = false;
+    bool is_stopped_ = false;
     WatchedEvents watched_{};
     std::optional<ErrorReport> failure_{};
 };

@@ -2,13 +2,11 @@
 
 #include <utility>
 
-#include "core/pipeline/call_context.h"
-
 namespace epe::engine {
 
 namespace {
 
-/// Limit of results that wait for those of earlier calls; beyond it only earlier ones are read.
+/// Limit of results that wait; beyond it only the earliest are read.
 constexpr std::size_t kMostWaitingBytes = std::size_t{64} << 20;
 
 }  // namespace
@@ -27,12 +25,12 @@ void OrderedDelivery::add_waiting_bytes(Slice& slice, std::size_t bytes) noexcep
 }
 
 void OrderedDelivery::add_event(Slice& slice, SliceEvent event, std::size_t bytes) {
-    if (is_first(slice) && slice.events.empty() && sink_ != nullptr) {
-        deliver_event(slice, std::move(event));
-        return;
+    if (is_first(slice) && slice.events.empty()) {
+        if (const auto* const line = std::get_if<Line>(&event)) return print_line(*line);
     }
-    add_waiting_bytes(slice, bytes + sizeof(event));  // a line may be empty
-    slice.events.push_back(std::move(event));
+    bytes += sizeof(event);  // a line may be empty
+    add_waiting_bytes(slice, bytes);
+    slice.events.push_back({std::move(event), bytes});
 }
 
 void OrderedDelivery::complete_slice(Slice& slice) {
@@ -41,38 +39,32 @@ void OrderedDelivery::complete_slice(Slice& slice) {
     if (!is_first(slice)) add_waiting_bytes(slice, slice.calls.size() * sizeof(Call));
 }
 
-void OrderedDelivery::deliver_ready() {
-    if (sink_ == nullptr) return;
+bool OrderedDelivery::next(CallResult& result) {
     while (!slices_.empty()) {
         Slice& first = slices_.front();
         while (!first.events.empty()) {
-            SliceEvent event = std::move(first.events.front());
+            WaitingEvent waiting = std::move(first.events.front());
             first.events.pop_front();
-            deliver_event(first, std::move(event));
+            first.waiting_bytes -= waiting.bytes;
+            waiting_bytes_ -= waiting.bytes;
+            if (const auto* const line = std::get_if<Line>(&waiting.event)) {
+                print_line(*line);
+                continue;
+            }
+            result = std::move(std::get<CallResult>(waiting.event));
+            return true;
         }
         waiting_bytes_ -= std::exchange(first.waiting_bytes, 0);
         if (first.failure) throw Error(*first.failure);
-        if (!first.is_done) return;
+        if (!first.is_done) return false;
         slices_.pop_front();
     }
+    return false;
 }
 
-void OrderedDelivery::deliver_event(const Slice& slice, SliceEvent event) {
-    if (const auto* const line = std::get_if<Line>(&event)) {
-        print_line(*line);
-        return;
-    }
-    auto& result = std::get<CallResult>(event);
-    const std::int64_t number = result.call_number;
-    try {
-        sink_->add(std::move(result));
-    } catch (Error& error) {
-        std::string& context = error.report().context;
-        const Call* const call =
-            &slice.calls[static_cast<std::size_t>(number - slice.calls.front().number)];
-        context += (context.empty() ? "" : "\n") + place_of(*plan_, call);
-        throw;
-    }
+void OrderedDelivery::clear() noexcept {
+    slices_.clear();
+    waiting_bytes_ = 0;
 }
 
 void OrderedDelivery::print_line(const Line& line) {

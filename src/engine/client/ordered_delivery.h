@@ -24,27 +24,27 @@ struct Line {
 
 using SliceEvent = std::variant<CallResult, Line>;
 
+struct WaitingEvent {
+    SliceEvent event{};
+    std::size_t bytes = 0;  ///< its size
+};
+
 /// Some calls that one engine was given together, and those of their results that wait for the
-/// results of earlier calls.
+/// results of earlier calls or for the consumer.
 struct Slice {
     std::vector<Call> calls{};
-    std::deque<SliceEvent> events{};
+    std::deque<WaitingEvent> events{};
     std::size_t waiting_bytes = 0;
     std::int64_t last_result = 0;  ///< number of the call of the last result
     bool is_done = false;
     std::optional<ErrorReport> failure{};
 };
 
-/// The slices of one request. Results and lines go to the sink and to the client in call order, and
-/// of several failures the first in that order is thrown.
+/// The slices of one request. The consumer takes their results, and the client gets their lines, in
+/// call order; of several failures the first in that order is thrown.
 class OrderedDelivery {
    public:
     explicit OrderedDelivery(Host& host) : host_(host) {}
-
-    /// Names the calls in the context of errors. `plan` must outlive this object.
-    void set_plan(const CallPlan& plan) noexcept { plan_ = &plan; }
-    /// Until there is a sink, everything waits.
-    void set_sink(ResultSink& sink) noexcept { sink_ = &sink; }
 
     /// Appends a slice; its calls follow those of the previous one.
     Slice& append_slice(std::vector<Call> calls);
@@ -54,23 +54,23 @@ class OrderedDelivery {
     /// Whether so much waits that only the engine of the first slice should be read from.
     bool is_full() const noexcept;
 
-    /// Delivers an event of a slice at once, if nothing precedes it; `bytes` is its size.
+    /// Adds an event of a slice, of `bytes` bytes. A line is printed at once if nothing precedes
+    /// it.
     void add_event(Slice& slice, SliceEvent event, std::size_t bytes);
     /// Prints a line that belongs to no slice, such as one printed while a script is loaded.
     void print_line(const Line& line);
     void complete_slice(Slice& slice);
-    /// Delivers everything that does not wait for an earlier slice. Throws the failure of the first
-    /// slice.
-    void deliver_ready();
+    /// Sets the next result, unless it has not arrived; prints the lines before it. Throws the
+    /// failure of the first slice after the results of that.
+    bool next(CallResult& result);
+    /// Drops all slices and their results.
+    void clear() noexcept;
 
    private:
-    void deliver_event(const Slice& slice, SliceEvent event);
     void add_waiting_bytes(Slice& slice, std::size_t bytes) noexcept;
     bool is_new_warning(const std::string& text);
 
     Host& host_;
-    const CallPlan* plan_ = nullptr;
-    ResultSink* sink_ = nullptr;
     std::list<Slice> slices_{};  // in call order
     std::size_t waiting_bytes_ = 0;
     std::set<std::string> warned_{};  // warnings already sent

@@ -13,7 +13,8 @@ namespace epe::engine {
 
 namespace {
 
-/// Time for engines to end an abandoned request; then they are killed.
+/// Time for engines to end an abandoned request; then they are killed. Also the time for the script
+/// to reach the end of a piece of its result when a request is stopped; then it is abandoned.
 constexpr std::int64_t kGraceNanoseconds = 50'000'000;
 
 class ProcessEngine final : public Engine {
@@ -29,8 +30,10 @@ class ProcessEngine final : public Engine {
     ~ProcessEngine() override { abandon(); }
 
     void begin(const CallPlan& plan) override;
-    void run_calls(Work work, ResultSink& sink) override;
-    void finish_request(ResultSink& sink) override;
+    void add_calls(Work work) override;
+    void end_calls() override;
+    EngineStep next(CallResult& result) override;
+    void stop() override;
     void report(CallStats& stats) const override;
 
     // Alternatives to the functions above:
@@ -41,12 +44,18 @@ class ProcessEngine final : public Engine {
     EngineDialogue& add_engine(const Script& script);
     EngineDialogue* choose_engine();
     std::vector<EngineLoad> loads() const;
-    void run_stream(const Work& work);
+    bool has_unsent_calls() const noexcept { return next_call_ < work_.calls.size(); }
+    bool is_lone_call() const noexcept;
+    void send_slices();
+    bool needs_calls();
+    bool are_all_ended() const;
     void throw_if_all_failed() const;
-    void end_engines();
+    void release_engines();
+    void end_unresponsive();
     void process_events(bool may_wait);
     void watch_all();
     std::int64_t wait_limit() const;
+    std::int64_t stop_limit(std::int64_t search) const;
     [[noreturn]] void throw_wait_timeout() const;
     void process_news();
     void drop_refused();
@@ -64,6 +73,11 @@ class ProcessEngine final : public Engine {
     std::uint64_t watched_supervisor_ = 0;  // value of connection() of the pool when watched
     std::uint64_t heard_ = 0;               // value of heard() of the pool when last read
     std::int64_t start_deadline_ = 0;       // for the first engine
+    std::int64_t stop_deadline_ = 0;        // for all engines to notice a stop; 0: not stopped
+    Work work_{};
+    std::size_t next_call_ = 0;    // index in work_ of the first call that has not been sent
+    bool has_new_slices_ = false;  // slices were sent since the last wait
+    bool has_all_calls_ = false;
     std::size_t engines_used_ = 0;
 };
 
@@ -86,7 +100,6 @@ EngineDialogue& ProcessEngine::add_engine(const Script& script) {
 
 void ProcessEngine::begin(const CallPlan& plan) {
     request_.plan = &plan;
-    delivery_.set_plan(plan);
     add_engine(*plan.script).send_begin();
 }
 
@@ -108,29 +121,78 @@ SandboxReport ProcessEngine::probe() {
     return report;
 }
 
-void ProcessEngine::run_calls(Work work, ResultSink& sink) {
-    delivery_.set_sink(sink);
-    if (work.stream != nullptr) {
-        run_stream(work);
-        return;
-    }
-    auto next = work.calls.begin();
-    while (next != work.calls.end()) {
-        EngineDialogue* const engine = choose_engine();
-        if (engine == nullptr) {
-            throw_if_all_failed();
-            process_events(/* may_wait */ true);
+void ProcessEngine::add_calls(Work work) {
+    work_ = std::move(work);
+    next_call_ = 0;
+    if (work_.stream == nullptr) return;
+    // The engine fetches the batches itself, one call after the other.
+    request_.stream = work_.stream;
+    engines_.front().send_slice(delivery_.append_slice(work_.calls), work_);
+    work_ = Work();
+}
+
+void ProcessEngine::end_calls() {
+    has_all_calls_ = true;
+    for (auto each = engines_.begin(); each != engines_.end();) {
+        const auto engine = each++;
+        // An engine that has not even started is not waited for.
+        if (engine != engines_.begin() && !engine->load().has_started) {
+            pool_.release(engine->engine(), /* is_clean */ false);
+            engines_.erase(engine);
+            --engines_used_;
             continue;
         }
-        const auto left = static_cast<std::size_t>(work.calls.end() - next);
-        const auto end = next + static_cast<std::ptrdiff_t>(scheduler_.slice_size(left));
-        engine->send_slice(delivery_.append_slice({next, end}), work);
-        next = end;
+        engine->send_end();
     }
-    // A single call is sent together with the end of the request.
+}
+
+/// Reads from the engines only when no result waits for the consumer: their sockets and arenas
+/// limit how far they run ahead.
+EngineStep ProcessEngine::next(CallResult& result) {
+    while (!delivery_.next(result)) {
+        if (engines_.empty()) return EngineStep::kEnd;
+        if (has_unsent_calls()) send_slices();
+        if (needs_calls()) {
+            // A single call is sent together with the end of the request.
+            if (is_lone_call() || !std::exchange(has_new_slices_, false))
+                return EngineStep::kNeedsCalls;
+            process_events(/* may_wait */ false);
+        } else if (has_all_calls_ && delivery_.is_empty() && are_all_ended()) {
+            for (const EngineDialogue& each : engines_)
+                if (each.failure()) throw Error(*each.failure());
+            release_engines();
+        } else {
+            throw_if_all_failed();
+            process_events(/* may_wait */ true);
+        }
+    }
+    return EngineStep::kResult;
+}
+
+bool ProcessEngine::is_lone_call() const noexcept {
     const EvalFunction function = request_.plan->function;
-    const bool is_lone = function == EvalFunction::kEval || function == EvalFunction::kTable;
-    if (!is_lone) process_events(/* may_wait */ false);
+    return function == EvalFunction::kEval || function == EvalFunction::kTable;
+}
+
+/// Sends as many of the calls as engines accept.
+void ProcessEngine::send_slices() {
+    while (has_unsent_calls()) {
+        EngineDialogue* const engine = choose_engine();
+        if (engine == nullptr) return;
+        const std::size_t count = scheduler_.slice_size(work_.calls.size() - next_call_);
+        const auto first = work_.calls.begin() + static_cast<std::ptrdiff_t>(next_call_);
+        const auto end = first + static_cast<std::ptrdiff_t>(count);
+        engine->send_slice(delivery_.append_slice({first, end}), work_);
+        next_call_ += count;
+        has_new_slices_ = true;
+    }
+    work_ = Work();
+    next_call_ = 0;
+}
+
+bool ProcessEngine::needs_calls() {
+    if (delivery_.is_empty()) request_.stream = nullptr;
+    return !has_all_calls_ && !has_unsent_calls() && request_.stream == nullptr;
 }
 
 std::vector<EngineLoad> ProcessEngine::loads() const {
@@ -163,41 +225,14 @@ void ProcessEngine::throw_if_all_failed() const {
         if (each.failure()) throw Error(*each.failure());
 }
 
-/// The engine fetches the batches itself, so wait for it.
-void ProcessEngine::run_stream(const Work& work) {
-    request_.stream = work.stream;
-    engines_.front().send_slice(delivery_.append_slice(work.calls), work);
-    while (!delivery_.is_empty()) process_events(/* may_wait */ true);
-    request_.stream = nullptr;
+bool ProcessEngine::are_all_ended() const {
+    return std::all_of(engines_.begin(), engines_.end(),
+                       [](const EngineDialogue& each) { return each.is_ended(); });
 }
 
-void ProcessEngine::finish_request(ResultSink& sink) {
-    delivery_.set_sink(sink);
-    end_engines();
-    const auto is_over = [&] {
-        return delivery_.is_empty() &&
-               std::all_of(engines_.begin(), engines_.end(),
-                           [](const EngineDialogue& each) { return each.is_ended(); });
-    };
-    while (!is_over()) process_events(/* may_wait */ true);
-    for (const EngineDialogue& each : engines_)
-        if (each.failure()) throw Error(*each.failure());
+void ProcessEngine::release_engines() {
     for (const EngineDialogue& each : engines_) pool_.release(each.engine(), each.is_reusable());
     engines_.clear();
-}
-
-void ProcessEngine::end_engines() {
-    for (auto each = engines_.begin(); each != engines_.end();) {
-        const auto engine = each++;
-        // An engine that has not even started is not waited for.
-        if (engine != engines_.begin() && !engine->load().has_started) {
-            pool_.release(engine->engine(), /* is_clean */ false);
-            engines_.erase(engine);
-            --engines_used_;
-            continue;
-        }
-        engine->send_end();
-    }
 }
 
 void ProcessEngine::report(CallStats& stats) const {
@@ -205,6 +240,45 @@ void ProcessEngine::report(CallStats& stats) const {
     stats.engine.python += scheduler_.times().python;
     stats.wait += events_.waited();
     stats.engines += static_cast<std::int64_t>(engines_used_);
+}
+
+/// Engines finish the piece of a result that they work on, and close their generators, whose
+/// finally blocks may use the Host.
+void ProcessEngine::stop() {
+    delivery_.clear();
+    work_ = Work();
+    next_call_ = 0;
+    request_.stream = nullptr;
+    for (auto each = engines_.begin(); each != engines_.end();) {
+        const auto dialogue = each++;
+        if (dialogue->engine().ready) {
+            dialogue->send_stop();
+            continue;
+        }
+        pool_.release(dialogue->engine(), /* is_clean */ false);
+        engines_.erase(dialogue);
+    }
+    stop_deadline_ = now_nanoseconds() + kGraceNanoseconds;
+    while (!are_all_ended()) {
+        if (now_nanoseconds() >= stop_deadline_) end_unresponsive();
+        if (!are_all_ended()) process_events(/* may_wait */ true);
+    }
+    release_engines();
+}
+
+/// Ends the calls of engines that have not noticed the stop.
+void ProcessEngine::end_unresponsive() {
+    for (EngineDialogue& each : engines_)
+        if (!each.has_stopped()) each.cancel();
+    const std::int64_t deadline = now_nanoseconds() + kGraceNanoseconds;
+    for (auto each = engines_.begin(); each != engines_.end();) {
+        const auto dialogue = each++;
+        if (dialogue->has_stopped()) continue;
+        dialogue->drain(deadline);
+        if (dialogue->is_ended()) continue;
+        pool_.release(dialogue->engine(), /* is_clean */ false);
+        engines_.erase(dialogue);
+    }
 }
 
 /// Ends the running calls: engines that answer in time stay warm, the others are killed.
@@ -225,7 +299,7 @@ void ProcessEngine::abandon() noexcept {
 
 // ----------------------------------------------------------------------------------------- events
 
-/// Sends, waits if allowed and nothing has arrived, processes what has arrived, and delivers.
+/// Sends, waits if allowed and nothing has arrived, and processes what has arrived.
 void ProcessEngine::process_events(bool may_wait) {
     if (pool_.is_asking())
         (void)pool_.find_supervisor(options_);
@@ -247,7 +321,6 @@ void ProcessEngine::process_events(bool may_wait) {
         for (EngineDialogue& each : engines_)
             if (each.engine().channel().descriptor() == descriptor) each.receive_messages();
     }
-    delivery_.deliver_ready();
 }
 
 /// The supervisor reports whether an engine starts, and how it ends. After one supervisor has ended
@@ -266,10 +339,20 @@ void ProcessEngine::watch_all() {
 /// for no time limit.
 std::int64_t ProcessEngine::wait_limit() const {
     const std::int64_t search = pool_.is_searching() ? kSearchMilliseconds : -1;
+    if (stop_deadline_ > 0) return stop_limit(search);
     if (!engines_.front().engine().is_unanswered()) return search;
     const std::int64_t left = (start_deadline_ - now_nanoseconds()) / 1'000'000;
     if (left <= 0) throw_wait_timeout();
     return search < 0 ? left : std::min(left, search);
+}
+
+/// The same for a request that is stopped: until all engines have noticed it.
+std::int64_t ProcessEngine::stop_limit(std::int64_t search) const {
+    const bool are_stopped =
+        std::all_of(engines_.begin(), engines_.end(),
+                    [](const EngineDialogue& each) { return each.has_stopped(); });
+    if (are_stopped) return search;
+    return std::max<std::int64_t>((stop_deadline_ - now_nanoseconds()) / 1'000'000, 1);
 }
 
 void ProcessEngine::throw_wait_timeout() const {

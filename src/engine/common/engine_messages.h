@@ -14,8 +14,11 @@
 //                                         <-       Ended
 //
 // No message waits for an answer unnecessarily: a whole request may be sent at once. When something
-// fails, the engine sends Failed once, skips everything up to End and sends Ended. A backend ends a
-// request early with SIGINT and End.
+// fails, the engine sends Failed once, skips everything up to End and sends Ended.
+//
+// A backend that wants no further results sends Stop and End. The engine notices Stop before its
+// next piece of a result: it sends Stopped, closes the generator, whose finally blocks may still
+// ask, and skips everything up to End. A backend that cannot answer any more sends SIGINT and End.
 //
 // While a call runs, the engine may ask: Execute -> Reply, NextBatch -> StreamBatch, ArenaRequest
 // -> ArenaGrant. Few rows are sent in the frame, others in an arena: the engine has each of the
@@ -37,7 +40,7 @@
 
 namespace epe::engine {
 
-inline constexpr std::uint32_t kProtocolVersion = 4;
+inline constexpr std::uint32_t kProtocolVersion = 5;
 
 /// Backend to engine.
 enum class ToEngine : std::uint8_t {
@@ -51,6 +54,7 @@ enum class ToEngine : std::uint8_t {
     kArenaGrant,   ///< an arena for results: as above
     kArenaReturn,  ///< an arena for results whose contents have been read
     kCheckScript,  ///< answered by Ended, or Failed and Ended
+    kStop,         ///< no further result is wanted; End follows
 };
 
 /// Engine to backend.
@@ -66,6 +70,7 @@ enum class ToBackend : std::uint8_t {
     kNextBatch,
     kArenaRequest,
     kArenaFree,  ///< an input arena
+    kStopped,    ///< after Stop: no further call runs
 };
 
 /// The first message to an engine.

@@ -139,8 +139,20 @@ void BackendLink::take_arrived() {
     if (!channel_.receive()) leave();
     Frame frame;
     while (channel_.next(frame))
-        if (!handle_arena(frame))
+        if (static_cast<ToEngine>(frame.type) == ToEngine::kStop)
+            is_stopped_ = true;
+        else if (!handle_arena(frame))
             waiting_.push_back({static_cast<ToEngine>(frame.type), std::string(frame.body)});
+}
+
+bool BackendLink::is_stopped() {
+    constexpr std::int64_t kPeriodNanoseconds = 1'000'000;
+    const std::int64_t now = now_nanoseconds();
+    if (!is_stopped_ && now - looked_ >= kPeriodNanoseconds) {
+        looked_ = now;
+        take_arrived();
+    }
+    return is_stopped_;
 }
 
 Message BackendLink::wait() {

@@ -39,6 +39,11 @@ class BackendLink {
     /// Queues `head`, followed by rows of a batch.
     void put_rows(ToBackend type, WireWriter head, const Batch& batch);
     void flush(Patience patience);
+    /// Whether the backend wants no further results of the request. Looks for its message now and
+    /// then, at least every millisecond if called that often.
+    bool is_stopped();
+    /// Forgets a stop of the previous request.
+    void begin_request() noexcept { is_stopped_ = false; }
     /// The next message of the backend that is not about arenas. Flushes first. Ends the process
     /// when the backend is gone.
     Message wait();
@@ -65,6 +70,8 @@ class BackendLink {
 
     Channel channel_;
     std::deque<Message> waiting_{};
+    bool is_stopped_ = false;
+    std::int64_t looked_ = 0;  // when it last looked for a stop
     std::list<Input> inputs_;
     std::list<Output> outputs_;
 };

@@ -45,7 +45,11 @@ void RemoteHost::check_interrupts() {
 bool RemoteStream::next(Batch& batch) {
     const Message reply = link_.ask(ToBackend::kNextBatch, WireWriter(), ToEngine::kStreamBatch);
     WireReader from(reply.body);
-    if (!read_stream_reply(from).has_batch) return false;
+    if (!read_stream_reply(from).has_batch) {
+        // The input has not ended: the script must not take the rows so far for all of them.
+        if (link_.is_stopped()) throw Error(sqlstate::kQueryCanceled, "the call is stopped");
+        return false;
+    }
     batch = link_.take_rows(from);
     batch.schema = &schema_;
     return true;

@@ -52,7 +52,7 @@ void start_watching(int socket) {
         throw Error(sqlstate::kInsufficientResources, "could not start a thread in an engine");
 }
 
-class EngineServer final : private ResultSink {
+class EngineServer final {
    public:
     explicit EngineServer(Descriptor socket) : link_(std::move(socket)), host_(link_) {}
 
@@ -60,10 +60,12 @@ class EngineServer final : private ResultSink {
     [[noreturn]] void serve();
 
    private:
-    void add(CallResult result) override;
     void handle_message(const Message& message);
     void begin_request(WireReader& from);
     void run_work(WireReader& from);
+    void run_calls();
+    void send_result(CallResult result);
+    void stop_request();
     void end_request();
     void check_script(WireReader& from);
     /// Runs a step of a request; an exception is reported, and the rest of the request skipped.
@@ -75,6 +77,7 @@ class EngineServer final : private ResultSink {
     RemoteHost host_;
     py::EnginePlace place_ = py::EnginePlace::kProcess;
     bool has_failed_ = false;
+    bool has_stopped_ = false;
     std::int64_t sink_time_ = 0;
     // The engine refers to the message, so destroy it first.
     std::unique_ptr<RequestMessage> request_{};
@@ -142,11 +145,12 @@ void EngineServer::handle_message(const Message& message) {
     switch (message.type) {
         case ToEngine::kBegin:
             clear_cancel();
-            has_failed_ = false;
+            link_.begin_request();
+            has_failed_ = has_stopped_ = false;
             attempt_step([&] { begin_request(from); });
             break;
         case ToEngine::kRun:
-            if (!has_failed_) attempt_step([&] { run_work(from); });
+            if (!has_failed_ && !has_stopped_) attempt_step([&] { run_work(from); });
             break;
         case ToEngine::kEnd:
             end_request();
@@ -174,6 +178,8 @@ void EngineServer::begin_request(WireReader& from) {
     }
     engine_ = py::make_script_engine(host_, cancel_flags(), place_);
     engine_->begin(request_->plan);
+    CallResult none;
+    (void)engine_->next(none);  // it needs calls
 }
 
 void EngineServer::run_work(WireReader& from) {
@@ -197,7 +203,9 @@ void EngineServer::run_work(WireReader& from) {
     sink_time_ = 0;
     CallStats before;
     engine_->report(before);
-    engine_->run_calls(std::move(work), *this);
+    engine_->add_calls(std::move(work));
+    run_calls();
+    if (has_stopped_) return;
     CallStats after;
     engine_->report(after);
     EngineTimes times;
@@ -208,8 +216,30 @@ void EngineServer::run_work(WireReader& from) {
     link_.put(ToBackend::kRunDone, body);
 }
 
+void EngineServer::run_calls() {
+    CallResult result;
+    while (!link_.is_stopped()) {
+        if (engine_->next(result) != EngineStep::kResult) return;
+        send_result(std::move(result));
+    }
+    stop_request();
+}
+
+void EngineServer::stop_request() {
+    has_stopped_ = true;
+    link_.put(ToBackend::kStopped, WireWriter());
+    link_.flush(Patience::kUntilCancelled);
+    engine_->stop();
+}
+
 void EngineServer::end_request() {
-    if (!has_failed_ && engine_) attempt_step([&] { engine_->finish_request(*this); });
+    if (!has_failed_ && !has_stopped_ && engine_)
+        attempt_step([&] {
+            if (link_.is_stopped()) return stop_request();
+            engine_->end_calls();
+            CallResult none;
+            (void)engine_->next(none);
+        });
     engine_.reset();
     stream_.reset();
     request_.reset();
@@ -221,7 +251,7 @@ void EngineServer::check_script(WireReader& from) {
     py::check_script(message.name, message.source, host_, cancel_flags());
 }
 
-void EngineServer::add(CallResult result) {
+void EngineServer::send_result(CallResult result) {
     const std::int64_t start = now_nanoseconds();
     const ResultMessage message{result.call_number, std::move(result.call_name), result.first_row,
                                 result.is_frame};

@@ -23,11 +23,6 @@ class SilentHost final : public Host {
     void check_interrupts() override {}
 };
 
-class SilentSink final : public ResultSink {
-   public:
-    void add(CallResult) override {}
-};
-
 Field field(const char* name, Kind kind) {
     Field made;
     made.name = name;
@@ -64,7 +59,6 @@ void run_once() {
     plan.shape = &shape;
     plan.input = &schema;
     SilentHost host;
-    SilentSink sink;
     const auto engine = py::make_script_engine(host, cancel_flags(), py::EnginePlace::kProcess);
     engine->begin(plan);
     Work work;
@@ -73,8 +67,11 @@ void run_once() {
     Call call;
     call.row_count = work.batch.length;
     work.calls.push_back(call);
-    engine->run_calls(std::move(work), sink);
-    engine->finish_request(sink);
+    CallResult result;
+    (void)engine->next(result);
+    engine->add_calls(std::move(work));
+    while (engine->next(result) == EngineStep::kResult) {
+    }
 }
 
 }  // namespace

@@ -97,4 +97,30 @@ bool may_see_role(std::uint32_t role) {
     });
 }
 
+CallUser::CallUser() noexcept { GetUserIdAndSecContext(&user_, &context_); }
+
+UserStep::UserStep(CallUser& call) noexcept : call_(call) {
+    GetUserIdAndSecContext(&outer_user_, &outer_context_);
+    constexpr int kRestrictions = SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION;
+    step_user_ = call.user_;
+    step_context_ = call.context_ | (outer_context_ & kRestrictions);
+    // With another user, SET ROLE would change the role of the session instead of the step's.
+    if (step_user_ != outer_user_) step_context_ |= SECURITY_LOCAL_USERID_CHANGE;
+    if (step_user_ != outer_user_ || step_context_ != outer_context_)
+        SetUserIdAndSecContext(step_user_, step_context_);
+}
+
+UserStep::~UserStep() {
+    Oid user = InvalidOid;
+    int context = 0;
+    GetUserIdAndSecContext(&user, &context);
+    if (user != step_user_ || context != step_context_) {  // the script has changed the role
+        call_.user_ = user;
+        call_.context_ = context;
+        return;
+    }
+    if (user != outer_user_ || context != outer_context_)
+        SetUserIdAndSecContext(outer_user_, outer_context_);
+}
+
 }  // namespace epe::pg

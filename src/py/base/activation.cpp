@@ -59,8 +59,7 @@ int report_last_exception() noexcept {
 
 // cppcheck does not see the initializers of a constructor that is one try block.
 // cppcheck-suppress uninitMemberVar
-Activation::Activation(const RequestLink& link) try
-    : link_(link), outer_(innermost), guard_(link.flags) {
+Activation::Activation(RequestLink& link) try : link_(link), outer_(innermost), guard_(link.flags) {
     redirect_streams();
     if (outer_ != nullptr) {
         // Exceptions of this script are not chained to one that the outer script handles.
@@ -74,6 +73,7 @@ Activation::Activation(const RequestLink& link) try
 
 Activation::~Activation() {
     innermost = outer_;
+    end_grace();
     set_doomed(outer_ != nullptr && outer_->failure_.is_kept());
     if (outer_ != nullptr) PyErr_SetExcInfo(handled_[0], handled_[1], handled_[2]);
     restore_streams();
@@ -81,8 +81,29 @@ Activation::~Activation() {
 
 void Activation::redirect_streams() {
     const StreamSlots& slots = stream_slots();
-    stdout_ = exchange_item(slots.system, slots.stdout_name, output_stream(Output::kStdout));
-    stderr_ = exchange_item(slots.system, slots.stderr_name, output_stream(Output::kStderr));
+    const auto stream = [this](Output::Stream which) {
+        const Ref& own = link_.streams[which];
+        return own ? own.get() : output_stream(which);
+    };
+    stdout_ = exchange_item(slots.system, slots.stdout_name, stream(Output::kStdout));
+    stderr_ = exchange_item(slots.system, slots.stderr_name, stream(Output::kStderr));
+    for (Ref& own : link_.streams) own = Ref();
+}
+
+void Activation::put_aside() {
+    const StreamSlots& slots = stream_slots();
+    const auto keep = [&](Output::Stream which, PyObject* name) {
+        PyObject* const now = PyDict_GetItemWithError(slots.system, name);
+        if (now == nullptr && PyErr_Occurred() != nullptr) throw ScriptError();
+        if (now != nullptr && now != output_stream(which)) link_.streams[which] = Ref::borrow(now);
+    };
+    keep(Output::kStdout, slots.stdout_name);
+    keep(Output::kStderr, slots.stderr_name);
+}
+
+void Activation::begin_abandoning() noexcept {
+    failure_.close_host();
+    start_grace();
 }
 
 void Activation::restore_streams() noexcept {
@@ -127,7 +148,13 @@ void Activation::settle() {
         set_doomed(false);
         failure_.rethrow();
     }
-    if (link_.flags.is_pending()) link_.host->check_interrupts();
+    if (!link_.flags.is_pending()) return;
+    try {
+        link_.host->check_interrupts();
+    } catch (...) {
+        close_host();
+        throw;
+    }
 }
 
 }  // namespace epe::py

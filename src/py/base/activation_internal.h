@@ -14,7 +14,8 @@
 
 namespace epe::py {
 
-/// State of one request for the Python code that runs for it; outlives its activations.
+/// State of one request for the Python code that runs for it; outlives its activations. A request
+/// has an activation for each of its steps; between them, other requests may run.
 struct RequestLink {
     Host* host;
     InterruptFlags flags;
@@ -22,6 +23,9 @@ struct RequestLink {
     EnginePlace place = EnginePlace::kBackend;
     /// Whether only pickles of trusted roles may be loaded here (trust.md, "Pickles").
     bool must_trust = true;
+    /// The script's own sys.stdout and sys.stderr, if it has replaced them, while a call of it
+    /// waits for the next step.
+    Ref streams[2]{};
 };
 
 /// A failure that ends the request, as one of its activations sees it. At first the Host is open. A
@@ -50,14 +54,15 @@ class HostFailure {
 };
 
 /// One frame of the stack of activations: an object on the C++ stack while Python may run for a
-/// request: directs sys.stdout and sys.stderr to it, makes Python interruptible and keeps the
-/// exceptions of its Host. Activations nest when a script's SQL runs another script; the innermost
-/// one is current.
+/// step of a request: directs sys.stdout and sys.stderr to it, makes Python interruptible and keeps
+/// the exceptions of its Host. Activations nest when a script's SQL runs another script; the
+/// innermost one is current.
 ///
 /// settle() must be called after every call of Python, failed or not.
 class Activation {
    public:
-    explicit Activation(const RequestLink& link);
+    /// `link` must outlive it.
+    explicit Activation(RequestLink& link);
     ~Activation();
     Activation(const Activation&) = delete;
     Activation& operator=(const Activation&) = delete;
@@ -72,6 +77,15 @@ class Activation {
     /// From now on, the script may not use the Host: an exception is in flight.
     void close_host() noexcept { failure_.close_host(); }
 
+    /// Prepares the end of a step in the middle of a call: what the script has replaced is kept for
+    /// the next step.
+    void put_aside();
+    /// Closes the Host for the rest of an abandoned request. Its finally blocks may run for a short
+    /// time; then the script is interrupted repeatedly.
+    void begin_abandoning() noexcept;
+
+    /// Identifies the request among those of the process.
+    const RequestLink& request() const noexcept { return link_; }
     /// The Host of the request; Python code calls it through current_host().
     Host& host() const noexcept { return *link_.host; }
     EnginePlace place() const noexcept { return link_.place; }
@@ -87,7 +101,7 @@ class Activation {
     void redirect_streams();
     void restore_streams() noexcept;
 
-    RequestLink link_;
+    RequestLink& link_;
     Activation* outer_;
     InterruptGuard guard_;
     HostFailure failure_{};

@@ -112,7 +112,8 @@ namespace {
 
 PyObject* streams[2] = {nullptr, nullptr};
 PyObject* forget_function = nullptr;
-bool has_shown_warning = false;
+// The request that has shown the last warning; not dereferenced.
+const Output* shown_by = nullptr;
 
 /// write_output(stream, text): False when no script runs (the stream then uses stderr).
 PyObject* write_output(PyObject*, PyObject* const* arguments, Py_ssize_t count) noexcept {
@@ -149,7 +150,7 @@ PyObject* show_warning(PyObject*, PyObject* const* arguments, Py_ssize_t count) 
         Activation* const active = current_activation();
         if (active == nullptr || !is_engine_thread() || active->is_doomed())
             return Ref::borrow(Py_False);
-        has_shown_warning = true;
+        shown_by = &active->output();
         active->output().warn(std::string(utf8(arguments[0])), std::string(utf8(arguments[1])));
         return Ref::borrow(Py_True);
     });
@@ -178,8 +179,8 @@ void install_output(PyObject* module) {
     call(attribute(output.get(), "install_showwarning").get());
 }
 
-void forget_shown_warnings() {
-    if (!std::exchange(has_shown_warning, false)) return;
+void forget_shown_warnings(const Output* except) {
+    if (shown_by == except || std::exchange(shown_by, nullptr) == nullptr) return;
     call(forget_function);
 }
 

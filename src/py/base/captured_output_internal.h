@@ -63,8 +63,8 @@ PyObject* output_stream(Output::Stream stream);
 /// Creates the stream objects and replaces warnings.showwarning. Called once, at start.
 void install_output(PyObject* module);
 
-/// To be called at the start of a request, so that warnings shown in an earlier request are shown
-/// again.
-void forget_shown_warnings();
+/// To be called at the start of a request, and of each of its steps with the request's own output:
+/// warnings that other requests have shown are shown again.
+void forget_shown_warnings(const Output* except = nullptr);
 
 }  // namespace epe::py

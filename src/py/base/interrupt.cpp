@@ -47,6 +47,8 @@ constexpr std::size_t kSignalCount = sizeof(kSignals) / sizeof(kSignals[0]);
 constexpr int kNotForChildren[] = {SIGINT, SIGTERM, SIGUSR1, SIGALRM, SIGQUIT};
 constexpr long kFirstTickNanoseconds = 1'000'000;
 constexpr long kRepeatNanoseconds = 50'000'000;
+/// Time for the finally blocks of an abandoned script.
+constexpr long kGraceNanoseconds = 100'000'000;
 /// Interval of the verification of handlers.
 constexpr std::int64_t kVerifyMilliseconds = 10;
 /// The number of interrupts that let a script clean up; after that it is interrupted at every step,
@@ -64,7 +66,8 @@ struct State {
     InterruptFlags flags;
     pthread_t thread;  // that of the outermost guard
     struct sigaction previous[kSignalCount];
-    volatile sig_atomic_t is_doomed;  // an exception waits for the script to end
+    volatile sig_atomic_t is_doomed;    // an exception waits for the script to end
+    volatile sig_atomic_t is_in_grace;  // the timer dooms the script
     volatile sig_atomic_t is_ticking;
     bool is_forked_child;
     pid_t process;  // the process that owns these handlers
@@ -76,10 +79,10 @@ struct State {
 };
 State state{};
 
-void set_timer(bool on) noexcept {
+void set_timer(bool on, long first_nanoseconds = kFirstTickNanoseconds) noexcept {
     struct itimerspec spec {};
     if (on) {
-        spec.it_value.tv_nsec = kFirstTickNanoseconds;
+        spec.it_value.tv_nsec = first_nanoseconds;
         spec.it_interval.tv_nsec = kRepeatNanoseconds;
     }
     timer_settime(state.timer, 0, &spec, nullptr);
@@ -98,7 +101,8 @@ void trip_python() noexcept {
 void interrupt_if_pending() noexcept {
     const bool has_reason = state.depth > 0 && (state.is_doomed || state.flags.is_pending());
     if (has_reason) trip_python();
-    if (has_reason != static_cast<bool>(state.is_ticking)) set_timer(has_reason);
+    const bool needs_timer = has_reason || state.is_in_grace;
+    if (needs_timer != static_cast<bool>(state.is_ticking)) set_timer(needs_timer);
 }
 
 /// True when the signal was delivered to another thread and has been forwarded to the engine's.
@@ -111,7 +115,13 @@ bool pass_on(int number) noexcept {
 
 void on_tick(int number) noexcept {
     const int saved = errno;
-    if (!pass_on(number)) interrupt_if_pending();
+    if (!pass_on(number)) {
+        if (state.is_in_grace) {
+            state.is_in_grace = 0;
+            state.is_doomed = 1;
+        }
+        interrupt_if_pending();
+    }
     errno = saved;
 }
 
@@ -258,6 +268,7 @@ void enter_first(const InterruptFlags& flags) {
     state.flags = flags;
     state.thread = pthread_self();
     state.is_doomed = 0;
+    state.is_in_grace = 0;
     state.raised = 0;
     state.delayed_since = 0;
 }
@@ -296,6 +307,18 @@ void set_doomed(bool is_doomed) noexcept {
     interrupt_if_pending();
 }
 
+void start_grace() noexcept {
+    if (state.is_doomed) return;  // an enclosing script must end
+    state.is_in_grace = 1;
+    set_timer(true, kGraceNanoseconds);
+}
+
+void end_grace() noexcept {
+    if (!state.is_in_grace) return;
+    state.is_in_grace = 0;
+    interrupt_if_pending();
+}
+
 void check_cancel() {
     Activation* const active = current_activation();
     if (active == nullptr || !is_guarded_thread()) return;
@@ -315,6 +338,7 @@ PyObject* on_python_signal(PyObject*, PyObject*) noexcept {
         // A leftover trip would be noticed by the next Python code, of any script.
         if (active == nullptr || !is_guarded_thread()) return Ref::none();
         const InterruptFlags& flags = active->flags();
+        if (state.is_in_grace && !(flags.is_pending() && flags.is_cancel())) return Ref::none();
         if (active->is_doomed() || (flags.is_pending() && flags.is_cancel())) {
             if (waits_for_import(flags)) return Ref::none();
             if (active->is_doomed())

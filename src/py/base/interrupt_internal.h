@@ -31,6 +31,11 @@ bool is_forked_child() noexcept;
 /// repeatedly: an exception waits for its end.
 void set_doomed(bool is_doomed) noexcept;
 
+/// For the clean-up of an abandoned request: until end_grace(), the script is not interrupted for a
+/// short time, unless the statement is cancelled, and then as by set_doomed(true).
+void start_grace() noexcept;
+void end_grace() noexcept;
+
 /// Throws ScriptError, with the exception that ends the script set, when the statement must end.
 /// Runs no Python code. For loops of C++ and between pieces of long work.
 void check_cancel();

@@ -25,11 +25,16 @@ namespace {
 class ScriptEngine final : public Engine {
    public:
     ScriptEngine(Host& host, const InterruptFlags& flags, EnginePlace place)
-        : place_(place), output_(host), link_{&host, flags, &output_, place} {}
+        : host_(host), place_(place), output_(host), link_{&host, flags, &output_, place} {}
+    ~ScriptEngine() override { abandon(); }
+    ScriptEngine(const ScriptEngine&) = delete;
+    ScriptEngine& operator=(const ScriptEngine&) = delete;
 
     void begin(const CallPlan& plan) override;
-    void run_calls(Work work, ResultSink& sink) override;
-    void finish_request(ResultSink& sink) override;
+    void add_calls(Work work) override;
+    void end_calls() override { has_all_calls_ = true; }
+    EngineStep next(CallResult& result) override;
+    void stop() override;
     void report(CallStats& stats) const override { stats.engine.python += python_; }
 
    private:
@@ -39,11 +44,21 @@ class ScriptEngine final : public Engine {
     void host_step(Activation& active, const Call* call, Body&& body);
     [[noreturn]] void fail(Activation& active, Error failure);
 
-    void load_input(Activation& active, Work& work);
-    void run_call(Activation& active, Work& work, const Call& call, ResultSink& sink);
-    Ref invoke(const Work& work, const Call& call);
-    Ref argument_of(const Work& work, const Call& call);
+    void begin_step(Activation& active);
+    bool has_calls() const noexcept { return next_call_ < work_.calls.size(); }
+    void load_input(Activation& active);
+    bool advance_call(Activation& active, CallResult& result);
+    void finish_call(Activation& active, const Call& call);
+    EngineStep await_calls();
+    void close_generator(Activation& active, const Call& call);
+    void stop_call();
+    void drop_calls() noexcept;
+    void drop_failed_calls(Activation& active) noexcept;
+    void abandon() noexcept;
+    Ref invoke(const Call& call);
+    Ref argument_of(const Call& call);
 
+    Host& host_;
     EnginePlace place_;
     Output output_;
     RequestLink link_;
@@ -52,7 +67,14 @@ class ScriptEngine final : public Engine {
     std::optional<Arguments> arguments_{};
     std::optional<InputBuilder> inputs_{};
     std::optional<ResultFormat> format_{};
+    Work work_{};
+    std::size_t next_call_ = 0;  // index in work_; it runs if there is a reader
+    bool is_loaded_ = false;     // the rows of work_ have become Python objects
+    bool has_all_calls_ = false;
+    bool is_over_ = false;
     std::optional<BatchIterator> stream_{};
+    std::optional<ResultReader> reader_{};  // of the call that waits for the next step
+    OwnFigures figures_{};
     std::int64_t python_ = 0;  // nanoseconds in the script's function
 };
 
@@ -101,8 +123,7 @@ void ScriptEngine::host_step(Activation& active, const Call* call, Body&& body) 
         std::forward<Body>(body)();
     } catch (Error& error) {
         active.close_host();
-        std::string& context = error.report().context;
-        context += (context.empty() ? "" : "\n") + place_of(*plan_, call);
+        add_context(error.report(), place_of(*plan_, call));
         throw;
     } catch (...) {
         active.close_host();
@@ -144,58 +165,182 @@ void ScriptEngine::begin(const CallPlan& plan) {
     }
     if (function_ && !arguments_->are_pickled()) return;
     Activation active(link_);
-    // Otherwise a script that fails to load would close the outer script's figures.
-    std::optional<OwnFigures> figures;
+    try {
+        // Otherwise a script that fails to load would close the outer script's figures.
+        begin_step(active);
+        python_step(active, nullptr, [&] {
+            if (has_source && !function_) function_ = load_script(*plan.script);
+            Ref pickled;
+            if (arguments_->are_pickled()) pickled = arguments_->load();
+            if (!has_source) function_ = std::move(pickled);
+            if (!function_)
+                throw Error(sqlstate::kInvalidArgument, "the call has neither source nor function");
+        });
+    } catch (...) {
+        figures_.put_aside(/* continues */ false);
+        throw;
+    }
+    figures_.put_aside(/* continues */ false);
+}
+
+/// Takes up what the request has put aside at the end of its last step.
+void ScriptEngine::begin_step(Activation& active) {
     python_step(active, nullptr, [&] {
-        figures.emplace(active.is_nested());
-        if (has_source && !function_) function_ = load_script(*plan.script);
-        Ref pickled;
-        if (arguments_->are_pickled()) pickled = arguments_->load();
-        if (!has_source) function_ = std::move(pickled);
-        if (!function_)
-            throw Error(sqlstate::kInvalidArgument, "the call has neither source nor function");
+        forget_shown_warnings(&output_);
+        figures_.take_up(active.is_nested());
     });
 }
 
-void ScriptEngine::run_calls(Work work, ResultSink& sink) {
-    Activation active(link_);
-    std::optional<OwnFigures> figures;
-    python_step(active, nullptr, [&] { figures.emplace(active.is_nested()); });
-    load_input(active, work);
-    for (const Call& each : work.calls) run_call(active, work, each, sink);
-    inputs_->unload();
+void ScriptEngine::add_calls(Work work) {
+    work_ = std::move(work);
+    next_call_ = 0;
+    is_loaded_ = false;
 }
 
-void ScriptEngine::load_input(Activation& active, Work& work) {
+/// A step ends with the first piece of a result: the calls after it may not be wanted.
+EngineStep ScriptEngine::next(CallResult& result) {
+    if (!has_calls()) return await_calls();
+    Activation active(link_);
+    bool has_result = false;
+    try {
+        begin_step(active);
+        load_input(active);
+        while (!has_result && has_calls()) has_result = advance_call(active, result);
+        if (reader_) python_step(active, &work_.calls[next_call_], [&] { active.put_aside(); });
+    } catch (...) {
+        drop_failed_calls(active);
+        throw;
+    }
+    figures_.put_aside(/* continues */ reader_.has_value());
+    return has_result ? EngineStep::kResult : await_calls();
+}
+
+EngineStep ScriptEngine::await_calls() {
+    if (!has_all_calls_) return EngineStep::kNeedsCalls;
+    if (!std::exchange(is_over_, true)) output_.end_request();
+    return EngineStep::kEnd;
+}
+
+void ScriptEngine::load_input(Activation& active) {
+    if (std::exchange(is_loaded_, true)) return;
     if (plan_->function == EvalFunction::kEval || plan_->function == EvalFunction::kIndex) return;
     python_step(active, nullptr, [&] {
-        if (work.stream != nullptr)
-            stream_.emplace(*work.stream, *inputs_);
+        if (work_.stream != nullptr)
+            stream_.emplace(*work_.stream, *inputs_);
         else
-            inputs_->load(std::move(work.batch), work.calls.size());
+            inputs_->load(std::move(work_.batch), work_.calls.size());
     });
 }
 
-void ScriptEngine::run_call(Activation& active, Work& work, const Call& call, ResultSink& sink) {
-    std::optional<ResultReader> reader;
-    python_step(active, &call, [&] { reader.emplace(*format_, call, invoke(work, call)); });
-    CallResult piece;
-    bool has_piece = true;
-    while (true) {
-        python_step(active, &call, [&] { has_piece = reader->next(piece); });
-        if (!has_piece) break;
-        host_step(active, &call, [&] { sink.add(std::move(piece)); });
-    }
+/// Begins or continues the current call, and finishes it after its last piece. False when there is
+/// no piece.
+bool ScriptEngine::advance_call(Activation& active, CallResult& result) {
+    const Call& call = work_.calls[next_call_];
+    if (!reader_)
+        python_step(active, &call, [&] { reader_.emplace(*format_, call, invoke(call)); });
+    bool has_piece = false;
+    python_step(active, &call, [&] { has_piece = reader_->next(result); });
+    if (!has_piece || reader_->is_done()) finish_call(active, call);
+    return has_piece;
+}
+
+void ScriptEngine::finish_call(Activation& active, const Call& call) {
     python_step(active, &call, [&] {
-        reader.reset();
+        reader_.reset();
         stream_.reset();
         close_figures();
     });
     host_step(active, &call, [&] { output_.end_call(); });
+    if (++next_call_ == work_.calls.size()) drop_calls();
 }
 
-Ref ScriptEngine::invoke(const Work& work, const Call& call) {
-    const Ref argument = argument_of(work, call);
+void ScriptEngine::drop_calls() noexcept {
+    reader_.reset();
+    stream_.reset();
+    if (inputs_) inputs_->unload();
+    work_ = Work();
+    next_call_ = 0;
+}
+
+/// Closes the generator of a call that has failed. After a failure of the Host, it may run only for
+/// a short time.
+void ScriptEngine::drop_failed_calls(Activation& active) noexcept {
+    if (active.is_doomed()) active.begin_abandoning();
+    drop_calls();
+    figures_.put_aside(/* continues */ false);
+}
+
+// ----------------------------------------------------------------------------------- early end
+
+void ScriptEngine::stop() {
+    if (plan_ == nullptr || is_over_) return;
+    if (reader_) stop_call();
+    drop_calls();
+    is_over_ = true;
+    output_.end_request();
+}
+
+void ScriptEngine::stop_call() {
+    const Call call = work_.calls[next_call_];
+    Activation active(link_);
+    try {
+        begin_step(active);
+        close_generator(active, call);
+        python_step(active, &call, [&] {
+            drop_calls();
+            close_figures();
+        });
+    } catch (...) {
+        drop_failed_calls(active);
+        throw;
+    }
+    figures_.put_aside(/* continues */ false);
+}
+
+/// A failure of the script becomes a warning, one of PostgreSQL is thrown.
+void ScriptEngine::close_generator(Activation& active, const Call& call) {
+    std::optional<Error> failure;
+    try {
+        run_python([&] { reader_->close(); });
+    } catch (const ScriptError&) {
+        failure.emplace(take_error(place_of(*plan_, &call)));
+    }
+    active.settle();
+    if (!failure) return;
+    host_step(active, &call, [&] {
+        host_.warning(place_of(*plan_, &call) +
+                      " failed while it was closed: " + failure->report().message);
+    });
+}
+
+/// The Host stays closed, and nothing is thrown.
+void ScriptEngine::abandon() noexcept {
+    if (!reader_) return;
+    const PendingException pending;
+    const auto attempt = [](auto&& body) {
+        try {
+            run_python(body);
+        } catch (const ScriptError&) {
+            PyErr_Clear();
+        }
+    };
+    try {
+        Activation active(link_);
+        active.begin_abandoning();
+        attempt([&] { figures_.take_up(active.is_nested()); });
+        attempt([&] { reader_->close(); });
+        drop_calls();
+        attempt([] { close_figures(); });
+        figures_.put_aside(/* continues */ false);
+    } catch (const std::exception&) {
+        // Python cannot run any more: what is left is destroyed without it.
+    }
+}
+
+// --------------------------------------------------------------------------------------- calls
+
+Ref ScriptEngine::invoke(const Call& call) {
+    const Ref argument = argument_of(call);
     PyObject* const vector[] = {nullptr, argument.get()};
     const std::size_t count = argument ? 1 : 0;
     PyObject* const keywords = arguments_->next();
@@ -206,19 +351,17 @@ Ref ScriptEngine::invoke(const Work& work, const Call& call) {
     return Ref::steal(result);
 }
 
-Ref ScriptEngine::argument_of(const Work& work, const Call& call) {
+Ref ScriptEngine::argument_of(const Call& call) {
     switch (plan_->function) {
         case EvalFunction::kEval:
             return {};
         case EvalFunction::kIndex:
             return to_python(call.number);
         default:
-            if (work.stream != nullptr) return stream_->object();
+            if (work_.stream != nullptr) return stream_->object();
             return inputs_->part(call.first_row, call.row_count);
     }
 }
-
-void ScriptEngine::finish_request(ResultSink&) { output_.end_request(); }
 
 }  // namespace
 
@@ -231,7 +374,8 @@ void check_script(const std::string& name, const std::string& source, Host& host
                   const InterruptFlags& flags) {
     require_interpreter();
     Output output(host);
-    Activation active({&host, flags, &output});
+    RequestLink link{&host, flags, &output};
+    Activation active(link);
     try {
         check_source(name, source);
     } catch (const ScriptError&) {

@@ -1,6 +1,7 @@
 // The Python type `_oml_epe.Batches`.
 #include "py/input/batch_iterator_internal.h"
 
+#include <typeinfo>
 #include <utility>
 
 #include "py/base/activation_internal.h"
@@ -13,7 +14,7 @@ namespace {
 struct IteratorObject {
     PyObject_HEAD BatchStream* stream;  // borrowed; null when the call is over
     InputBuilder* inputs;               // borrowed
-    Activation* activation;             // that of the call
+    const RequestLink* request;         // that of the call
 };
 
 PyObject* iterator_type = nullptr;
@@ -28,18 +29,32 @@ void destroy(PyObject* self) noexcept {
     Py_DECREF(type);
 }
 
+/// A cancel is not an exception that scripts handle.
+bool read_next(BatchStream& stream, Batch& batch) {
+    try {
+        return stream.next(batch);
+    } catch (const Error& error) {
+        if (typeid(error) != typeid(Error) || error.report().sqlstate != sqlstate::kQueryCanceled)
+            throw;
+        PyErr_SetString(exception_types.cancelled, error.what());
+        throw ScriptError();
+    }
+}
+
 PyObject* next(PyObject* self) noexcept {
     bool is_at_end = false;
     PyObject* const frame = callback([&] {
         const IteratorObject* const iterator = as_iterator(self);
-        if (iterator->stream == nullptr || iterator->activation != current_activation()) {
+        const Activation* const active = current_activation();
+        if (iterator->stream == nullptr || active == nullptr ||
+            iterator->request != &active->request()) {
             PyErr_SetString(PyExc_RuntimeError,
                             "the input can be read only while the call that got it runs");
             throw ScriptError();
         }
         current_host();  // throws when PostgreSQL may not be called now
         Batch batch;
-        if (!iterator->stream->next(batch)) {
+        if (!read_next(*iterator->stream, batch)) {
             is_at_end = true;
             return Ref::none();
         }
@@ -75,7 +90,7 @@ BatchIterator::BatchIterator(BatchStream& stream, InputBuilder& inputs) {
     if (made == nullptr) throw ScriptError();
     made->stream = &stream;
     made->inputs = &inputs;
-    made->activation = current_activation();
+    made->request = &current_activation()->request();
     object_ = Ref::steal(reinterpret_cast<PyObject*>(made));
 }
 

@@ -1,6 +1,8 @@
 // Figures of matplotlib that a script has made.
 #include "py/result/figures_internal.h"
 
+#include <utility>
+
 #include "py/base/error_internal.h"
 
 namespace epe::py {
@@ -19,6 +21,17 @@ bool is_loaded(PyObject*& cache, const char* module) {
 bool is_pyplot_loaded() {
     static PyObject* name = nullptr;
     return is_loaded(name, "matplotlib.pyplot");
+}
+
+Ref figure_registry() { return attribute(import_module("matplotlib._pylab_helpers").get(), "Gcf"); }
+
+/// An empty registry of the same class.
+Ref no_figures(const Ref& figures) {
+    return call(reinterpret_cast<PyObject*>(Py_TYPE(figures.get())));
+}
+
+void set_figures(const Ref& registry, const Ref& figures) {
+    checked(PyObject_SetAttrString(registry.get(), "figs", figures.get()));
 }
 
 }  // namespace
@@ -44,18 +57,29 @@ void close_figures() {
     call(figure_function("close_all").get());
 }
 
-OwnFigures::OwnFigures(bool is_nested) {
-    if (!is_nested || !is_pyplot_loaded()) return;
-    registry_ = attribute(import_module("matplotlib._pylab_helpers").get(), "Gcf");
+void OwnFigures::take_up(bool is_nested) {
+    if ((!is_nested && !kept_) || !is_pyplot_loaded()) return;
+    registry_ = figure_registry();
     outer_ = attribute(registry_.get(), "figs");
-    const Ref none = call(reinterpret_cast<PyObject*>(Py_TYPE(outer_.get())));
-    checked(PyObject_SetAttrString(registry_.get(), "figs", none.get()));
+    set_figures(registry_, kept_ ? std::exchange(kept_, Ref()) : no_figures(outer_));
 }
 
-OwnFigures::~OwnFigures() {
-    if (!outer_) return;
+void OwnFigures::put_aside(bool continues) noexcept {
     const PendingException pending;
-    if (PyObject_SetAttrString(registry_.get(), "figs", outer_.get()) < 0) PyErr_Clear();
+    try {
+        if (continues && is_pyplot_loaded()) {
+            if (!registry_) registry_ = figure_registry();
+            Ref own = attribute(registry_.get(), "figs");
+            if (checked(PyObject_IsTrue(own.get())) == 1) {
+                if (!outer_) outer_ = no_figures(own);
+                kept_ = std::move(own);
+            }
+        }
+        if (outer_) set_figures(registry_, outer_);
+    } catch (const ScriptError&) {
+        PyErr_Clear();
+    }
+    outer_ = Ref();
 }
 
 }  // namespace epe::py

@@ -13,17 +13,23 @@ Ref without_drawing(const Ref& result);
 /// Closes the figures that a script left open. No-op unless pyplot has been imported.
 void close_figures();
 
-/// Hides the open figures of an outer script while a nested script runs.
+/// The open figures of one request. While it runs, those of other requests are hidden.
 class OwnFigures {
    public:
-    explicit OwnFigures(bool is_nested);
-    ~OwnFigures();
+    OwnFigures() = default;
     OwnFigures(const OwnFigures&) = delete;
     OwnFigures& operator=(const OwnFigures&) = delete;
 
+    /// At the start of a step: shows those that it has kept, if any. Throws ScriptError.
+    void take_up(bool is_nested);
+    /// At the end of a step: keeps its figures if the call continues, and shows those that
+    /// take_up() has hidden.
+    void put_aside(bool continues) noexcept;
+
    private:
-    Ref registry_{};  // class Gcf of matplotlib, whose attribute figs holds them
+    Ref registry_{};  // class Gcf of matplotlib, whose attribute figs holds the open figures
     Ref outer_{};
+    Ref kept_{};
 };
 
 }  // namespace epe::py

@@ -174,6 +174,8 @@ bool ResultReader::next(CallResult& piece) {
     piece = CallResult();
     piece.call_number = call_.number;
     piece.call_name = call_.name;
+    piece.input_row = call_.input_row;
+    piece.input_row_count = call_.row_count;
     if (format_.shape().form == OutputFormat::Form::kPickle ||
         format_.shape().form == OutputFormat::Form::kStored) {
         if (!pieces_) pieces_ = pickle_result(std::exchange(result_, Ref()));
@@ -203,6 +205,21 @@ bool ResultReader::next(CallResult& piece) {
     piece.first_row = rows_;
     rows_ += piece.batch.length;
     return true;
+}
+
+void ResultReader::close() {
+    const Ref result = std::exchange(result_, Ref());
+    if (is_done_ || !is_generator_ || !result) return;
+    is_done_ = true;
+    static PyObject* name = nullptr;
+    if (name == nullptr) name = Ref::steal(PyUnicode_InternFromString("close")).release();
+    PyObject* const close_method = PyObject_GetAttr(result.get(), name);
+    if (close_method == nullptr) {
+        if (PyErr_ExceptionMatches(PyExc_AttributeError) == 0) throw ScriptError();
+        PyErr_Clear();
+        return;
+    }
+    (void)call(Ref::steal(close_method).get());
 }
 
 Ref ResultReader::pickle_result(const Ref& result) const {

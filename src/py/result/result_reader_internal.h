@@ -49,6 +49,10 @@ class ResultReader {
 
     /// False at the end. Throws ScriptError, or Error for values that do not fit.
     bool next(CallResult& piece);
+    /// Whether it is known that no piece follows.
+    bool is_done() const noexcept { return is_done_; }
+    /// Closes a generator that has not ended, as `yield from` does. Throws ScriptError.
+    void close();
 
    private:
     Ref pickle_result(const Ref& result) const;

@@ -1,11 +1,15 @@
 // Tests of core/pipeline/pipeline: the plan of a request's calls, and where its results go.
 #include <gtest/gtest.h>
 
+#include <deque>
+#include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "core/pipeline/pipeline.h"
+#include "support/error_support.h"
 
 namespace epe {
 namespace {
@@ -14,7 +18,7 @@ namespace {
 class EchoEngine final : public Engine {
    public:
     void begin(const CallPlan& plan) override { plan_ = &plan; }
-    void run_calls(Work work, ResultSink& sink) override {
+    void add_calls(Work work) override {
         for (const Call& call : work.calls) {
             BatchBuilder builder(plan_->shape->columns, BuildOptions{.share_text = false});
             for (std::size_t i = 0; i < plan_->shape->columns.size(); ++i)
@@ -24,15 +28,28 @@ class EchoEngine final : public Engine {
             CallResult result;
             result.call_number = call.number;
             result.call_name = call.name;
+            result.input_row = call.input_row;
+            result.input_row_count = call.row_count;
             result.batch = builder.finish();
-            sink.add(std::move(result));
+            results_.push_back(std::move(result));
         }
     }
-    void finish_request(ResultSink&) override {}
+    void end_calls() override { has_all_calls_ = true; }
+    EngineStep next(CallResult& result) override {
+        if (results_.empty()) return has_all_calls_ ? EngineStep::kEnd : EngineStep::kNeedsCalls;
+        result = std::move(results_.front());
+        results_.pop_front();
+        return EngineStep::kResult;
+    }
+    void stop() override { ++stops; }
     void report(CallStats& stats) const override { stats.engines = 1; }
+
+    int stops = 0;
 
    private:
     const CallPlan* plan_ = nullptr;
+    std::deque<CallResult> results_{};
+    bool has_all_calls_ = false;
 };
 
 class TextSink final : public ResultSink {
@@ -77,6 +94,33 @@ std::vector<std::string> run(OutputFormat::Form form, std::optional<EvalFunction
     return sink.texts;
 }
 
+/// A pipeline over two calls, and what it borrows.
+struct Steps {
+    explicit Steps(OutputFormat::Form form, std::int64_t most_bytes = 0) : shape(text_shape(form)) {
+        shape.most_bytes = most_bytes;
+        script.owner = "ann";
+        script.name = "f";
+        plan = make_call_plan(request, script, shape, nullptr, true);
+        cut = make_cut(request, nullptr);
+        pipeline.emplace(*cut, engine, plan);
+    }
+    std::string place() const {
+        ErrorReport report;
+        report.context = "inner";
+        pipeline->add_place(report);
+        return report.context;
+    }
+
+    Request request = index_request();
+    OutputShape shape;
+    Script script{};
+    CallPlan plan{};
+    std::unique_ptr<Cut> cut{};
+    EchoEngine engine{};
+    std::optional<Pipeline> pipeline{};
+    CallResult result{};
+};
+
 TEST(CallPlan, IsThatOfTheRequest) {
     const Request request = index_request();
     const OutputShape shape = text_shape(OutputFormat::Form::kXml);
@@ -105,6 +149,83 @@ TEST(Pipeline, JoinsTheResultsOfCallsForJsonOnly) {
 TEST(Pipeline, JoinsTheResultsOfAReplayAsThoseOfItsJob) {
     EXPECT_EQ(run(OutputFormat::Form::kJson, EvalFunction::kGroup),
               (std::vector<std::string>{R"({"1":{"a":1},"2":{"a":1}})"}));
+}
+
+TEST(Pipeline, ReturnsOneResultPerStep) {
+    Steps steps(OutputFormat::Form::kRelational);
+    for (const std::int64_t number : {1, 2}) {
+        ASSERT_TRUE(steps.pipeline->next(steps.result));
+        EXPECT_EQ(steps.result.call_number, number);
+        EXPECT_EQ(steps.pipeline->stats().rows_out, number);
+        EXPECT_EQ(steps.place(), "inner\nscript \"ann.f\", index " + std::to_string(number));
+        EXPECT_FALSE(steps.pipeline->is_over());
+    }
+    EXPECT_FALSE(steps.pipeline->next(steps.result));
+    EXPECT_TRUE(steps.pipeline->is_over());
+    EXPECT_FALSE(steps.pipeline->next(steps.result));
+    steps.pipeline->stop();
+    EXPECT_EQ(steps.engine.stops, 0);
+}
+
+TEST(Pipeline, StopsTheEngineOnceAndOnlyAfterItHasBegun) {
+    Steps fresh(OutputFormat::Form::kRelational);
+    fresh.pipeline->stop();
+    EXPECT_EQ(fresh.engine.stops, 0);
+    EXPECT_FALSE(fresh.pipeline->next(fresh.result));
+    Steps steps(OutputFormat::Form::kRelational);
+    ASSERT_TRUE(steps.pipeline->next(steps.result));
+    steps.pipeline->stop();
+    steps.pipeline->stop();
+    EXPECT_EQ(steps.engine.stops, 1);
+    EXPECT_FALSE(steps.pipeline->next(steps.result));
+    EXPECT_EQ(steps.pipeline->stats().rows_out, 1);
+}
+
+TEST(Pipeline, NamesNoCallForJoinedResults) {
+    Steps steps(OutputFormat::Form::kJson);
+    EXPECT_EQ(steps.place(), "inner\nscript \"ann.f\"");
+    ASSERT_TRUE(steps.pipeline->next(steps.result));
+    EXPECT_EQ(steps.place(), "inner\nscript \"ann.f\"");
+    EXPECT_FALSE(steps.pipeline->next(steps.result));
+}
+
+TEST(Pipeline, RejectsTheResultThatExceedsTheLimit) {
+    const std::int64_t size = std::string_view(R"({"a":1})").size() * 2;  // two columns
+    Steps steps(OutputFormat::Form::kXml, 2 * size - 1);
+    ASSERT_TRUE(steps.pipeline->next(steps.result));
+    const ErrorReport report =
+        test::error_of("54000", [&] { (void)steps.pipeline->next(steps.result); });
+    EXPECT_EQ(report.context, "script \"ann.f\", index 2");
+    Steps within(OutputFormat::Form::kXml, 2 * size);
+    while (within.pipeline->next(within.result)) {
+    }
+    EXPECT_EQ(within.pipeline->stats().rows_out, 2);
+}
+
+TEST(Pipeline, CountsTheTimeOfItsConsumerOnlyAsTold) {
+    Steps steps(OutputFormat::Form::kRelational);
+    while (steps.pipeline->next(steps.result)) {
+    }
+    const CallStats before = steps.pipeline->stats();
+    EXPECT_EQ(before.emit, 0);
+    steps.pipeline->count_emit(1'000'000'000);
+    const CallStats after = steps.pipeline->stats();
+    EXPECT_EQ(after.emit, 1'000'000'000);
+    EXPECT_EQ(after.total - before.total, 1'000'000'000);
+    EXPECT_EQ(after.calls, 2);
+    EXPECT_EQ(after.engines, 1);
+}
+
+TEST(Pipeline, AddsTheCallToErrorsOfTheSink) {
+    class Failing final : public ResultSink {
+       public:
+        void add(CallResult) override { throw Error("22003", "out of range"); }
+    };
+    Steps steps(OutputFormat::Form::kRelational);
+    Failing sink;
+    const ErrorReport report = test::error_of(
+        "22003", [&] { (void)run_pipeline(*steps.cut, steps.engine, steps.plan, sink); });
+    EXPECT_EQ(report.context, "script \"ann.f\", index 1");
 }
 
 }  // namespace

@@ -15,6 +15,7 @@
 namespace epe::engine {
 namespace {
 
+using test::EngineScript;
 using test::FakeEngine;
 using test::FakeHost;
 using test::FakeRequest;
@@ -46,8 +47,8 @@ struct Backend {
     }
     void run(std::int64_t calls, std::int64_t rows = 1) {
         start();
-        engine->run_calls(request.work(1, calls, rows), sink);
-        engine->finish_request(sink);
+        test::run_calls(*engine, request.work(1, calls, rows), sink);
+        test::finish_request(*engine, sink);
         engine.reset();
     }
     ErrorReport fail(const char* state, std::int64_t calls = 3) {
@@ -179,8 +180,8 @@ TEST(ProcessEngine, FeedsAnIterator) {
     Work work = backend.request.work(1, 1);
     work.batch = Batch();
     work.stream = &stream;
-    backend.engine->run_calls(std::move(work), backend.sink);
-    backend.engine->finish_request(backend.sink);
+    test::run_calls(*backend.engine, std::move(work), backend.sink);
+    test::finish_request(*backend.engine, backend.sink);
     EXPECT_EQ(stream.given, 3);
     EXPECT_EQ(backend.sink.call_numbers(), counted(1));
 }
@@ -239,8 +240,9 @@ TEST(ProcessEngine, DeliversInCallOrderAtEveryDegree) {
         Backend backend(supervisor.options(engines));
         backend.start();
         for (int batch = 0; batch < 4; ++batch)
-            backend.engine->run_calls(backend.request.work(batch * 100 + 1, 100), backend.sink);
-        backend.engine->finish_request(backend.sink);
+            test::run_calls(*backend.engine, backend.request.work(batch * 100 + 1, 100),
+                            backend.sink);
+        test::finish_request(*backend.engine, backend.sink);
         EXPECT_EQ(backend.sink.call_numbers(), counted(400));
         EXPECT_LE(supervisor.acquired(), static_cast<std::size_t>(engines));
         CallStats stats;
@@ -410,10 +412,119 @@ TEST(ProcessEngine, IsInterruptedByAnEngineThatNeverFallsSilent) {
 TEST(ProcessEngine, EndsTheRequestWhenTheSinkFails) {
     FakeSupervisor supervisor(test::is_honest);
     Backend backend(supervisor.options(2));
-    backend.sink.on_add = [](const CallResult& result) {
-        if (result.call_number == 5) throw Error("22003", "integer out of range");
+    CallResult refused;
+    backend.sink.on_add = [&](const CallResult& result) {
+        if (result.call_number < 5) return;
+        refused.call_number = result.call_number;
+        refused.input_row = result.input_row;
+        refused.input_row_count = result.input_row_count;
+        throw Error("22003", "integer out of range");
     };
-    EXPECT_NE(backend.fail("22003", 50).context.find("chunk 5 (rows 5 to 5)"), std::string::npos);
+    backend.fail("22003", 50);
+    EXPECT_EQ(refused.call_number, 5);
+    EXPECT_EQ(refused.input_row, 4);
+    EXPECT_EQ(refused.input_row_count, 1);
+}
+
+// ------------------------------------------------------------------------------------- early end
+
+/// Answers a Run with a result of its first call, and does something else when it is stopped.
+EngineScript gives_one_result(std::function<void(FakeEngine&)> when_stopped) {
+    return [when_stopped](FakeEngine& engine, const Message& message) {
+        if (message.type != ToEngine::kRun) return false;
+        engine.put(ToBackend::kResult, result_body(1, numbers(1, 1)));
+        if (engine.next(ToEngine::kStop)) when_stopped(engine);
+        return true;
+    };
+}
+
+/// Steps up to the first result of one call.
+void take_first(Backend& backend) {
+    backend.start();
+    CallResult result;
+    ASSERT_EQ(backend.engine->next(result), EngineStep::kNeedsCalls);
+    backend.engine->add_calls(backend.request.work(1, 1));
+    ASSERT_EQ(backend.engine->next(result), EngineStep::kNeedsCalls);
+    backend.engine->end_calls();
+    ASSERT_EQ(backend.engine->next(result), EngineStep::kResult);
+}
+
+TEST(ProcessEngine, KeepsTheEngineOfAStoppedRequest) {
+    FakeSupervisor supervisor(
+        gives_one_result([](FakeEngine& engine) { engine.put(ToBackend::kStopped); }));
+    Backend backend(supervisor.options(), EvalFunction::kTable);
+    for (int i = 0; i < 3; ++i) {
+        take_first(backend);
+        backend.engine->stop();
+        CallResult result;
+        EXPECT_EQ(backend.engine->next(result), EngineStep::kEnd);
+        backend.engine.reset();
+    }
+    EXPECT_EQ(supervisor.acquired(), 1U);
+    EXPECT_EQ(supervisor.forgotten(), 0U);
+}
+
+TEST(ProcessEngine, ServesAScriptWhileItStops) {
+    FakeSupervisor supervisor(gives_one_result([](FakeEngine& engine) {
+        engine.put(ToBackend::kNotice, test::text_body("ahead"));
+        engine.put(ToBackend::kResult, result_body(1, numbers(2, 100000)));
+        engine.put(ToBackend::kNextBatch);
+        const auto batch_message = engine.next(ToEngine::kStreamBatch);
+        WireReader batch(batch_message->body);
+        EXPECT_FALSE(read_stream_reply(batch).has_batch);
+        engine.put(ToBackend::kFailed, test::failure_body("ahead"));
+        engine.put(ToBackend::kStopped);
+        engine.put(ToBackend::kNotice, test::text_body("finally"));
+        engine.put(ToBackend::kExecute, test::question_body("x"));
+        const auto reply_message = engine.next(ToEngine::kReply);
+        WireReader reply(reply_message->body);
+        EXPECT_EQ(read_execute_reply(reply).status, ReplyStatus::kDone);
+    }));
+    Backend backend(supervisor.options(), EvalFunction::kTable);
+    take_first(backend);
+    backend.engine->stop();
+    EXPECT_EQ(backend.host.notices, std::vector<std::string>{"finally"});
+    EXPECT_EQ(backend.host.statements, std::vector<std::string>{"x"});
+    EXPECT_EQ(supervisor.forgotten(), 0U);
+}
+
+TEST(ProcessEngine, EndsEnginesThatDoNotNoticeTheStop) {
+    for (const bool dies : {false, true}) {
+        FakeSupervisor supervisor(gives_one_result([dies](FakeEngine& engine) {
+            if (dies) throw Leave();
+            engine.listen();
+        }));
+        Backend backend(supervisor.options(), EvalFunction::kTable);
+        take_first(backend);
+        backend.engine->stop();  // the results are complete for the caller: no error
+        EXPECT_TRUE(supervisor.was_killed(0));
+    }
+}
+
+/// The backend must not hold what its consumer has not taken.
+TEST(ProcessEngine, ReadsNoFurtherThanItsConsumer) {
+    constexpr std::int64_t kRows = 1000;
+    constexpr std::int64_t kResults = 10000;  // of 4 kB each
+    std::atomic<std::int64_t> sent{0};
+    FakeSupervisor supervisor([&](FakeEngine& engine, const Message& message) {
+        if (message.type != ToEngine::kRun) return false;
+        for (; sent < kResults; ++sent)
+            engine.put(ToBackend::kResult, result_body(1, numbers(1, kRows)));
+        engine.put(ToBackend::kRunDone, test::times_body());
+        return true;
+    });
+    Backend backend(supervisor.options(), EvalFunction::kTable);
+    take_first(backend);
+    CallResult result;
+    std::int64_t taken = 1;
+    while (taken < kResults / 2) {
+        ASSERT_EQ(backend.engine->next(result), EngineStep::kResult);
+        ++taken;
+    }
+    // Buffers of both sockets, and the part of a result.
+    EXPECT_LT(sent - taken, 1000);
+    while (backend.engine->next(result) == EngineStep::kResult) ++taken;
+    EXPECT_EQ(taken, kResults);
 }
 
 // ---------------------------------------------------------------------------------------- deaths
@@ -554,8 +665,8 @@ TEST(ProcessEngine, AsksAgainInTheOrderOfItsRequests) {
     Backend third(supervisor.options());
     for (Backend* each : {&first, &second, &third}) each->start();
     for (Backend* each : {&third, &first, &second}) {
-        each->engine->run_calls(each->request.work(1, 2, 1), each->sink);
-        each->engine->finish_request(each->sink);
+        test::run_calls(*each->engine, each->request.work(1, 2, 1), each->sink);
+        test::finish_request(*each->engine, each->sink);
         EXPECT_EQ(each->sink.call_numbers(), counted(2));
     }
     const auto asked = supervisor.asked();
@@ -730,8 +841,8 @@ ErrorReport fail_between_runs(const char* state, ToBackend unasked, const WireWr
     backend.start();
     return test::error_of(state, [&] {
         for (int i = 0; i < 10; ++i)
-            backend.engine->run_calls(backend.request.work(i + 1, 1), backend.sink);
-        backend.engine->finish_request(backend.sink);
+            test::run_calls(*backend.engine, backend.request.work(i + 1, 1), backend.sink);
+        test::finish_request(*backend.engine, backend.sink);
     });
 }
 

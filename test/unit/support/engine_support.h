@@ -209,6 +209,9 @@ class FakeEngine {
                                     numbers(static_cast<std::int32_t>(call.number), 1)));
                 put(engine::ToBackend::kRunDone, times_body());
                 break;
+            case engine::ToEngine::kStop:
+                put(engine::ToBackend::kStopped);
+                break;
             case engine::ToEngine::kEnd:
             case engine::ToEngine::kCheckScript:
                 put(engine::ToBackend::kEnded);
@@ -535,6 +538,25 @@ class FakeSink final : public ResultSink {
     std::vector<CallResult> results{};
     std::function<void(const CallResult&)> on_add{};
 };
+
+/// Passes results to a sink until the engine needs calls, or all calls are finished.
+inline EngineStep take_results(Engine& engine, ResultSink& sink) {
+    CallResult result;
+    EngineStep step = engine.next(result);
+    for (; step == EngineStep::kResult; step = engine.next(result)) sink.add(std::move(result));
+    return step;
+}
+/// Takes the results up to the point where the engine accepts the calls, and after that.
+inline void run_calls(Engine& engine, Work work, ResultSink& sink) {
+    if (take_results(engine, sink) != EngineStep::kNeedsCalls) std::abort();
+    engine.add_calls(std::move(work));
+    (void)take_results(engine, sink);
+}
+inline void finish_request(Engine& engine, ResultSink& sink) {
+    if (take_results(engine, sink) != EngineStep::kNeedsCalls) std::abort();
+    engine.end_calls();
+    if (take_results(engine, sink) != EngineStep::kEnd) std::abort();
+}
 
 /// A request of row_eval over one int32 column, with its dependencies.
 struct FakeRequest {
