@@ -47,7 +47,7 @@ endif
 # The programs are lists of folders below src/.
 CORE := core core/batch core/arrow core/request core/pipeline
 PY := py/base py/input py/result py/engine
-PG := pg/boundary pg/types pg/input pg/output pg/catalog pg/backend
+PG := pg/boundary pg/types pg/input pg/output pg/plan pg/catalog pg/backend
 LIBRARY_FOLDERS := $(CORE) $(PG) $(PY) engine/common engine/client jobs entry
 PROGRAM_FOLDERS := $(CORE) $(PY) engine/common engine/sandbox engine/supervisor engine/link engine/program
 UNIT_FOLDERS := $(CORE) engine/common engine/client engine/sandbox engine/supervisor engine/link

@@ -5,6 +5,12 @@
 -- shape of the result is given by out_fmt and the AS list, or by the type of out_row. PARALLEL
 -- UNSAFE: scripts may write, and an asynchronous call stores a job. The cost is a guess: high, so
 -- that the planner avoids calls.
+CREATE FUNCTION pyqsys.eval_support(internal) RETURNS internal
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'epe_eval_support';
+COMMENT ON FUNCTION pyqsys.eval_support(internal) IS
+    'Planner support of the eval functions: estimates the rows that a call returns';
+
 DO $$
 DECLARE
     form record;
@@ -37,7 +43,8 @@ BEGIN
     LOOP
         EXECUTE format('CREATE FUNCTION %s(%s, scr_owner text DEFAULT NULL,'
                        ' env_name text DEFAULT NULL) RETURNS %s'
-                       ' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000 ROWS 1000 AS %L, %L',
+                       ' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000 ROWS 1000'
+                       ' SUPPORT pyqsys.eval_support AS %L, %L',
                        form.name, form.arguments, form.result, 'MODULE_PATHNAME', form.symbol);
         EXECUTE format('COMMENT ON FUNCTION %s(%s, text, text) IS %L', form.name, form.arguments,
                        form.description);

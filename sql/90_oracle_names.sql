@@ -12,6 +12,7 @@ BEGIN
                pg_get_function_result(p.oid) AS result,
                p.proretset AS is_set,
                p.proparallel = 'r' AS is_restricted,
+               p.prosupport <> 0 AS has_support,
                p.prosrc AS symbol
         FROM pg_proc AS p
             JOIN pg_depend AS d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid
@@ -25,10 +26,11 @@ BEGIN
     LOOP
         alias := 'pyqsys.' || replace(original.name, '_', '');
         EXECUTE format('CREATE FUNCTION %s(%s) RETURNS %s'
-                       ' LANGUAGE C VOLATILE PARALLEL %s %s AS %L, %L',
+                       ' LANGUAGE C VOLATILE PARALLEL %s %s %s AS %L, %L',
                        alias, original.arguments, original.result,
                        CASE WHEN original.is_restricted THEN 'RESTRICTED' ELSE 'UNSAFE' END,
                        CASE WHEN original.is_set THEN 'COST 1000 ROWS 1000' ELSE '' END,
+                       CASE WHEN original.has_support THEN 'SUPPORT pyqsys.eval_support' ELSE '' END,
                        'MODULE_PATHNAME', original.symbol);
         EXECUTE format('COMMENT ON FUNCTION %s(%s) IS %L', alias, original.identity_arguments,
                        original.name || ' under Oracle''s name');

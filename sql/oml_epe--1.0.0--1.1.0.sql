@@ -601,6 +601,31 @@ BEGIN
 END
 $$;
 
+-- --------------------------------------------------------------------------- the planner's estimates
+
+CREATE FUNCTION pyqsys.eval_support(internal) RETURNS internal
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'epe_eval_support';
+COMMENT ON FUNCTION pyqsys.eval_support(internal) IS
+    'Planner support of the eval functions: estimates the rows that a call returns';
+
+DO $$
+DECLARE
+    estimated regprocedure;
+BEGIN
+    FOR estimated IN
+        SELECT p.oid
+        FROM pg_proc AS p
+            JOIN pg_depend AS d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid
+            JOIN pg_extension AS e ON d.refclassid = 'pg_extension'::regclass
+                AND d.refobjid = e.oid
+        WHERE e.extname = 'oml_epe' AND p.prosrc ~ '^epe_(.*_)?eval(_row)?$'
+    LOOP
+        EXECUTE format('ALTER FUNCTION %s SUPPORT pyqsys.eval_support', estimated);
+    END LOOP;
+END
+$$;
+
 -- --------------------------------------------------------------------------- last: all of the above
 
 SELECT pyqsys.guard_tables();

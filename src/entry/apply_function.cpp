@@ -1,6 +1,8 @@
 // pyqsys.apply and pyqsys.submit, which package oml calls. They run stored scripts, and scripts
 // that are part of the call, with pickled arguments: synchronously, with results pickled or in the
 // columns of a row type; or as a job.
+#include "entry/apply_function.h"
+
 #include <algorithm>
 #include <array>
 #include <string>
@@ -10,6 +12,7 @@
 #include "core/error.h"
 #include "core/request/request.h"
 #include "entry/job_submission.h"
+#include "entry/planned_calls.h"
 #include "entry/run_request.h"
 #include "pg/boundary/function_call.h"
 #include "pg/output/result_target.h"
@@ -77,22 +80,49 @@ epe::Request read_request(const epe::pg::FunctionCall& call, int first,
     return request;
 }
 
-}  // namespace
-
-EPE_FUNCTION(epe_apply) {
+epe::pg::StartedCall start_apply(const epe::pg::FunctionCall& call) {
     epe::Request request = read_request(call, kApplyFirst, read_arguments(call, kApplyFirst));
     if (request.controls.is_async)
         throw epe::Error(epe::sqlstate::kUnsupported, "pyqsys.apply cannot submit jobs",
                          "Call pyq_eval, pyq_table_eval, pyq_row_eval, pyq_group_eval or "
                          "pyq_index_eval with \"oml_async_flag\".");
-    auto target = epe::pg::ResultTarget::from_row_type(call, kOutputRow);
-    target.match_by_position();
-    epe::run_call(std::move(request), target,
-                  {call.boolean(kApplyFirst + kOnlyTrusted).value_or(false),
-                   call.boolean(kApplyFirst + kProgress).value_or(false)});
+    epe::pg::StartedCall started;
+    started.target = epe::pg::ResultTarget::from_row_type(call, kOutputRow);
+    started.target->match_by_position();
+    const epe::RunRules rules{
+        .only_trusted = call.boolean(kApplyFirst + kOnlyTrusted).value_or(false),
+        .shows_progress = call.boolean(kApplyFirst + kProgress).value_or(false)};
+    started.rows = epe::start_request(std::move(request), started.target->shape(), rules);
+    return started;
 }
+
+epe::pg::CallProperties describe_apply(const epe::pg::FunctionCall& call) {
+    const epe::Request request = read_request(call, kApplyFirst, read_arguments(call, kApplyFirst));
+    return epe::describe_request(request,
+                                 epe::pg::ResultTarget::from_row_type(call, kOutputRow).shape());
+}
+
+double estimate_apply(const epe::pg::FunctionCall& call) {
+    if (call.is_null(kCut)) return -1;
+    return epe::estimate_rows(read_request(call, kApplyFirst, read_arguments(call, kApplyFirst)),
+                              false);
+}
+
+}  // namespace
+
+EPE_FUNCTION(epe_apply) { epe::return_rows(call, start_apply(call)); }
 
 EPE_FUNCTION(epe_submit) {
     const epe::RawArguments raw = read_arguments(call, kSubmitFirst);
     call.return_text(epe::submit_request(read_request(call, kSubmitFirst, raw), raw));
 }
+
+namespace epe {
+
+std::span<const pg::PlannedFunction> planned_apply_functions() noexcept {
+    static constexpr pg::PlannedFunction kFunctions[] = {
+        {epe_apply, start_apply, describe_apply, estimate_apply}};
+    return kFunctions;
+}
+
+}  // namespace epe

@@ -75,22 +75,27 @@ engine::ServerPython server_python() {
     return {py::embedded_version(), py::site_folders(), pg::engine_settings().program};
 }
 
-std::unique_ptr<Engine> choose_engine(const Request& request, EngineRules rules, Host& host,
-                                      Waiter& waiter) {
+EnginePlan plan_engine(const Request& request, EngineRules rules) {
     const EngineSettings settings = pg::engine_settings();
     const int engines = wanted_engines(request, settings);
     const bool has_default =
         request.environment.empty() || request.environment == engine::kDefaultEnvironment;
     const bool may_stay = rules.is_trusted && !rules.is_job && !rules.is_apart && engines == 1 &&
                           has_default && settings.engine == pg::EngineChoice::kBackend;
-    if (may_stay)
+    return {may_stay, engines};
+}
+
+std::unique_ptr<Engine> choose_engine(const Request& request, EngineRules rules, Host& host,
+                                      Waiter& waiter) {
+    const EnginePlan plan = plan_engine(request, rules);
+    if (plan.is_backend)
         return py::make_script_engine(host, pg::interrupt_flags(), py::EnginePlace::kBackend);
     engine::EngineOptions options = engine_options(request.environment);
-    options.most_engines = engines;
+    options.most_engines = plan.most_engines;
     if (rules.is_job) options.wait_milliseconds = kLongestWait;  // the job has a time limit
     options.is_trusted = rules.is_trusted;
     options.requires_sandbox =
-        !rules.is_trusted && settings.sandbox == pg::SandboxChoice::kRequired;
+        !rules.is_trusted && pg::engine_settings().sandbox == pg::SandboxChoice::kRequired;
     return engine::make_process_engine(std::move(options), host, waiter);
 }
 

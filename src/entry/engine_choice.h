@@ -22,6 +22,13 @@ struct EngineRules {
     bool is_apart = false;    ///< never in this process
 };
 
+/// What choose_engine() would choose.
+struct EnginePlan {
+    bool is_backend = false;
+    int most_engines = 1;
+};
+EnginePlan plan_engine(const Request& request, EngineRules rules);
+
 /// The engine for a script. Trusted ones run in the backend, unless the request asks for several
 /// engines or another environment, or the setting oml_epe.engine is 'process', or it is a job;
 /// others always run in processes (trust.md, "The rule"). `host` and `waiter` must outlive it.

@@ -1,9 +1,13 @@
 // The SQL functions that run scripts: pyq_eval and the other four eval functions.
+#include "entry/eval_functions.h"
+
+#include <optional>
 #include <string>
 #include <utility>
 
 #include "core/request/request.h"
 #include "entry/job_submission.h"
+#include "entry/planned_calls.h"
 #include "entry/run_request.h"
 #include "pg/boundary/function_call.h"
 #include "pg/output/result_target.h"
@@ -14,6 +18,7 @@ namespace {
 using epe::EvalFunction;
 using epe::pg::FunctionCall;
 using epe::pg::ResultTarget;
+using epe::pg::StartedCall;
 
 /// Position of each argument (compatibility.md, SQL-2); -1 if the function does not take it.
 struct ArgumentOrder {
@@ -48,48 +53,111 @@ epe::RawArguments read_arguments(const FunctionCall& call, const ArgumentOrder& 
     return raw;
 }
 
-/// out_fmt text, with an AS list.
-void eval_by_format(const FunctionCall& call, const ArgumentOrder& order) {
-    const epe::RawArguments raw = read_arguments(call, order);
-    epe::Request request = epe::make_request(order.function, raw);
-    const epe::OutputFormat format = epe::parse_output_format(call.text(order.output));
-    if (request.controls.is_async) {
-        (void)epe::pg::mapped_columns(format);  // validated now, used by pyq_job_result()
-        epe::submit_job(call, request, raw);
-        return;
-    }
-    epe::run_call(std::move(request), ResultTarget::from_format(call, format), {});
+epe::pg::ResultTarget target_of(const FunctionCall& call, const ArgumentOrder& order,
+                                const std::optional<epe::OutputFormat>& format) {
+    return format ? ResultTarget::from_format(call, *format)
+                  : ResultTarget::from_row_type(call, order.output);
 }
 
-/// out_row anyelement.
-void eval_by_row_type(const FunctionCall& call, const ArgumentOrder& order) {
+/// Output: out_fmt text, with an AS list, or out_row anyelement.
+enum class Output : std::uint8_t { kFormat, kRowType };
+
+StartedCall start(const FunctionCall& call, const ArgumentOrder& order, Output output) {
     const epe::RawArguments raw = read_arguments(call, order);
     epe::Request request = epe::make_request(order.function, raw);
+    std::optional<epe::OutputFormat> format;
+    if (output == Output::kFormat) format = epe::parse_output_format(call.text(order.output));
     if (request.controls.is_async) {
+        // Validated now, used by pyq_job_result().
+        if (format) (void)epe::pg::mapped_columns(*format);
         epe::submit_job(call, request, raw);
-        return;
+        return {};
     }
-    epe::run_call(std::move(request), ResultTarget::from_row_type(call, order.output), {});
+    StartedCall started;
+    started.target = target_of(call, order, format);
+    started.rows = epe::start_request(std::move(request), started.target->shape(), {});
+    return started;
+}
+
+template <const ArgumentOrder& kOrder, Output kOutput>
+StartedCall start_planned(const FunctionCall& call) {
+    return start(call, kOrder, kOutput);
+}
+
+template <const ArgumentOrder& kOrder, Output kOutput>
+epe::pg::CallProperties describe_planned(const FunctionCall& call) {
+    const epe::Request request = epe::make_request(kOrder.function, read_arguments(call, kOrder));
+    std::optional<epe::OutputFormat> format;
+    if (kOutput == Output::kFormat) format = epe::parse_output_format(call.text(kOrder.output));
+    return epe::describe_request(request, target_of(call, kOrder, format).shape());
+}
+
+template <const ArgumentOrder& kOrder, Output kOutput>
+double estimate_planned(const FunctionCall& call) {
+    if (call.is_null(kOrder.script_name)) return -1;
+    bool is_joined = false;
+    if (kOutput == Output::kFormat && !call.is_null(kOrder.output)) {
+        const auto format = epe::parse_output_format(call.text(kOrder.output));
+        is_joined = format.form == epe::OutputFormat::Form::kJson;
+    }
+    return epe::estimate_rows(epe::make_request(kOrder.function, read_arguments(call, kOrder)),
+                              is_joined);
 }
 
 }  // namespace
 
 // (par_lst, out_fmt | out_row, scr_name, scr_owner, env_name)
-EPE_FUNCTION(epe_eval) { eval_by_format(call, kEval); }
-EPE_FUNCTION(epe_eval_row) { eval_by_row_type(call, kEval); }
+EPE_FUNCTION(epe_eval) { epe::return_rows(call, start(call, kEval, Output::kFormat)); }
+EPE_FUNCTION(epe_eval_row) { epe::return_rows(call, start(call, kEval, Output::kRowType)); }
 
 // (inp_nam, par_lst, out_fmt | out_row, scr_name, scr_owner, env_name)
-EPE_FUNCTION(epe_table_eval) { eval_by_format(call, kTableEval); }
-EPE_FUNCTION(epe_table_eval_row) { eval_by_row_type(call, kTableEval); }
+EPE_FUNCTION(epe_table_eval) { epe::return_rows(call, start(call, kTableEval, Output::kFormat)); }
+EPE_FUNCTION(epe_table_eval_row) {
+    epe::return_rows(call, start(call, kTableEval, Output::kRowType));
+}
 
 // (inp_nam, par_lst, out_fmt | out_row, row_num, scr_name, scr_owner, env_name)
-EPE_FUNCTION(epe_row_eval) { eval_by_format(call, kRowEval); }
-EPE_FUNCTION(epe_row_eval_row) { eval_by_row_type(call, kRowEval); }
+EPE_FUNCTION(epe_row_eval) { epe::return_rows(call, start(call, kRowEval, Output::kFormat)); }
+EPE_FUNCTION(epe_row_eval_row) { epe::return_rows(call, start(call, kRowEval, Output::kRowType)); }
 
 // (inp_nam, par_lst, out_fmt | out_row, grp_col, ord_col, scr_name, scr_owner, env_name)
-EPE_FUNCTION(epe_group_eval) { eval_by_format(call, kGroupEval); }
-EPE_FUNCTION(epe_group_eval_row) { eval_by_row_type(call, kGroupEval); }
+EPE_FUNCTION(epe_group_eval) { epe::return_rows(call, start(call, kGroupEval, Output::kFormat)); }
+EPE_FUNCTION(epe_group_eval_row) {
+    epe::return_rows(call, start(call, kGroupEval, Output::kRowType));
+}
 
 // (par_lst, out_fmt | out_row, times_num, scr_name, scr_owner, env_name)
-EPE_FUNCTION(epe_index_eval) { eval_by_format(call, kIndexEval); }
-EPE_FUNCTION(epe_index_eval_row) { eval_by_row_type(call, kIndexEval); }
+EPE_FUNCTION(epe_index_eval) { epe::return_rows(call, start(call, kIndexEval, Output::kFormat)); }
+EPE_FUNCTION(epe_index_eval_row) {
+    epe::return_rows(call, start(call, kIndexEval, Output::kRowType));
+}
+
+namespace epe {
+
+namespace {
+
+template <const ArgumentOrder& kOrder, Output kOutput>
+constexpr pg::PlannedFunction planned(std::uintptr_t (*function)(FunctionCallInfoBaseData*)) {
+    return {function, start_planned<kOrder, kOutput>, describe_planned<kOrder, kOutput>,
+            estimate_planned<kOrder, kOutput>};
+}
+
+}  // namespace
+
+std::span<const pg::PlannedFunction> planned_eval_functions() noexcept {
+    static constexpr pg::PlannedFunction kFunctions[] = {
+        planned<kEval, Output::kFormat>(epe_eval),
+        planned<kEval, Output::kRowType>(epe_eval_row),
+        planned<kTableEval, Output::kFormat>(epe_table_eval),
+        planned<kTableEval, Output::kRowType>(epe_table_eval_row),
+        planned<kRowEval, Output::kFormat>(epe_row_eval),
+        planned<kRowEval, Output::kRowType>(epe_row_eval_row),
+        planned<kGroupEval, Output::kFormat>(epe_group_eval),
+        planned<kGroupEval, Output::kRowType>(epe_group_eval_row),
+        planned<kIndexEval, Output::kFormat>(epe_index_eval),
+        planned<kIndexEval, Output::kRowType>(epe_index_eval_row),
+    };
+    return kFunctions;
+}
+
+}  // namespace epe

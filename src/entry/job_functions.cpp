@@ -1,4 +1,6 @@
 // The SQL functions of jobs.
+#include "entry/job_functions.h"
+
 #include <nlohmann/json.hpp>
 #include <string>
 
@@ -6,6 +8,7 @@
 #include "core/pipeline/call_stats.h"
 #include "entry/job_result_replay.h"
 #include "entry/job_submission.h"
+#include "entry/planned_calls.h"
 #include "jobs/job_attempt.h"
 #include "jobs/session_store.h"
 #include "jobs/wait.h"
@@ -19,6 +22,7 @@ namespace {
 
 using epe::pg::FunctionCall;
 using epe::pg::ResultTarget;
+using epe::pg::StartedCall;
 
 epe::jobs::JobId job_argument(const FunctionCall& call) {
     const auto text = call.text(0);
@@ -53,6 +57,52 @@ void check_may_load(const epe::jobs::JobRecord& job, bool is_trusted_only) {
                          "'process'.");
 }
 
+// (job_id, out_fmt)
+StartedCall start_result(const FunctionCall& call) {
+    const epe::OutputFormat format = epe::parse_output_format(call.text(1));
+    const epe::jobs::JobRecord job = finished_job(call);
+    StartedCall started;
+    started.target = ResultTarget::from_format(call, format);
+    started.rows = epe::start_replay(job, started.target->shape());
+    return started;
+}
+
+// (job_id, out_row)
+StartedCall start_result_row(const FunctionCall& call) {
+    const epe::jobs::JobRecord job = finished_job(call);
+    StartedCall started;
+    started.target = ResultTarget::from_row_type(call, 1);
+    started.rows = epe::start_replay(job, started.target->shape());
+    return started;
+}
+
+// (job_id, out_row), for package oml
+StartedCall start_rows(const FunctionCall& call) {
+    const epe::jobs::JobRecord job = finished_job(call);
+    StartedCall started;
+    started.target = ResultTarget::from_row_type(call, 1);
+    started.target->match_by_position();
+    started.rows = epe::start_replay(job, started.target->shape());
+    return started;
+}
+
+// (job_id)
+StartedCall start_figures(const FunctionCall& call) {
+    const epe::jobs::JobRecord job = finished_job(call);
+    StartedCall started;
+    started.target = ResultTarget::from_format(call, epe::parse_output_format("PNG"));
+    started.rows = epe::start_replay(job, started.target->shape(), /* always_gives_row */ true);
+    return started;
+}
+
+/// EXPLAIN looks no job up.
+epe::pg::CallProperties describe_result(const FunctionCall& call) {
+    return {{"Function", "job_result", false},
+            {"Job", call.text(0).value_or("(known when the call runs)"), false}};
+}
+
+double estimate_result(const FunctionCall&) { return -1; }
+
 }  // namespace
 
 // (job_id)
@@ -78,15 +128,8 @@ EPE_FUNCTION(epe_job_wait) {
 }
 
 // (job_id, out_fmt | out_row)
-EPE_FUNCTION(epe_job_result) {
-    const epe::OutputFormat format = epe::parse_output_format(call.text(1));
-    const epe::jobs::JobRecord job = finished_job(call);
-    epe::replay_result(job, ResultTarget::from_format(call, format));
-}
-EPE_FUNCTION(epe_job_result_row) {
-    const epe::jobs::JobRecord job = finished_job(call);
-    epe::replay_result(job, ResultTarget::from_row_type(call, 1));
-}
+EPE_FUNCTION(epe_job_result) { epe::return_rows(call, start_result(call)); }
+EPE_FUNCTION(epe_job_result_row) { epe::return_rows(call, start_result_row(call)); }
 // (job_id, only_trusted)
 EPE_FUNCTION(epe_finished_job) {
     const epe::jobs::JobRecord job = finished_job(call);
@@ -95,19 +138,10 @@ EPE_FUNCTION(epe_finished_job) {
 }
 
 // (job_id, out_row)
-EPE_FUNCTION(epe_job_rows) {
-    const epe::jobs::JobRecord job = finished_job(call);
-    ResultTarget target = ResultTarget::from_row_type(call, 1);
-    target.match_by_position();
-    epe::replay_result(job, target);
-}
+EPE_FUNCTION(epe_job_rows) { epe::return_rows(call, start_rows(call)); }
 
 // (job_id)
-EPE_FUNCTION(epe_job_figures) {
-    const epe::jobs::JobRecord job = finished_job(call);
-    const epe::OutputFormat format = epe::parse_output_format("PNG");
-    epe::replay_result(job, ResultTarget::from_format(call, format), /* always_gives_row */ true);
-}
+EPE_FUNCTION(epe_job_figures) { epe::return_rows(call, start_figures(call)); }
 
 // ()
 EPE_FUNCTION(epe_job_slots) {
@@ -126,3 +160,16 @@ EPE_FUNCTION(epe_job_slots) {
 
 // (fraction, note)
 EPE_FUNCTION(epe_note_progress) { epe::jobs::report_progress(call.float64(0), call.text(1)); }
+
+namespace epe {
+
+std::span<const pg::PlannedFunction> planned_job_functions() noexcept {
+    static constexpr pg::PlannedFunction kFunctions[] = {
+        {epe_job_result, start_result, describe_result, estimate_result},
+        {epe_job_result_row, start_result_row, describe_result, estimate_result},
+        {epe_job_rows, start_rows, describe_result, estimate_result},
+        {epe_job_figures, start_figures, describe_result, estimate_result}};
+    return kFunctions;
+}
+
+}  // namespace epe

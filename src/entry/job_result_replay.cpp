@@ -19,8 +19,6 @@
 #include "pg/backend/session.h"
 #include "pg/catalog/script_writer.h"
 #include "pg/input/query_source.h"
-#include "pg/output/result_target.h"
-#include "pg/output/tuplestore_sink.h"
 
 namespace epe {
 
@@ -143,14 +141,6 @@ std::unique_ptr<RunningCall> start_replay(const jobs::JobRecord& job, OutputShap
     parts->joined_as = original.function;
     parts->untrusted_depth = UntrustedDepth::current();
     return start_call(std::move(parts));
-}
-
-void replay_result(const jobs::JobRecord& job, const pg::ResultTarget& target,
-                   bool always_gives_row) {
-    const auto call = start_replay(job, target.shape(), always_gives_row);
-    pg::TuplestoreSink rows(target);
-    deliver(*call, rows);
-    rows.close();
 }
 
 }  // namespace epe

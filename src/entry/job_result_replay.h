@@ -15,8 +15,4 @@ namespace epe {
 std::unique_ptr<RunningCall> start_replay(const jobs::JobRecord& job, OutputShape shape,
                                           bool always_gives_row = false);
 
-/// The same for the SQL function whose result `target` describes, to its end.
-void replay_result(const jobs::JobRecord& job, const pg::ResultTarget& target,
-                   bool always_gives_row = false);
-
 }  // namespace epe

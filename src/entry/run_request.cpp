@@ -9,8 +9,6 @@
 #include "pg/backend/host.h"
 #include "pg/catalog/script_writer.h"
 #include "pg/input/query_source.h"
-#include "pg/output/result_target.h"
-#include "pg/output/tuplestore_sink.h"
 
 namespace epe {
 
@@ -71,12 +69,6 @@ bool run_request(Request request, const OutputShape& shape, ResultSink& sink,
     const auto call = start_request(std::move(request), shape, rules);
     deliver(*call, sink);
     return call->is_trusted();
-}
-
-void run_call(Request request, const pg::ResultTarget& target, const RunRules& rules) {
-    pg::TuplestoreSink rows(target);
-    (void)run_request(std::move(request), target.shape(), rows, rules);
-    rows.close();
 }
 
 void check_request(const Request& request) {

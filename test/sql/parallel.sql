@@ -17,6 +17,7 @@ SET parallel_tuple_cost = 0;
 SET min_parallel_table_scan_size = 0;
 SET max_parallel_workers_per_gather = 2;
 
+SET oml_epe.plan_nodes = on;
 EXPLAIN (COSTS OFF)
 SELECT n.id, e FROM parallel_numbers AS n, pyq_eval('{"n": 7}', NULL::int, 'parallel_count') AS e
 WHERE n.id % 10000 = 0;

@@ -56,6 +56,7 @@ struct StoredSettings {
     int most_output_bytes = 0;
     int output_piece_bytes = 0;
     char* gateway_url = nullptr;
+    bool plan_nodes = true;
 };
 StoredSettings stored;
 
@@ -239,6 +240,13 @@ void define_integers() noexcept {
                                 nullptr);
 }
 
+void define_plan_settings() noexcept {
+    DefineCustomBoolVariable(
+        "oml_epe.plan_nodes", "Runs calls in FROM as plan nodes, which return rows as they come.",
+        "Without them a call in FROM is a Function Scan, which returns rows once all are there.",
+        &stored.plan_nodes, true, PGC_USERSET, 0, nullptr, nullptr, nullptr);
+}
+
 void define_sandbox_settings() noexcept {
     DefineCustomEnumVariable(
         "oml_epe.sandbox",
@@ -259,7 +267,8 @@ void define_sandbox_settings() noexcept {
 
 /// The settings that every role may set.
 constexpr const char* kOfAllRoles[] = {"engine",       "engine_wait_timeout", "gateway_url",
-                                       "output_bytes", "output_limit",        "output_piece"};
+                                       "output_bytes", "output_limit",        "output_piece",
+                                       "plan_nodes"};
 
 constexpr char kPrefix[] = "oml_epe.";
 
@@ -307,6 +316,7 @@ void define_settings() noexcept {
     define_engine_settings();
     define_integers();
     define_sandbox_settings();
+    define_plan_settings();
     define_gateway_settings();
     DefineCustomStringVariable("oml_epe.gateway_url",
                                "Sets the prefix of the path in the URLs of jobs.", nullptr,
@@ -352,6 +362,8 @@ JobSettings job_settings() {
 std::int64_t output_limit() { return stored.most_output_items; }
 std::int64_t output_bytes() { return stored.most_output_bytes; }
 std::int64_t output_piece() { return stored.output_piece_bytes; }
+
+bool plan_nodes() noexcept { return stored.plan_nodes; }
 
 std::string engine_folder() { return std::string(DataDir) + "/pgsql_tmp_oml_epe"; }
 

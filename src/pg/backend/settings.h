@@ -53,6 +53,9 @@ std::int64_t output_limit();
 std::int64_t output_bytes();
 std::int64_t output_piece();
 
+/// oml_epe.plan_nodes: whether calls in FROM become plan nodes that return rows as they come. A leaf.
+bool plan_nodes() noexcept;
+
 /// The folder of the engines' files: below the data directory, with a name that base backups
 /// exclude. Absolute.
 std::string engine_folder();

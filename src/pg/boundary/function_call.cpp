@@ -2,11 +2,10 @@
 #include "pg/boundary/function_call.h"
 
 #include <cstring>
-#include <new>
 
 #include "pg/boundary/boundary.h"
 #include "pg/boundary/encoding_internal.h"
-#include "pg/boundary/error_data_internal.h"
+#include "pg/boundary/raising.h"
 
 extern "C" {
 #include "catalog/pg_type.h"
@@ -52,77 +51,6 @@ Oid declared_argument_type(FunctionCallInfo info, int argument) noexcept {
 /// Outside the class, where the macro's cast to "int64" would call the member of that name.
 std::int64_t int64_of(Datum value) noexcept { return DatumGetInt64(value); }
 double float64_of(Datum value) noexcept { return DatumGetFloat8(value); }
-
-/// The outcome of a body: a value, or an error to raise once every C++ object is destroyed.
-struct Outcome {
-    Datum value = 0;
-    ErrorData* error = nullptr;
-    bool is_out_of_memory = false;
-    bool is_from_postgres = false;
-};
-
-/// Truncates a text of an error: it may quote a value of any size, which every client and log would
-/// have to hold.
-void shorten(std::string& text) {
-    constexpr std::size_t kLongest = 32768;  // the same limit as in errors.py
-    if (text.size() <= kLongest) return;
-    std::size_t end = kLongest;
-    while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U) --end;
-    text.resize(end);
-    text += " ...";
-}
-
-Outcome failed(ErrorReport report, bool is_from_postgres) noexcept {
-    Outcome outcome;
-    try {
-        for (std::string* each : {&report.message, &report.detail, &report.hint, &report.context})
-            shorten(*each);
-    } catch (const std::bad_alloc&) {
-        outcome.is_out_of_memory = true;
-        return outcome;
-    }
-    outcome.error = to_error_data(report);
-    outcome.is_out_of_memory = outcome.error == nullptr;
-    outcome.is_from_postgres = is_from_postgres;
-    return outcome;
-}
-
-Outcome run_body(FunctionCallInfo info, void (*body)(FunctionCall&)) noexcept {
-    try {
-        FunctionCall call(info);
-        body(call);
-        return Outcome{call.result()};
-    } catch (const PgError& error) {
-        return failed(error.report(), true);
-    } catch (const Error& error) {
-        return failed(error.report(), false);
-    } catch (const std::bad_alloc&) {
-        Outcome outcome;
-        outcome.is_out_of_memory = true;
-        return outcome;
-    } catch (const std::exception& error) {
-        return failed(Error(sqlstate::kInternal, error.what()).report(), false);
-    } catch (...) {
-        return failed(Error(sqlstate::kInternal, "unknown C++ exception").report(), false);
-    }
-}
-
-[[noreturn]] void raise(const Outcome& outcome) noexcept {
-    if (outcome.is_out_of_memory)
-        ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
-    ErrorData* error = outcome.error;
-    // It has its whole context already: no callback may add to it.
-    if (outcome.is_from_postgres) ReThrowError(error);
-    error->message = to_message(error->message);
-    error->detail = to_message(error->detail);
-    error->hint = to_message(error->hint);
-    error->context = to_message(error->context);
-    ereport(ERROR, (errcode(error->sqlerrcode),
-                    errmsg_internal("%s", error->message == nullptr ? "" : error->message),
-                    error->detail != nullptr ? errdetail_internal("%s", error->detail) : 0,
-                    error->hint != nullptr ? errhint("%s", error->hint) : 0,
-                    error->context != nullptr ? errcontext_msg("%s", error->context) : 0));
-}
 
 }  // namespace
 
@@ -215,9 +143,13 @@ void FunctionCall::return_json(const std::string& utf8) {
 }
 
 std::uintptr_t run_entry(FunctionCallInfoBaseData* info, void (*body)(FunctionCall&)) {
-    const Outcome outcome = run_body(info, body);
-    if (outcome.error != nullptr || outcome.is_out_of_memory) raise(outcome);
-    return outcome.value;
+    std::uintptr_t result = 0;
+    raising([=, &result] {
+        FunctionCall call(info);
+        body(call);
+        result = call.result();
+    });
+    return result;
 }
 
 }  // namespace epe::pg

@@ -219,6 +219,13 @@ class QuerySource final : public InputSource {
         return guarded([=]() noexcept { return is_temporary(plan); });
     }
 
+    /// The planner's estimate of its rows.
+    double estimated_rows() const {
+        SPIPlanPtr plan = held_->plan;
+        return guarded(
+            [=]() noexcept { return planned_statement(plan, nullptr)->planTree->plan_rows; });
+    }
+
     /// Sorts the rows; `sql` is the text of the statement that would return them. Before read().
     void sort_by(const std::vector<SortKey>& keys, const std::string& sql) {
         SPIPlanPtr plan = held_->plan;
@@ -369,7 +376,34 @@ std::string query_of(const Request& request) {
     return "SELECT * FROM " + find_relation(input.relation, "inp_nam", false).qualified_name;
 }
 
+/// A query that returns a row for each group of the source's rows.
+std::string groups_of(const QuerySource& source, const std::vector<NamePart>& group_columns) {
+    const Schema& schema = source.schema();
+    std::string aliases;
+    for (std::size_t i = 1; i <= schema.size(); ++i)
+        aliases += (i == 1 ? "c" : ", c") + std::to_string(i);
+    std::string keys;
+    for (const NamePart& name : group_columns)
+        keys += (keys.empty() ? "c" : ", c") +
+                std::to_string(require_column(schema, name, "the input") + 1);
+    return "SELECT 1 FROM (\n" + source.statement() + "\n) AS input(" + aliases + ") GROUP BY " + keys;
+}
+
 }  // namespace
+
+double estimated_input(const Request& request) {
+    QuerySource source(query_of(request), false, false);
+    if (request.group_columns.empty()) {
+        const double rows = source.estimated_rows();
+        source.close();
+        return rows;
+    }
+    QuerySource groups(groups_of(source, request.group_columns), false, false);
+    const double count = groups.estimated_rows();
+    groups.close();
+    source.close();
+    return count;
+}
 
 std::unique_ptr<InputSource> open_query_source(const Request& request, bool may_spool) {
     const std::string query = query_of(request);

@@ -19,6 +19,10 @@ namespace epe::pg {
 /// the rows are read: PostgreSQL starts no workers for a query that is run in steps.
 std::unique_ptr<InputSource> open_query_source(const Request& request, bool may_spool = false);
 
+/// The planner's estimate of the input of a request: its groups if it has group columns, else its
+/// rows. Throws as open_query_source() does.
+double estimated_input(const Request& request);
+
 /// Whether the input of a request reads a temporary table or view.
 bool reads_temporary_tables(const Request& request);
 

@@ -1,4 +1,4 @@
-// Writes the rows of result batches into a tuplestore.
+// Converts the rows of result batches to tuples, for a tuplestore or one at a time.
 #include "pg/output/row_writer_internal.h"
 
 #include <algorithm>
@@ -90,21 +90,19 @@ void check_row_domain(RowWriter* writer) noexcept {
                  writer->context);
 }
 
-void write_each_row(RowWriter* writer, const RowsToWrite& rows, Tuplestorestate* store) noexcept {
-    const std::int64_t reset_interval = rows_per_reset(*rows.batch);
-    std::int64_t rows_to_reset = reset_interval;
-    for (std::int64_t row = 0; row < rows.batch->length; ++row) {
-        writer->row = rows.first_row + row + 1;
-        writer->is_converting = true;
-        convert_row(writer, row);
-        if (OidIsValid(writer->row_domain)) check_row_domain(writer);
-        writer->is_converting = false;
-        tuplestore_putvalues(store, writer->descriptor, writer->values, writer->nulls);
-        if (--rows_to_reset > 0) continue;
-        rows_to_reset = reset_interval;
+/// Converts the next row, and releases earlier ones from time to time.
+void advance_row(RowWriter* writer) noexcept {
+    if (--writer->rows_to_reset <= 0) {
+        writer->rows_to_reset = writer->reset_interval;
         MemoryContextReset(writer->row_context);
         CHECK_FOR_INTERRUPTS();
     }
+    const std::int64_t row = writer->next_row++;
+    writer->row = writer->rows.first_row + row + 1;
+    writer->is_converting = true;
+    convert_row(writer, row);
+    if (OidIsValid(writer->row_domain)) check_row_domain(writer);
+    writer->is_converting = false;
 }
 
 /// Names are UTF-8 and belong to the target.
@@ -169,19 +167,41 @@ RowWriter* make_row_writer(const ResultTarget& target) {
     return writer;
 }
 
-void write_rows(RowWriter* writer, const RowsToWrite& rows, Tuplestorestate* store) noexcept {
+void begin_rows(RowWriter* writer, const RowsToWrite& rows) noexcept {
     MemoryContext caller = MemoryContextSwitchTo(writer->context);
     prepare_columns(writer, *rows.batch);
-    MemoryContextSwitchTo(writer->row_context);
-    ErrorContextCallback place{};
-    place.previous = error_context_stack;
-    place.callback = describe_place;
-    place.arg = writer;
+    MemoryContextReset(writer->row_context);
+    writer->rows = rows;
+    writer->next_row = 0;
+    writer->reset_interval = writer->rows_to_reset = rows_per_reset(*rows.batch);
     writer->is_converting = false;
+    MemoryContextSwitchTo(caller);
+}
+
+bool next_row(RowWriter* writer) noexcept {
+    if (writer->rows.batch == nullptr || writer->next_row == writer->rows.batch->length)
+        return false;
+    MemoryContext caller = MemoryContextSwitchTo(writer->row_context);
+    ErrorContextCallback place{error_context_stack, describe_place, writer};
     error_context_stack = &place;
-    write_each_row(writer, rows, store);
+    advance_row(writer);
+    error_context_stack = place.previous;
+    MemoryContextSwitchTo(caller);
+    return true;
+}
+
+void write_rows(RowWriter* writer, const RowsToWrite& rows, Tuplestorestate* store) noexcept {
+    begin_rows(writer, rows);
+    MemoryContext caller = MemoryContextSwitchTo(writer->row_context);
+    ErrorContextCallback place{error_context_stack, describe_place, writer};
+    error_context_stack = &place;
+    while (writer->next_row < rows.batch->length) {
+        advance_row(writer);
+        tuplestore_putvalues(store, writer->descriptor, writer->values, writer->nulls);
+    }
     MemoryContextReset(writer->row_context);
     error_context_stack = place.previous;
+    writer->rows = RowsToWrite{};
     MemoryContextSwitchTo(caller);
 }
 

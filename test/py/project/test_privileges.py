@@ -70,6 +70,7 @@ OPEN_FUNCTIONS = {
         "datastore_write",
         "delete_job",
         "engines",
+        "eval_support",
         "finished_job",
         "is_trusted_role",
         "job_exists",
