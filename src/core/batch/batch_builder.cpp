@@ -49,9 +49,16 @@ std::size_t BatchBuilder::bytes() const noexcept {
     return total;
 }
 
-double* BatchBuilder::matrix_row() noexcept {
+void BatchBuilder::reserve(std::int64_t rows) noexcept {
+    for (ColumnBuilder& column : columns_) column.reserve(rows);
+    if (!options_.as_matrix) return;
+    const std::size_t row_size = schema_->size() * sizeof(double);
+    (void)matrix_.reserve(matrix_.size() + static_cast<std::size_t>(rows) * row_size);
+}
+
+double* BatchBuilder::matrix_rows(std::size_t count) noexcept {
     const std::size_t at = matrix_.size();
-    if (!matrix_.resize(at + schema_->size() * sizeof(double))) return nullptr;
+    if (!matrix_.resize(at + count * schema_->size() * sizeof(double))) return nullptr;
     return reinterpret_cast<double*>(matrix_.data() + at);
 }
 

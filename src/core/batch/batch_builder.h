@@ -32,10 +32,15 @@ class BatchBuilder {
     bool is_full() const noexcept {
         return options_.most_bytes > 0 && bytes() >= options_.most_bytes;
     }
+    /// Allocates memory for rows to come, as far as their size is known. Only a hint.
+    void reserve(std::int64_t rows) noexcept;
     ColumnBuilder& column(std::size_t index) noexcept { return columns_[index]; }
-    /// Room for one row of schema.size() doubles (matrix layout); null when memory is exhausted.
-    double* matrix_row() noexcept;
+    /// Room for further rows of schema.size() doubles (matrix layout); null when memory is
+    /// exhausted.
+    double* matrix_row() noexcept { return matrix_rows(1); }
+    double* matrix_rows(std::size_t count) noexcept;
     void end_row() noexcept { ++rows_; }
+    void end_rows(std::int64_t count) noexcept { rows_ += count; }
     /// The row about to be built starts a group of this name.
     [[nodiscard]] bool start_group(std::string_view name) noexcept;
     std::int64_t group_count() const noexcept { return group_names_.length(); }

@@ -13,6 +13,13 @@ namespace {
 // up to a threshold that rises with use: in a warm session it would copy large columns repeatedly
 // as they grow, and touch fresh pages each time.
 constexpr std::size_t kMapped = std::size_t{4} << 20;
+// Of mappings whose size is a multiple of it, the kernel aligns the start to it as well, so that
+// they consist of large pages and are moved by them.
+constexpr std::size_t kLargePage = std::size_t{2} << 20;
+
+std::size_t capacity_for(std::size_t size) noexcept {
+    return size < kMapped ? size : (size + kLargePage - 1) / kLargePage * kLargePage;
+}
 
 std::byte* map(std::size_t size) noexcept {
     void* mapped = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -80,7 +87,7 @@ bool Buffer::own(std::size_t capacity) noexcept {
 
 bool Buffer::grow(std::size_t size) noexcept {
     constexpr std::size_t kSmallest = 64;
-    const std::size_t wanted = std::max({size, capacity_ + capacity_ / 2, kSmallest});
+    const std::size_t wanted = capacity_for(std::max({size, capacity_ + capacity_ / 2, kSmallest}));
     if (lease_ != nullptr) return own(wanted);
     std::byte* grown = resize_piece(data_, size_, capacity_, wanted);
     if (grown == nullptr) return false;

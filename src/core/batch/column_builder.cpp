@@ -35,11 +35,28 @@ std::size_t ColumnBuilder::bytes() const noexcept {
     return total;
 }
 
+void ColumnBuilder::reserve(std::int64_t rows) noexcept {
+    const std::size_t width =
+        column_.has_dictionary ? sizeof(std::int32_t) : fixed_width(column_.type.kind);
+    (void)column_.values.reserve((static_cast<std::size_t>(column_.length + rows)) * width);
+}
+
 bool ColumnBuilder::mark_valid() noexcept {
     const auto row = static_cast<std::size_t>(column_.length);
     if ((row >> 3) >= column_.validity.size() && !column_.validity.push(std::uint8_t{0}))
         return false;
     column_.validity.as<std::uint8_t>()[row >> 3] |= static_cast<std::uint8_t>(1U << (row & 7));
+    return true;
+}
+
+/// The next rows, before they are counted.
+bool ColumnBuilder::mark_all_valid(std::int64_t rows) noexcept {
+    const auto first = static_cast<std::size_t>(column_.length);
+    const std::size_t end = first + static_cast<std::size_t>(rows);
+    if (!column_.validity.resize_zeroed((end + 7) / 8)) return false;
+    auto* bits = column_.validity.as<std::uint8_t>();
+    for (std::size_t row = first; row < end; ++row)
+        bits[row >> 3] |= static_cast<std::uint8_t>(1U << (row & 7));
     return true;
 }
 

@@ -24,6 +24,8 @@ class ColumnBuilder {
         return {column_.bytes_at(row), static_cast<std::size_t>(column_.bytes_length(row))};
     }
 
+    /// Allocates memory for rows to come, as far as their size is known. Only a hint.
+    void reserve(std::int64_t rows) noexcept;
     [[nodiscard]] bool append_null() noexcept;
     /// Fixed-width kinds: T must have the size of the kind.
     template <typename T>
@@ -32,6 +34,20 @@ class ColumnBuilder {
         if (column_.null_count != 0 && !mark_valid()) return false;
         ++column_.length;
         return true;
+    }
+    /// Appends up to `count` values: those of `convert(0, value)` and so on, until it returns
+    /// false. Returns how many, or -1 when memory is exhausted.
+    template <typename T, typename Convert>
+    [[nodiscard]] std::int64_t append_while(std::int64_t count, Convert convert) noexcept {
+        const std::size_t start = column_.values.size();
+        if (!column_.values.resize(start + static_cast<std::size_t>(count) * sizeof(T))) return -1;
+        auto* to = reinterpret_cast<T*>(column_.values.data() + start);
+        std::int64_t done = 0;
+        while (done < count && convert(done, to[done])) ++done;
+        if (column_.null_count != 0 && !mark_all_valid(done)) return -1;
+        column_.length += done;
+        return column_.values.resize(start + static_cast<std::size_t>(done) * sizeof(T)) ? done
+                                                                                         : -1;
     }
     [[nodiscard]] bool append_uuid(const void* bytes16) noexcept;
     [[nodiscard]] bool append_bytes(const char* bytes, std::size_t size) noexcept;
@@ -52,6 +68,7 @@ class ColumnBuilder {
 
    private:
     bool mark_valid() noexcept;
+    bool mark_all_valid(std::int64_t rows) noexcept;
     bool mark_null() noexcept;
     bool append_empty_slot() noexcept;
     bool start_bytes() noexcept;

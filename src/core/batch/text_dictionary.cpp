@@ -19,18 +19,21 @@ std::uint64_t hash_of(std::string_view text) noexcept {
     return std::hash<std::string_view>{}(text);
 }
 
+/// The bits of a hash that do not choose the slot.
+std::uint32_t tag_of(std::uint64_t hash) noexcept { return static_cast<std::uint32_t>(hash >> 32); }
+
 }  // namespace
 
 bool TextDictionary::rehash(std::size_t slots, const Column& distinct) noexcept {
     slots_.clear();
-    if (!slots_.resize_zeroed(slots * sizeof(std::int32_t))) return false;
+    if (!slots_.resize_zeroed(slots * sizeof(Slot))) return false;
     mask_ = slots - 1;
     const auto* hashes = hashes_.as<std::uint64_t>();
-    auto* codes = slots_.as<std::int32_t>();
+    auto* used = slots_.as<Slot>();
     for (std::int64_t code = 0; code < distinct.length; ++code) {
         std::size_t slot = hashes[code] & mask_;
-        while (codes[slot] != 0) slot = (slot + 1) & mask_;
-        codes[slot] = static_cast<std::int32_t>(code) + 1;
+        while (used[slot].code != 0) slot = (slot + 1) & mask_;
+        used[slot] = {tag_of(hashes[code]), static_cast<std::int32_t>(code) + 1};
     }
     return true;
 }
@@ -38,14 +41,15 @@ bool TextDictionary::rehash(std::size_t slots, const Column& distinct) noexcept 
 std::int32_t TextDictionary::encode(const char* text, std::size_t size, Column& distinct) noexcept {
     if (slots_.empty() && !rehash(kFirstSlots, distinct)) return -1;
     const std::uint64_t hash = hash_of({text, size});
-    const auto* codes = slots_.as<std::int32_t>();
-    const auto* hashes = hashes_.as<std::uint64_t>();
+    const std::uint32_t tag = tag_of(hash);
+    const auto* used = slots_.as<Slot>();
     ++encoded_;
     std::size_t slot = hash & mask_;
-    for (int probes = 0; codes[slot] != 0; slot = (slot + 1) & mask_) {
+    for (int probes = 0; used[slot].code != 0; slot = (slot + 1) & mask_) {
         if (++probes > kMostProbes) return -2;
-        const std::int32_t code = codes[slot] - 1;
-        if (hashes[code] == hash && static_cast<std::size_t>(distinct.bytes_length(code)) == size &&
+        const std::int32_t code = used[slot].code - 1;
+        if (used[slot].tag == tag &&
+            static_cast<std::size_t>(distinct.bytes_length(code)) == size &&
             (size == 0 || std::memcmp(distinct.bytes_at(code), text, size) == 0))
             return code;
     }
@@ -56,7 +60,7 @@ std::int32_t TextDictionary::encode(const char* text, std::size_t size, Column& 
         !distinct.offsets.push(static_cast<std::int64_t>(distinct.values.size())))
         return -1;
     ++distinct.length;
-    slots_.as<std::int32_t>()[slot] = static_cast<std::int32_t>(count) + 1;
+    slots_.as<Slot>()[slot] = {tag, static_cast<std::int32_t>(count) + 1};
     // At most half full.
     if (static_cast<std::size_t>(distinct.length) * 2 > mask_ && !rehash((mask_ + 1) * 4, distinct))
         return -1;

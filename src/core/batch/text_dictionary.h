@@ -15,9 +15,14 @@ class TextDictionary {
     void clear() noexcept;
 
    private:
+    struct Slot {
+        std::uint32_t tag;  // part of the hash, so that most other texts are not compared
+        std::int32_t code;  // plus 1; 0: free
+    };
+
     bool rehash(std::size_t slots, const Column& distinct) noexcept;
 
-    Buffer slots_{};   // int32 code + 1 per slot, 0 when free
+    Buffer slots_{};
     Buffer hashes_{};  // uint64 per code
     std::size_t mask_ = 0;
     std::int64_t encoded_ = 0;

@@ -7,6 +7,7 @@
 #include "pg/boundary/encoding_internal.h"
 
 extern "C" {
+#include "miscadmin.h"
 #include "utils/memutils.h"
 }
 
@@ -43,6 +44,8 @@ BatchReceiver::BatchReceiver(const Schema& schema, GroupKeys keys)
         readers_.push_back(make_datum_reader(field));
         uses_memory_ = uses_memory_ || readers_.back().uses_memory;
     }
+    row_values_.resize(schema.size());
+    row_nulls_ = std::make_unique<bool[]>(schema.size());
     row_context_ = guarded([]() noexcept {
         return AllocSetContextCreate(CurrentMemoryContext, "oml_epe input row",
                                      ALLOCSET_DEFAULT_SIZES);
@@ -70,23 +73,96 @@ void BatchReceiver::start(BatchBuilder& builder) noexcept {
 bool BatchReceiver::receive(TupleTableSlot* slot, DestReceiver* destination) noexcept {
     BatchReceiver& self = *reinterpret_cast<Link*>(destination)->owner;
     slot_getallattrs(slot);
-    ++self.rows_seen_;
-    ++self.rows_in_all_;
-    if (!self.uses_memory_ && !self.builder_->options().omit_incomplete) {
-        self.append(slot->tts_values, slot->tts_isnull);
-        return self.wants_more();
+    self.receive_row(slot->tts_values, slot->tts_isnull);
+    return self.wants_more();
+}
+
+void BatchReceiver::receive_row(const Datum* values, const bool* nulls) noexcept {
+    ++rows_seen_;
+    ++rows_in_all_;
+    if (!uses_memory_ && !builder_->options().omit_incomplete) {
+        append(values, nulls);
+        return;
     }
-    MemoryContext caller = MemoryContextSwitchTo(self.row_context_);
-    if (!self.builder_->options().omit_incomplete ||
-        !self.is_incomplete(slot->tts_values, slot->tts_isnull)) {
-        ErrorContextCallback position{error_context_stack, describe_position, &self};
+    MemoryContext caller = MemoryContextSwitchTo(row_context_);
+    if (!builder_->options().omit_incomplete || !is_incomplete(values, nulls)) {
+        ErrorContextCallback position{error_context_stack, describe_position, this};
         error_context_stack = &position;
-        self.append(slot->tts_values, slot->tts_isnull);
+        append(values, nulls);
         error_context_stack = position.previous;
     }
     MemoryContextSwitchTo(caller);
-    MemoryContextReset(self.row_context_);
-    return self.wants_more();
+    MemoryContextReset(row_context_);
+}
+
+/// Rows that may be large are appended one by one, so that the builder's limit is kept.
+std::size_t BatchReceiver::receive_rows(const ColumnValues* columns, std::size_t count) noexcept {
+    const BuildOptions& options = builder_->options();
+    if (keys_.empty() && !options.omit_incomplete && (!uses_memory_ || options.most_bytes == 0)) {
+        append_columns(columns, count);
+        (void)wants_more();
+        return count;
+    }
+    for (std::size_t row = 0; row < count; ++row) {
+        for (std::size_t i = 0; i < readers_.size(); ++i) {
+            row_values_[i] = columns[i].values[row];
+            row_nulls_[i] = columns[i].is_null(row);
+        }
+        receive_row(row_values_.data(), row_nulls_.get());
+        if (!wants_more()) return row + 1;
+        CHECK_FOR_INTERRUPTS();
+    }
+    return count;
+}
+
+void BatchReceiver::append_columns(const ColumnValues* columns, std::size_t count) noexcept {
+    const std::int64_t rows_before = rows_in_all_;
+    rows_seen_ += static_cast<std::int64_t>(count);
+    builder_->end_rows(static_cast<std::int64_t>(count));
+    if (builder_->options().as_matrix) {
+        append_matrix(columns, count);
+    } else {
+        MemoryContext caller = MemoryContextSwitchTo(row_context_);
+        ErrorContextCallback position{error_context_stack, describe_position, this};
+        error_context_stack = &position;
+        for (std::size_t i = 0; i < readers_.size(); ++i) {
+            column_ = static_cast<int>(i);
+            rows_in_all_ = rows_before;
+            append_column(readers_[i], columns[i], count, builder_->column(i));
+        }
+        error_context_stack = position.previous;
+        MemoryContextSwitchTo(caller);
+    }
+    rows_in_all_ = rows_before + static_cast<std::int64_t>(count);
+}
+
+void BatchReceiver::append_column(DatumReader& reader, const ColumnValues& values,
+                                  std::size_t count, ColumnBuilder& builder) noexcept {
+    std::size_t row = 0;
+    while (true) {
+        const std::size_t plain =
+            reader.append_plain_values(values.after(row), count - row, builder);
+        row += plain;
+        rows_in_all_ += static_cast<std::int64_t>(plain);
+        if (row == count) return;
+        ++rows_in_all_;
+        reader.append_value(values.values[row], values.is_null(row), builder);
+        MemoryContextReset(row_context_);
+        CHECK_FOR_INTERRUPTS();
+        ++row;
+    }
+}
+
+/// Numeric values use the row's memory.
+void BatchReceiver::append_matrix(const ColumnValues* columns, std::size_t count) noexcept {
+    const std::size_t width = readers_.size();
+    double* rows = builder_->matrix_rows(count);
+    if (rows == nullptr) DatumReader::raise_out_of_memory();
+    MemoryContext caller = MemoryContextSwitchTo(row_context_);
+    for (std::size_t i = 0; i < width; ++i)
+        readers_[i].convert_to_doubles(columns[i], count, rows + i, width);
+    if (uses_memory_) MemoryContextReset(row_context_);
+    MemoryContextSwitchTo(caller);
 }
 
 /// False ends the executor's run after this row; QuerySource continues with the next one.

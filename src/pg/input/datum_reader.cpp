@@ -2,6 +2,7 @@
 #include "pg/input/datum_reader_internal.h"
 
 #include <cmath>
+#include <limits>
 
 #include "pg/boundary/boundary.h"
 #include "pg/boundary/encoding_internal.h"
@@ -26,14 +27,6 @@ extern "C" {
 namespace epe::pg {
 
 namespace {
-
-constexpr std::int64_t kEpochDays = POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE;
-constexpr std::int64_t kEpochMicroseconds = kEpochDays * USECS_PER_DAY;
-// The range of Python's datetime: years 1 to 9999, relative to 1970.
-constexpr std::int64_t kFirstDay = -719162;
-constexpr std::int64_t kLastDay = 2932896;
-constexpr std::int64_t kFirstMicrosecond = kFirstDay * USECS_PER_DAY;
-constexpr std::int64_t kLastMicrosecond = (kLastDay + 1) * USECS_PER_DAY - 1;
 
 constexpr TextStyle kReadableStyle{USE_ISO_DATES, INTSTYLE_POSTGRES, 3};
 
@@ -87,17 +80,15 @@ bool append_uuid(DatumReader&, Datum value, ColumnBuilder& builder) noexcept {
 }
 
 bool append_date(DatumReader& reader, Datum value, ColumnBuilder& builder) noexcept {
-    const DateADT date = DatumGetDateADT(value);
-    if (DATE_NOT_FINITE(date)) return append_unusual_form(reader, value, builder);
-    const std::int64_t days = std::int64_t{date} + kEpochDays;
-    if (days < kFirstDay || days > kLastDay) return append_unusual_form(reader, value, builder);
-    return builder.append(static_cast<std::int32_t>(days));
+    std::int32_t days = 0;
+    return plain_date(value, days) ? builder.append(days)
+                                   : append_unusual_form(reader, value, builder);
 }
 
 bool append_time(DatumReader& reader, Datum value, ColumnBuilder& builder) noexcept {
-    const TimeADT time = DatumGetTimeADT(value);
-    if (time >= USECS_PER_DAY) return append_unusual_form(reader, value, builder);
-    return builder.append(static_cast<std::int64_t>(time));
+    std::int64_t microseconds = 0;
+    return plain_time(value, microseconds) ? builder.append(microseconds)
+                                           : append_unusual_form(reader, value, builder);
 }
 
 bool append_time_with_zone(DatumReader& reader, Datum value, ColumnBuilder& builder) noexcept {
@@ -107,12 +98,9 @@ bool append_time_with_zone(DatumReader& reader, Datum value, ColumnBuilder& buil
 }
 
 bool append_timestamp(DatumReader& reader, Datum value, ColumnBuilder& builder) noexcept {
-    const Timestamp timestamp = DatumGetTimestamp(value);
-    // Infinities exceed these bounds too.
-    if (timestamp < kFirstMicrosecond - kEpochMicroseconds ||
-        timestamp > kLastMicrosecond - kEpochMicroseconds)
-        return append_unusual_form(reader, value, builder);
-    return builder.append(static_cast<std::int64_t>(timestamp + kEpochMicroseconds));
+    std::int64_t microseconds = 0;
+    return plain_timestamp(value, microseconds) ? builder.append(microseconds)
+                                                : append_unusual_form(reader, value, builder);
 }
 
 bool append_interval(DatumReader& reader, Datum value, ColumnBuilder& builder) noexcept {
@@ -306,6 +294,42 @@ void set_text_style(const TextStyle& style) noexcept {
     extra_float_digits = style.float_digits;
 }
 
+std::size_t DatumReader::append_plain_values(const ColumnValues& column, std::size_t count,
+                                             ColumnBuilder& builder) const noexcept {
+    if (append_plain == nullptr) return 0;
+    std::size_t done = 0;
+    while (done < count) {
+        std::size_t end = done;
+        if (column.is_null(done)) {
+            if (!builder.append_null()) raise_out_of_memory();
+            ++done;
+            continue;
+        }
+        while (end < count && !column.is_null(end)) ++end;
+        const auto wanted = static_cast<std::int64_t>(end - done);
+        const std::int64_t appended = append_plain(column.values + done, wanted, builder);
+        if (appended < 0) raise_out_of_memory();
+        done += static_cast<std::size_t>(appended);
+        if (appended < wanted) break;
+    }
+    return done;
+}
+
+void DatumReader::convert_to_doubles(const ColumnValues& column, std::size_t count, double* to,
+                                     std::size_t stride) const noexcept {
+    constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+    const auto convert_all = [&](auto convert) noexcept {
+        for (std::size_t i = 0; i < count; ++i)
+            to[i * stride] = column.is_null(i) ? kNan : convert(column.values[i]);
+    };
+    if (to_double == double_of_float64)
+        convert_all([](Datum value) { return DatumGetFloat8(value); });
+    else if (to_double == double_of_int32)
+        convert_all([](Datum value) { return static_cast<double>(DatumGetInt32(value)); });
+    else
+        convert_all(to_double);
+}
+
 void DatumReader::raise_out_of_memory() noexcept {
     ereport(ERROR,
             (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"),
@@ -333,6 +357,7 @@ DatumReader make_datum_reader(const Field& field) {
                                  &reader.element_by_value, &reader.element_alignment);
     });
     choose_functions(reader, kind);
+    reader.append_plain = plain_appender(kind, reader.type);
     if (is_cast) reader.append = kind == Kind::kList ? append_vector : append_hstore;
     // Fixed-width kinds print only unusual values; the row context is reset whenever it was used.
     reader.uses_memory = fixed_width(kind) == 0 || reader.type == NUMERICOID ||

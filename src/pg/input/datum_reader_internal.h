@@ -15,6 +15,8 @@ extern "C" {
 #error "oml_epe needs a 64-bit PostgreSQL: eight-byte values must pass by value"
 #endif
 
+#include "pg/input/column_values_internal.h"
+#include "pg/input/plain_values_internal.h"
 #include "pg/types/extension_types_internal.h"
 
 namespace epe::pg {
@@ -25,6 +27,7 @@ struct DatumReader {
     using Append = bool (*)(DatumReader&, Datum, ColumnBuilder&) noexcept;
 
     Append append = nullptr;
+    PlainAppender append_plain = nullptr;           ///< null when each value is converted by itself
     double (*to_double)(Datum) noexcept = nullptr;  ///< numeric kinds only
     Oid declared_type = InvalidOid;                 ///< may be a domain
     Oid type = InvalidOid;                          ///< base type
@@ -44,6 +47,13 @@ struct DatumReader {
         if (is_null ? !builder.append_null() : !append_present(value, builder))
             raise_out_of_memory();
     }
+    /// Appends the first values of a column that need neither memory nor a conversion that may
+    /// raise, up to `count`; returns how many. append_value() takes the next one.
+    std::size_t append_plain_values(const ColumnValues& column, std::size_t count,
+                                    ColumnBuilder& builder) const noexcept;
+    /// Numeric kinds: writes the values as doubles, NaN for NULL, to every `stride`-th place.
+    void convert_to_doubles(const ColumnValues& column, std::size_t count, double* to,
+                            std::size_t stride) const noexcept;
     [[noreturn]] static void raise_out_of_memory() noexcept;
 
    private:

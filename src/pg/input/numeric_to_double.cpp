@@ -61,7 +61,8 @@ Digits decode(const char* data, std::size_t size, std::uint16_t header) noexcept
         header_size += sizeof(weight);
     }
     digits.data = reinterpret_cast<const std::int16_t*>(data + header_size);
-    digits.count = static_cast<int>((size - header_size) / sizeof(std::int16_t));
+    if (size > header_size)
+        digits.count = static_cast<int>((size - header_size) / sizeof(std::int16_t));
     return digits;
 }
 
@@ -69,6 +70,34 @@ std::int16_t digit_at(const Digits& digits, int index) noexcept {
     std::int16_t digit = 0;  // a packed value need not be aligned
     std::memcpy(&digit, digits.data + index, sizeof(digit));
     return digit;
+}
+
+/// NaN or an infinity.
+double special_value(std::uint16_t header) noexcept {
+    switch (header & kSpecialMask) {
+        case kNotANumber:
+            return std::numeric_limits<double>::quiet_NaN();
+        case kMinusInfinity:
+            return -std::numeric_limits<double>::infinity();
+        default:
+            return std::numeric_limits<double>::infinity();
+    }
+}
+
+/// Whether a double is the quotient or product of an integer and a power of ten that are both
+/// exact, so that one operation rounds once.
+bool divide_or_multiply(const Digits& digits, double& result) noexcept {
+    constexpr std::uint64_t kExact = std::uint64_t{1} << 53;
+    std::uint64_t whole = 0;
+    int taken = 0;
+    while (taken < digits.count && whole < kExact / kBase)
+        whole = whole * kBase + static_cast<std::uint64_t>(digit_at(digits, taken++));
+    const int exponent = (digits.weight - digits.count + 1) * kDigitsPerBase;
+    if (taken < digits.count || exponent < -22 || exponent > 22) return false;
+    result = exponent < 0 ? static_cast<double>(whole) / kPowersOfTen[-exponent]
+                          : static_cast<double>(whole) * kPowersOfTen[exponent];
+    if (digits.is_negative) result = -result;
+    return true;
 }
 
 /// More digits than a double holds: round correctly with the library's parser.
@@ -105,32 +134,28 @@ double parse_long(const Digits& digits) noexcept {
 
 }  // namespace
 
-double numeric_to_double(Datum value) noexcept {
-    auto* packed = reinterpret_cast<struct varlena*>(DatumGetPointer(value));
-    struct varlena* numeric = PG_DETOAST_DATUM_PACKED(PointerGetDatum(packed));
+bool plain_numeric(Datum value, double& result) noexcept {
+    const auto* numeric = reinterpret_cast<const struct varlena*>(DatumGetPointer(value));
+    if (VARATT_IS_COMPRESSED(numeric) || VARATT_IS_EXTERNAL(numeric)) return false;
     const char* data = VARDATA_ANY(numeric);
     std::uint16_t header = 0;
     std::memcpy(&header, data, sizeof(header));
+    if ((header & kSignMask) != kSpecial)
+        return divide_or_multiply(decode(data, VARSIZE_ANY_EXHDR(numeric), header), result);
+    result = special_value(header);
+    return true;
+}
+
+double numeric_to_double(Datum value) noexcept {
+    auto* packed = reinterpret_cast<struct varlena*>(DatumGetPointer(value));
+    struct varlena* numeric = PG_DETOAST_DATUM_PACKED(PointerGetDatum(packed));
     double result = 0;
-    if ((header & kSignMask) == kSpecial) {
-        const auto special = static_cast<std::uint16_t>(header & kSpecialMask);
-        result = special == kNotANumber      ? std::numeric_limits<double>::quiet_NaN()
-                 : special == kMinusInfinity ? -std::numeric_limits<double>::infinity()
-                                             : std::numeric_limits<double>::infinity();
-    } else {
+    if (!plain_numeric(PointerGetDatum(numeric), result)) {
+        const char* data = VARDATA_ANY(numeric);
+        std::uint16_t header = 0;
+        std::memcpy(&header, data, sizeof(header));
         const Digits digits = decode(data, VARSIZE_ANY_EXHDR(numeric), header);
-        constexpr std::uint64_t kExact = std::uint64_t{1} << 53;
-        std::uint64_t whole = 0;
-        int taken = 0;
-        while (taken < digits.count && whole < kExact / kBase)
-            whole = whole * kBase + static_cast<std::uint64_t>(digit_at(digits, taken++));
-        const int exponent = (digits.weight - digits.count + 1) * kDigitsPerBase;
-        // Integer and power are both exact, so one operation rounds once.
-        if (taken == digits.count && exponent >= -22 && exponent <= 22)
-            result = exponent < 0 ? static_cast<double>(whole) / kPowersOfTen[-exponent]
-                                  : static_cast<double>(whole) * kPowersOfTen[exponent];
-        else
-            result = parse_long(digits);
+        result = parse_long(digits);
         if (digits.is_negative) result = -result;
     }
     if (numeric != packed) pfree(numeric);

@@ -7,21 +7,17 @@
 #include "pg/boundary/boundary.h"
 #include "pg/boundary/encoding_internal.h"
 #include "pg/input/batch_receiver_internal.h"
-#include "pg/input/sorted_query_internal.h"
+#include "pg/input/executed_query_internal.h"
 #include "pg/types/column_types_internal.h"
 #include "pg/types/relation_lookup.h"
 
 extern "C" {
 #include "catalog/dependency.h"
-#include "executor/executor.h"
 #include "executor/spi.h"
-#include "executor/tstoreReceiver.h"
 #include "miscadmin.h"
 #include "parser/parse_relation.h"
 #include "utils/memutils.h"
 #include "utils/plancache.h"
-#include "utils/snapmgr.h"
-#include "utils/tuplestore.h"
 }
 
 namespace epe::pg {
@@ -112,90 +108,6 @@ TupleDesc result_descriptor(SPIPlanPtr plan) noexcept {
     return CreateTupleDescCopy(source->resultDesc);
 }
 
-/// The plan of a query, in the current memory context.
-PlannedStmt* planned_statement(SPIPlanPtr plan, const SortedQuery* sorted) noexcept {
-    MemoryContext caller = CurrentMemoryContext;
-    SPI_connect();
-    if (sorted != nullptr) {
-        const PlannedStmt* planned = plan_sorted_query(*sorted, plan);
-        MemoryContextSwitchTo(caller);
-        auto* statement = static_cast<PlannedStmt*>(copyObjectImpl(planned));
-        SPI_finish();
-        return statement;
-    }
-    CachedPlan* cached = SPI_plan_get_cached_plan(plan);
-    if (cached == nullptr) elog(ERROR, "a prepared query has no plan");
-    MemoryContextSwitchTo(caller);
-    auto* statement = static_cast<PlannedStmt*>(copyObjectImpl(linitial(cached->stmt_list)));
-    release_plan(cached, /* is_saved */ true);
-    SPI_finish();
-    return statement;
-}
-
-/// Starts the query, sorted or as it is, with the active snapshot, in the current memory context.
-/// It is not a portal: its resources belong to the calling query, as in SQL functions, and a script
-/// cannot close it.
-QueryDesc* start_query(SPIPlanPtr plan, const SortedQuery* sorted,
-                       DestReceiver* destination) noexcept {
-    PlannedStmt* statement = planned_statement(plan, sorted);
-    const char* text =
-        sorted != nullptr
-            ? sorted->text
-            : static_cast<CachedPlanSource*>(linitial(SPI_plan_get_plan_sources(plan)))
-                  ->query_string;
-    QueryDesc* query = CreateQueryDesc(statement, pstrdup(text), GetActiveSnapshot(),
-                                       InvalidSnapshot, destination, nullptr, nullptr, 0);
-    ExecutorStart(query, 0);
-    return query;
-}
-
-/// Up to `count` further rows; all of them, in one go, when 0 and `is_whole`.
-void run_query(QueryDesc* query, std::uint64_t count, bool is_whole) noexcept {
-    PushActiveSnapshot(query->snapshot);
-#if PG_VERSION_NUM >= 180000
-    (void)is_whole;
-    ExecutorRun(query, ForwardScanDirection, count);
-#else
-    ExecutorRun(query, ForwardScanDirection, count, is_whole);
-#endif
-    PopActiveSnapshot();
-}
-
-void end_query(QueryDesc* query) noexcept {
-    ExecutorFinish(query);
-    ExecutorEnd(query);
-    FreeQueryDesc(query);
-}
-
-/// The rows of a parallel query, which PostgreSQL runs in parallel only as a whole. Plain data.
-struct Spool {
-    Tuplestorestate* store;
-    TupleTableSlot* slot;
-};
-
-/// Runs a query that has just been started, and ends it. Rows beyond work_mem go to a file.
-Spool spool_query(QueryDesc* query) noexcept {
-    Spool spool{};
-    spool.store = tuplestore_begin_heap(false, false, work_mem);
-    spool.slot = MakeSingleTupleTableSlot(CreateTupleDescCopy(query->tupDesc), &TTSOpsMinimalTuple);
-    DestReceiver* destination = CreateTuplestoreDestReceiver();
-    SetTuplestoreDestReceiverParams(destination, spool.store, CurrentMemoryContext, false, nullptr,
-                                    nullptr);
-    query->dest = destination;
-    run_query(query, 0, true);
-    destination->rDestroy(destination);
-    end_query(query);
-    return spool;
-}
-
-void read_spool(const Spool& spool, std::uint64_t count, DestReceiver* destination) noexcept {
-    for (std::uint64_t row = 0; row < count; ++row) {
-        if (!tuplestore_gettupleslot(spool.store, true, false, spool.slot)) break;
-        if (!destination->receiveSlot(spool.slot, destination)) break;
-        CHECK_FOR_INTERRUPTS();
-    }
-}
-
 class QuerySource final : public InputSource {
    public:
     QuerySource(const std::string& sql, Representation representation, bool may_spool) {
@@ -247,25 +159,24 @@ class QuerySource final : public InputSource {
             receiver_ = std::make_unique<BatchReceiver>(schema_, std::move(keys_));
         receiver_->start(into);
         const TextStyleGuard style;
-        if (max_rows == 0 && !is_started_ && sorted_ == nullptr)
-            read_all();
-        else
+        if (!is_started_) start(max_rows == 0 && sorted_ == nullptr);
+        if (is_started_)
             fetch(max_rows);
+        else
+            read_all();
         const std::int64_t rows = receiver_->rows_seen();
         is_at_end_ = !receiver_->is_stopped() && (max_rows == 0 || rows < max_rows);
+        // So that a script may alter a table that has been read as a whole.
+        if (is_at_end_ && max_rows == 0) end_started();
         return rows;
     }
 
     void close() override {
-        QueryDesc* query = std::exchange(query_, nullptr);
+        end_started();
         const Spool spool = std::exchange(spool_, Spool{});
         HeldPlan* held = held_;
         guarded([=]() noexcept {
-            if (query != nullptr) end_query(query);
-            if (spool.store != nullptr) {
-                ExecDropSingleTupleTableSlot(spool.slot);
-                tuplestore_end(spool.store);
-            }
+            if (spool.store != nullptr) end_spool(spool);
             free_held_plan(held);
         });
         is_at_end_ = true;
@@ -288,26 +199,40 @@ class QuerySource final : public InputSource {
     void fetch(std::int64_t max_rows) {
         const auto count = static_cast<std::uint64_t>(max_rows);
         DestReceiver* destination = receiver_->destination();
-        if (!is_started_) start();
         QueryDesc* query = query_;
+        HeapReader* reader = reader_.get();
         const Spool spool = spool_;
         guarded([=]() noexcept {
-            if (query != nullptr)
+            if (reader != nullptr)
+                read_heap(reader, query, count);
+            else if (query != nullptr)
                 run_query(query, count, false);
             else
                 read_spool(spool, count, destination);
         });
     }
 
-    void start() {
+    /// If `only_scan`, starts the query only if HeapReader may be able to read it.
+    void start(bool only_scan) {
         SPIPlanPtr plan = held_->plan;
         DestReceiver* destination = receiver_->destination();
         const SortedQuery* sorted = sorted_;
-        query_ = guarded([=]() noexcept { return start_query(plan, sorted, destination); });
+        query_ =
+            guarded([=]() noexcept { return start_query(plan, sorted, destination, only_scan); });
+        if (query_ == nullptr) return;
         is_started_ = true;
-        if (!query_->plannedstmt->parallelModeNeeded) return;
-        QueryDesc* query = std::exchange(query_, nullptr);
+        QueryDesc* query = query_;
+        if (guarded([=]() noexcept { return HeapReader::can_read(query); }))
+            reader_ = std::make_unique<HeapReader>(query, *receiver_);
+        if (!query->plannedstmt->parallelModeNeeded) return;
+        query_ = nullptr;
         spool_ = guarded([=]() noexcept { return spool_query(query); });
+    }
+
+    void end_started() {
+        reader_.reset();
+        QueryDesc* query = std::exchange(query_, nullptr);
+        if (query != nullptr) guarded([=]() noexcept { end_query(query); });
     }
 
     HeldPlan* held_ = nullptr;
@@ -317,6 +242,7 @@ class QuerySource final : public InputSource {
     GroupKeys keys_{};
     std::unique_ptr<BatchReceiver> receiver_{};
     QueryDesc* query_ = nullptr;
+    std::unique_ptr<HeapReader> reader_{};
     Spool spool_{};
     bool is_started_ = false;
     bool is_at_end_ = false;

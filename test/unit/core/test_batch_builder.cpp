@@ -5,6 +5,8 @@
 #include <array>
 #include <cmath>
 #include <limits>
+#include <optional>
+#include <vector>
 
 #include "core/batch/batch_builder.h"
 #include "support/batch_support.h"
@@ -166,6 +168,49 @@ TEST(ColumnBuilder, KeepsUnusualValuesAside) {
     EXPECT_EQ(text_at(*column.unusual, 1), "-infinity");
     EXPECT_EQ(column.null_count, 1);
     EXPECT_EQ(column.values.as<std::int64_t>()[1], std::numeric_limits<std::int64_t>::min());
+}
+
+TEST(ColumnBuilder, AppendsValuesAsLongAsTheyConvert) {
+    ColumnBuilder builder({Kind::kInt32}, true);
+    builder.reserve(1000);
+    std::vector<std::optional<std::int32_t>> wanted;
+    const auto append = [&](std::int64_t count, std::int64_t end) {
+        const auto first = static_cast<std::int32_t>(wanted.size());
+        const std::int64_t appended =
+            builder.append_while<std::int32_t>(count, [&](std::int64_t i, std::int32_t& value) {
+                value = first + static_cast<std::int32_t>(i);
+                return i != end;
+            });
+        ASSERT_EQ(appended, std::min(count, end));
+        for (std::int32_t i = 0; i < appended; ++i) wanted.emplace_back(first + i);
+    };
+    // Without and with a bitmap, whose bytes it starts, ends and crosses.
+    for (int round = 0; round < 3; ++round) {
+        for (const std::int64_t count : {0, 1, 7, 8, 9, 64, 100}) append(count, 1000);
+        append(5, 0);
+        append(20, 13);
+        ASSERT_TRUE(builder.append_null());
+        wanted.emplace_back(std::nullopt);
+    }
+    ASSERT_TRUE(builder.append(std::int32_t{-1}));
+    wanted.emplace_back(-1);
+    const Column column = builder.finish();
+    expect_consistent(column);
+    EXPECT_EQ(column.null_count, 3);
+    ASSERT_EQ(column.length, static_cast<std::int64_t>(wanted.size()));
+    for (std::size_t row = 0; row < wanted.size(); ++row)
+        EXPECT_EQ(value_at<std::int32_t>(column, static_cast<std::int64_t>(row)), wanted[row]);
+}
+
+TEST_P(EveryKind, ReservesMemoryWithoutRows) {
+    ColumnBuilder builder(type_of(GetParam()), true);
+    builder.reserve(100000);
+    fill(builder, 0, 100);
+    builder.reserve(std::int64_t{1} << 60);  // more than there is: not an error
+    fill(builder, 100, 200);
+    const Column column = builder.finish();
+    expect_consistent(column);
+    expect_same_rows(column, 0, mixed(200));
 }
 
 TEST(ColumnBuilder, SharesRepeatedTexts) {
