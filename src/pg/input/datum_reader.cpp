@@ -305,7 +305,8 @@ std::size_t DatumReader::append_plain_values(const ColumnValues& column, std::si
             ++done;
             continue;
         }
-        while (end < count && !column.is_null(end)) ++end;
+        if (column.nulls == nullptr) end = count;
+        while (end < count && !column.nulls[end]) ++end;
         const auto wanted = static_cast<std::int64_t>(end - done);
         const std::int64_t appended = append_plain(column.values + done, wanted, builder);
         if (appended < 0) raise_out_of_memory();

@@ -49,6 +49,10 @@ ErrorContextCallback statement_context(QueryDesc* query) noexcept {
 
 }  // namespace
 
+double estimated_rows(SPIPlanPtr plan) noexcept {
+    return planned_statement(plan, nullptr, /* only_scan */ false)->planTree->plan_rows;
+}
+
 QueryDesc* start_query(SPIPlanPtr plan, const SortedQuery* sorted, DestReceiver* destination,
                        bool only_scan) noexcept {
     PlannedStmt* statement = planned_statement(plan, sorted, only_scan);

@@ -21,6 +21,9 @@ namespace epe::pg {
 QueryDesc* start_query(SPIPlanPtr plan, const SortedQuery* sorted, DestReceiver* destination,
                        bool only_scan) noexcept;
 
+/// The planner's estimate of the rows of a query.
+double estimated_rows(SPIPlanPtr plan) noexcept;
+
 /// Up to `count` further rows; all of them, in one go, when 0 and `is_whole`.
 void run_query(QueryDesc* query, std::uint64_t count, bool is_whole) noexcept;
 

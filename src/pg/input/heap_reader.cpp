@@ -2,7 +2,6 @@
 #include "pg/input/heap_reader_internal.h"
 
 #include <algorithm>
-#include <utility>
 
 #include "pg/boundary/boundary.h"
 #include "pg/input/heap_scan_internal.h"
@@ -127,8 +126,7 @@ bool HeapReader::load_page() noexcept {
         if (table.scan == nullptr) table.scan = begin_heap_scan(table.node);
         if (next_heap_page(table.scan, next_, end_)) {
             counted_ = 1;
-            const ::Buffer before = std::exchange(buffer_, table.scan->rs_cbuf);
-            if (buffer_ == before + 1) prefetch_buffer_after(buffer_);
+            prefetch_page(BufferGetPage(table.scan->rs_cbuf));
             return true;
         }
     }

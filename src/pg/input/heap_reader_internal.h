@@ -53,8 +53,7 @@ class HeapReader {
     QueryDesc* query_;
     BatchReceiver& receiver_;
     std::vector<TableScan> tables_{};
-    std::size_t current_ = 0;          // of them
-    ::Buffer buffer_ = InvalidBuffer;  // of the page
+    std::size_t current_ = 0;  // of them
     // Of the visible tuples of the page: the next one, their number, how many of those to come
     // have been counted, and those in the deformer.
     std::size_t next_ = 0;

@@ -7,10 +7,9 @@ extern "C" {
 #include "access/heapam.h"
 #include "access/tableam.h"
 #include "executor/execdesc.h"
-#include "miscadmin.h"
 #include "nodes/execnodes.h"
 #include "pgstat.h"
-#include "storage/bufmgr.h"
+#include "storage/bufpage.h"
 }
 
 namespace epe::pg {
@@ -58,12 +57,10 @@ inline bool next_heap_page(HeapScanDesc scan, std::size_t& first, std::size_t& e
     return true;
 }
 
-/// Asks the processor to load the page of the buffer after this one, if there is one: a table that
-/// has been read in order is often in consecutive buffers. Without a pin, since nothing is read.
-inline void prefetch_buffer_after(::Buffer buffer) noexcept {
+/// Asks the processor to load a page into its second-level cache, which has more loads under way
+/// than the first touches of tuples would have.
+inline void prefetch_page(Page page) noexcept {
     constexpr std::size_t kCacheLine = 64;
-    if (buffer < 1 || buffer >= NBuffers) return;
-    const auto* page = reinterpret_cast<const char*>(BufferGetBlock(buffer + 1));
     for (std::size_t at = 0; at < BLCKSZ; at += kCacheLine) __builtin_prefetch(page + at, 0, 2);
 }
 

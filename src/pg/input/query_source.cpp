@@ -132,10 +132,9 @@ class QuerySource final : public InputSource {
     }
 
     /// The planner's estimate of its rows.
-    double estimated_rows() const {
+    double row_estimate() const {
         SPIPlanPtr plan = held_->plan;
-        return guarded(
-            [=]() noexcept { return planned_statement(plan, nullptr)->planTree->plan_rows; });
+        return guarded([=]() noexcept { return estimated_rows(plan); });
     }
 
     /// Sorts the rows; `sql` is the text of the statement that would return them. Before read().
@@ -312,20 +311,21 @@ std::string groups_of(const QuerySource& source, const std::vector<NamePart>& gr
     for (const NamePart& name : group_columns)
         keys += (keys.empty() ? "c" : ", c") +
                 std::to_string(require_column(schema, name, "the input") + 1);
-    return "SELECT 1 FROM (\n" + source.statement() + "\n) AS input(" + aliases + ") GROUP BY " + keys;
+    return "SELECT 1 FROM (\n" + source.statement() + "\n) AS input(" + aliases + ") GROUP BY " +
+           keys;
 }
 
 }  // namespace
 
 double estimated_input(const Request& request) {
-    QuerySource source(query_of(request), false, false);
+    QuerySource source(query_of(request), representation_of(request), false);
     if (request.group_columns.empty()) {
-        const double rows = source.estimated_rows();
+        const double rows = source.row_estimate();
         source.close();
         return rows;
     }
-    QuerySource groups(groups_of(source, request.group_columns), false, false);
-    const double count = groups.estimated_rows();
+    QuerySource groups(groups_of(source, request.group_columns), {}, false);
+    const double count = groups.row_estimate();
     groups.close();
     source.close();
     return count;

@@ -433,6 +433,7 @@ def read_damaged(
     admin.execute(f"CREATE DATABASE {DAMAGED}_copy TEMPLATE {DAMAGED} {strategy}")
     try:
         with server.connect(f"{DAMAGED}_copy") as connection:
+            connection.execute("SET ignore_checksum_failure = on")
             found: list[Any] = []
             for query in queries:
                 try:
