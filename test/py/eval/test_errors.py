@@ -154,6 +154,36 @@ def test_traceback_with_source_lines(conn, script):
     assert not any("ZeroDivisionError" in line for line in context)
 
 
+@pytest.mark.parametrize("lines", [2, 6, 99, 100, 5000])
+def test_traceback_of_an_expression_of_several_lines(lines, conn, script):
+    """Python 3.13 and later mark all of its lines."""
+    script("def script():\n    int(\n" + "        # no number\n" * (lines - 2) + "        'x')")
+    with pytest.raises(psycopg.Error) as caught:
+        conn.execute(EVAL, ("{}",))
+    assert caught.value.sqlstate == "38000"
+    primary = caught.value.diag.message_primary
+    assert primary == "ValueError: invalid literal for int() with base 10: 'x'"
+    assert ', line 2, in script\n    int(' in caught.value.diag.context
+
+
+def test_traceback_where_the_source_has_changed(conn, script):
+    script("""
+import linecache
+def script():
+    name = script.__code__.co_filename
+    size, time, lines, full = linecache.cache[name]
+    linecache.cache[name] = (size, time, lines[:9], full)
+    int(
+
+        # the cache ends above
+        'x')
+""")
+    with pytest.raises(psycopg.Error) as caught:
+        conn.execute(EVAL, ("{}",))
+    assert caught.value.diag.message_primary.startswith("ValueError: invalid literal")
+    assert ", line 7, in script" in caught.value.diag.context
+
+
 def test_chained_exceptions(conn, script):
     script("""
 def script():
