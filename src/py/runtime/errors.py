@@ -25,6 +25,7 @@ _MOST_EXCEPTIONS = 16  # causes, contexts and members of groups, all together
 _MOST_MEMBERS = 5  # of one group
 _MOST_NOTES = 10
 LONGEST_LINE = 400  # of source
+_MOST_LINES = 100  # of an expression that is marked
 _LONGEST_CODE = 20000  # bytes of a function up to the position, for the marks below its line
 _LARGEST_FILE = 10 << 20
 _LONGEST_NAME = 256  # of a column, in hints; PostgreSQL's are shorter
@@ -150,6 +151,24 @@ def _source_line(filename, number, names):
         return ""
 
 
+def _lines_up_to(filename, number, end, line, entry):
+    """The source from `line` to the line `end`, and that number; None if the lines are unknown.
+
+    From Python 3.13 on, the traceback module takes the last line of an expression from them.
+    """
+    if sys.version_info < (3, 13) or number is None or end is None or end <= number:
+        return line, end
+    if end - number >= _MOST_LINES:
+        return line, None
+    names = entry.tb_frame.f_globals
+    lines = [line, *(_source_line(filename, each, names) for each in range(number + 1, end + 1))]
+    if not all(each.endswith("\n") and len(each) <= LONGEST_LINE for each in lines[:-1]):
+        return line, None
+    if not 0 < len(lines[-1]) <= LONGEST_LINE:
+        return line, None
+    return "".join(lines), end
+
+
 def _summaries(entries):
     """FrameSummary objects with the source line of each entry."""
     found = []
@@ -170,11 +189,9 @@ def _summaries(entries):
             place = next(
                 itertools.islice(code.co_positions(), entry.tb_lasti // 2, None), (None,) * 4
             )
-            positions = {"end_lineno": place[1], "colno": place[2], "end_colno": place[3]}
-            # Only the first line of a statement is shown. Python 3.14 would want the others.
-            if place[1] is not None and number is not None and place[1] > number:
-                positions["end_lineno"] = number
-                positions["end_colno"] = len(line.rstrip().encode("utf-8", "surrogatepass"))
+            line, end = _lines_up_to(code.co_filename, number, place[1], line, entry)
+            if end is not None:
+                positions = {"end_lineno": end, "colno": place[2], "end_colno": place[3]}
         found.append(
             traceback.FrameSummary(
                 code.co_filename,
@@ -189,8 +206,12 @@ def _summaries(entries):
 
 
 def _format_frames(summaries):
-    stack = traceback.StackSummary.from_list(summaries)
-    return stack.format()
+    try:
+        return traceback.StackSummary.from_list(summaries).format()
+    except Exception:
+        # Marks that do not fit the source, as when a file has changed: the report does without them.
+        plain = [(each.filename, each.lineno, each.name, "") for each in summaries]
+        return traceback.StackSummary.from_list(plain).format()
 
 
 def _format_traceback(entry):
