@@ -71,6 +71,8 @@ bool run_request(Request request, const OutputShape& shape, ResultSink& sink,
     return call->is_trusted();
 }
 
+bool is_in_untrusted_run() noexcept { return UntrustedDepth::current() > 0; }
+
 void check_request(const Request& request) {
     const FoundScript found(request);
     if (request.input) pg::open_query_source(request)->close();

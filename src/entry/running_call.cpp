@@ -151,8 +151,6 @@ UntrustedDepth::~UntrustedDepth() { untrusted_depth = outer_; }
 
 int UntrustedDepth::current() noexcept { return untrusted_depth; }
 
-bool is_in_untrusted_run() noexcept { return untrusted_depth > 0; }
-
 void warn_of_unknown(const Controls& controls) {
     for (const std::string& text : unknown_control_warnings(controls)) pg::warning(text);
 }

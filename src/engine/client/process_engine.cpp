@@ -9,6 +9,8 @@
 
 #include "engine/client/engine_dialogue.h"
 
+// check_sizes: one class, the event loop of a request.
+
 namespace epe::engine {
 
 namespace {
