@@ -151,22 +151,16 @@ def _source_line(filename, number, names):
         return ""
 
 
-def _lines_up_to(filename, number, end, line, entry):
-    """The source from `line` to the line `end`, and that number; None if the lines are unknown.
-
-    From Python 3.13 on, the traceback module takes the last line of an expression from them.
-    """
+def _lines_up_to(entry, end, line):
+    """The source up to line `end`, for the marks of Python 3.13 and later, or (line, None)."""
+    number, names = entry.tb_lineno, entry.tb_frame.f_globals
     if sys.version_info < (3, 13) or number is None or end is None or end <= number:
         return line, end
-    if end - number >= _MOST_LINES:
-        return line, None
-    names = entry.tb_frame.f_globals
-    lines = [line, *(_source_line(filename, each, names) for each in range(number + 1, end + 1))]
-    if not all(each.endswith("\n") and len(each) <= LONGEST_LINE for each in lines[:-1]):
-        return line, None
-    if not 0 < len(lines[-1]) <= LONGEST_LINE:
-        return line, None
-    return "".join(lines), end
+    last = min(end, number + _MOST_LINES)
+    filename = entry.tb_frame.f_code.co_filename
+    lines = [line, *(_source_line(filename, each, names) for each in range(number + 1, last + 1))]
+    known = last == end and all(0 < len(each) <= LONGEST_LINE for each in lines)
+    return ("".join(lines), end) if known else (line, None)
 
 
 def _summaries(entries):
@@ -176,20 +170,15 @@ def _summaries(entries):
         code = entry.tb_frame.f_code
         number = entry.tb_lineno
         line = _source_line(code.co_filename, number, entry.tb_frame.f_globals)
+        positions = {}
         if len(line) > LONGEST_LINE:
             # Without the marks below it, which would be as long as the line.
-            found.append(
-                traceback.FrameSummary(
-                    code.co_filename, number, code.co_name, lookup_line=False, line=_cut_line(line)
-                )
-            )
-            continue
-        positions = {}
-        if hasattr(code, "co_positions") and entry.tb_lasti < _LONGEST_CODE:
+            line = _cut_line(line)
+        elif hasattr(code, "co_positions") and entry.tb_lasti < _LONGEST_CODE:
             place = next(
                 itertools.islice(code.co_positions(), entry.tb_lasti // 2, None), (None,) * 4
             )
-            line, end = _lines_up_to(code.co_filename, number, place[1], line, entry)
+            line, end = _lines_up_to(entry, place[1], line)
             if end is not None:
                 positions = {"end_lineno": end, "colno": place[2], "end_colno": place[3]}
         found.append(
@@ -209,7 +198,7 @@ def _format_frames(summaries):
     try:
         return traceback.StackSummary.from_list(summaries).format()
     except Exception:
-        # Marks that do not fit the source, as when a file has changed: the report does without them.
+        # Marks that do not fit the source: the report omits them.
         plain = [(each.filename, each.lineno, each.name, "") for each in summaries]
         return traceback.StackSummary.from_list(plain).format()
 

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -164,7 +163,7 @@ def test_traceback_of_an_expression_of_several_lines(lines, conn, script):
     assert caught.value.sqlstate == "38000"
     primary = caught.value.diag.message_primary
     assert primary == "ValueError: invalid literal for int() with base 10: 'x'"
-    assert ', line 2, in script\n    int(' in caught.value.diag.context
+    assert ", line 2, in script\n    int(" in caught.value.diag.context
 
 
 def test_traceback_where_the_source_has_changed(conn, script):
