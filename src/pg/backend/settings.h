@@ -53,7 +53,8 @@ std::int64_t output_limit();
 std::int64_t output_bytes();
 std::int64_t output_piece();
 
-/// oml_epe.plan_nodes: whether calls in FROM become plan nodes that return rows as they come. A leaf.
+/// oml_epe.plan_nodes: whether calls in FROM become plan nodes that return rows as they come. A
+/// leaf.
 bool plan_nodes() noexcept;
 
 /// The folder of the engines' files: below the data directory, with a name that base backups

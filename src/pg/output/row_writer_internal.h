@@ -56,8 +56,8 @@ RowWriter* make_row_writer(const ResultTarget& target);
 void write_rows(RowWriter* writer, const RowsToWrite& rows, Tuplestorestate* store) noexcept;
 /// Begins a batch, which must outlive its rows, for next_row(). A leaf.
 void begin_rows(RowWriter* writer, const RowsToWrite& rows) noexcept;
-/// Converts the next row into `values` and `nulls`, which are valid until the next call; false at the
-/// end of the batch. A leaf. Errors name column and row.
+/// Converts the next row into `values` and `nulls`, which are valid until the next call; false at
+/// the end of the batch. A leaf. Errors name column and row.
 bool next_row(RowWriter* writer) noexcept;
 /// A leaf.
 void free_row_writer(RowWriter* writer) noexcept;
