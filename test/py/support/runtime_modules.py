@@ -5,15 +5,16 @@ import pathlib
 import sys
 from types import ModuleType
 
-DOCUMENTS = "_oml_epe_runtime.documents"
+# Those that other modules import in any case.
+IMPORTED = ("documents", "intervals")
 RUNTIME = pathlib.Path(__file__).resolve().parents[3] / "src" / "py" / "runtime"
 
 
 def load(name: str) -> ModuleType:
     """Import src/py/runtime/NAME.py under another name."""
-    # The one module that others import in any case.
-    if DOCUMENTS not in sys.modules:
-        sys.modules[DOCUMENTS] = _load("documents")
+    for each in IMPORTED:
+        if f"_oml_epe_runtime.{each}" not in sys.modules:
+            sys.modules[f"_oml_epe_runtime.{each}"] = _load(each)
     return _load(name)
 
 
