@@ -98,6 +98,13 @@ sub is_waiting
 	return;
 }
 
+sub await_end
+{
+	my @processes = @_;
+	while (grep { kill 0, $_ } @processes) { select undef, undef, undef, 0.05; }
+	return;
+}
+
 sub after_crash
 {
 	my ($what) = @_;
@@ -119,11 +126,18 @@ my %blows = (
 	'immediate stop' => sub { $node->stop('immediate'); $node->start; },
 	'fast restart' => sub { $node->restart; },
 	'postmaster killed' => sub {
-		my @children = split /\n/,
-		  $node->safe_psql('postgres', 'SELECT pid FROM pg_stat_activity');
+		# Backends end when they notice. The one that holds the lock must not be the first: the job would
+		# continue.
+		my $holder = $node->safe_psql('postgres',
+			"SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted");
+		my @others = split /\n/,
+		  $node->safe_psql('postgres', "SELECT pid FROM pg_stat_activity WHERE pid <> $holder");
+		kill 'STOP', $holder;
 		$node->kill9;
-		# They go by themselves; until then another postmaster does not start.
-		while (grep { kill 0, $_ } @children) { select undef, undef, undef, 0.05; }
+		await_end(@others);
+		kill 'KILL', $holder;
+		# Until all have ended another postmaster does not start.
+		await_end($holder);
 		$node->start;
 	});
 
