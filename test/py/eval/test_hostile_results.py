@@ -799,7 +799,7 @@ def hostile():
     codes = values._ndarray
     codes.flags.writeable = True
     codes[:] = [99, -100]
-    pair = pd.MultiIndex([['a'], ['b']], [[0, 99999999], [0, 5]], verify_integrity=False)
+    pair = pd.MultiIndex([['a'], ['b']], [[0, 99], [0, 5]], verify_integrity=False)
     return {expression}
 """
 
