@@ -80,7 +80,7 @@ epe::Request read_request(const epe::pg::FunctionCall& call, int first,
     return request;
 }
 
-epe::pg::StartedCall start_apply(const epe::pg::FunctionCall& call) {
+epe::pg::StartedCall start_apply(const epe::pg::FunctionCall& call, bool takes_all) {
     epe::Request request = read_request(call, kApplyFirst, read_arguments(call, kApplyFirst));
     if (request.controls.is_async)
         throw epe::Error(epe::sqlstate::kUnsupported, "pyqsys.apply cannot submit jobs",
@@ -91,7 +91,8 @@ epe::pg::StartedCall start_apply(const epe::pg::FunctionCall& call) {
     started.target->match_by_position();
     const epe::RunRules rules{
         .only_trusted = call.boolean(kApplyFirst + kOnlyTrusted).value_or(false),
-        .shows_progress = call.boolean(kApplyFirst + kProgress).value_or(false)};
+        .shows_progress = call.boolean(kApplyFirst + kProgress).value_or(false),
+        .takes_all = takes_all};
     started.rows = epe::start_request(std::move(request), started.target->shape(), rules);
     return started;
 }
@@ -110,7 +111,7 @@ double estimate_apply(const epe::pg::FunctionCall& call) {
 
 }  // namespace
 
-EPE_FUNCTION(epe_apply) { epe::return_rows(call, start_apply(call)); }
+EPE_FUNCTION(epe_apply) { epe::return_rows(call, start_apply(call, /* takes_all */ true)); }
 
 EPE_FUNCTION(epe_submit) {
     const epe::RawArguments raw = read_arguments(call, kSubmitFirst);

@@ -62,7 +62,8 @@ epe::pg::ResultTarget target_of(const FunctionCall& call, const ArgumentOrder& o
 /// Output: out_fmt text, with an AS list, or out_row anyelement.
 enum class Output : std::uint8_t { kFormat, kRowType };
 
-StartedCall start(const FunctionCall& call, const ArgumentOrder& order, Output output) {
+StartedCall start(const FunctionCall& call, const ArgumentOrder& order, Output output,
+                  bool takes_all = true) {
     const epe::RawArguments raw = read_arguments(call, order);
     epe::Request request = epe::make_request(order.function, raw);
     std::optional<epe::OutputFormat> format;
@@ -75,13 +76,13 @@ StartedCall start(const FunctionCall& call, const ArgumentOrder& order, Output o
     }
     StartedCall started;
     started.target = target_of(call, order, format);
-    started.rows = epe::start_request(std::move(request), started.target->shape(), {});
+    started.rows = epe::start_request(std::move(request), started.target->shape(), {.takes_all = takes_all});
     return started;
 }
 
 template <const ArgumentOrder& kOrder, Output kOutput>
-StartedCall start_planned(const FunctionCall& call) {
-    return start(call, kOrder, kOutput);
+StartedCall start_planned(const FunctionCall& call, bool takes_all) {
+    return start(call, kOrder, kOutput, takes_all);
 }
 
 template <const ArgumentOrder& kOrder, Output kOutput>

@@ -58,40 +58,44 @@ void check_may_load(const epe::jobs::JobRecord& job, bool is_trusted_only) {
 }
 
 // (job_id, out_fmt)
-StartedCall start_result(const FunctionCall& call) {
+StartedCall start_result(const FunctionCall& call, bool takes_all) {
     const epe::OutputFormat format = epe::parse_output_format(call.text(1));
     const epe::jobs::JobRecord job = finished_job(call);
     StartedCall started;
     started.target = ResultTarget::from_format(call, format);
-    started.rows = epe::start_replay(job, started.target->shape());
+    started.rows = epe::start_replay(job, started.target->shape(), /* always_gives_row */ false,
+                                     takes_all);
     return started;
 }
 
 // (job_id, out_row)
-StartedCall start_result_row(const FunctionCall& call) {
+StartedCall start_result_row(const FunctionCall& call, bool takes_all) {
     const epe::jobs::JobRecord job = finished_job(call);
     StartedCall started;
     started.target = ResultTarget::from_row_type(call, 1);
-    started.rows = epe::start_replay(job, started.target->shape());
+    started.rows = epe::start_replay(job, started.target->shape(), /* always_gives_row */ false,
+                                     takes_all);
     return started;
 }
 
 // (job_id, out_row), for package oml
-StartedCall start_rows(const FunctionCall& call) {
+StartedCall start_rows(const FunctionCall& call, bool takes_all) {
     const epe::jobs::JobRecord job = finished_job(call);
     StartedCall started;
     started.target = ResultTarget::from_row_type(call, 1);
     started.target->match_by_position();
-    started.rows = epe::start_replay(job, started.target->shape());
+    started.rows = epe::start_replay(job, started.target->shape(), /* always_gives_row */ false,
+                                     takes_all);
     return started;
 }
 
 // (job_id)
-StartedCall start_figures(const FunctionCall& call) {
+StartedCall start_figures(const FunctionCall& call, bool takes_all) {
     const epe::jobs::JobRecord job = finished_job(call);
     StartedCall started;
     started.target = ResultTarget::from_format(call, epe::parse_output_format("PNG"));
-    started.rows = epe::start_replay(job, started.target->shape(), /* always_gives_row */ true);
+    started.rows = epe::start_replay(job, started.target->shape(), /* always_gives_row */ true,
+                                     takes_all);
     return started;
 }
 
@@ -128,8 +132,8 @@ EPE_FUNCTION(epe_job_wait) {
 }
 
 // (job_id, out_fmt | out_row)
-EPE_FUNCTION(epe_job_result) { epe::return_rows(call, start_result(call)); }
-EPE_FUNCTION(epe_job_result_row) { epe::return_rows(call, start_result_row(call)); }
+EPE_FUNCTION(epe_job_result) { epe::return_rows(call, start_result(call, /* takes_all */ true)); }
+EPE_FUNCTION(epe_job_result_row) { epe::return_rows(call, start_result_row(call, /* takes_all */ true)); }
 // (job_id, only_trusted)
 EPE_FUNCTION(epe_finished_job) {
     const epe::jobs::JobRecord job = finished_job(call);
@@ -138,10 +142,10 @@ EPE_FUNCTION(epe_finished_job) {
 }
 
 // (job_id, out_row)
-EPE_FUNCTION(epe_job_rows) { epe::return_rows(call, start_rows(call)); }
+EPE_FUNCTION(epe_job_rows) { epe::return_rows(call, start_rows(call, /* takes_all */ true)); }
 
 // (job_id)
-EPE_FUNCTION(epe_job_figures) { epe::return_rows(call, start_figures(call)); }
+EPE_FUNCTION(epe_job_figures) { epe::return_rows(call, start_figures(call, /* takes_all */ true)); }
 
 // ()
 EPE_FUNCTION(epe_job_slots) {

@@ -114,11 +114,10 @@ Request replay_request(const jobs::JobRecord& job, const Request& original) {
 }  // namespace
 
 std::unique_ptr<RunningCall> start_replay(const jobs::JobRecord& job, OutputShape shape,
-                                          bool always_gives_row) {
+                                          bool always_gives_row, bool takes_all) {
     const Request original = make_request(job.request.function, job.request.arguments);
-    auto parts = std::make_unique<CallParts>();
-    Request& request = parts->request = replay_request(job, original);
-    parts->shape = std::move(shape);
+    auto parts = std::make_unique<CallParts>(replay_request(job, original), std::move(shape));
+    Request& request = parts->request;
     if (always_gives_row) request.controls.always_gives_row = true;
     request.arguments_json = shows_figures(parts->shape.form, request.controls)
                                  ? R"({"figures":true})"
@@ -139,6 +138,7 @@ std::unique_ptr<RunningCall> start_replay(const jobs::JobRecord& job, OutputShap
     parts->host = std::make_unique<LoadingHost>(pg::make_host());
     parts->rules = {.is_trusted = is_trusted, .is_job = false, .is_apart = true};
     parts->joined_as = original.function;
+    parts->takes_all = takes_all;
     parts->untrusted_depth = UntrustedDepth::current();
     return start_call(std::move(parts));
 }

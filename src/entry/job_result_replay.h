@@ -13,6 +13,6 @@ namespace epe {
 /// `always_gives_row`, 'PNG' returns a row for a call that drew nothing, as if the job had asked
 /// for it.
 std::unique_ptr<RunningCall> start_replay(const jobs::JobRecord& job, OutputShape shape,
-                                          bool always_gives_row = false);
+                                          bool always_gives_row = false, bool takes_all = false);
 
 }  // namespace epe

@@ -29,14 +29,9 @@ bool is_all_trusted(const Request& request, const Script& script) {
     throw Error(std::move(report));
 }
 
-}  // namespace
-
-std::unique_ptr<RunningCall> start_request(Request request, OutputShape shape,
-                                           const RunRules& rules) {
+std::unique_ptr<RunningCall> start(Request&& request, OutputShape&& shape, const RunRules& rules) {
     const UntrustedDepth submitter(UntrustedDepth::current() + (rules.is_by_untrusted ? 1 : 0));
-    auto parts = std::make_unique<CallParts>();
-    parts->request = std::move(request);
-    parts->shape = std::move(shape);
+    auto parts = std::make_unique<CallParts>(std::move(request), std::move(shape));
     const Script& script = *parts->script.emplace(parts->request);
     const bool is_trusted = is_all_trusted(parts->request, script);
     if (rules.only_trusted && !is_trusted) throw_untrusted(script);
@@ -47,26 +42,34 @@ std::unique_ptr<RunningCall> start_request(Request request, OutputShape shape,
     parts->untrusted_depth = UntrustedDepth::current() + (is_trusted ? 0 : 1);
     parts->shows_progress = rules.shows_progress;
     parts->is_remembered = true;
+    parts->takes_all = rules.takes_all;
     return start_call(std::move(parts));
+}
+
+}  // namespace
+
+std::unique_ptr<RunningCall> start_request(Request request, OutputShape shape,
+                                           const RunRules& rules) {
+    return start(std::move(request), std::move(shape), rules);
 }
 
 void deliver(RunningCall& call, ResultSink& sink) {
     CallResult result;
     while (call.next(result)) {
-        const std::int64_t start = now_nanoseconds();
         try {
             sink.add(std::move(result));
         } catch (Error& error) {
             call.add_place(error.report());
             throw;
         }
-        call.count_emit(now_nanoseconds() - start);
     }
 }
 
-bool run_request(Request request, const OutputShape& shape, ResultSink& sink,
+bool run_request(Request&& request, const OutputShape& shape, ResultSink& sink,
                  const RunRules& rules) {
-    const auto call = start_request(std::move(request), shape, rules);
+    RunRules rules_of_all = rules;
+    rules_of_all.takes_all = true;
+    const auto call = start(std::move(request), OutputShape(shape), rules_of_all);
     deliver(*call, sink);
     return call->is_trusted();
 }

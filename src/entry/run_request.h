@@ -17,17 +17,19 @@ struct RunRules {
     bool shows_progress = false;   ///< tell the client how many calls are done
     bool is_job = false;           ///< in engine processes, waiting without limit for a free one
     bool is_by_untrusted = false;  ///< an untrusted script has submitted the job
+    bool takes_all = false;        ///< as in CallPlan; run_request() sets it
 };
 
 /// Finds the script, opens the input and chooses the engine; Python runs from the first step on.
 std::unique_ptr<RunningCall> start_request(Request request, OutputShape shape,
                                            const RunRules& rules);
 
-/// Passes all results of a call to a sink. Errors of the sink get the context of the call.
+/// Passes all results of a call, which takes all of them, to a sink. Errors of the sink get the
+/// context of the call.
 void deliver(RunningCall& call, ResultSink& sink);
 
 /// Runs a request to its end. Returns whether everything its results are made from is trusted.
-bool run_request(Request request, const OutputShape& shape, ResultSink& sink,
+bool run_request(Request&& request, const OutputShape& shape, ResultSink& sink,
                  const RunRules& rules);
 
 /// Whether the current call was made by a running untrusted script.

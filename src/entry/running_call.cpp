@@ -47,6 +47,7 @@ CallPlan plan_of(const CallParts& parts) {
                                    parts.source == nullptr ? nullptr : &parts.source->schema(),
                                    parts.rules.is_trusted);
     plan.joined_as = parts.joined_as;
+    plan.takes_all = parts.takes_all;
     return plan;
 }
 

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <optional>
+#include <utility>
 
 #include "entry/run_request.h"
 #include "pg/catalog/script_store.h"
@@ -24,14 +25,18 @@ class FoundScript {
 
 /// What a call is made from. Filled in place, since its parts refer to each other.
 struct CallParts {
-    Request request{};
-    OutputShape shape{};
+    CallParts(Request&& of, OutputShape of_shape)
+        : request(std::move(of)), shape(std::move(of_shape)) {}
+
+    Request request;
+    OutputShape shape;
     std::optional<FoundScript> script{};
     std::unique_ptr<Host> host{};
     std::unique_ptr<InputSource> source{};  ///< null for kEval and kIndex
     std::unique_ptr<Cut> cut{};
     EngineRules rules{};
     std::optional<EvalFunction> joined_as{};  ///< as in CallPlan
+    bool takes_all = false;                   ///< as in CallPlan
     int untrusted_depth = 0;                  ///< see UntrustedDepth; while its steps run
     bool shows_progress = false;
     bool is_remembered = false;  ///< pyq_last_call() shows it

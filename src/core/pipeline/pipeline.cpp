@@ -86,17 +86,20 @@ Pipeline::Pipeline(Cut& cut, Engine& engine, const CallPlan& plan)
 
 bool Pipeline::next(CallResult& result) {
     if (state_ == State::kOver) return false;
-    const Stopwatch watch(stats_.total);
+    const std::int64_t start = now_nanoseconds();
+    if (plan_.takes_all && returned_ > 0) stats_.emit += start - returned_;
     if (state_ == State::kNew) {
         state_ = State::kRunning;
         engine_.begin(plan_);
     }
-    if (!advance(result)) {
+    const bool has_result = advance(result);
+    returned_ = now_nanoseconds();
+    stats_.total += returned_ - start;
+    if (has_result)
+        stats_.rows_out += result.batch.length;
+    else
         state_ = State::kOver;
-        return false;
-    }
-    stats_.rows_out += result.batch.length;
-    return true;
+    return has_result;
 }
 
 /// Runs the engine up to a result for the consumer; false at the end.
@@ -192,17 +195,17 @@ CallStats Pipeline::stats() const {
 }
 
 CallStats run_pipeline(Cut& cut, Engine& engine, const CallPlan& plan, ResultSink& sink) {
-    Pipeline pipeline(cut, engine, plan);
+    CallPlan plan_of_all = plan;
+    plan_of_all.takes_all = true;
+    Pipeline pipeline(cut, engine, plan_of_all);
     CallResult result;
     while (pipeline.next(result)) {
-        const std::int64_t start = now_nanoseconds();
         try {
             sink.add(std::move(result));
         } catch (Error& error) {
             pipeline.add_place(error.report());
             throw;
         }
-        pipeline.count_emit(now_nanoseconds() - start);
     }
     return pipeline.stats();
 }

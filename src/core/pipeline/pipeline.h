@@ -38,10 +38,11 @@ class Pipeline {
 
     /// Adds the call whose result was returned last to the context of an error of the consumer.
     void add_place(ErrorReport& report) const;
-    /// Counts time of the consumer as that of converting results to tuples.
+    /// Counts time of the consumer as that of converting results to tuples. With
+    /// CallPlan::takes_all, the time between two steps counts as such anyway.
     void count_emit(std::int64_t nanoseconds) noexcept { stats_.emit += nanoseconds; }
     /// What has been counted so far. The total is the time within this class, and that of
-    /// count_emit().
+    /// the consumer.
     CallStats stats() const;
 
    private:
@@ -60,6 +61,7 @@ class Pipeline {
     std::int64_t bytes_left_;  // of all results, unless they are relational
     State state_ = State::kNew;
     CallStats stats_{};
+    std::int64_t returned_ = 0;   // when next() returned the last result
     std::optional<Call> last_{};  // the call of the last result; none if calls were joined
 };
 

@@ -78,6 +78,7 @@ struct CallResult {
     /// The input rows of the call, as in Call: they name it in messages.
     std::int64_t input_row = 0;
     std::int64_t input_row_count = 0;
+    bool is_last = false;  ///< no piece of the same call follows, as far as the engine knows
 };
 
 /// Takes results in call order.
@@ -104,6 +105,9 @@ struct CallPlan {
     /// JSON results are joined as for this function: a stored result is replayed by calls of
     /// another kind.
     std::optional<EvalFunction> joined_as{};
+    /// The consumer takes all results at once: an engine may run some calls ahead of them.
+    /// Otherwise the backend's own engine runs no further than to the next result.
+    bool takes_all = false;
 };
 
 /// Why Engine::next() has returned.

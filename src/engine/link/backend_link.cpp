@@ -3,6 +3,8 @@
 
 #include <poll.h>
 #include <signal.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -107,7 +109,12 @@ Batch borrow_rows(WireReader& from, std::span<std::byte> data, Lease& lease) {
 
 }  // namespace
 
-BackendLink::BackendLink(Descriptor socket) : channel_(std::move(socket), Receives::kDescriptors) {}
+BackendLink::BackendLink(Descriptor socket)
+    : channel_(std::move(socket), Receives::kDescriptors),
+      flush_event_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+    if (!flush_event_)
+        throw_system_error(sqlstate::kInsufficientResources, "could not create an event");
+}
 
 BackendLink::~BackendLink() = default;
 
@@ -121,12 +128,62 @@ void BackendLink::poll_socket(short events, Patience patience) {
 }
 
 void BackendLink::put(ToBackend type, const WireWriter& body) {
+    put_frame(type, body);
+    if (output_size() > kFlushBytes) (void)flush_some();
+}
+
+void BackendLink::put_frame(ToBackend type, const WireWriter& body) {
+    const std::lock_guard lock(output_mutex_);
     channel_.put(type, body);
-    if (channel_.output_size() > kFlushBytes) (void)channel_.flush();
+}
+
+/// False when the socket would block.
+bool BackendLink::flush_some() noexcept {
+    const std::lock_guard lock(output_mutex_);
+    return channel_.flush();
+}
+
+std::size_t BackendLink::output_size() noexcept {
+    const std::lock_guard lock(output_mutex_);
+    return channel_.output_size();
+}
+
+void BackendLink::flush_soon() {
+    {
+        const std::lock_guard lock(output_mutex_);
+        if (is_flush_due_ || !channel_.has_output()) return;
+        is_flush_due_ = true;
+    }
+    const std::uint64_t one = 1;
+    (void)!::write(flush_event_.get(), &one, sizeof(one));
+}
+
+bool BackendLink::flush_late() noexcept {
+    const std::lock_guard lock(output_mutex_);
+    is_flush_due_ = false;
+    return channel_.flush();
+}
+
+void BackendLink::watch() noexcept {
+    constexpr int kDelayMilliseconds = 1;
+    pollfd ends[] = {{channel_.descriptor(), POLLRDHUP, 0}, {flush_event_.get(), POLLIN, 0}};
+    const auto wait = [&](nfds_t count, int milliseconds) {
+        if (poll(ends, count, milliseconds) < 0) return;
+        if ((ends[0].revents & (POLLRDHUP | POLLHUP | POLLERR | POLLNVAL)) != 0) leave();
+    };
+    while (true) {
+        wait(2, -1);
+        std::uint64_t due = 0;
+        if (::read(flush_event_.get(), &due, sizeof(due)) < 0) continue;
+        wait(1, kDelayMilliseconds);
+        ends[0].events |= POLLOUT;
+        while (!flush_late()) wait(1, -1);
+        ends[0].events = POLLRDHUP;
+    }
 }
 
 void BackendLink::flush(Patience patience) {
-    while (!channel_.flush()) poll_socket(POLLOUT, patience);
+    while (!flush_some()) poll_socket(POLLOUT, patience);
 }
 
 /// Receives the next message; messages that are not about arenas go to waiting_.
@@ -220,7 +277,7 @@ bool BackendLink::handle_arena(Frame& frame) {
 void BackendLink::report_free_inputs() {
     for (Input& input : inputs_) {
         if (!input.take_free()) continue;
-        channel_.put(ToBackend::kArenaFree, body_of(ArenaId{input.id()}));
+        put_frame(ToBackend::kArenaFree, body_of(ArenaId{input.id()}));
     }
 }
 
@@ -240,7 +297,7 @@ ReservedArena BackendLink::reserve_output(std::size_t size) {
 BackendLink::Output& BackendLink::wait_for_output(std::size_t size) {
     const auto fitting = std::count_if(outputs_.begin(), outputs_.end(),
                                        [&](const Output& each) { return each.size() >= size; });
-    if (fitting < kMostOutputs) channel_.put(ToBackend::kArenaRequest, body_of(ArenaSize{size}));
+    if (fitting < kMostOutputs) put_frame(ToBackend::kArenaRequest, body_of(ArenaSize{size}));
     flush(Patience::kUntilCancelled);
     while (true) {
         if (Output* const granted = find_free_arena(outputs_, size)) return *granted;
@@ -253,7 +310,7 @@ void BackendLink::put_rows(ToBackend type, WireWriter head, const Batch& batch) 
                 [this](std::size_t size) { return reserve_output(size); });
     put(type, head);
     // A slow backend must not make results pile up here.
-    if (channel_.output_size() > kMostQueuedBytes) flush(Patience::kUntilCancelled);
+    if (output_size() > kMostQueuedBytes) flush(Patience::kUntilCancelled);
 }
 
 Batch BackendLink::take_rows(WireReader& from) {

@@ -3,6 +3,7 @@
 
 #include <deque>
 #include <list>
+#include <mutex>
 #include <string>
 
 #include "core/pipeline/ports.h"
@@ -39,6 +40,13 @@ class BackendLink {
     /// Queues `head`, followed by rows of a batch.
     void put_rows(ToBackend type, WireWriter head, const Batch& batch);
     void flush(Patience patience);
+    /// Sends what is queued within about a millisecond, by the thread that runs watch(): the script
+    /// may now run for long. Costs little if called for each of many small results.
+    void flush_soon();
+    /// To be run by a thread of its own: ends the process as soon as the backend is gone, also
+    /// inside a C function that never returns. The supervisor does so as well: this is for the case
+    /// that there is none.
+    [[noreturn]] void watch() noexcept;
     /// Whether the backend wants no further results of the request. Looks for its message now and
     /// then, at least every millisecond if called that often.
     bool is_stopped();
@@ -67,8 +75,15 @@ class BackendLink {
     void report_free_inputs();
     void take_arrived();
     void poll_socket(short events, Patience patience);
+    void put_frame(ToBackend type, const WireWriter& body);
+    bool flush_some() noexcept;
+    bool flush_late() noexcept;
+    std::size_t output_size() noexcept;
 
     Channel channel_;
+    std::mutex output_mutex_{};  // the output of the channel, and is_flush_due_
+    bool is_flush_due_ = false;
+    Descriptor flush_event_;  // readable when a flush is due
     std::deque<Message> waiting_{};
     bool is_stopped_ = false;
     std::int64_t looked_ = 0;  // when it last looked for a stop

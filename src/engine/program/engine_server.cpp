@@ -1,7 +1,6 @@
 // An engine process: runs one backend's requests, one after the other.
 #include "engine/program/engine_server.h"
 
-#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 
@@ -23,17 +22,10 @@ namespace epe::engine {
 
 namespace {
 
-/// Ends the process as soon as the backend is gone, also inside a C function that never returns.
-/// The supervisor does so as well: this is for the case that there is none.
-void* watch_backend(void* data) noexcept {
-    pollfd socket{*static_cast<const int*>(data), POLLRDHUP, 0};
-    while (true) {
-        if (poll(&socket, 1, -1) < 0) continue;
-        if ((socket.revents & (POLLRDHUP | POLLHUP | POLLERR | POLLNVAL)) != 0) _exit(0);
-    }
-}
+void* watch_backend(void* link) noexcept { static_cast<BackendLink*>(link)->watch(); }
 
-void start_watching(int socket) {
+/// `link` must live as long as the process.
+void start_watching(BackendLink& link) {
     constexpr std::size_t kStackBytes = std::size_t{64} << 10;
     sigset_t all;
     sigset_t before;
@@ -43,9 +35,7 @@ void start_watching(int socket) {
     pthread_attr_init(&attributes);
     pthread_attr_setstacksize(&attributes, kStackBytes);
     pthread_t thread{};
-    static int watched = -1;  // the thread reads it for as long as the process lives
-    watched = socket;
-    const int error = pthread_create(&thread, &attributes, watch_backend, &watched);
+    const int error = pthread_create(&thread, &attributes, watch_backend, &link);
     pthread_attr_destroy(&attributes);
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
     if (error != 0)
@@ -63,7 +53,7 @@ class EngineServer final {
     void handle_message(const Message& message);
     void begin_request(WireReader& from);
     void run_work(WireReader& from);
-    void run_calls();
+    void run_calls(std::int64_t last_call);
     void send_result(CallResult result);
     void stop_request();
     void end_request();
@@ -123,7 +113,7 @@ void EngineServer::greet(EngineBirth& birth) {
     birth.guard_socket.close();
     if (ready.report.is_complete()) place_ = py::EnginePlace::kSandbox;
     py::become_engine(birth.stack.get(), birth.temp_folder);
-    start_watching(link_.descriptor());
+    start_watching(link_);
     limit_threads(birth.namespaces, ready.report);
     WireWriter body;
     write(body, ready);
@@ -176,6 +166,7 @@ void EngineServer::begin_request(WireReader& from) {
         set_bytes(pickled, request_->pickled);
         request_->plan.pickled = *pickled[0].bytes;
     }
+    request_->plan.takes_all = true;  // the backend limits how far the engine runs ahead
     engine_ = py::make_script_engine(host_, cancel_flags(), place_);
     engine_->begin(request_->plan);
     CallResult none;
@@ -203,8 +194,9 @@ void EngineServer::run_work(WireReader& from) {
     sink_time_ = 0;
     CallStats before;
     engine_->report(before);
+    const std::int64_t last_call = work.calls.empty() ? 0 : work.calls.back().number;
     engine_->add_calls(std::move(work));
-    run_calls();
+    run_calls(last_call);
     if (has_stopped_) return;
     CallStats after;
     engine_->report(after);
@@ -216,11 +208,13 @@ void EngineServer::run_work(WireReader& from) {
     link_.put(ToBackend::kRunDone, body);
 }
 
-void EngineServer::run_calls() {
+void EngineServer::run_calls(std::int64_t last_call) {
     CallResult result;
     while (!link_.is_stopped()) {
         if (engine_->next(result) != EngineStep::kResult) return;
+        const bool is_last = result.is_last && result.call_number == last_call;
         send_result(std::move(result));
+        if (!is_last) link_.flush_soon();
     }
     stop_request();
 }

@@ -35,7 +35,8 @@ using CallProperties = std::vector<CallProperty>;
 struct PlannedFunction {
     std::uintptr_t (*function)(FunctionCallInfoBaseData*);
     /// Validates the arguments and looks up the script; Python runs in the first step of the rows.
-    StartedCall (*start)(const FunctionCall& call);
+    /// `takes_all`: as in CallPlan.
+    StartedCall (*start)(const FunctionCall& call, bool takes_all);
     /// Runs no Python and starts no engine. Arguments that only the execution knows are NULL.
     /// Throws the errors of the arguments.
     CallProperties (*describe)(const FunctionCall& call);

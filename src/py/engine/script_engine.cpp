@@ -1,11 +1,13 @@
 // The engine that runs scripts in this process's embedded interpreter.
 #include "py/engine/script_engine.h"
 
+#include <exception>
 #include <new>
 #include <optional>
 #include <stdexcept>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "core/pipeline/call_context.h"
 #include "py/base/activation_internal.h"
@@ -47,6 +49,7 @@ class ScriptEngine final : public Engine {
     void begin_step(Activation& active);
     bool has_calls() const noexcept { return next_call_ < work_.calls.size(); }
     void load_input(Activation& active);
+    void run_ahead(Activation& active);
     bool advance_call(Activation& active, CallResult& result);
     void finish_call(Activation& active, const Call& call);
     EngineStep await_calls();
@@ -75,7 +78,10 @@ class ScriptEngine final : public Engine {
     std::optional<BatchIterator> stream_{};
     std::optional<ResultReader> reader_{};  // of the call that waits for the next step
     OwnFigures figures_{};
-    std::int64_t python_ = 0;  // nanoseconds in the script's function
+    std::vector<CallResult> ready_{};  // results of a step after its first
+    std::size_t next_ready_ = 0;
+    std::exception_ptr failure_{};  // follows them
+    std::int64_t python_ = 0;       // nanoseconds in the script's function
 };
 
 /// Runs a piece of Python. If the script has forked the process meanwhile, the child ends here,
@@ -197,8 +203,16 @@ void ScriptEngine::add_calls(Work work) {
     is_loaded_ = false;
 }
 
-/// A step ends with the first piece of a result: the calls after it may not be wanted.
+/// A step ends with the first piece of a result, unless all are wanted: then several share the cost
+/// of a step.
 EngineStep ScriptEngine::next(CallResult& result) {
+    if (next_ready_ < ready_.size()) {
+        result = std::move(ready_[next_ready_++]);
+        return EngineStep::kResult;
+    }
+    ready_.clear();
+    next_ready_ = 0;
+    if (failure_ != nullptr) std::rethrow_exception(std::exchange(failure_, nullptr));
     if (!has_calls()) return await_calls();
     Activation active(link_);
     bool has_result = false;
@@ -206,13 +220,27 @@ EngineStep ScriptEngine::next(CallResult& result) {
         begin_step(active);
         load_input(active);
         while (!has_result && has_calls()) has_result = advance_call(active, result);
+        if (has_result && plan_->takes_all) run_ahead(active);
         if (reader_) python_step(active, &work_.calls[next_call_], [&] { active.put_aside(); });
     } catch (...) {
         drop_failed_calls(active);
-        throw;
+        if (!has_result || active.is_doomed()) throw;
+        failure_ = std::current_exception();  // the results before it come first
+        return EngineStep::kResult;
     }
     figures_.put_aside(/* continues */ reader_.has_value());
     return has_result ? EngineStep::kResult : await_calls();
+}
+
+/// Runs a few short calls.
+void ScriptEngine::run_ahead(Activation& active) {
+    constexpr std::int64_t kNanoseconds = 100'000;
+    constexpr std::size_t kMostResults = 64;
+    const std::int64_t end = now_nanoseconds() + kNanoseconds;
+    while (has_calls() && ready_.size() < kMostResults && now_nanoseconds() < end) {
+        CallResult piece;
+        if (advance_call(active, piece)) ready_.push_back(std::move(piece));
+    }
 }
 
 EngineStep ScriptEngine::await_calls() {
@@ -276,6 +304,8 @@ void ScriptEngine::stop() {
     if (plan_ == nullptr || is_over_) return;
     if (reader_) stop_call();
     drop_calls();
+    ready_.clear();
+    failure_ = nullptr;
     is_over_ = true;
     output_.end_request();
 }

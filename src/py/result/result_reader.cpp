@@ -170,7 +170,12 @@ ResultReader::ResultReader(ResultFormat& format, const Call& call_of_result, Ref
 }
 
 bool ResultReader::next(CallResult& piece) {
-    if (is_done_) return false;
+    if (is_done_ || !read_piece(piece)) return false;
+    piece.is_last = is_done_;
+    return true;
+}
+
+bool ResultReader::read_piece(CallResult& piece) {
     piece = CallResult();
     piece.call_number = call_.number;
     piece.call_name = call_.name;

@@ -55,6 +55,7 @@ class ResultReader {
     void close();
 
    private:
+    bool read_piece(CallResult& piece);
     Ref pickle_result(const Ref& result) const;
     Batch read_whole(bool& is_frame);
 

@@ -216,6 +216,28 @@ TEST(Pipeline, CountsTheTimeOfItsConsumerOnlyAsTold) {
     EXPECT_EQ(after.engines, 1);
 }
 
+TEST(Pipeline, CountsTheTimeBetweenStepsIfItsConsumerTakesAll) {
+    for (const bool takes_all : {false, true}) {
+        Steps steps(OutputFormat::Form::kRelational);
+        steps.plan.takes_all = takes_all;
+        const std::int64_t start = now_nanoseconds();
+        while (steps.pipeline->next(steps.result)) {
+            const std::int64_t taken = now_nanoseconds();
+            while (now_nanoseconds() - taken < 1'000'000) {
+            }
+        }
+        const std::int64_t elapsed = now_nanoseconds() - start;
+        const CallStats stats = steps.pipeline->stats();
+        if (takes_all) {
+            EXPECT_GE(stats.emit, 2'000'000);
+        } else {
+            EXPECT_EQ(stats.emit, 0);
+        }
+        EXPECT_GE(stats.total, stats.emit + stats.scan);
+        EXPECT_LE(stats.total, elapsed);
+    }
+}
+
 TEST(Pipeline, AddsTheCallToErrorsOfTheSink) {
     class Failing final : public ResultSink {
        public:
