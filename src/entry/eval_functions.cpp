@@ -76,7 +76,8 @@ StartedCall start(const FunctionCall& call, const ArgumentOrder& order, Output o
     }
     StartedCall started;
     started.target = target_of(call, order, format);
-    started.rows = epe::start_request(std::move(request), started.target->shape(), {.takes_all = takes_all});
+    started.rows =
+        epe::start_request(std::move(request), started.target->shape(), {.takes_all = takes_all});
     return started;
 }
 

@@ -63,8 +63,8 @@ StartedCall start_result(const FunctionCall& call, bool takes_all) {
     const epe::jobs::JobRecord job = finished_job(call);
     StartedCall started;
     started.target = ResultTarget::from_format(call, format);
-    started.rows = epe::start_replay(job, started.target->shape(), /* always_gives_row */ false,
-                                     takes_all);
+    started.rows =
+        epe::start_replay(job, started.target->shape(), /* always_gives_row */ false, takes_all);
     return started;
 }
 
@@ -73,8 +73,8 @@ StartedCall start_result_row(const FunctionCall& call, bool takes_all) {
     const epe::jobs::JobRecord job = finished_job(call);
     StartedCall started;
     started.target = ResultTarget::from_row_type(call, 1);
-    started.rows = epe::start_replay(job, started.target->shape(), /* always_gives_row */ false,
-                                     takes_all);
+    started.rows =
+        epe::start_replay(job, started.target->shape(), /* always_gives_row */ false, takes_all);
     return started;
 }
 
@@ -84,8 +84,8 @@ StartedCall start_rows(const FunctionCall& call, bool takes_all) {
     StartedCall started;
     started.target = ResultTarget::from_row_type(call, 1);
     started.target->match_by_position();
-    started.rows = epe::start_replay(job, started.target->shape(), /* always_gives_row */ false,
-                                     takes_all);
+    started.rows =
+        epe::start_replay(job, started.target->shape(), /* always_gives_row */ false, takes_all);
     return started;
 }
 
@@ -94,8 +94,8 @@ StartedCall start_figures(const FunctionCall& call, bool takes_all) {
     const epe::jobs::JobRecord job = finished_job(call);
     StartedCall started;
     started.target = ResultTarget::from_format(call, epe::parse_output_format("PNG"));
-    started.rows = epe::start_replay(job, started.target->shape(), /* always_gives_row */ true,
-                                     takes_all);
+    started.rows =
+        epe::start_replay(job, started.target->shape(), /* always_gives_row */ true, takes_all);
     return started;
 }
 
@@ -133,7 +133,9 @@ EPE_FUNCTION(epe_job_wait) {
 
 // (job_id, out_fmt | out_row)
 EPE_FUNCTION(epe_job_result) { epe::return_rows(call, start_result(call, /* takes_all */ true)); }
-EPE_FUNCTION(epe_job_result_row) { epe::return_rows(call, start_result_row(call, /* takes_all */ true)); }
+EPE_FUNCTION(epe_job_result_row) {
+    epe::return_rows(call, start_result_row(call, /* takes_all */ true));
+}
 // (job_id, only_trusted)
 EPE_FUNCTION(epe_finished_job) {
     const epe::jobs::JobRecord job = finished_job(call);

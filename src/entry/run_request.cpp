@@ -54,8 +54,9 @@ std::unique_ptr<RunningCall> start_request(Request request, OutputShape shape,
 }
 
 void deliver(RunningCall& call, ResultSink& sink) {
-    CallResult result;
-    while (call.next(result)) {
+    while (true) {
+        CallResult result;
+        if (!call.next(result)) break;
         try {
             sink.add(std::move(result));
         } catch (Error& error) {

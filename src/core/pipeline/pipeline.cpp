@@ -198,8 +198,9 @@ CallStats run_pipeline(Cut& cut, Engine& engine, const CallPlan& plan, ResultSin
     CallPlan plan_of_all = plan;
     plan_of_all.takes_all = true;
     Pipeline pipeline(cut, engine, plan_of_all);
-    CallResult result;
-    while (pipeline.next(result)) {
+    while (true) {
+        CallResult result;
+        if (!pipeline.next(result)) break;
         try {
             sink.add(std::move(result));
         } catch (Error& error) {

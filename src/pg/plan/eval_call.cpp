@@ -129,7 +129,8 @@ void start_call(EvalScanState* state) noexcept {
     pgstat_init_function_usage(state->call, &usage);
     raising([=] {
         state->live = std::make_unique<LiveCall>().release();
-        state->live->started = state->function->start(FunctionCall(state->call), /* takes_all */ false);
+        state->live->started =
+            state->function->start(FunctionCall(state->call), /* takes_all */ false);
         if (state->live->started.rows != nullptr)
             state->writer = make_row_writer(*state->live->started.target);
     });
