@@ -56,6 +56,7 @@ class Progress {
    public:
     void note(std::int64_t call) {
         const std::int64_t now = now_nanoseconds();
+        if (next_ == 0) next_ = now + kPeriodNanoseconds;
         if (call == 0 || now < next_) return;
         next_ = now + kPeriodNanoseconds;
         pg::report_progress(std::to_string(call));
@@ -63,7 +64,7 @@ class Progress {
 
    private:
     static constexpr std::int64_t kPeriodNanoseconds = 200'000'000;
-    std::int64_t next_ = now_nanoseconds() + kPeriodNanoseconds;
+    std::int64_t next_ = 0;
 };
 
 class OwnedCall final : public RunningCall {

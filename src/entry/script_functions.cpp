@@ -10,7 +10,7 @@
 #include "pg/backend/waiter.h"
 #include "pg/boundary/function_call.h"
 #include "pg/catalog/script_writer.h"
-#include "py/engine/script_engine.h"
+#include "py/engine/script_check.h"
 
 namespace {
 

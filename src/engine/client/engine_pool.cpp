@@ -295,6 +295,33 @@ void EnginePool::wait_for_exit(EngineConnection& engine, Waiter& waiter) {
     }
 }
 
+ErrorReport EnginePool::start_timeout(const EngineOptions& options) const {
+    ErrorReport report;
+    report.sqlstate = sqlstate::kTooManyEngines;
+    if (!has_answer_) {
+        report.sqlstate = sqlstate::kInsufficientResources;
+        report.message = "the supervisor of the Python engines has not answered within " +
+                         std::to_string(options.wait_milliseconds) + " ms";
+        report.hint = "See the server log for details.";
+        report.engine_failure = EngineFailure::kNotStarted;
+        return report;
+    }
+    report.message =
+        "no Python engine became free within " + std::to_string(options.wait_milliseconds) + " ms";
+    report.detail = "The server runs as many engines as \"oml_epe.max_engines\" allows.";
+    report.hint = "Try again later, raise \"oml_epe.max_engines\", or wait longer with "
+                  "\"oml_epe.engine_wait_timeout\".";
+    if (options.most_engines_of_role > 0) {
+        report.detail =
+            "The server runs as many engines as \"oml_epe.max_engines\" allows, or as many for the "
+            "role of this session as \"oml_epe.max_engines_per_role\" (" +
+            std::to_string(options.most_engines_of_role) + ") allows.";
+        report.hint = "Try again later, end other calls of the role, or wait longer with "
+                      "\"oml_epe.engine_wait_timeout\". A superuser can raise the limits.";
+    }
+    return report;
+}
+
 /// Sends a question, again to the next supervisor if one ends before it has answered.
 template <typename Condition>
 void EnginePool::ask(ToSupervisor question, const WireWriter& body, const Condition& has_come,

@@ -50,8 +50,8 @@ class EnginePool {
     bool is_searching() const noexcept { return !supervisor_.is_open() && is_asking(); }
     /// Increases with every new information about engines and requests.
     std::uint64_t heard() const noexcept { return heard_; }
-    /// Whether the current supervisor has sent anything.
-    bool has_answer() const noexcept { return has_answer_; }
+    /// The error of a request whose first engine has not started in time.
+    ErrorReport start_timeout(const EngineOptions& options) const;
     /// Makes sure that there is a supervisor and that it has all requests. Does not block.
     Found find_supervisor(const EngineOptions& options);
     /// Reports the running engines to the server's next supervisor, if there is one. For callers

@@ -58,7 +58,6 @@ class ProcessEngine final : public Engine {
     void watch_all();
     std::int64_t wait_limit() const;
     std::int64_t stop_limit(std::int64_t search) const;
-    [[noreturn]] void throw_wait_timeout() const;
     void process_news();
     void drop_refused();
     void notice_exits();
@@ -344,7 +343,7 @@ std::int64_t ProcessEngine::wait_limit() const {
     if (stop_deadline_ > 0) return stop_limit(search);
     if (!engines_.front().engine().is_unanswered()) return search;
     const std::int64_t left = (start_deadline_ - now_nanoseconds()) / 1'000'000;
-    if (left <= 0) throw_wait_timeout();
+    if (left <= 0) throw Error(pool_.start_timeout(options_));
     return search < 0 ? left : std::min(left, search);
 }
 
@@ -355,33 +354,6 @@ std::int64_t ProcessEngine::stop_limit(std::int64_t search) const {
                     [](const EngineDialogue& each) { return each.has_stopped(); });
     if (are_stopped) return search;
     return std::max<std::int64_t>((stop_deadline_ - now_nanoseconds()) / 1'000'000, 1);
-}
-
-void ProcessEngine::throw_wait_timeout() const {
-    ErrorReport report;
-    report.sqlstate = sqlstate::kTooManyEngines;
-    if (!pool_.has_answer()) {
-        report.sqlstate = sqlstate::kInsufficientResources;
-        report.message = "the supervisor of the Python engines has not answered within " +
-                         std::to_string(options_.wait_milliseconds) + " ms";
-        report.hint = "See the server log for details.";
-        report.engine_failure = EngineFailure::kNotStarted;
-        throw Error(std::move(report));
-    }
-    report.message =
-        "no Python engine became free within " + std::to_string(options_.wait_milliseconds) + " ms";
-    report.detail = "The server runs as many engines as \"oml_epe.max_engines\" allows.";
-    report.hint = "Try again later, raise \"oml_epe.max_engines\", or wait longer with "
-                  "\"oml_epe.engine_wait_timeout\".";
-    if (options_.most_engines_of_role > 0) {
-        report.detail =
-            "The server runs as many engines as \"oml_epe.max_engines\" allows, or as many for the "
-            "role of this session as \"oml_epe.max_engines_per_role\" (" +
-            std::to_string(options_.most_engines_of_role) + ") allows.";
-        report.hint = "Try again later, end other calls of the role, or wait longer with "
-                      "\"oml_epe.engine_wait_timeout\". A superuser can raise the limits.";
-    }
-    throw Error(std::move(report));
 }
 
 /// Processes the messages of the supervisor, also those for an enclosing call.

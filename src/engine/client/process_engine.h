@@ -13,8 +13,8 @@ namespace epe::engine {
 ///
 /// With several processes, calls are distributed in slices as processes become free, so that a slow
 /// call does not block the others; results and messages are delivered in call order, and of several
-/// failures the first in that order is reported. Between run_calls() and finish_request() it runs
-/// ahead of its results, by a bounded amount.
+/// failures the first in that order is reported. Engines run ahead of the results that the caller
+/// takes, by a bounded amount.
 std::unique_ptr<Engine> make_process_engine(EngineOptions options, Host& host, Waiter& waiter);
 
 /// Compiles the text of a script in an engine process, as py::check_script() does in the backend.

@@ -46,7 +46,7 @@ class BackendLink {
     /// To be run by a thread of its own: ends the process as soon as the backend is gone, also
     /// inside a C function that never returns. The supervisor does so as well: this is for the case
     /// that there is none.
-    [[noreturn]] void watch() noexcept;
+    void watch() noexcept;
     /// Whether the backend wants no further results of the request. Looks for its message now and
     /// then, at least every millisecond if called that often.
     bool is_stopped();

@@ -16,13 +16,17 @@
 #include "engine/link/remote_host.h"
 #include "py/base/interrupt_internal.h"
 #include "py/engine/forked_interpreter.h"
+#include "py/engine/script_check.h"
 #include "py/engine/script_engine.h"
 
 namespace epe::engine {
 
 namespace {
 
-void* watch_backend(void* link) noexcept { static_cast<BackendLink*>(link)->watch(); }
+void* watch_backend(void* link) noexcept {
+    static_cast<BackendLink*>(link)->watch();
+    return nullptr;
+}
 
 /// `link` must live as long as the process.
 void start_watching(BackendLink& link) {

@@ -123,4 +123,17 @@ bool is_engine_thread() noexcept;
 /// with the exit status of a program: the session belongs to the parent.
 void end_forked_child() noexcept;
 
+/// Runs a piece of Python. If the script has forked the process meanwhile, the child ends here,
+/// whether the piece has failed or not.
+template <typename Body>
+void run_python(Body&& body) {
+    try {
+        std::forward<Body>(body)();
+    } catch (...) {
+        end_forked_child();
+        throw;
+    }
+    end_forked_child();
+}
+
 }  // namespace epe::py

@@ -84,19 +84,6 @@ class ScriptEngine final : public Engine {
     std::int64_t python_ = 0;       // nanoseconds in the script's function
 };
 
-/// Runs a piece of Python. If the script has forked the process meanwhile, the child ends here,
-/// whether the piece has failed or not.
-template <typename Body>
-void run_python(Body&& body) {
-    try {
-        std::forward<Body>(body)();
-    } catch (...) {
-        end_forked_child();
-        throw;
-    }
-    end_forked_child();
-}
-
 /// Runs a piece of Python. A failure becomes an Error with its location; afterwards, a kept
 /// exception of PostgreSQL or a pending interrupt is processed.
 template <typename Body>
@@ -220,7 +207,7 @@ EngineStep ScriptEngine::next(CallResult& result) {
         begin_step(active);
         load_input(active);
         while (!has_result && has_calls()) has_result = advance_call(active, result);
-        if (has_result && plan_->takes_all) run_ahead(active);
+        if (has_result && plan_->takes_all && has_calls()) run_ahead(active);
         if (reader_) python_step(active, &work_.calls[next_call_], [&] { active.put_aside(); });
     } catch (...) {
         drop_failed_calls(active);
@@ -237,9 +224,17 @@ void ScriptEngine::run_ahead(Activation& active) {
     constexpr std::int64_t kNanoseconds = 100'000;
     constexpr std::size_t kMostResults = 64;
     const std::int64_t end = now_nanoseconds() + kNanoseconds;
+    ready_.reserve(kMostResults);
     while (has_calls() && ready_.size() < kMostResults && now_nanoseconds() < end) {
-        CallResult piece;
-        if (advance_call(active, piece)) ready_.push_back(std::move(piece));
+        CallResult& piece = ready_.emplace_back();
+        bool has_piece = false;
+        try {
+            has_piece = advance_call(active, piece);
+        } catch (...) {
+            ready_.pop_back();
+            throw;
+        }
+        if (!has_piece) ready_.pop_back();
     }
 }
 
@@ -398,22 +393,6 @@ Ref ScriptEngine::argument_of(const Call& call) {
 std::unique_ptr<Engine> make_script_engine(Host& host, const InterruptFlags& flags,
                                            EnginePlace place) {
     return std::make_unique<ScriptEngine>(host, flags, place);
-}
-
-void check_script(const std::string& name, const std::string& source, Host& host,
-                  const InterruptFlags& flags) {
-    require_interpreter();
-    Output output(host);
-    RequestLink link{&host, flags, &output};
-    Activation active(link);
-    try {
-        check_source(name, source);
-    } catch (const ScriptError&) {
-        Error failure = take_error({});
-        active.settle();
-        throw failure;
-    }
-    active.settle();
 }
 
 }  // namespace epe::py

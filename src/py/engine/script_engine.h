@@ -2,7 +2,6 @@
 #pragma once
 
 #include <memory>
-#include <string>
 
 #include "core/pipeline/ports.h"
 #include "py/base/engine_place.h"
@@ -14,10 +13,5 @@ namespace epe::py {
 /// request in the same process. `host` must outlive the engine.
 std::unique_ptr<Engine> make_script_engine(Host& host, const InterruptFlags& flags,
                                            EnginePlace place);
-
-/// Compiles the text of a script and checks that it defines a callable, without running it. Throws
-/// Error 22023: for a SyntaxError with line, text and caret in its detail.
-void check_script(const std::string& name, const std::string& source, Host& host,
-                  const InterruptFlags& flags);
 
 }  // namespace epe::py

@@ -213,7 +213,7 @@ def run_check(scratch: Path, *stages: str, **variables: str) -> subprocess.Compl
     )
 
 
-@pytest.mark.parametrize(("limit", "seconds"), [({}, 75 * 60), ({"TIME_LIMIT": "20"}, 20 * 60)])
+@pytest.mark.parametrize(("limit", "seconds"), [({}, 70 * 60), ({"TIME_LIMIT": "20"}, 20 * 60)])
 def test_versions_are_the_last_stage_and_get_what_is_left_of_the_time(
     scratch: Path, limit: dict[str, str], seconds: int
 ) -> None:
