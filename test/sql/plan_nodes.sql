@@ -96,6 +96,17 @@ RESET enable_material;
 RESET enable_hashjoin;
 RESET enable_mergejoin;
 
+-- Arguments that are known only when the call runs.
+SELECT i.name, t.n FROM (SELECT name FROM (VALUES ('nodes_input')) AS v(name) OFFSET 0) AS i,
+    LATERAL pyq_row_eval(i.name, NULL, NULL, 60, 'nodes_count') AS t(n int);
+SELECT t.n FROM pyq_group_eval(NULL, NULL, NULL, 'g', NULL, 'nodes_count') AS t(n int);
+SELECT t.n FROM pyq_group_eval('nodes_input', NULL, NULL, 'no_column', NULL, 'nodes_count') AS t(n int);
+PREPARE nodes_input_query(text) AS SELECT sum(n) FROM pyq_row_eval($1, NULL, NULL, 60, 'nodes_count') AS t(n int);
+SET plan_cache_mode = force_generic_plan;
+EXECUTE nodes_input_query('nodes_input');
+EXECUTE nodes_input_query('SELECT * FROM nodes_input LIMIT 5');
+RESET plan_cache_mode;
+
 -- The script stops when nothing more is read.
 SELECT * FROM pyq_eval('{"n": 5}', NULL, 'nodes_pieces') AS t(a int) LIMIT 2;
 SELECT EXISTS (SELECT FROM pyq_eval('{"n": 5}', NULL, 'nodes_pieces') AS t(a int));

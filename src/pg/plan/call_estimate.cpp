@@ -41,6 +41,17 @@ FunctionCallInfo known_call(const FuncExpr* expression) noexcept {
     return call;
 }
 
+/// Arguments that are not known yet, or that the call will reject, have no estimate.
+double estimate(const PlannedFunction& function, FunctionCallInfo call) {
+    try {
+        return function.estimate(FunctionCall(call));
+    } catch (const PgError&) {
+        throw;
+    } catch (const Error&) {
+        return -1;
+    }
+}
+
 }  // namespace
 
 void* answer_support_request(const FunctionCall& call) {
@@ -53,7 +64,7 @@ void* answer_support_request(const FunctionCall& call) {
     if (function == nullptr) return nullptr;
     const auto* expression = reinterpret_cast<const FuncExpr*>(request->node);
     FunctionCallInfo known = guarded([=]() noexcept { return known_call(expression); });
-    const double rows = function->estimate(FunctionCall(known));
+    const double rows = estimate(*function, known);
     if (rows < 0) return nullptr;
     request->rows = rows;
     return request;

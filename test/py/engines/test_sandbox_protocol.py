@@ -44,7 +44,7 @@ FORGED = {
     "2^62 rows": ("send(result(column(INT4), rows=1 << 62))", VIOLATION, "bad count"),
     "2^40 rows without data": (
         "send(result(column(INT4), rows=1 << 40))", VIOLATION, "size of a buffer"),
-    "unknown kind": ("send(result(column(20)))", VIOLATION, "bad enumerator"),
+    "unknown kind": ("send(result(column(255)))", VIOLATION, "bad enumerator"),
     "unknown flags": ("send(result(column(INT4, 128), b'1234'))", VIOLATION, "flags"),
     "dictionary of numbers": ("send(result(column(INT4, 1), b'1234'))", VIOLATION, "flags"),
     "short data": ("send(result(column(INT8), b'1234'))", VIOLATION, "size of a buffer"),

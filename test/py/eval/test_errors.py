@@ -581,6 +581,7 @@ def test_cursor_over_a_failing_call(connect, script):
     session.execute(
         "DECLARE c CURSOR FOR SELECT * FROM pyq_eval('{\"n\": 0}', NULL::int, 'script')"
     )
+    assert session.execute("FETCH 1 FROM c").fetchone() == (1,)
     fail(session, "FETCH 1 FROM c", ())
     session.execute("ROLLBACK TO s")
     session.execute(
