@@ -42,8 +42,6 @@ EXPLAIN SELECT * FROM pyq_group_eval('nodes_input', NULL, 'JSON', 'g', NULL, 'no
 EXPLAIN SELECT * FROM pyq_index_eval('{"oml_parallel": 3}', '{"a": "int", "b": "text"}', 7, 'nodes_rows')
     AS t(a int, b text);
 EXPLAIN (COSTS OFF) SELECT * FROM pyq_eval(NULL, NULL::nodes_input, 'no_such_script');
-EXPLAIN (COSTS OFF, FORMAT YAML)
-    SELECT * FROM pyq_eval('{"n": 2}', NULL, 'nodes_rows') AS t(a int, b text);
 EXPLAIN (COSTS OFF)
     SELECT t.a FROM nodes_input AS i, LATERAL pyq_eval(json_build_object('n', i.g), NULL, 'nodes_rows')
         AS t(a int, b text);

@@ -109,6 +109,20 @@ def test_setting(conn: Connection[Any], is_on: bool) -> None:
     assert values(conn, f"SELECT a FROM {pieces()}") == [0, 1, 2]
 
 
+@pytest.mark.backend
+@pytest.mark.parametrize("form", ["JSON", "XML", "YAML"])
+def test_explain_formats(conn: Connection[Any], form: str) -> None:
+    """The properties of the text format are those of the others."""
+    query = f"SELECT * FROM {pieces()} LIMIT 2"
+    text = values(conn, f"EXPLAIN (ANALYZE, FORMAT TEXT) {query}")
+    labels = [line.split(":")[0].strip() for line in text if ": " in line and "Time:" not in line]
+    labels = [label for label in labels if label != "Buffers"]
+    assert {"Function", "Script", "Engine", "Output Shape", "Script Calls"} <= set(labels)
+    plan = str(values(conn, f"EXPLAIN (ANALYZE, FORMAT {form}) {query}")[0])
+    for label in labels:
+        assert (label.replace(" ", "-") if form == "XML" else label) in plan
+
+
 def test_limit_closes_the_generator(conn: Connection[Any], notices: list[str]) -> None:
     n = 100_000
     assert values(conn, f"SELECT a FROM {pieces(n=n)} LIMIT 3") == [0, 1, 2]
