@@ -202,6 +202,7 @@ CallStats run_pipeline(Cut& cut, Engine& engine, const CallPlan& plan, ResultSin
         CallResult result;
         if (!pipeline.next(result)) break;
         try {
+            // NOLINTNEXTLINE(clang-analyzer-cplusplus.Move): next() has set it
             sink.add(std::move(result));
         } catch (Error& error) {
             pipeline.add_place(error.report());

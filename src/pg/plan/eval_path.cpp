@@ -45,7 +45,7 @@ Var* find_whole_row(RelOptInfo* rel, List* conditions) noexcept {
     ListCell* cell = nullptr;
     foreach (cell, pull_var_clause(reinterpret_cast<Node*>(used), kFlags)) {
         Var* variable = static_cast<Var*>(lfirst(cell));
-        if (variable->varno == static_cast<int>(rel->relid) && variable->varattno == 0)
+        if (static_cast<Index>(variable->varno) == rel->relid && variable->varattno == 0)
             return variable;
     }
     return nullptr;

@@ -367,7 +367,7 @@ TEST(BatchCheck, RefusesForgedDescriptions) {
     forge(kCountAt, std::int64_t{-1}, "count");
     forge(kCountAt, kMostColumns + 1, "count");
     forge(kCountAt, kMostColumns, "count");  // more than the description has room for
-    forge(kKindAt, std::uint8_t{20}, "enumerator");
+    forge(kKindAt, static_cast<std::uint8_t>(static_cast<int>(kLastKind) + 1), "enumerator");
     forge(kKindAt, std::uint8_t{255}, "enumerator");
     forge(kFlagsAt, std::uint8_t{8}, "flags");
     forge(kFlagsAt, std::uint8_t{2}, "flags");
