@@ -53,7 +53,7 @@ is($node->safe_psql('postgres', q{
 LOAD 'oml_epe';
 SELECT string_agg(substr(name, 9), ' ' ORDER BY name) FROM pg_settings
 WHERE name LIKE 'oml_epe.%' AND context = 'user'}),
-	'engine engine_wait_timeout gateway_url output_bytes output_limit output_piece',
+	'engine engine_wait_timeout gateway_url output_bytes output_limit output_piece plan_nodes',
 	'these are all that everyone may set');
 is(ask('postgres', '-c oml_epe.job_timeout=5', 'oml_epe.job_timeout'),
 	"t\n5s", 'a superuser may set any');

@@ -231,7 +231,8 @@ TupleTableSlot* exec_scan(CustomScanState* node) {
     bool has_row = false;
     if (take_rechecked_row(&node->ss, &has_row)) return has_row ? project_row(&node->ss) : nullptr;
     while (true) {
-        if (TupIsNull(next_tuple(&node->ss))) return nullptr;
+        const TupleTableSlot* slot = next_tuple(&node->ss);
+        if (TupIsNull(slot)) return nullptr;
         TupleTableSlot* row = project_row(&node->ss);
         if (row != nullptr) return row;
     }
