@@ -216,25 +216,28 @@ bool take_rechecked_row(ScanState* scan, bool* has_row) noexcept {
     return true;
 }
 
-TupleTableSlot* project_row(ScanState* scan) noexcept {
+bool passes_filter(ScanState* scan) noexcept {
     ExprContext* context = scan->ps.ps_ExprContext;
     ResetExprContext(context);
     context->ecxt_scantuple = scan->ss_ScanTupleSlot;
-    if (scan->ps.qual != nullptr && !ExecQual(scan->ps.qual, context)) return nullptr;
+    return scan->ps.qual == nullptr || ExecQual(scan->ps.qual, context);
+}
+
+TupleTableSlot* project_row(ScanState* scan) noexcept {
     return scan->ps.ps_ProjInfo != nullptr ? ExecProject(scan->ps.ps_ProjInfo)
                                            : scan->ss_ScanTupleSlot;
 }
 
 TupleTableSlot* exec_scan(CustomScanState* node) {
-    if (node->ss.ps.state->es_epq_active == nullptr)
-        return ExecScan(&node->ss, next_tuple, accept_tuple);
+    ScanState* scan = &node->ss;
+    if (scan->ps.state->es_epq_active == nullptr) return ExecScan(scan, next_tuple, accept_tuple);
     bool has_row = false;
-    if (take_rechecked_row(&node->ss, &has_row)) return has_row ? project_row(&node->ss) : nullptr;
+    if (take_rechecked_row(scan, &has_row))
+        return has_row && passes_filter(scan) ? project_row(scan) : nullptr;
     while (true) {
-        const TupleTableSlot* slot = next_tuple(&node->ss);
+        const TupleTableSlot* slot = next_tuple(scan);
         if (TupIsNull(slot)) return nullptr;
-        TupleTableSlot* row = project_row(&node->ss);
-        if (row != nullptr) return row;
+        if (passes_filter(scan)) return project_row(scan);
     }
 }
 
