@@ -19,6 +19,7 @@ SCAN = "Function Scan"
 PLAIN = "plain SELECT"
 PLPYTHON = "plpython3u"
 MEGABYTE = 1 << 20
+FRAMES = '{"oml_input_type": "pandas"}'
 SCRIPTS = {
     "stream_frame": """
 import numpy as np
@@ -47,7 +48,7 @@ def score(data):
     data["b"] = data["b"] * 2
     return data
 """,
-    "stream_one": "def one():\n    return 1\n",
+    "stream_one": "def one(i):\n    return 1\n",
 }
 
 
@@ -101,7 +102,7 @@ def aggregate(rows: int, rounds: int) -> Race:
 
 def first_rows(rows: int, rounds: int) -> Race:
     query = (
-        "SELECT a, b FROM pyq_row_eval('stream_input', NULL, NULL, 50000, 'stream_score')"
+        f"SELECT a, b FROM pyq_row_eval('stream_input', '{FRAMES}', NULL, 50000, 'stream_score')"
         " AS t(a int, b float8) LIMIT 10"
     )
     outcome = race(f"the first 10 of {rows} scored rows", both(query), rounds)
@@ -115,13 +116,16 @@ def created_table(rows: int, rounds: int) -> Race:
     """Each contestant creates a table and drops it again."""
 
     def created(source: str) -> str:
-        return f"CREATE TABLE {{name}} AS SELECT a, b FROM {source}; DROP TABLE {{name}}"
+        return f"CREATE TABLE NAME AS SELECT a, b FROM {source}; DROP TABLE NAME"
 
-    call = "pyq_row_eval('stream_input', NULL, NULL, 50000, 'stream_score') AS t(a int, b float8)"
+    call = (
+        f"pyq_row_eval('stream_input', '{FRAMES}', NULL, 50000, 'stream_score')"
+        " AS t(a int, b float8)"
+    )
     contestants = [
-        statement(NODE, created(call).format(name="scored_node"), "oml_epe.plan_nodes = on"),
-        statement(SCAN, created(call).format(name="scored_scan"), "oml_epe.plan_nodes = off"),
-        statement(PLAIN, created("stream_input").format(name="scored_plain")),
+        statement(NODE, created(call).replace("NAME", "scored_node"), "oml_epe.plan_nodes = on"),
+        statement(SCAN, created(call).replace("NAME", "scored_scan"), "oml_epe.plan_nodes = off"),
+        statement(PLAIN, created("stream_input").replace("NAME", "scored_plain")),
     ]
     outcome = race(f"CREATE TABLE AS of {rows} scored rows", contestants, rounds)
     outcome.judge(Target("times the plain SELECT", NODE, PLAIN, 1.3, at_most=True))
@@ -132,7 +136,7 @@ def trivial(rounds: int, calls: int = 2000) -> Race:
     def query(call: str) -> str:
         return f"SELECT sum(one) FROM generate_series(1, {calls}) AS i, LATERAL {call}"
 
-    ours = query("pyq_eval(NULL, NULL, 'stream_one') AS t(one int) WHERE i > 0 OR one > i")
+    ours = query("pyq_eval(json_build_object('i', i), NULL, 'stream_one') AS t(one int)")
     contestants = both(ours)
     with connect() as connection:
         try:
@@ -154,7 +158,7 @@ def memory(rows: int) -> Race:
     calls: dict[str, Callable[[int], str]] = {
         "generator": lambda n: f"pyq_eval('{{\"n\": {n}}}', NULL, 'stream_blocks')",
         "row_eval": lambda n: (
-            f"pyq_row_eval('SELECT * FROM stream_input LIMIT {n}', NULL, NULL, 50000,"
+            f"pyq_row_eval('SELECT * FROM stream_input LIMIT {n}', '{FRAMES}', NULL, 50000,"
             " 'stream_score')"
         ),
     }
