@@ -54,9 +54,7 @@ std::unique_ptr<RunningCall> start_request(Request request, OutputShape shape,
 }
 
 void deliver(RunningCall& call, ResultSink& sink) {
-    while (true) {
-        CallResult result;
-        if (!call.next(result)) break;
+    for (CallResult result; call.next(result); result = CallResult()) {
         try {
             sink.add(std::move(result));
         } catch (Error& error) {

@@ -129,15 +129,17 @@ bool Pipeline::take_result(CallResult& result) {
     last_->input_row = result.input_row;
     last_->row_count = result.input_row_count;
     if (plan_.function == EvalFunction::kGroup) last_->name = result.call_name;
-    if (!is_limited_ && !joined_) return true;
+    const bool is_joined = joined_.has_value();
+    if (!is_limited_ && !is_joined) return true;
     try {
         if (is_limited_) check_limits(result.batch);
-        if (joined_) joined_->add(std::move(result));
+        if (!is_joined) return true;
+        joined_->add(std::move(result));
+        return false;
     } catch (Error& error) {
         add_place(error.report());
         throw;
     }
-    return !joined_;
 }
 
 void Pipeline::feed_engine() {
@@ -198,11 +200,8 @@ CallStats run_pipeline(Cut& cut, Engine& engine, const CallPlan& plan, ResultSin
     CallPlan plan_of_all = plan;
     plan_of_all.takes_all = true;
     Pipeline pipeline(cut, engine, plan_of_all);
-    while (true) {
-        CallResult result;
-        if (!pipeline.next(result)) break;
+    for (CallResult result; pipeline.next(result); result = CallResult()) {
         try {
-            // NOLINTNEXTLINE(clang-analyzer-cplusplus.Move): next() has set it
             sink.add(std::move(result));
         } catch (Error& error) {
             pipeline.add_place(error.report());

@@ -3,7 +3,6 @@
 
 #include <poll.h>
 #include <signal.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -109,12 +108,7 @@ Batch borrow_rows(WireReader& from, std::span<std::byte> data, Lease& lease) {
 
 }  // namespace
 
-BackendLink::BackendLink(Descriptor socket)
-    : channel_(std::move(socket), Receives::kDescriptors),
-      flush_event_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
-    if (!flush_event_)
-        throw_system_error(sqlstate::kInsufficientResources, "could not create an event");
-}
+BackendLink::BackendLink(Descriptor socket) : channel_(std::move(socket), Receives::kDescriptors) {}
 
 BackendLink::~BackendLink() = default;
 
@@ -154,31 +148,24 @@ void BackendLink::flush_soon() {
         if (is_flush_due_ || !channel_.has_output()) return;
         is_flush_due_ = true;
     }
-    const std::uint64_t one = 1;
-    (void)!::write(flush_event_.get(), &one, sizeof(one));
+    flush_wanted_.notify_one();
 }
 
-bool BackendLink::flush_late() noexcept {
-    const std::lock_guard lock(output_mutex_);
-    is_flush_due_ = false;
-    return channel_.flush();
-}
-
-void BackendLink::watch() noexcept {
+void BackendLink::serve_flushes() noexcept {
     constexpr int kDelayMilliseconds = 1;
-    pollfd ends[] = {{channel_.descriptor(), POLLRDHUP, 0}, {flush_event_.get(), POLLIN, 0}};
-    const auto wait = [&](nfds_t count, int milliseconds) {
-        if (poll(ends, count, milliseconds) < 0) return;
-        if ((ends[0].revents & (POLLRDHUP | POLLHUP | POLLERR | POLLNVAL)) != 0) leave();
-    };
+    pollfd socket{channel_.descriptor(), POLLOUT, 0};
+    std::unique_lock lock(output_mutex_);
     while (true) {
-        wait(2, -1);
-        std::uint64_t due = 0;
-        if (::read(flush_event_.get(), &due, sizeof(due)) < 0) continue;
-        wait(1, kDelayMilliseconds);
-        ends[0].events |= POLLOUT;
-        while (!flush_late()) wait(1, -1);
-        ends[0].events = POLLRDHUP;
+        flush_wanted_.wait(lock, [this] { return is_flush_due_; });
+        lock.unlock();
+        (void)poll(nullptr, 0, kDelayMilliseconds);
+        lock.lock();
+        is_flush_due_ = false;
+        while (!channel_.flush()) {
+            lock.unlock();
+            (void)poll(&socket, 1, -1);
+            lock.lock();
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 // The engine's end of the connection to its backend: waiting, and rows in both directions.
 #pragma once
 
+#include <condition_variable>
 #include <deque>
 #include <list>
 #include <mutex>
@@ -40,13 +41,11 @@ class BackendLink {
     /// Queues `head`, followed by rows of a batch.
     void put_rows(ToBackend type, WireWriter head, const Batch& batch);
     void flush(Patience patience);
-    /// Sends what is queued within about a millisecond, by the thread that runs watch(): the script
-    /// may now run for long. Costs little if called for each of many small results.
+    /// Sends what is queued within about a millisecond, by the thread that runs serve_flushes():
+    /// the script may now run for long. Costs little if called for each of many small results.
     void flush_soon();
-    /// To be run by a thread of its own: ends the process as soon as the backend is gone, also
-    /// inside a C function that never returns. The supervisor does so as well: this is for the case
-    /// that there is none.
-    void watch() noexcept;
+    /// To be run by a thread of its own. Never returns.
+    void serve_flushes() noexcept;
     /// Whether the backend wants no further results of the request. Looks for its message now and
     /// then, at least every millisecond if called that often.
     bool is_stopped();
@@ -77,13 +76,12 @@ class BackendLink {
     void poll_socket(short events, Patience patience);
     void put_frame(ToBackend type, const WireWriter& body);
     bool flush_some() noexcept;
-    bool flush_late() noexcept;
     std::size_t output_size() noexcept;
 
     Channel channel_;
     std::mutex output_mutex_{};  // the output of the channel, and is_flush_due_
     bool is_flush_due_ = false;
-    Descriptor flush_event_;  // readable when a flush is due
+    std::condition_variable flush_wanted_{};
     std::deque<Message> waiting_{};
     bool is_stopped_ = false;
     std::int64_t looked_ = 0;  // when it last looked for a stop

@@ -1,6 +1,7 @@
 // An engine process: runs one backend's requests, one after the other.
 #include "engine/program/engine_server.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 
@@ -23,13 +24,23 @@ namespace epe::engine {
 
 namespace {
 
+/// Ends the process as soon as the backend is gone, also inside a C function that never returns.
+/// The supervisor does so as well: this is for the case that there is none.
 void* watch_backend(void* link) noexcept {
-    static_cast<BackendLink*>(link)->watch();
+    pollfd socket{static_cast<BackendLink*>(link)->descriptor(), POLLRDHUP, 0};
+    while (true) {
+        if (poll(&socket, 1, -1) < 0) continue;
+        if ((socket.revents & (POLLRDHUP | POLLHUP | POLLERR | POLLNVAL)) != 0) _exit(0);
+    }
+}
+
+void* serve_flushes(void* link) noexcept {
+    static_cast<BackendLink*>(link)->serve_flushes();
     return nullptr;
 }
 
-/// `link` must live as long as the process.
-void start_watching(BackendLink& link) {
+/// Starts a thread that lives as long as the process, and so must `link`.
+void start_thread(void* (*function)(void*), BackendLink& link) {
     constexpr std::size_t kStackBytes = std::size_t{64} << 10;
     sigset_t all;
     sigset_t before;
@@ -39,7 +50,7 @@ void start_watching(BackendLink& link) {
     pthread_attr_init(&attributes);
     pthread_attr_setstacksize(&attributes, kStackBytes);
     pthread_t thread{};
-    const int error = pthread_create(&thread, &attributes, watch_backend, &link);
+    const int error = pthread_create(&thread, &attributes, function, &link);
     pthread_attr_destroy(&attributes);
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
     if (error != 0)
@@ -117,7 +128,8 @@ void EngineServer::greet(EngineBirth& birth) {
     birth.guard_socket.close();
     if (ready.report.is_complete()) place_ = py::EnginePlace::kSandbox;
     py::become_engine(birth.stack.get(), birth.temp_folder);
-    start_watching(link_);
+    start_thread(watch_backend, link_);
+    start_thread(serve_flushes, link_);
     limit_threads(birth.namespaces, ready.report);
     WireWriter body;
     write(body, ready);
@@ -213,8 +225,8 @@ void EngineServer::run_work(WireReader& from) {
 }
 
 void EngineServer::run_calls(std::int64_t last_call) {
-    CallResult result;
     while (!link_.is_stopped()) {
+        CallResult result;
         if (engine_->next(result) != EngineStep::kResult) return;
         const bool is_last = result.is_last && result.call_number == last_call;
         send_result(std::move(result));
