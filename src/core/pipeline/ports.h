@@ -105,8 +105,8 @@ struct CallPlan {
     /// JSON results are joined as for this function: a stored result is replayed by calls of
     /// another kind.
     std::optional<EvalFunction> joined_as{};
-    /// The consumer takes all results at once: an engine may run some calls ahead of them.
-    /// Otherwise the backend's own engine runs no further than to the next result.
+    /// The consumer takes all results, and between two steps does nothing else; a request that it
+    /// starts meanwhile ends before the next step. What a step sets up may then stay for the next.
     bool takes_all = false;
 };
 

@@ -182,7 +182,7 @@ void EngineServer::begin_request(WireReader& from) {
         set_bytes(pickled, request_->pickled);
         request_->plan.pickled = *pickled[0].bytes;
     }
-    request_->plan.takes_all = true;  // the backend limits how far the engine runs ahead
+    request_->plan.takes_all = true;  // there is no other request
     engine_ = py::make_script_engine(host_, cancel_flags(), place_);
     engine_->begin(request_->plan);
     CallResult none;

@@ -1,13 +1,11 @@
 // The engine that runs scripts in this process's embedded interpreter.
 #include "py/engine/script_engine.h"
 
-#include <exception>
 #include <new>
 #include <optional>
 #include <stdexcept>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "core/pipeline/call_context.h"
 #include "py/base/activation_internal.h"
@@ -46,17 +44,17 @@ class ScriptEngine final : public Engine {
     void host_step(Activation& active, const Call* call, Body&& body);
     [[noreturn]] void fail(Activation& active, Error failure);
 
-    void begin_step(Activation& active);
+    Activation& open_step();
+    void close_step() noexcept;
     bool has_calls() const noexcept { return next_call_ < work_.calls.size(); }
     void load_input(Activation& active);
-    void run_ahead(Activation& active);
     bool advance_call(Activation& active, CallResult& result);
     void finish_call(Activation& active, const Call& call);
     EngineStep await_calls();
     void close_generator(Activation& active, const Call& call);
     void stop_call();
     void drop_calls() noexcept;
-    void drop_failed_calls(Activation& active) noexcept;
+    void drop_failed_calls() noexcept;
     void abandon() noexcept;
     Ref invoke(const Call& call);
     Ref argument_of(const Call& call);
@@ -78,10 +76,8 @@ class ScriptEngine final : public Engine {
     std::optional<BatchIterator> stream_{};
     std::optional<ResultReader> reader_{};  // of the call that waits for the next step
     OwnFigures figures_{};
-    std::vector<CallResult> ready_{};  // results of a step after its first
-    std::size_t next_ready_ = 0;
-    std::exception_ptr failure_{};  // follows them
-    std::int64_t python_ = 0;       // nanoseconds in the script's function
+    std::optional<Activation> active_{};  // of the current step
+    std::int64_t python_ = 0;             // nanoseconds in the script's function
 };
 
 /// Runs a piece of Python. A failure becomes an Error with its location; afterwards, a kept
@@ -157,10 +153,9 @@ void ScriptEngine::begin(const CallPlan& plan) {
         throw take_error(place_of(plan, nullptr));
     }
     if (function_ && !arguments_->are_pickled()) return;
-    Activation active(link_);
+    // With its own figures: a script that fails to load would close those of the outer script.
+    Activation& active = open_step();
     try {
-        // Otherwise a script that fails to load would close the outer script's figures.
-        begin_step(active);
         python_step(active, nullptr, [&] {
             if (has_source && !function_) function_ = load_script(*plan.script);
             Ref pickled;
@@ -170,18 +165,32 @@ void ScriptEngine::begin(const CallPlan& plan) {
                 throw Error(sqlstate::kInvalidArgument, "the call has neither source nor function");
         });
     } catch (...) {
-        figures_.put_aside(/* continues */ false);
+        close_step();
         throw;
     }
-    figures_.put_aside(/* continues */ false);
+    close_step();
 }
 
-/// Takes up what the request has put aside at the end of its last step.
-void ScriptEngine::begin_step(Activation& active) {
-    python_step(active, nullptr, [&] {
-        forget_shown_warnings(&output_);
-        figures_.take_up(active.is_nested());
-    });
+/// The activation of the step; takes up what the request has put aside at the end of its last step.
+Activation& ScriptEngine::open_step() {
+    if (active_) return *active_;
+    Activation& active = active_.emplace(link_);
+    try {
+        python_step(active, nullptr, [&] {
+            forget_shown_warnings(&output_);
+            figures_.take_up(active.is_nested());
+        });
+    } catch (...) {
+        drop_failed_calls();
+        throw;
+    }
+    return active;
+}
+
+void ScriptEngine::close_step() noexcept {
+    if (!active_) return;
+    figures_.put_aside(/* continues */ reader_.has_value());
+    active_.reset();
 }
 
 void ScriptEngine::add_calls(Work work) {
@@ -190,52 +199,23 @@ void ScriptEngine::add_calls(Work work) {
     is_loaded_ = false;
 }
 
-/// A step ends with the first piece of a result, unless all are wanted: then several share the cost
-/// of a step.
+/// A step ends with the first piece of a result: the calls after it may not be wanted.
 EngineStep ScriptEngine::next(CallResult& result) {
-    if (next_ready_ < ready_.size()) {
-        result = std::move(ready_[next_ready_++]);
-        return EngineStep::kResult;
-    }
-    ready_.clear();
-    next_ready_ = 0;
-    if (failure_ != nullptr) std::rethrow_exception(std::exchange(failure_, nullptr));
     if (!has_calls()) return await_calls();
-    Activation active(link_);
+    Activation& active = open_step();
     bool has_result = false;
     try {
-        begin_step(active);
         load_input(active);
         while (!has_result && has_calls()) has_result = advance_call(active, result);
-        if (has_result && plan_->takes_all && has_calls()) run_ahead(active);
-        if (reader_) python_step(active, &work_.calls[next_call_], [&] { active.put_aside(); });
+        if (!plan_->takes_all && reader_)
+            python_step(active, &work_.calls[next_call_], [&] { active.put_aside(); });
     } catch (...) {
-        drop_failed_calls(active);
-        if (!has_result || active.is_doomed()) throw;
-        failure_ = std::current_exception();  // the results before it come first
-        return EngineStep::kResult;
+        drop_failed_calls();
+        throw;
     }
-    figures_.put_aside(/* continues */ reader_.has_value());
+    // With such a consumer, the steps of all calls over a batch share an activation.
+    if (!plan_->takes_all || !has_calls()) close_step();
     return has_result ? EngineStep::kResult : await_calls();
-}
-
-/// Runs a few short calls.
-void ScriptEngine::run_ahead(Activation& active) {
-    constexpr std::int64_t kNanoseconds = 100'000;
-    constexpr std::size_t kMostResults = 64;
-    const std::int64_t end = now_nanoseconds() + kNanoseconds;
-    ready_.reserve(kMostResults);
-    while (has_calls() && ready_.size() < kMostResults && now_nanoseconds() < end) {
-        CallResult& piece = ready_.emplace_back();
-        bool has_piece = false;
-        try {
-            has_piece = advance_call(active, piece);
-        } catch (...) {
-            ready_.pop_back();
-            throw;
-        }
-        if (!has_piece) ready_.pop_back();
-    }
 }
 
 EngineStep ScriptEngine::await_calls() {
@@ -287,10 +267,10 @@ void ScriptEngine::drop_calls() noexcept {
 
 /// Closes the generator of a call that has failed. After a failure of the Host, it may run only for
 /// a short time.
-void ScriptEngine::drop_failed_calls(Activation& active) noexcept {
-    if (active.is_doomed()) active.begin_abandoning();
+void ScriptEngine::drop_failed_calls() noexcept {
+    if (active_->is_doomed()) active_->begin_abandoning();
     drop_calls();
-    figures_.put_aside(/* continues */ false);
+    close_step();
 }
 
 // ----------------------------------------------------------------------------------- early end
@@ -298,28 +278,25 @@ void ScriptEngine::drop_failed_calls(Activation& active) noexcept {
 void ScriptEngine::stop() {
     if (plan_ == nullptr || is_over_) return;
     if (reader_) stop_call();
+    close_step();
     drop_calls();
-    ready_.clear();
-    failure_ = nullptr;
     is_over_ = true;
     output_.end_request();
 }
 
 void ScriptEngine::stop_call() {
     const Call call = work_.calls[next_call_];
-    Activation active(link_);
+    Activation& active = open_step();
     try {
-        begin_step(active);
         close_generator(active, call);
         python_step(active, &call, [&] {
             drop_calls();
             close_figures();
         });
     } catch (...) {
-        drop_failed_calls(active);
+        drop_failed_calls();
         throw;
     }
-    figures_.put_aside(/* continues */ false);
 }
 
 /// A failure of the script becomes a warning, one of PostgreSQL is thrown.
@@ -340,7 +317,7 @@ void ScriptEngine::close_generator(Activation& active, const Call& call) {
 
 /// The Host stays closed, and nothing is thrown.
 void ScriptEngine::abandon() noexcept {
-    if (!reader_) return;
+    if (!reader_ && !active_) return;
     const PendingException pending;
     const auto attempt = [](auto&& body) {
         try {
@@ -350,13 +327,14 @@ void ScriptEngine::abandon() noexcept {
         }
     };
     try {
-        Activation active(link_);
+        const bool is_new = !active_;
+        Activation& active = is_new ? active_.emplace(link_) : *active_;
         active.begin_abandoning();
-        attempt([&] { figures_.take_up(active.is_nested()); });
-        attempt([&] { reader_->close(); });
+        if (is_new) attempt([&] { figures_.take_up(active.is_nested()); });
+        if (reader_) attempt([&] { reader_->close(); });
         drop_calls();
         attempt([] { close_figures(); });
-        figures_.put_aside(/* continues */ false);
+        close_step();
     } catch (const std::exception&) {
         // Python cannot run any more: what is left is destroyed without it.
     }

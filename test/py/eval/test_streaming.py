@@ -9,6 +9,7 @@ from typing import Any
 import engine_kinds
 import optional_packages
 import pytest
+from background import Background, wait_until
 from psycopg import Connection, Error
 
 ENGINE_PLACES = engine_kinds.ENGINES
@@ -391,6 +392,31 @@ def test_error_of_the_query_cannot_be_swallowed(streams: Connection[Any]) -> Non
         )
     assert caught.value.sqlstate == "22012"
     assert streams.execute("SELECT 1").fetchone() == (1,)
+
+
+@pytest.mark.parametrize("pieces", [1, 3])
+def test_rows_leave_an_engine_before_its_script_goes_on(
+    streams: Connection[Any], connect: Any, pieces: int
+) -> None:
+    """The backend has all pieces while the script computes the next one."""
+    streams.execute(
+        "SELECT pyq_script_create('stream_slow', %s, false, true)",
+        ("import time\ndef slow(pieces):\n    yield from range(pieces)\n    time.sleep(600)\n",),
+    )
+    caller = connect(options="-c oml_epe.engine=process")
+    query = f"""SELECT * FROM pyq_eval('{{"pieces": {pieces}}}', '{{"v": "int"}}', 'stream_slow')"""
+    call = Background(caller, query + " AS t(v int)")
+    try:
+        wait_until(
+            streams,
+            "coalesce((SELECT rows_out FROM pyq_engines WHERE backend_pid = %s), 0) = %s",
+            caller.info.backend_pid,
+            pieces,
+        )
+    finally:
+        caller.cancel()
+        assert getattr(call.result(), "sqlstate", None) == "57014"
+        streams.execute("SELECT pyq_script_drop('stream_slow')")
 
 
 @pytest.mark.parametrize("function", ["row", "eval", "index"])
