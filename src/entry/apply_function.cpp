@@ -104,14 +104,13 @@ epe::pg::CallProperties describe_apply(const epe::pg::FunctionCall& call) {
 }
 
 double estimate_apply(const epe::pg::FunctionCall& call) {
-    if (call.is_null(kCut)) return -1;
     return epe::estimate_rows(read_request(call, kApplyFirst, read_arguments(call, kApplyFirst)),
                               false);
 }
 
 }  // namespace
 
-EPE_FUNCTION(epe_apply) { epe::return_rows(call, start_apply(call, /* takes_all */ true)); }
+EPE_FUNCTION(epe_apply) { epe::return_rows(start_apply(call, /* takes_all */ true)); }
 
 EPE_FUNCTION(epe_submit) {
     const epe::RawArguments raw = read_arguments(call, kSubmitFirst);

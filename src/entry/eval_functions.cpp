@@ -96,9 +96,8 @@ epe::pg::CallProperties describe_planned(const FunctionCall& call) {
 
 template <const ArgumentOrder& kOrder, Output kOutput>
 double estimate_planned(const FunctionCall& call) {
-    if (call.is_null(kOrder.script_name)) return -1;
     bool is_joined = false;
-    if (kOutput == Output::kFormat && !call.is_null(kOrder.output)) {
+    if (kOutput == Output::kFormat) {
         const auto format = epe::parse_output_format(call.text(kOrder.output));
         is_joined = format.form == epe::OutputFormat::Form::kJson;
     }
@@ -109,30 +108,24 @@ double estimate_planned(const FunctionCall& call) {
 }  // namespace
 
 // (par_lst, out_fmt | out_row, scr_name, scr_owner, env_name)
-EPE_FUNCTION(epe_eval) { epe::return_rows(call, start(call, kEval, Output::kFormat)); }
-EPE_FUNCTION(epe_eval_row) { epe::return_rows(call, start(call, kEval, Output::kRowType)); }
+EPE_FUNCTION(epe_eval) { epe::return_rows(start(call, kEval, Output::kFormat)); }
+EPE_FUNCTION(epe_eval_row) { epe::return_rows(start(call, kEval, Output::kRowType)); }
 
 // (inp_nam, par_lst, out_fmt | out_row, scr_name, scr_owner, env_name)
-EPE_FUNCTION(epe_table_eval) { epe::return_rows(call, start(call, kTableEval, Output::kFormat)); }
-EPE_FUNCTION(epe_table_eval_row) {
-    epe::return_rows(call, start(call, kTableEval, Output::kRowType));
-}
+EPE_FUNCTION(epe_table_eval) { epe::return_rows(start(call, kTableEval, Output::kFormat)); }
+EPE_FUNCTION(epe_table_eval_row) { epe::return_rows(start(call, kTableEval, Output::kRowType)); }
 
 // (inp_nam, par_lst, out_fmt | out_row, row_num, scr_name, scr_owner, env_name)
-EPE_FUNCTION(epe_row_eval) { epe::return_rows(call, start(call, kRowEval, Output::kFormat)); }
-EPE_FUNCTION(epe_row_eval_row) { epe::return_rows(call, start(call, kRowEval, Output::kRowType)); }
+EPE_FUNCTION(epe_row_eval) { epe::return_rows(start(call, kRowEval, Output::kFormat)); }
+EPE_FUNCTION(epe_row_eval_row) { epe::return_rows(start(call, kRowEval, Output::kRowType)); }
 
 // (inp_nam, par_lst, out_fmt | out_row, grp_col, ord_col, scr_name, scr_owner, env_name)
-EPE_FUNCTION(epe_group_eval) { epe::return_rows(call, start(call, kGroupEval, Output::kFormat)); }
-EPE_FUNCTION(epe_group_eval_row) {
-    epe::return_rows(call, start(call, kGroupEval, Output::kRowType));
-}
+EPE_FUNCTION(epe_group_eval) { epe::return_rows(start(call, kGroupEval, Output::kFormat)); }
+EPE_FUNCTION(epe_group_eval_row) { epe::return_rows(start(call, kGroupEval, Output::kRowType)); }
 
 // (par_lst, out_fmt | out_row, times_num, scr_name, scr_owner, env_name)
-EPE_FUNCTION(epe_index_eval) { epe::return_rows(call, start(call, kIndexEval, Output::kFormat)); }
-EPE_FUNCTION(epe_index_eval_row) {
-    epe::return_rows(call, start(call, kIndexEval, Output::kRowType));
-}
+EPE_FUNCTION(epe_index_eval) { epe::return_rows(start(call, kIndexEval, Output::kFormat)); }
+EPE_FUNCTION(epe_index_eval_row) { epe::return_rows(start(call, kIndexEval, Output::kRowType)); }
 
 namespace epe {
 

@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
 
 #include "core/error.h"
 #include "core/pipeline/call_stats.h"
@@ -57,52 +58,47 @@ void check_may_load(const epe::jobs::JobRecord& job, bool is_trusted_only) {
                          "'process'.");
 }
 
+StartedCall start_replay(const epe::jobs::JobRecord& job, ResultTarget target, bool takes_all,
+                         bool always_gives_row = false) {
+    StartedCall started;
+    started.target = std::move(target);
+    started.rows = epe::start_replay(job, started.target->shape(), always_gives_row, takes_all);
+    return started;
+}
+
 // (job_id, out_fmt)
 StartedCall start_result(const FunctionCall& call, bool takes_all) {
     const epe::OutputFormat format = epe::parse_output_format(call.text(1));
     const epe::jobs::JobRecord job = finished_job(call);
-    StartedCall started;
-    started.target = ResultTarget::from_format(call, format);
-    started.rows =
-        epe::start_replay(job, started.target->shape(), /* always_gives_row */ false, takes_all);
-    return started;
+    return start_replay(job, ResultTarget::from_format(call, format), takes_all);
 }
 
 // (job_id, out_row)
 StartedCall start_result_row(const FunctionCall& call, bool takes_all) {
     const epe::jobs::JobRecord job = finished_job(call);
-    StartedCall started;
-    started.target = ResultTarget::from_row_type(call, 1);
-    started.rows =
-        epe::start_replay(job, started.target->shape(), /* always_gives_row */ false, takes_all);
-    return started;
+    return start_replay(job, ResultTarget::from_row_type(call, 1), takes_all);
 }
 
 // (job_id, out_row), for package oml
 StartedCall start_rows(const FunctionCall& call, bool takes_all) {
     const epe::jobs::JobRecord job = finished_job(call);
-    StartedCall started;
-    started.target = ResultTarget::from_row_type(call, 1);
-    started.target->match_by_position();
-    started.rows =
-        epe::start_replay(job, started.target->shape(), /* always_gives_row */ false, takes_all);
-    return started;
+    ResultTarget target = ResultTarget::from_row_type(call, 1);
+    target.match_by_position();
+    return start_replay(job, std::move(target), takes_all);
 }
 
 // (job_id)
 StartedCall start_figures(const FunctionCall& call, bool takes_all) {
     const epe::jobs::JobRecord job = finished_job(call);
-    StartedCall started;
-    started.target = ResultTarget::from_format(call, epe::parse_output_format("PNG"));
-    started.rows =
-        epe::start_replay(job, started.target->shape(), /* always_gives_row */ true, takes_all);
-    return started;
+    const epe::OutputFormat format = epe::parse_output_format("PNG");
+    return start_replay(job, ResultTarget::from_format(call, format), takes_all,
+                        /* always_gives_row */ true);
 }
 
 /// EXPLAIN looks no job up.
 epe::pg::CallProperties describe_result(const FunctionCall& call) {
-    return {{"Function", "job_result", false},
-            {"Job", call.text(0).value_or("(known when the call runs)"), false}};
+    return {{"Function", "job_result"},
+            {"Job", call.text(0).value_or("(known when the call runs)")}};
 }
 
 double estimate_result(const FunctionCall&) { return -1; }
@@ -132,10 +128,8 @@ EPE_FUNCTION(epe_job_wait) {
 }
 
 // (job_id, out_fmt | out_row)
-EPE_FUNCTION(epe_job_result) { epe::return_rows(call, start_result(call, /* takes_all */ true)); }
-EPE_FUNCTION(epe_job_result_row) {
-    epe::return_rows(call, start_result_row(call, /* takes_all */ true));
-}
+EPE_FUNCTION(epe_job_result) { epe::return_rows(start_result(call, /* takes_all */ true)); }
+EPE_FUNCTION(epe_job_result_row) { epe::return_rows(start_result_row(call, /* takes_all */ true)); }
 // (job_id, only_trusted)
 EPE_FUNCTION(epe_finished_job) {
     const epe::jobs::JobRecord job = finished_job(call);
@@ -144,10 +138,10 @@ EPE_FUNCTION(epe_finished_job) {
 }
 
 // (job_id, out_row)
-EPE_FUNCTION(epe_job_rows) { epe::return_rows(call, start_rows(call, /* takes_all */ true)); }
+EPE_FUNCTION(epe_job_rows) { epe::return_rows(start_rows(call, /* takes_all */ true)); }
 
 // (job_id)
-EPE_FUNCTION(epe_job_figures) { epe::return_rows(call, start_figures(call, /* takes_all */ true)); }
+EPE_FUNCTION(epe_job_figures) { epe::return_rows(start_figures(call, /* takes_all */ true)); }
 
 // ()
 EPE_FUNCTION(epe_job_slots) {

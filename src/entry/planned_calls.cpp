@@ -11,10 +11,11 @@
 #include "entry/eval_functions.h"
 #include "entry/job_functions.h"
 #include "entry/run_request.h"
+#include "entry/running_call.h"
 #include "pg/boundary/boundary.h"
 #include "pg/boundary/function_call.h"
-#include "pg/catalog/script_store.h"
 #include "pg/input/query_source.h"
+#include "pg/output/result_target.h"
 #include "pg/output/tuplestore_sink.h"
 #include "pg/plan/call_estimate.h"
 #include "pg/plan/eval_path.h"
@@ -29,7 +30,7 @@ void install_planned_functions() {
     pg::install_plan_nodes(functions.data(), functions.size());
 }
 
-void return_rows(const pg::FunctionCall&, pg::StartedCall started) {
+void return_rows(pg::StartedCall started) {
     if (started.rows == nullptr) return;
     pg::TuplestoreSink sink(*started.target);
     deliver(*started.rows, sink);
@@ -73,20 +74,7 @@ std::string order_of(const std::vector<OrderColumn>& columns) {
 }
 
 std::string shape_of(const OutputShape& shape) {
-    using Form = OutputFormat::Form;
-    switch (shape.form) {
-        case Form::kJson:
-            return "JSON";
-        case Form::kXml:
-            return "XML";
-        case Form::kPng:
-            return "PNG";
-        case Form::kPickle:
-        case Form::kStored:
-            return "pickle";
-        default:
-            break;
-    }
+    if (shape.form != OutputFormat::Form::kRelational) return pg::form_name(shape.form);
     std::string text;
     for (const Field& column : shape.columns)
         text += (text.empty() ? "" : ", ") +
@@ -98,29 +86,24 @@ std::string shape_of(const OutputShape& shape) {
 class Description {
    public:
     void add(const char* label, std::string value) {
-        if (!value.empty()) properties_.push_back({label, std::move(value), false});
+        if (!value.empty()) properties_.push_back({label, std::move(value)});
     }
-    void add(const char* label, std::int64_t value) {
-        properties_.push_back({label, std::to_string(value), true});
-    }
+    void add(const char* label, std::int64_t value) { properties_.push_back({label, value}); }
     pg::CallProperties release() { return std::move(properties_); }
 
    private:
     pg::CallProperties properties_{};
 };
 
-/// Whether the script is trusted. One that is not found, or that the user may not run, is an error
-/// only when the call runs.
+/// Whether the call is trusted. A script that is not found, or that the user may not run, is an
+/// error only when the call runs.
 bool describe_script(Description& description, const Request& request) {
-    if (request.source) {
-        description.add("Script", request.script_name + " (source in the call)");
-        return false;
-    }
     try {
-        const pg::PinnedScript script = pg::find_script(request.script_name, request.script_owner);
-        description.add("Script", script->owner + "." + script->name);
-        description.add("Trusted", script->is_trusted ? "yes" : "no");
-        return script->is_trusted;
+        const FoundScript script(request);
+        const bool is_trusted = is_all_trusted(request, *script);
+        description.add("Script", (*script).owner + "." + (*script).name);
+        description.add("Trusted", is_trusted ? "yes" : "no");
+        return is_trusted;
     } catch (const pg::PgError&) {
         throw;
     } catch (const Error&) {

@@ -11,7 +11,7 @@ namespace epe {
 void install_planned_functions();
 
 /// Pulls all rows into the result of the function.
-void return_rows(const pg::FunctionCall& call, pg::StartedCall started);
+void return_rows(pg::StartedCall started);
 
 /// What EXPLAIN shows of a call whose result has this shape.
 pg::CallProperties describe_request(const Request& request, const OutputShape& shape);

@@ -14,11 +14,6 @@ namespace epe {
 
 namespace {
 
-bool is_all_trusted(const Request& request, const Script& script) {
-    if (!script.is_trusted) return false;
-    return request.pickled.empty() || (!is_in_untrusted_run() && pg::is_trusted_user());
-}
-
 [[noreturn]] void throw_untrusted(const Script& script) {
     ErrorReport report;
     report.sqlstate = sqlstate::kInsufficientPrivilege;
@@ -71,6 +66,11 @@ bool run_request(Request&& request, const OutputShape& shape, ResultSink& sink,
     const auto call = start(std::move(request), OutputShape(shape), rules_of_all);
     deliver(*call, sink);
     return call->is_trusted();
+}
+
+bool is_all_trusted(const Request& request, const Script& script) {
+    if (!script.is_trusted) return false;
+    return request.pickled.empty() || (!is_in_untrusted_run() && pg::is_trusted_user());
 }
 
 bool is_in_untrusted_run() noexcept { return UntrustedDepth::current() > 0; }

@@ -32,6 +32,9 @@ void deliver(RunningCall& call, ResultSink& sink);
 bool run_request(Request&& request, const OutputShape& shape, ResultSink& sink,
                  const RunRules& rules);
 
+/// Whether everything that the results of a request are made from is trusted.
+bool is_all_trusted(const Request& request, const Script& script);
+
 /// Whether the current call was made by a running untrusted script.
 bool is_in_untrusted_run() noexcept;
 

@@ -99,12 +99,8 @@ class OwnedCall final : public RunningCall {
     }
 
     void add_place(ErrorReport& report) const override { pipeline_.add_place(report); }
-    void count_emit(std::int64_t nanoseconds) noexcept override {
-        pipeline_.count_emit(nanoseconds);
-    }
     CallStats stats() const override { return pipeline_.stats(); }
     bool is_trusted() const override { return parts_->rules.is_trusted; }
-    const Script& script() const override { return **parts_->script; }
 
    private:
     /// Runs a step as the user, and with the trust, of the call.

@@ -47,6 +47,10 @@ EXPLAIN (COSTS OFF)
         AS t(a int, b text);
 EXPLAIN (COSTS OFF) SELECT * FROM pyqsys.pyqEval('{"n": 2}', NULL, 'nodes_rows') AS t(a int, b text);
 
+-- A relation without rows stays one.
+EXPLAIN (COSTS OFF) SELECT * FROM nodes_input AS i
+    LEFT JOIN pyq_eval('{"n": 2}', NULL, 'nodes_rows') AS t(a int, b text) ON false;
+
 -- These are Function Scans and result lists as before.
 EXPLAIN (COSTS OFF) SELECT * FROM pyq_eval(NULL, NULL::pyq_json, 'nodes_rows') WITH ORDINALITY;
 EXPLAIN (COSTS OFF)

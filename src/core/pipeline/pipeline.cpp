@@ -196,19 +196,4 @@ CallStats Pipeline::stats() const {
     return stats;
 }
 
-CallStats run_pipeline(Cut& cut, Engine& engine, const CallPlan& plan, ResultSink& sink) {
-    CallPlan plan_of_all = plan;
-    plan_of_all.takes_all = true;
-    Pipeline pipeline(cut, engine, plan_of_all);
-    for (CallResult result; pipeline.next(result); result = CallResult()) {
-        try {
-            sink.add(std::move(result));
-        } catch (Error& error) {
-            pipeline.add_place(error.report());
-            throw;
-        }
-    }
-    return pipeline.stats();
-}
-
 }  // namespace epe

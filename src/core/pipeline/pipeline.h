@@ -38,11 +38,8 @@ class Pipeline {
 
     /// Adds the call whose result was returned last to the context of an error of the consumer.
     void add_place(ErrorReport& report) const;
-    /// Counts time of the consumer as that of converting results to tuples. With
-    /// CallPlan::takes_all, the time between two steps counts as such anyway.
-    void count_emit(std::int64_t nanoseconds) noexcept { stats_.emit += nanoseconds; }
-    /// What has been counted so far. The total is the time within this class, and that of
-    /// the consumer.
+    /// What has been counted so far. With CallPlan::takes_all, the time between two steps counts as
+    /// that of converting results to tuples, and otherwise not at all.
     CallStats stats() const;
 
    private:
@@ -64,9 +61,5 @@ class Pipeline {
     std::int64_t returned_ = 0;   // when next() returned the last result
     std::optional<Call> last_{};  // the call of the last result; none if calls were joined
 };
-
-/// Runs a request to its end, for consumers that want all results. Errors of the sink get the
-/// context of the call.
-CallStats run_pipeline(Cut& cut, Engine& engine, const CallPlan& plan, ResultSink& sink);
 
 }  // namespace epe

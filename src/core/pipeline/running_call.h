@@ -1,8 +1,6 @@
 // A call of an eval function whose results are pulled by their consumer.
 #pragma once
 
-#include <cstdint>
-
 #include "core/error.h"
 #include "core/pipeline/call_stats.h"
 #include "core/pipeline/ports.h"
@@ -28,12 +26,9 @@ class RunningCall {
     virtual void stop() = 0;
     /// Adds the call of the last result to the context of an error of the consumer.
     virtual void add_place(ErrorReport& report) const = 0;
-    /// Counts time of the consumer as that of converting results to tuples.
-    virtual void count_emit(std::int64_t nanoseconds) noexcept = 0;
     virtual CallStats stats() const = 0;
     /// Whether everything that the results are made from is trusted.
     virtual bool is_trusted() const = 0;
-    virtual const Script& script() const = 0;
 
    protected:
     RunningCall() = default;

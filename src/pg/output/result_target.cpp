@@ -30,19 +30,6 @@ using Form = OutputFormat::Form;
 
 // ------------------------------------------------------------------- JSON, XML and PNG
 
-const char* form_name(Form form) noexcept {
-    switch (form) {
-        case Form::kJson:
-            return "JSON";
-        case Form::kXml:
-            return "XML";
-        case Form::kPng:
-            return "PNG";
-        default:
-            return "pickle";
-    }
-}
-
 Field fixed_field(const char* name, Kind kind) {
     Field field{name, {kind, {}}};
     field.type_oid = kind == Kind::kInt64 ? INT4OID : kind == Kind::kBinary ? BYTEAOID : TEXTOID;
@@ -126,6 +113,19 @@ Error mismatch(std::string message, std::string detail, const Schema& wanted) {
 }
 
 }  // namespace
+
+const char* form_name(OutputFormat::Form form) noexcept {
+    switch (form) {
+        case Form::kJson:
+            return "JSON";
+        case Form::kXml:
+            return "XML";
+        case Form::kPng:
+            return "PNG";
+        default:
+            return "pickle";
+    }
+}
 
 ResultTarget::ResultTarget(const FunctionCall& call)
     : info_(reinterpret_cast<ReturnSetInfo*>(call.info()->resultinfo)) {

@@ -66,6 +66,9 @@ class ResultTarget {
     std::uint32_t row_domain_ = 0;
 };
 
+/// The name of a format with fixed columns, as in OUT_FMT; "pickle" for the others.
+const char* form_name(OutputFormat::Form form) noexcept;
+
 /// The shape of a result that is stored and replayed later.
 OutputShape stored_shape();
 

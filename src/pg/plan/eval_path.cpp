@@ -108,7 +108,8 @@ const PlannedFunction* called_function(const RangeTblEntry* entry) noexcept {
 /// The costs are those of the Function Scan, except that the rows need not be awaited.
 void replace_path(PlannerInfo* root, RelOptInfo* rel, Index relation, RangeTblEntry* entry) {
     if (previous_hook != nullptr) previous_hook(root, rel, relation, entry);
-    if (!plan_nodes() || rel->pathlist == NIL || called_function(entry) == nullptr) return;
+    // The rows of a dummy relation are known to be none.
+    if (!plan_nodes() || IS_DUMMY_REL(rel) || called_function(entry) == nullptr) return;
     const auto* replaced = static_cast<Path*>(linitial(rel->pathlist));
     CustomPath* path = makeNode(CustomPath);
     path->path.pathtype = T_CustomScan;

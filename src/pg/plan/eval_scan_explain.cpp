@@ -46,16 +46,16 @@ void set_known_arguments(EvalScanState* state) noexcept {
 
 void show_property(const CallProperty& property, ExplainState* explain) {
     const char* label = property.label.c_str();
-    const std::int64_t number = property.is_number ? std::stoll(property.value) : 0;
-    const char* text = property.is_number ? nullptr : property.value.data();
-    const std::size_t given = property.value.size();
+    if (const auto* number = std::get_if<std::int64_t>(&property.value)) {
+        guarded([=]() noexcept { ExplainPropertyInteger(label, nullptr, *number, explain); });
+        return;
+    }
+    const auto& text = std::get<std::string>(property.value);
+    const char* utf8 = text.data();
+    const std::size_t given = text.size();
     guarded([=]() noexcept {
-        if (text == nullptr) {
-            ExplainPropertyInteger(label, nullptr, number, explain);
-            return;
-        }
         std::size_t size = given;
-        const char* value = from_utf8(text, &size);
+        const char* value = from_utf8(utf8, &size);
         ExplainPropertyText(label, pnstrdup(value, size), explain);
     });
 }
@@ -68,7 +68,7 @@ void show_properties(EvalScanState* state, ExplainState* explain) {
         throw;
     } catch (const Error&) {
         // An argument that only the execution knows, or one that it will reject.
-        properties.push_back({"Script", "(known when the call runs)", false});
+        properties.push_back({"Script", "(known when the call runs)"});
     }
     for (const CallProperty& each : properties) show_property(each, explain);
 }

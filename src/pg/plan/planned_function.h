@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "core/pipeline/running_call.h"
@@ -26,8 +27,7 @@ struct StartedCall {
 /// One property that EXPLAIN shows.
 struct CallProperty {
     std::string label{};
-    std::string value{};
-    bool is_number = false;
+    std::variant<std::string, std::int64_t> value{};
 };
 using CallProperties = std::vector<CallProperty>;
 

@@ -239,12 +239,21 @@ def test_rollback_to_savepoint(conn: Connection[Any], notices: list[str]) -> Non
     conn.execute("COMMIT")
 
 
-def test_one_cursor_holds_one_engine(conn: Connection[Any], observer: Connection[Any]) -> None:
+def test_closed_cursor_returns_its_engine_warm(
+    conn: Connection[Any], observer: Connection[Any], engine_place: engine_kinds.Place
+) -> None:
+    def engines() -> list[int]:
+        query = "SELECT pid FROM pyq_engines WHERE backend_pid = %s"
+        return [row[0] for row in observer.execute(query, (conn.info.backend_pid,))]
+
     conn.execute("BEGIN")
     conn.execute(f"DECLARE c CURSOR FOR SELECT a FROM {pieces(n=100_000)}")
     assert values(conn, "FETCH 2 FROM c") == [0, 1]
+    held = engines()
+    assert len(held) == (engine_place == engine_kinds.PROCESS)
     conn.execute("CLOSE c")
     assert values(conn, f"SELECT a FROM {pieces()}") == [0, 1, 2]
+    assert engines() == held
     conn.execute("COMMIT")
 
 
